@@ -1,0 +1,170 @@
+"""Augmentation against what one would write by hand with albumentations, side by side."""
+
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+
+import albumentations as A
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from mtl.augmentation.batch import BatchAugmenter
+from mtl.augmentation.sample import SampleAugmenter
+from mtl.augmentation.spec import Augmentation
+from mtl.data.batch import Batch
+from mtl.data.image_file import read_image
+from mtl.data.sample import Boxes, Sample
+from mtl.preprocess.normalise import Normalise
+from mtl.preprocess.standard import Standard
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+SIZE = 224
+
+
+def batch_versus_albumentations(batch_size: int = 256, rounds: int = 9) -> dict[str, Any]:
+    """Crop, flip, rotate 15 degrees and normalise 32 px images, on one thread."""
+    pixels = np.random.default_rng(0).integers(0, 256, (batch_size, 32, 32, 3), np.uint8)
+    batch = Batch(
+        torch.from_numpy(pixels).permute(0, 3, 1, 2), [str(i) for i in range(batch_size)], {}
+    )
+    augment = BatchAugmenter(Augmentation(hflip=0.5, rotate=15, shift=0.125))
+    normalise = Normalise(MEAN, STD)
+    tail = [A.HorizontalFlip(p=0.5), A.Normalize(MEAN, STD), A.ToTensorV2()]
+    crop = A.Compose([A.Pad(4), A.RandomCrop(32, 32), A.Rotate(15, p=1), *tail])
+    shift = A.Compose(
+        [A.Affine(translate_percent=(-0.125, 0.125), rotate=(-15, 15), p=1), *tail]
+    )
+
+    def by_albumentations(pipeline: A.Compose) -> torch.Tensor:
+        return torch.stack([pipeline(image=image)["image"] for image in pixels])
+
+    rates = _rates(
+        {
+            "batched": lambda: normalise(augment(batch).image),
+            "albumentations": lambda: by_albumentations(crop),
+            "albumentations, crop and turn as one affine": lambda: by_albumentations(shift),
+        },
+        batch_size,
+        rounds,
+    )
+    return _entry(
+        rates["batched"], rates["albumentations"], 8.0, "batched augmentation, 32 px", rates
+    )
+
+
+def files_versus_pil(count: int = 24, rounds: int = 7) -> dict[str, dict[str, Any]]:
+    """640x480 JPEGs with five boxes and a mask to augmented 224 px, from files and from memory."""
+    spec = Augmentation(hflip=0.5, rotate=30, shift=0.1, zoom=0.2)
+    augment, resize = SampleAugmenter(spec, SIZE), Standard(SIZE, MEAN, STD)
+    by_hand = A.Compose(
+        [
+            A.Resize(SIZE, SIZE),
+            A.Affine(
+                rotate=(-30, 30), translate_percent=(-0.1, 0.1), scale=(0.8, 1.2), keep_ratio=True, p=1
+            ),
+            A.HorizontalFlip(p=0.5),
+        ],
+        bbox_params=A.BboxParams("pascal_voc", label_fields=["labels"], min_visibility=0.2),
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        paths, boxes, mask = _write_photographs(Path(folder), count)
+        # As a data set does: boxes are scaled to the size that was decoded, masks stay as stored.
+        cached = [_read(path, boxes, mask, resize) for path in paths]
+
+        def pil(path: Path) -> object:
+            image = np.asarray(Image.open(path).convert("RGB"))
+            return by_hand(image=image, mask=mask, bboxes=boxes.xyxy, labels=boxes.labels)
+
+        rates = _rates(
+            {
+                "files": lambda: [
+                    augment(_read(path, boxes, mask, resize), i) for i, path in enumerate(paths)
+                ],
+                "cache": lambda: [augment(sample, i) for i, sample in enumerate(cached)],
+                "PIL and albumentations": lambda: [pil(path) for path in paths],
+            },
+            count,
+            rounds,
+        )
+    baseline = rates["PIL and albumentations"]
+    return {
+        "files": _entry(rates["files"], baseline, 1.1, "decode and augment 640x480 JPEGs", rates),
+        "cache": _entry(rates["cache"], baseline, 2.0, "the same from the cache", rates),
+    }
+
+
+def _read(path: Path, boxes: Boxes, mask: np.ndarray, resize: Standard) -> Sample:
+    image, (width, height) = read_image(path, SIZE)
+    scale = np.array([image.shape[1] / width, image.shape[0] / height] * 2, np.float32)
+    # Masks are palette images that libpng decodes whole, so that the reduced image's mask is made
+    # by the same nearest-neighbour step that would follow.
+    small = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+    moved = Boxes(boxes.xyxy * scale, boxes.labels, boxes.difficult)
+    return resize(Sample(image, str(path), {"boxes": moved, "mask": small}))[0]
+
+
+def _write_photographs(folder: Path, count: int) -> tuple[list[Path], Boxes, np.ndarray]:
+    """JPEGs with the spectrum of photographs: mostly coarse structure, some fine."""
+    random = np.random.default_rng(0)
+    paths = []
+    for i in range(count):
+        coarse = random.integers(0, 256, (12, 16, 3), np.uint8)
+        image = cv2.resize(coarse, (640, 480), interpolation=cv2.INTER_CUBIC)
+        fine = random.normal(0, 12, (480, 640, 3))
+        path = folder / f"{i}.jpg"
+        Image.fromarray(np.clip(image + fine, 0, 255).astype(np.uint8)).save(path, quality=90)
+        paths.append(path)
+    corner = random.uniform(0, 300, (5, 2))
+    xyxy = np.concatenate([corner, corner + random.uniform(40, 180, (5, 2))], 1).astype(np.float32)
+    boxes = Boxes(xyxy, np.arange(5), np.zeros(5, np.bool_))
+    mask = np.zeros((480, 640), np.uint8)
+    for label, (x1, y1, x2, y2) in enumerate(xyxy.astype(int), 1):
+        mask[y1:y2, x1:x2] = label
+    return paths, boxes, mask
+
+
+def _rates(steps: dict[str, Callable[[], object]], items: int, rounds: int) -> dict[str, float]:
+    """Items per second of processor time on one thread; medians over rounds that take turns."""
+    threads, cv_threads = torch.get_num_threads(), cv2.getNumThreads()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    try:
+        for step in steps.values():
+            step()
+        for _ in range(rounds):
+            for name, step in steps.items():
+                # Processor time: what else runs on the machine is no part of the comparison.
+                start = time.process_time()
+                step()
+                seconds[name].append(time.process_time() - start)
+    finally:
+        torch.set_num_threads(threads)
+        cv2.setNumThreads(cv_threads)
+    return {name: items / statistics.median(taken) for name, taken in seconds.items()}
+
+
+def _entry(
+    rate: float, baseline: float, goal: float, what: str, rates: dict[str, float]
+) -> dict[str, Any]:
+    raw = {f"{name}, images/s": round(value, 1) for name, value in rates.items()}
+    return {
+        "ratio": round(rate / baseline, 2),
+        "goal": goal,
+        "better": "higher",
+        "what": f"{what}: images/s over albumentations'",
+        "raw": raw,
+    }
+
+
+if __name__ == "__main__":
+    print(batch_versus_albumentations())
+    print(files_versus_pil())

@@ -1,0 +1,3 @@
+"""mtl: config-driven multi-task learning experiments in computer vision."""
+
+__version__ = "0.1.0"

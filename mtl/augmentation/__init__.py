@@ -1,0 +1,1 @@
+"""Random steps, in training only."""

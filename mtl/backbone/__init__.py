@@ -1,0 +1,1 @@
+"""Feature extractors, described by their stages."""

@@ -1,0 +1,89 @@
+"""Whether a configuration makes sense as a whole; nothing here imports torch."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from mtl.config.labelling import label_tasks
+from mtl.config.monitor import check_monitor
+from mtl.config.nearest import plain
+from mtl.config.ranges import check_ranges
+from mtl.errors import UserError
+
+
+def check(cfg: DictConfig) -> DictConfig:
+    """Hold a finalised configuration to everything that can be known without data and torch.
+
+    Args:
+        cfg: as ``finalise`` returns it.
+
+    Returns:
+        The same with ``heads.<task>.target`` filled in.
+
+    Raises:
+        UserError: names the key and what is allowed.
+    """
+    values = OmegaConf.to_container(cfg)
+    assert isinstance(values, dict)
+    plain_values = {str(key): value for key, value in values.items()}
+    check_ranges(plain_values)
+    check_image_size(plain_values["image_size"], plain_values["backbone"])
+    check_weights(plain_values["backbone"])
+    label_tasks(plain_values["heads"], plain_values["data"])
+    check_monitor(plain_values["monitor"], plain_values["heads"])
+    check_root(plain_values["data"])
+    checked = OmegaConf.create(plain_values)
+    OmegaConf.set_struct(checked, True)
+    return checked
+
+
+def check_image_size(image_size: int, backbone: Mapping[str, Any]) -> None:
+    """The image must leave at least one cell at the coarsest stage.
+
+    Raises:
+        UserError: it is smaller than the backbone's stride.
+    """
+    stride = backbone.get("stride", 1)
+    if backbone.get("stem") == "cifar":
+        stride //= 4
+    if backbone.get("stem_stride") == 1:
+        stride //= 2
+    if image_size < stride:
+        raise UserError(
+            f"image_size={image_size}: must be at least {stride}, the backbone's largest stride"
+        )
+
+
+def check_weights(backbone: Mapping[str, Any]) -> None:
+    """Pre-trained weights are none, imagenet, or a file that is there.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    weights = backbone.get("weights", "none")
+    if weights not in ("none", "imagenet") and not (
+        isinstance(weights, str) and Path(weights).expanduser().is_file()
+    ):
+        raise UserError(
+            f"backbone.weights={plain(weights)}: must be none, imagenet or a file that exists"
+        )
+
+
+def check_root(data: Mapping[str, Any]) -> None:
+    """The data folder must be there unless it will be downloaded.
+
+    Raises:
+        UserError: it isn't.
+    """
+    for key, folder in roots(data):
+        if data.get("download") is True or Path(str(folder)).expanduser().is_dir():
+            continue
+        hint = ", or data.download=true" if "download" in data else ""
+        raise UserError(f"data.{key}={folder}: no such folder; set data.{key}=FOLDER{hint}")
+
+
+def roots(data: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """The folders that a data set reads from, by key."""
+    return [("root", data["root"])] if data.get("root") is not None else []

@@ -1,0 +1,123 @@
+"""From overrides to one configuration, through Hydra's compose API."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+import mtl.config.job_name  # noqa: F401  registers the resolver that conf/hydra uses
+from mtl.config.complaints import HYDRA_ERRORS, complaint, refuse_wrong_choices
+from mtl.config.groups import groups, members
+from mtl.config.overrides import key_of, parse
+from mtl.config.paths import conf_dir
+
+VERSION_BASE = "1.3"
+CONFIG_NAME = "config"
+
+
+def compose(overrides: Sequence[str], config_dir: Path | None = None) -> DictConfig:
+    """Compose the configuration.
+
+    Args:
+        overrides: as on the command line, without values to sweep over.
+        config_dir: a user's folder of further members.
+
+    Returns:
+        All groups and the whole catalogue of heads, not yet resolved, with Hydra's own node
+        ``hydra``, which ``finalise`` needs and drops.
+
+    Raises:
+        UserError: an override or a file is wrong.
+    """
+    refuse_wrong_choices(overrides, config_dir)
+    try:
+        return compose_or_raise(with_new_heads(overrides, config_dir), config_dir)
+    except HYDRA_ERRORS as error:
+        raise complaint(error, current_values(overrides, config_dir), config_dir) from error
+
+
+def compose_or_raise(overrides: Sequence[str], config_dir: Path | None = None) -> DictConfig:
+    """``compose`` with Hydra's own errors."""
+    with initialised(config_dir):
+        search = [] if config_dir is None else [f"hydra.searchpath=['{config_dir.resolve()}']"]
+        return hydra.compose(CONFIG_NAME, [*search, *overrides], return_hydra_config=True)
+
+
+@contextlib.contextmanager
+def initialised(config_dir: Path | None) -> Iterator[None]:
+    """Hydra set up on the packaged configuration, with every head in the catalogue."""
+    register_heads(config_dir)
+    with hydra.initialize_config_dir(str(conf_dir()), version_base=VERSION_BASE, job_name="train"):
+        yield
+
+
+def register_heads(config_dir: Path | None) -> None:
+    """Make each file of ``head/`` available as ``heads.<name>``, with no list to edit.
+
+    The config store travels to the processes of other launchers with Hydra's own state.
+    """
+    entries = [{f"head@heads.{name}": name} for name in members("head", config_dir)]
+    ConfigStore.instance().store("heads", {"defaults": entries, "heads": {}}, provider="mtl")
+
+
+def with_new_heads(overrides: Sequence[str], config_dir: Path | None = None) -> list[str]:
+    """Put the ``+`` that Hydra asks for before each ``head@heads.NAME=`` that is new.
+
+    Which are new depends on the other choices: a data set may bring heads of its own.
+    """
+    if not any(override.startswith("head@") for override in overrides):
+        return list(overrides)
+    known = choices(compose_or_raise(group_choices(overrides, config_dir), config_dir))
+    return [
+        f"+{o}" if o.startswith("head@") and parse(o).get_key_element() not in known else o
+        for o in overrides
+    ]
+
+
+def group_choices(overrides: Sequence[str], config_dir: Path | None = None) -> list[str]:
+    """The overrides that choose a member of a group."""
+    there = groups(config_dir)
+    return [o for o in overrides if key_of(o) in there]
+
+
+def current_values(overrides: Sequence[str], config_dir: Path | None = None) -> dict[str, object]:
+    """The keys that exist, dotted, with their values, for the groups chosen by ``overrides``.
+
+    Groups come in under their own names with the member chosen. Used to suggest what a wrong key
+    was meant to be, so it falls back on the defaults where the choices can't be composed.
+    """
+    for attempt in (group_choices(overrides, config_dir), []):
+        with contextlib.suppress(*HYDRA_ERRORS):
+            cfg = compose_or_raise(attempt, config_dir)
+            return {**choices(cfg), **flat(cfg)}
+    return {}
+
+
+def flat(node: object, prefix: str = "") -> dict[str, object]:
+    """The leaves of a configuration by dotted key, interpolations left as they are."""
+    if isinstance(node, DictConfig):
+        node = OmegaConf.to_container(node, resolve=False)
+    if not isinstance(node, dict):
+        return {prefix: node}
+    found: dict[str, object] = {}
+    for key, value in node.items():
+        found |= flat(value, f"{prefix}.{key}" if prefix else str(key))
+    return found
+
+
+def choices(cfg: DictConfig) -> dict[str, object]:
+    """Which member was chosen for each group, ``head@heads.NAME`` included."""
+    found = OmegaConf.to_container(cfg.hydra.runtime.choices)
+    assert isinstance(found, dict)
+    return {str(k): v for k, v in found.items() if str(k).split("/")[0] != "hydra"}
+
+
+def config_dir_of(hydra_node: DictConfig) -> Path | None:
+    """The user's folder that a running job was composed with."""
+    for source in hydra_node.runtime.config_sources:
+        if "command-line" in source.provider:
+            return Path(source.path)
+    return None

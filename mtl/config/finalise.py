@@ -1,0 +1,88 @@
+"""From a composed configuration to plain values for the chosen tasks."""
+
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from mtl.config.complaints import HYDRA_ERRORS, complaint
+from mtl.config.compose import config_dir_of, flat
+from mtl.config.nearest import listing, plain, unknown
+from mtl.config.schema import MISSING, check_keys, defaults_of, fit_types, resolved
+from mtl.errors import UserError
+
+
+def finalise(cfg: DictConfig, hydra_node: DictConfig | None = None) -> DictConfig:
+    """Resolve a configuration, hold it to the yaml files, and drop the heads not chosen.
+
+    Args:
+        cfg: as ``compose`` returns it, or as Hydra hands it to a job.
+        hydra_node: Hydra's own node where ``cfg`` lacks it (in a job, ``HydraConfig.get()``).
+
+    Returns:
+        Plain values: no interpolation left, ``heads`` in the order of ``tasks``.
+
+    Raises:
+        UserError: an unknown key, a value of the wrong type, a missing value, or tasks that are no
+            heads.
+    """
+    if hydra_node is not None:
+        cfg = OmegaConf.create({**cfg, "hydra": None})
+        cfg.hydra = hydra_node
+    try:
+        values = resolved(cfg)
+    except HYDRA_ERRORS as error:
+        raise complaint(error, {}) from error
+    defaults = defaults_of(cfg, config_dir_of(cfg.hydra))
+    check_keys(values, defaults)
+    values = fit_types(values, defaults)
+    final = settle(values)
+    check_metrics(final, defaults["heads"])
+    return final
+
+
+def check_metrics(cfg: DictConfig, defaults: dict[str, Any]) -> None:
+    """A head's metrics are some of those that its yaml lists.
+
+    Raises:
+        UserError: none, or one that the head does not have.
+    """
+    for task, head in cfg.heads.items():
+        allowed = defaults[task].get("metrics", [])
+        if allowed and not head.metrics:
+            raise UserError(f"heads.{task}.metrics=[]: name at least one of {listing(allowed)}")
+        for name in head.get("metrics", []):
+            if name not in allowed:
+                raise UserError(f"heads.{task}.metrics: {unknown('metric', str(name), allowed)}")
+
+
+def settle(values: dict[str, Any]) -> DictConfig:
+    """Drop the heads not chosen and see that nothing is missing.
+
+    Raises:
+        UserError: tasks that are no heads, or a value still ``???``.
+    """
+    values = {**values, "heads": chosen_heads(values["tasks"], values["heads"])}
+    for key, value in flat(values).items():
+        if value == MISSING:
+            raise UserError(f"{key} is needed: write {key}=...")
+    cfg = OmegaConf.create(values)
+    OmegaConf.set_struct(cfg, True)
+    return cfg
+
+
+def chosen_heads(tasks: object, heads: dict[str, Any]) -> dict[str, Any]:
+    """The heads of the chosen tasks, in their order.
+
+    Raises:
+        UserError: no tasks, one twice, or one that is no head.
+    """
+    if not isinstance(tasks, list):
+        raise UserError(f"tasks={plain(tasks)}: must be a list: tasks=[{plain(tasks)}]")
+    if not tasks:
+        raise UserError(f"tasks=[]: choose at least one of {listing(heads)}")
+    for task in tasks:
+        if tasks.count(task) > 1:
+            raise UserError(f"tasks={plain(tasks)}: {task} is there twice")
+        if task not in heads:
+            raise UserError(f"tasks={plain(tasks)}: {unknown('head', str(task), heads)}")
+    return {task: heads[task] for task in tasks}

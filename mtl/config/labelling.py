@@ -1,0 +1,51 @@
+"""Which target of the data each task learns from."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mtl.config.nearest import listing
+from mtl.errors import UserError
+
+
+def label_tasks(heads: dict[str, dict[str, Any]], data: Mapping[str, Any]) -> None:
+    """Fill in ``target`` of each head.
+
+    Args:
+        heads: of the chosen tasks; changed in place.
+        data: the data node; ``targets`` maps target name to kind.
+
+    Raises:
+        UserError: the data can't label a task, or there is more than one way.
+    """
+    targets = data.get("targets") or {}
+    for task, head in heads.items():
+        head["target"] = target_of(task, head, targets)
+
+
+def target_of(task: str, head: Mapping[str, Any], targets: Mapping[str, str]) -> str:
+    """The target that is asked for, else named like the task, else the only one of its kind.
+
+    Raises:
+        UserError: see ``label_tasks``.
+    """
+    kind = head.get("kind")
+    there = listing(f"{name} ({k})" for name, k in targets.items())
+    asked = head.get("target")
+    if asked is not None:
+        if asked not in targets:
+            raise UserError(f"heads.{task}.target={asked}: the data can label {there}")
+        if kind is not None and targets[asked] != kind:
+            raise UserError(
+                f"heads.{task}.target={asked}: is of kind {targets[asked]}, but the head needs {kind}"
+            )
+        return str(asked)
+    if task in targets and kind in (None, targets[task]):
+        return task
+    fitting = [name for name, k in targets.items() if k == kind]
+    if not fitting:
+        raise UserError(f"task {task} needs {kind}, but the data can only label {there}")
+    if len(fitting) > 1:
+        raise UserError(
+            f"task {task} could learn from {listing(fitting)}: choose by heads.{task}.target=NAME"
+        )
+    return fitting[0]

@@ -1,0 +1,26 @@
+"""The whole way from overrides to a checked configuration."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from mtl.config.check import check
+from mtl.config.compose import compose
+from mtl.config.finalise import finalise
+
+
+def load(overrides: Sequence[str], config_dir: Path | None = None) -> DictConfig:
+    """Compose, finalise and check.
+
+    Args:
+        overrides: as on the command line, without values to sweep over.
+        config_dir: a user's folder of further members.
+
+    Returns:
+        Plain values for the chosen tasks.
+
+    Raises:
+        UserError: anything is wrong with them.
+    """
+    return check(finalise(compose(overrides, config_dir)))

@@ -1,0 +1,31 @@
+"""What can be followed by checkpoints and early stopping, and which metrics there are."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mtl.config.nearest import listing, nearest
+from mtl.errors import UserError
+
+
+def check_monitor(monitor: str, heads: Mapping[str, Mapping[str, Any]]) -> None:
+    """See that the monitored value will be logged.
+
+    Args:
+        monitor: such as ``val/score`` or ``val/detection/map50``.
+        heads: of the chosen tasks.
+
+    Raises:
+        UserError: lists what will be logged.
+    """
+    logged = ["val/score", "val/loss"]
+    for task, head in heads.items():
+        logged.append(f"val/{task}/loss")
+        for metric in head.get("metrics", ()):
+            logged.append(f"val/{task}/{metric}")
+            if head.get("per_class") and monitor.startswith(f"val/{task}/{metric}_"):
+                return
+    if monitor not in logged:
+        hint = "".join(f"; did you mean '{near}'?" for near in nearest(monitor, logged))
+        raise UserError(
+            f"monitor={monitor}: is not logged{hint or '.'} There are: {listing(logged)}"
+        )

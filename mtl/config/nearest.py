@@ -1,0 +1,58 @@
+"""Wording shared by all messages about names."""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+
+
+def nearest(name: str, names: Iterable[str], count: int = 1) -> list[str]:
+    """The names most like ``name``, best first; none where nothing is alike."""
+    return get_close_matches(name, list(names), n=count, cutoff=0.6)
+
+
+def listing(names: Iterable[object]) -> str:
+    """``a, b, c``, or ``none`` for no names at all."""
+    return ", ".join(str(name) for name in names) or "none"
+
+
+def unknown(kind: str, name: str, names: Iterable[str]) -> str:
+    """``no backbone 'resnt18'; did you mean 'resnet18'? There are: resnet18, resnet34``."""
+    names = sorted(names)
+    hint = "".join(f"; did you mean '{near}'?" for near in nearest(name, names))
+    return f"no {kind} '{name}'{hint or '.'} There are: {listing(names)}"
+
+
+def unknown_key(key: str, values: Mapping[str, object]) -> str:
+    """What to say about a key that does not exist.
+
+    Args:
+        key: as written.
+        values: the keys that exist, dotted, with their current values.
+    """
+    return f"unknown key '{key}'{suggestion(key, values)}"
+
+
+def suggestion(key: str, values: Mapping[str, object]) -> str:
+    """``; did you mean epochs=10?``: nearest keys with their values, else what there is."""
+    parent, _, leaf = key.rpartition(".")
+    same_leaf = [k for k in values if k.rpartition(".")[2] == leaf]
+    siblings = [k for k in values if k.rpartition(".")[0] == parent]
+    near = [
+        f"{parent}.{n}".lstrip(".") for n in nearest(leaf, (k.split(".")[-1] for k in siblings), 3)
+    ]
+    found = list(dict.fromkeys([*near, *same_leaf, *nearest(key, values, 3)]))[:3]
+    if found:
+        return "; did you mean " + " or ".join(f"{k}={plain(values[k])}" for k in found) + "?"
+    if parent and siblings:
+        return f"; {parent} has {listing(k[len(parent) + 1 :] for k in siblings)}"
+    return "; see mtl train --cfg job for all keys"
+
+
+def plain(value: object) -> str:
+    """A value as it would be written on the command line."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return "[" + ",".join(plain(item) for item in value) + "]"
+    return str(value)

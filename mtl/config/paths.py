@@ -1,0 +1,22 @@
+"""Where the packaged configuration lies, and how a user's own modules are found."""
+
+import sys
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def conf_dir() -> Path:
+    """``mtl/conf`` of an installed package, else the checkout's ``conf`` beside the package."""
+    installed = PACKAGE / "conf"
+    return installed if installed.is_dir() else PACKAGE.parent / "conf"
+
+
+def allow_user_modules() -> None:
+    """Make modules in the current directory importable, for a user's own ``_target_``.
+
+    Last in the search order, so that nothing there hides an installed package.
+    """
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.append(here)

@@ -1,0 +1,127 @@
+"""The values that keys may have, by dotted pattern; the first pattern that fits holds."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+from mtl.config.nearest import plain
+from mtl.config.rules import Rule, choice, each, number
+from mtl.errors import UserError
+
+PROBABILITY = number(0, 1)
+FRACTION = number(0, 1, below=True)
+COUNT = number(1, whole=True)
+NATURAL = number(0, whole=True)
+POSITIVE = number(0, above=True)
+NOT_NEGATIVE = number(0)
+
+RANGES: dict[str, Rule] = {
+    "seed": number(0, 2**32 - 1, whole=True),
+    "epochs": COUNT,
+    "batch_size": COUNT,
+    "image_size": number(8, whole=True),
+    "lr": POSITIVE,
+    "data.limit": number(1, whole=True, words=(None,)),
+    "data.workers": number(0, whole=True, words=("auto",)),
+    "data.on_error": choice("raise", "skip"),
+    "data.orientation": choice("upright", "free"),
+    "data.train": COUNT,
+    "data.val": COUNT,
+    "data.test": COUNT,
+    "data.seed": NATURAL,
+    "data.min_objects": number(1, 8, whole=True),
+    "data.max_objects": number(1, 8, whole=True),
+    "data.val_fraction": FRACTION,
+    "data.test_fraction": FRACTION,
+    "preprocess.fit": choice("stretch", "letterbox"),
+    "preprocess.mean": each(PROBABILITY, length=3),
+    "preprocess.std": each(POSITIVE, length=3),
+    "preprocess.kernel": number(3, whole=True),
+    "preprocess.clip_limit": POSITIVE,
+    "preprocess.sharpen": PROBABILITY,
+    "augmentation.engine": choice("auto", "sample", "batch"),
+    "augmentation.hflip": PROBABILITY,
+    "augmentation.vflip": PROBABILITY,
+    "augmentation.rotate": number(0, 180),
+    "augmentation.shift": PROBABILITY,
+    "augmentation.zoom": FRACTION,
+    "augmentation.shear": PROBABILITY,
+    "augmentation.brightness": PROBABILITY,
+    "augmentation.contrast": PROBABILITY,
+    "augmentation.angles": each(number(-360, 360)),
+    "augmentation.min_visibility": PROBABILITY,
+    "augmentation.rotated_boxes": choice("largest_box", "ellipse"),
+    "augmentation.fill": number(0, 255, whole=True),
+    "backbone.mean": each(PROBABILITY, length=3),
+    "backbone.std": each(POSITIVE, length=3),
+    "backbone.stride": COUNT,
+    "backbone.width": COUNT,
+    "backbone.depth": COUNT,
+    "backbone.stem": choice("imagenet", "cifar"),
+    "backbone.stem_stride": choice(1, 2),
+    "heads.*.weight": NOT_NEGATIVE,
+    "heads.*.label_smoothing": FRACTION,
+    "heads.*.dropout": FRACTION,
+    "heads.*.channels": COUNT,
+    "heads.*.grid": COUNT,
+    "heads.*.hidden": NATURAL,
+    "heads.*.delta": POSITIVE,
+    "heads.*.strides": each(COUNT, least=1),
+    "heads.*.convs": NATURAL,
+    "heads.*.focal_alpha": PROBABILITY,
+    "heads.*.focal_gamma": NOT_NEGATIVE,
+    "heads.*.class_weights": each(NOT_NEGATIVE, null=True),
+    "heads.*.score_threshold": PROBABILITY,
+    "heads.*.draw_threshold": PROBABILITY,
+    "heads.*.candidates": COUNT,
+    "heads.*.detections": COUNT,
+    "heads.*.nms": PROBABILITY,
+    "optimizer.betas": each(FRACTION, length=2),
+    "optimizer.momentum": FRACTION,
+    "optimizer.weight_decay": NOT_NEGATIVE,
+    "optimizer.backbone_factor": number(0, words=("auto",)),
+    "scheduler.warmup": PROBABILITY,
+    "scheduler.floor": PROBABILITY,
+    "scheduler.rise": number(0, 1, above=True, below=True),
+    "scheduler.start": number(0, 1, above=True),
+    "scheduler.factor": number(0, 1, above=True, below=True),
+    "scheduler.patience": NATURAL,
+    "scheduler.min_lr": NOT_NEGATIVE,
+    "trainer.accelerator": choice("auto", "cpu", "gpu", "cuda", "mps"),
+    "trainer.devices": number(-1, whole=True, words=("auto",)),
+    "trainer.gradient_clip_val": number(0, above=True, words=(None,)),
+    "trainer.accumulate_grad_batches": COUNT,
+    "trainer.log_every_n_steps": COUNT,
+    "trainer.check_val_every_n_epoch": COUNT,
+    "trainer.limit_train_batches": number(0, above=True, words=(None,)),
+    "trainer.deterministic": choice(True, False, "warn"),
+    "trainer.precision": choice(
+        "32-true", "16-mixed", "bf16-mixed", "64-true", "bf16-true", "16-true"
+    ),
+    "callbacks.*.patience": COUNT,
+    "callbacks.*.min_delta": NOT_NEGATIVE,
+    "callbacks.*.decay": number(0, 1, above=True, below=True),
+    "callbacks.*.samples": NATURAL,
+}
+
+
+def rule_for(key: str) -> Rule | None:
+    """The rule of a dotted key."""
+    if key in RANGES:
+        return RANGES[key]
+    return next((r for pattern, r in RANGES.items() if fnmatchcase(key, pattern)), None)
+
+
+def check_ranges(node: Mapping[str, Any], prefix: str = "") -> None:
+    """Hold every value to its rule.
+
+    Raises:
+        UserError: such as ``lr=-1: must be greater than 0``.
+    """
+    for key, value in node.items():
+        dotted = f"{prefix}{key}"
+        rule = rule_for(dotted)
+        if rule is not None and (wrong := rule(value)):
+            raise UserError(f"{dotted}={plain(value)}: {wrong}")
+        if isinstance(value, dict):
+            check_ranges(value, f"{dotted}.")

@@ -1,0 +1,138 @@
+"""The yaml files as the schema: what keys there are, and what type each value has."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from mtl.config.complaints import HYDRA_ERRORS, complaint
+from mtl.config.compose import choices, compose_or_raise, flat, with_new_heads
+from mtl.config.nearest import plain, suggestion
+from mtl.config.ranges import rule_for
+from mtl.errors import UserError
+
+MISSING = "???"
+
+
+def defaults_of(cfg: DictConfig, config_dir: Path | None = None) -> dict[str, Any]:
+    """The configuration that the chosen members make without experiment and overrides.
+
+    Args:
+        cfg: as ``compose`` returns it.
+        config_dir: the user's folder.
+
+    Raises:
+        UserError: the files make no sense without the experiment.
+    """
+    chosen = {group: str(name) for group, name in choices(cfg).items() if name is not None}
+    chosen["experiment"] = "none"
+    return composed_defaults(tuple(f"{g}={n}" for g, n in chosen.items()), config_dir)
+
+
+@lru_cache(maxsize=64)
+def composed_defaults(chosen: tuple[str, ...], config_dir: Path | None) -> dict[str, Any]:
+    """The resolved configuration of these choices; not to be changed."""
+    try:
+        cfg = compose_or_raise(with_new_heads(chosen, config_dir), config_dir)
+        return resolved(cfg)
+    except HYDRA_ERRORS as error:
+        raise complaint(error, {}, config_dir) from error
+
+
+def resolved(cfg: DictConfig) -> dict[str, Any]:
+    """Plain values without Hydra's own node."""
+    bare = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+    values = OmegaConf.to_container(bare, resolve=True)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}
+
+
+def check_keys(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Refuse keys that no yaml file has.
+
+    Raises:
+        UserError: names the first such key and the nearest ones.
+    """
+    for key in defaults:
+        if key not in values:
+            raise UserError(f"~{key}: {key} can't be left out")
+    known = flat(dict(defaults))
+    for key in unknown_keys(values, defaults, ""):
+        raise UserError(f"unknown key '{key}'{suggestion(key, known)}")
+
+
+def unknown_keys(values: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str) -> list[str]:
+    """The dotted keys of ``values`` that ``defaults`` lacks; an empty mapping there takes any."""
+    found = []
+    for key, value in values.items():
+        if key not in defaults:
+            found += list(flat(value, f"{prefix}{key}"))
+        elif isinstance(value, dict) and isinstance(defaults[key], dict):
+            free = prefix and not defaults[key]
+            found += [] if free else unknown_keys(value, defaults[key], f"{prefix}{key}.")
+    return found
+
+
+def fit_types(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Refuse values of another type than the yaml's default.
+
+    A number where text is expected becomes text. Keys that have a rule in ``ranges`` are left to
+    that.
+
+    Returns:
+        The values.
+
+    Raises:
+        UserError: names the key and what is expected.
+    """
+    return {
+        key: fitted(key, value, defaults[key]) if key in defaults else value
+        for key, value in values.items()
+    }
+
+
+def fitted(key: str, value: Any, default: Any) -> Any:
+    """One value, or a whole node, made to fit its default."""
+    if isinstance(default, dict) and isinstance(value, dict):
+        return {
+            k: fitted(f"{key}.{k}", v, default[k]) if k in default else v for k, v in value.items()
+        }
+    if default in (None, MISSING, "auto") or rule_for(key) is not None:
+        return value
+    if isinstance(default, str) and is_number(value):
+        return str(value)
+    if isinstance(default, list) and isinstance(value, list):
+        return [fitted(f"{key}[{i}]", v, default[0]) if default else v for i, v in enumerate(value)]
+    wanted = expected(default)
+    if not fits(value, default):
+        raise UserError(f"{key}={plain(value)}: must be {wanted}")
+    return value
+
+
+def is_number(value: object) -> bool:
+    """A number that is not a truth value."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def fits(value: object, default: object) -> bool:
+    """Whether a value has the type of its default; a whole number may stand for a real one."""
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    if isinstance(default, float):
+        return is_number(value)
+    return isinstance(value, type(default))
+
+
+def expected(default: object) -> str:
+    """The type of a default in words."""
+    words: dict[type, str] = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        str: "text",
+        list: f"a list, such as {plain(default)}",
+        dict: "a mapping of keys to values",
+    }
+    return words[type(default)]

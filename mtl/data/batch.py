@@ -1,0 +1,168 @@
+"""Samples of one size put together, with an index that says who has which target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mtl.data.sample import Boxes, Sample, Target
+
+
+@dataclass(frozen=True)
+class BoxBatch:
+    """Boxes of n samples, padded to the longest list.
+
+    Args:
+        xyxy: (n, M, 4) float32 pixels, zeros where padded.
+        labels: (n, M) int64, -1 where padded.
+        difficult: (n, M) bool, False where padded.
+    """
+
+    xyxy: Tensor
+    labels: Tensor
+    difficult: Tensor
+
+    @property
+    def valid(self) -> Tensor:
+        """(n, M) bool: True where there is an object."""
+        return self.labels >= 0
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> BoxBatch:
+        """The same on another device."""
+        return BoxBatch(
+            self.xyxy.to(device, non_blocking=non_blocking),
+            self.labels.to(device, non_blocking=non_blocking),
+            self.difficult.to(device, non_blocking=non_blocking),
+        )
+
+    def __getitem__(self, rows: Tensor | slice) -> BoxBatch:
+        return BoxBatch(self.xyxy[rows], self.labels[rows], self.difficult[rows])
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @classmethod
+    def collate(cls, boxes: Sequence[Boxes]) -> BoxBatch:
+        """Pad and stack."""
+        most = max((len(b) for b in boxes), default=0)
+        xyxy = np.zeros((len(boxes), most, 4), np.float32)
+        labels = np.full((len(boxes), most), -1, np.int64)
+        difficult = np.zeros((len(boxes), most), np.bool_)
+        for row, b in enumerate(boxes):
+            xyxy[row, : len(b)] = b.xyxy
+            labels[row, : len(b)] = b.labels
+            difficult[row, : len(b)] = b.difficult
+        return cls(torch.from_numpy(xyxy), torch.from_numpy(labels), torch.from_numpy(difficult))
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """One target of a batch, over the n ≤ B samples that have it.
+
+    Args:
+        index: (n,) int64, ascending rows of the batch.
+        value: (n,) int64 for ``label``; (n, C) int8 for ``labels``; BoxBatch for ``boxes``;
+            (n, H, W) uint8 for ``mask``.
+    """
+
+    index: Tensor
+    value: Tensor | BoxBatch
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Labelled:
+        """The same on another device."""
+        return Labelled(
+            self.index.to(device, non_blocking=non_blocking),
+            self.value.to(device, non_blocking=non_blocking),
+        )
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A sample that could not be read: its id (a path, mostly) and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a step sees.
+
+    Args:
+        image: (B, 3, H, W) uint8 RGB as loaded; float and normalised once on the device.
+        ids: B sample ids.
+        targets: target name to Labelled; a target that no sample has is absent.
+        seed: seed of this batch's random choices (0 outside training).
+        copy: (B,) int64, which copy of the sample this is for augmentations that keep the original
+            and add copies; 0 is the original.
+        broken: samples left out of this batch because they could not be read.
+    """
+
+    image: Tensor
+    ids: list[str]
+    targets: Mapping[str, Labelled]
+    seed: int = 0
+    copy: Tensor | None = None
+    broken: tuple[Broken, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        """The same on another device."""
+        return replace(
+            self,
+            image=self.image.to(device, non_blocking=non_blocking),
+            targets={k: v.to(device, non_blocking) for k, v in self.targets.items()},
+            copy=None if self.copy is None else self.copy.to(device, non_blocking=non_blocking),
+        )
+
+
+def collate_target(target: Target, values: Sequence[object]) -> Tensor | BoxBatch:
+    """Stack the values of one target (see ``Labelled.value``)."""
+    if target.kind == "label":
+        return torch.tensor(values, dtype=torch.int64)
+    if target.kind == "boxes":
+        return BoxBatch.collate(values)  # type: ignore[arg-type]
+    return torch.from_numpy(np.stack(values))  # type: ignore[arg-type, call-overload]
+
+
+def collate(
+    samples: Sequence[Sample],
+    targets: Mapping[str, Target],
+    seed: int = 0,
+    copy: Sequence[int] | None = None,
+    broken: Sequence[Broken] = (),
+) -> Batch:
+    """Put samples of one size together.
+
+    Args:
+        samples: B samples whose images all have the same shape.
+        targets: what the data set can label.
+        seed: see Batch.
+        copy: see Batch.
+        broken: see Batch.
+    """
+    found: dict[str, Labelled] = {}
+    for name, target in targets.items():
+        rows = [i for i, s in enumerate(samples) if name in s.targets]
+        if rows:
+            value = collate_target(target, [samples[i].targets[name] for i in rows])
+            found[name] = Labelled(torch.tensor(rows), value)
+    images = (
+        torch.from_numpy(np.stack([s.image for s in samples])).permute(0, 3, 1, 2)
+        if samples
+        else torch.zeros((0, 3, 1, 1), dtype=torch.uint8)
+    )
+    return Batch(
+        image=images,
+        ids=[s.id for s in samples],
+        targets=found,
+        seed=seed,
+        copy=None if copy is None else torch.tensor(copy),
+        broken=tuple(broken),
+    )

@@ -1,0 +1,146 @@
+"""Image and mask files to arrays, whatever they are inside."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mtl.errors import BadFile
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+_REDUCED = {
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+}
+_END_MARKS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
+_EXIF_ORIENTATION = 0x0112
+
+
+def read_image(
+    path: Path | str, size: int | None = None
+) -> tuple[npt.NDArray[np.uint8], tuple[int, int]]:
+    """Decode an image file.
+
+    Args:
+        path: any format that OpenCV or PIL reads; 16-bit images are scaled to 8 bit, alpha is
+            dropped, an EXIF orientation is applied.
+        size: pixels; a JPEG is decoded at half, a quarter or an eighth of its size as long as both
+            sides stay at or above this (libjpeg does that in the frequency domain, so it is
+            both faster and free of aliasing). None decodes at full resolution.
+
+    Returns:
+        The image, (H, W, 3) uint8 RGB, and the (width, height) in pixels at full resolution.
+
+    Raises:
+        BadFile: the file is missing, empty, cut off or no image.
+    """
+    data = _bytes(path)
+    with _opened(path, io.BytesIO(data)) as header:
+        full = _upright_size(header)
+        marks = _END_MARKS.get(header.format or "")
+        # OpenCV would paint the missing part grey, and some writers pad files: PIL tells these
+        # apart, but takes several times as long.
+        if marks is not None and marks not in data[-64:]:
+            _load(path, header)
+        if header.mode == "CMYK":
+            return _by_pil(path, header), full
+        factor = _reduction(full, size) if header.format in ("JPEG", "MPO") else 1
+        flag = _REDUCED.get(factor, cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
+        if image is None:
+            return _by_pil(path, header), full
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), full
+
+
+def read_mask(path: Path | str) -> npt.NDArray[np.uint8]:
+    """Read a mask whose pixel values are class indices.
+
+    Args:
+        path: a palette or grayscale image of 8 bits or fewer, PNG as a rule.
+
+    Returns:
+        (H, W) uint8 indices.
+
+    Raises:
+        BadFile: as for ``read_image``, or the pixels are colours and not indices.
+    """
+    with _opened(path, io.BytesIO(_bytes(path))) as mask:
+        if mask.mode not in ("P", "L", "1"):
+            raise BadFile(
+                path,
+                f"is a mask of mode {mask.mode}; a PNG of class indices (palette or 8-bit "
+                "grayscale) is expected",
+            )
+        _load(path, mask)
+        return np.array(mask, np.uint8)
+
+
+def image_size(path: Path | str) -> tuple[int, int]:
+    """The upright image's (width, height) in pixels, from the header alone.
+
+    Raises:
+        BadFile: the file is missing, empty or no image.
+    """
+    try:
+        with Path(path).open("rb") as file, _opened(path, file) as header:
+            return _upright_size(header)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _reduction(full: tuple[int, int], size: int | None) -> int:
+    if size is None:
+        return 1
+    return next((factor for factor in _REDUCED if min(full) // factor >= size), 1)
+
+
+def _bytes(path: Path | str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path | str, error: OSError) -> BadFile:
+    if isinstance(error, FileNotFoundError):
+        return BadFile(path, "does not exist")
+    return BadFile(path, f"can't be read ({error.strerror or error})")
+
+
+def _opened(path: Path | str, file: BinaryIO) -> Image.Image:
+    """PIL's image with its header read and no pixel decoded."""
+    try:
+        return Image.open(file)
+    except UnidentifiedImageError:
+        empty = file.seek(0, io.SEEK_END) == 0
+        raise BadFile(path, "is empty" if empty else "is not an image") from None
+    except Image.DecompressionBombError as error:
+        raise BadFile(path, f"is too large ({error})") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise BadFile(path, f"is a broken image ({error})") from None
+
+
+def _load(path: Path | str, image: Image.Image) -> None:
+    try:
+        image.load()
+    except (OSError, SyntaxError, ValueError) as error:
+        raise BadFile(path, f"is a broken image ({error})") from None
+
+
+def _by_pil(path: Path | str, image: Image.Image) -> npt.NDArray[np.uint8]:
+    _load(path, image)
+    return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def _upright_size(header: Image.Image) -> tuple[int, int]:
+    width, height = header.size
+    if "exif" in header.info and header.getexif().get(_EXIF_ORIENTATION, 1) >= 5:
+        return height, width
+    return width, height

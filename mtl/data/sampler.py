@@ -1,0 +1,53 @@
+"""Which samples come when: a function of the seed and the epoch, nothing else."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch.utils.data import Sampler
+
+Key = tuple[int, int]
+"""(epoch, position); position runs over all copies of all samples."""
+
+
+class EpochSampler(Sampler[Key]):
+    """Positions of one rank, in a new order each epoch.
+
+    A resumed run sees the same order as one that was never stopped, and data-loading workers learn
+    the epoch from the keys.
+
+    Args:
+        length: number of positions.
+        seed: of the order.
+        shuffle: whether there is an order other than the plain one.
+        rank: of this process, under DDP.
+        ranks: number of processes. With ``shuffle``, ranks get equally many positions (the first
+            few come twice where the length doesn't divide); without, each position goes to exactly
+            one rank.
+    """
+
+    def __init__(
+        self, length: int, seed: int, shuffle: bool, rank: int = 0, ranks: int = 1
+    ) -> None:
+        self.length = length
+        self.seed = seed
+        self.shuffle = shuffle
+        self.rank = rank
+        self.ranks = ranks
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning calls this before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        if self.shuffle:
+            return -(-self.length // self.ranks)
+        return len(range(self.rank, self.length, self.ranks))
+
+    def __iter__(self) -> Iterator[Key]:
+        order = np.arange(self.length)
+        if self.shuffle:
+            np.random.default_rng([self.seed, self.epoch]).shuffle(order)
+            order = np.resize(order, len(self) * self.ranks)
+        for position in order[self.rank :: self.ranks]:
+            yield self.epoch, int(position)

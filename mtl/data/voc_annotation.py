@@ -1,0 +1,222 @@
+"""VOC's annotation files: parsing one, and turning it into targets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from mtl.data.sample import IGNORE_LABEL, Boxes, TargetValue
+from mtl.errors import BadFile
+
+_SIDES = ("xmin", "ymin", "xmax", "ymax")
+
+
+@dataclass(frozen=True)
+class VocObject:
+    """One ``<object>``.
+
+    Args:
+        name: of its class, without surrounding spaces.
+        difficult: VOC's flag; False where the file doesn't say.
+        box: (x1, y1, x2, y2) pixels, 0-based and half-open, not yet clipped to the image.
+    """
+
+    name: str
+    difficult: bool
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """One annotation file.
+
+    Args:
+        path: of the file.
+        size: (width, height) of the image in pixels as the file says it, or None where it is
+            silent (absent or zero).
+        objects: in the order of the file.
+    """
+
+    path: Path
+    size: tuple[int, int] | None
+    objects: tuple[VocObject, ...]
+
+    def check_size(self, size: tuple[int, int]) -> None:
+        """Compare with the image's own (width, height).
+
+        Raises:
+            BadFile: the file speaks of an image of another size, so its boxes are wrong as well.
+        """
+        if self.size is not None and self.size != size:
+            said, real = ("x".join(map(str, s)) for s in (self.size, size))
+            raise BadFile(self.path, f"is for an image of {said} pixels, but its image has {real}")
+
+
+def parse_annotation(path: Path) -> Annotation:
+    """Parse a file; VOC's 1-based inclusive boxes become 0-based half-open ones.
+
+    Only direct children count: the ``<part>`` boxes inside some objects are no objects.
+
+    Raises:
+        BadFile: no well-formed XML, or an object without name, or a box without four numbers or
+            without extent.
+    """
+    root = _root(path)
+    objects = tuple(
+        _object(path, number, node) for number, node in enumerate(root.findall("object"), start=1)
+    )
+    return Annotation(path, _size(root), objects)
+
+
+def class_names(path: Path) -> set[str] | None:
+    """The class names in a file, or None where it is broken (reading its sample will tell why)."""
+    try:
+        root = _root(path)
+    except BadFile:
+        return None
+    return {name for node in root.findall("object") if (name := _text(node, "name"))}
+
+
+def select(
+    annotation: Annotation, classes: Sequence[str], dropped: Collection[str] | None
+) -> list[tuple[int, VocObject]]:
+    """The objects of the chosen classes, each with its class index.
+
+    Args:
+        annotation: what the file says.
+        classes: the chosen names, in the order of their indices.
+        dropped: names of objects to leave out quietly; None for every other name.
+
+    Raises:
+        BadFile: an object's class is neither chosen nor dropped.
+    """
+    index = {name: number for number, name in enumerate(classes)}
+    found = []
+    for obj in annotation.objects:
+        if obj.name in index:
+            found.append((index[obj.name], obj))
+        elif dropped is not None and obj.name not in dropped:
+            known = ", ".join(classes)
+            raise BadFile(
+                annotation.path, f"has an object of the unknown class {obj.name!r} (known: {known})"
+            )
+    return found
+
+
+def object_targets(
+    annotation: Annotation,
+    classes: Sequence[str],
+    dropped: Collection[str] | None,
+    full: tuple[int, int],
+    shown: tuple[int, int],
+) -> dict[str, TargetValue]:
+    """The targets ``label``, ``labels`` and ``boxes`` of one image.
+
+    ``label`` is the class of the largest object that is not difficult, and absent where there is
+    none. In ``labels`` a class that is present only as difficult is IGNORE_LABEL.
+
+    Args:
+        annotation: what the file says.
+        classes: see ``select``.
+        dropped: see ``select``.
+        full: (width, height) of the image at full resolution, pixels.
+        shown: (width, height) that the boxes shall be in.
+
+    Raises:
+        BadFile: see ``select``; or a box lies outside the image. One that lies partly outside is
+            clipped.
+    """
+    annotation.check_size(full)
+    chosen = select(annotation, classes, dropped)
+    labels = np.zeros(len(classes), np.int8)
+    boxes = np.zeros((len(chosen), 4))
+    for row, (index, obj) in enumerate(chosen):
+        boxes[row] = np.clip(obj.box, 0, [*full, *full])
+        if boxes[row, 0] >= boxes[row, 2] or boxes[row, 1] >= boxes[row, 3]:
+            raise BadFile(
+                annotation.path,
+                f"the box of object {annotation.objects.index(obj) + 1} ({obj.name}), "
+                f"{_numbers(obj)}, lies outside the image of {full[0]}x{full[1]} pixels",
+            )
+        if not obj.difficult:
+            labels[index] = 1
+        elif labels[index] == 0:
+            labels[index] = IGNORE_LABEL
+    targets: dict[str, TargetValue] = {
+        "labels": labels,
+        "boxes": Boxes(
+            (boxes * (np.array([*shown, *shown]) / [*full, *full])).astype(np.float32),
+            np.array([index for index, _ in chosen], np.int64),
+            np.array([obj.difficult for _, obj in chosen], np.bool_),
+        ),
+    }
+    areas = [
+        0.0 if obj.difficult else (x2 - x1) * (y2 - y1)
+        for (_, obj), (x1, y1, x2, y2) in zip(chosen, boxes.tolist(), strict=True)
+    ]
+    if any(areas):
+        targets["label"] = chosen[int(np.argmax(areas))][0]
+    return targets
+
+
+def _root(path: Path) -> ElementTree.Element:
+    try:
+        root = ElementTree.fromstring(path.read_bytes())
+    except ElementTree.ParseError as error:
+        raise BadFile(path, f"is not well-formed XML ({error})") from None
+    except OSError as error:
+        raise BadFile(path, f"can't be read ({error.strerror or error})") from None
+    if root.tag != "annotation":
+        raise BadFile(path, f"is no VOC annotation (it begins with <{root.tag}>)")
+    return root
+
+
+def _object(path: Path, number: int, node: ElementTree.Element) -> VocObject:
+    name = _text(node, "name")
+    if not name:
+        raise BadFile(path, f"object {number} has no name")
+    corners = node.find("bndbox")
+    if corners is None:
+        raise BadFile(path, f"object {number} ({name}) has no bndbox")
+    numbers = [_number(_text(corners, side)) for side in _SIDES]
+    if not all(map(math.isfinite, numbers)):
+        said = ", ".join(f"{side}={_text(corners, side) or 'nothing'}" for side in _SIDES)
+        raise BadFile(path, f"the box of object {number} ({name}) isn't four numbers: {said}")
+    x1, y1, x2, y2 = numbers
+    found = VocObject(name, _text(node, "difficult") == "1", (x1 - 1, y1 - 1, x2, y2))
+    if x2 <= x1 - 1 or y2 <= y1 - 1:
+        side = "width" if x2 <= x1 - 1 else "height"
+        raise BadFile(
+            path, f"the box of object {number} ({name}), {_numbers(found)}, has no {side}"
+        )
+    return found
+
+
+def _size(root: ElementTree.Element) -> tuple[int, int] | None:
+    width, height = (_number(_text(root, f"size/{side}")) for side in ("width", "height"))
+    stated = 0 < width < math.inf and 0 < height < math.inf
+    return (int(width), int(height)) if stated else None
+
+
+def _text(node: ElementTree.Element, name: str) -> str:
+    return (node.findtext(name) or "").strip()
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _numbers(obj: VocObject) -> str:
+    """The box as the file writes it."""
+    x1, y1, x2, y2 = obj.box
+    return " ".join(
+        f"{side}={value:g}" for side, value in zip(_SIDES, (x1 + 1, y1 + 1, x2, y2), strict=True)
+    )

@@ -1,0 +1,1 @@
+"""Targets and predictions drawn on images."""

@@ -1,0 +1,96 @@
+"""Captions, boxes and masks drawn on copies of images.
+
+Canvases are (H, W, 3) uint8 RGB. Line and letter sizes follow the size of the canvas.
+"""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mtl.data.sample import IGNORE_PIXEL
+from mtl.drawing.palette import RGB, color
+
+Canvas = npt.NDArray[np.uint8]
+
+
+def _scale(canvas: Canvas) -> float:
+    return float(np.clip(min(canvas.shape[:2]) / 480, 0.35, 3.0))
+
+
+def _text(canvas: Canvas, text: str, x: int, y: int, background: RGB) -> None:
+    """Write on a filled strip whose top left corner is at (x, y), moved inside the canvas."""
+    size = _scale(canvas)
+    thickness = max(1, round(size))
+    (width, height), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.55 * size, thickness)
+    x = int(np.clip(x, 0, max(0, canvas.shape[1] - width - 2)))
+    y = int(np.clip(y, 0, max(0, canvas.shape[0] - height - base - 2)))
+    cv2.rectangle(canvas, (x, y), (x + width + 2, y + height + base + 1), background, -1)
+    ink = (0, 0, 0) if sum(background) > 382 else (255, 255, 255)
+    cv2.putText(
+        canvas,
+        text,
+        (x + 1, y + height + 1),
+        cv2.FONT_HERSHEY_SIMPLEX,
+        0.55 * size,
+        ink,
+        thickness,
+        cv2.LINE_AA,
+    )
+
+
+def draw_caption(canvas: Canvas, lines: Sequence[str]) -> Canvas:
+    """Write lines from the top left corner down."""
+    canvas = canvas.copy()
+    step = max(8, round(20 * _scale(canvas)))
+    for row, line in enumerate(lines):
+        _text(canvas, line, 0, row * step, (32, 32, 32))
+    return canvas
+
+
+def draw_boxes(
+    canvas: Canvas,
+    xyxy: npt.NDArray[np.float32],
+    captions: Sequence[str],
+    classes: Sequence[int],
+    dashed: Sequence[bool] | None = None,
+) -> Canvas:
+    """Draw boxes in the colours of their classes.
+
+    Args:
+        canvas: not changed.
+        xyxy: (N, 4) pixels.
+        captions: N texts; an empty one leaves just the box.
+        classes: N class indices.
+        dashed: N flags for boxes that don't count (difficult objects): drawn thin and grey.
+    """
+    canvas = canvas.copy()
+    thickness = max(1, round(2 * _scale(canvas)))
+    for i, (box, caption, index) in enumerate(zip(xyxy, captions, classes, strict=True)):
+        thin = dashed is not None and dashed[i]
+        ink = (128, 128, 128) if thin else color(index)
+        x1, y1, x2, y2 = (round(float(v)) for v in box)
+        cv2.rectangle(canvas, (x1, y1), (max(x1, x2 - 1), max(y1, y2 - 1)), ink, 1 if thin else thickness)
+        if caption:
+            height = round(16 * _scale(canvas)) + 2
+            _text(canvas, caption, x1, y1 - height if y1 >= height else y1, ink)
+    return canvas
+
+
+def draw_mask(canvas: Canvas, mask: npt.NDArray[np.uint8], opacity: float = 0.45) -> Canvas:
+    """Tint pixels by class; background (0) stays, ignored pixels (255) become whitish.
+
+    Args:
+        canvas: (H, W, 3), not changed.
+        mask: (H, W) class indices.
+        opacity: 0..1.
+    """
+    canvas = canvas.copy()
+    for index in np.unique(mask):
+        if index == 0:
+            continue
+        where = mask == index
+        ink = np.array((255, 255, 255) if index == IGNORE_PIXEL else color(int(index) - 1))
+        canvas[where] = ((1 - opacity) * canvas[where] + opacity * ink).astype(np.uint8)
+    return canvas

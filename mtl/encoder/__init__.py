@@ -1,0 +1,1 @@
+"""How tasks, views and branches share backbone parameters."""

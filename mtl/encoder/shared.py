@@ -1,0 +1,30 @@
+"""``encoder=shared``."""
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor
+
+from mtl.backbone.base import Backbone, Features, Stage
+from mtl.encoder.base import Encoder
+
+
+class Shared(Encoder):
+    """One backbone for all tasks: hard parameter sharing (Caruana, 1997)."""
+
+    def __init__(self, make_backbone: Callable[[], Backbone], tasks: Sequence[str]) -> None:
+        super().__init__(make_backbone, tasks)
+        self.backbone = make_backbone()
+
+    @property
+    def feature_stages(self) -> tuple[Stage, ...]:
+        """The backbone's own."""
+        return self.backbone.feature_stages
+
+    def stage_of(self, parameter: str) -> str:
+        """The stage in ``backbone.stages.<stage>.…``."""
+        return parameter.split(".")[2]
+
+    def forward(self, image: Tensor) -> dict[str, Features]:
+        """One pass; every task gets the same features."""
+        features = self.backbone(image)
+        return dict.fromkeys(self.tasks, features)

@@ -1,0 +1,1 @@
+"""How decisions of views, branches and models meet."""

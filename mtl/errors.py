@@ -1,0 +1,33 @@
+"""The two ways in which a command may end badly without being our bug."""
+
+
+class UserError(Exception):
+    """A mistake in what the user asked for or supplied.
+
+    Commands print the message, which names the thing and the remedy, and end with exit code 2.
+    """
+
+
+class BadFile(UserError):
+    """An input file that can't be used.
+
+    Args:
+        path: the file.
+        reason: what is wrong with it, as the end of a sentence that begins with the path.
+    """
+
+    def __init__(self, path: object, reason: str) -> None:
+        self.path = str(path)
+        self.reason = reason
+        super().__init__(f"{self.path}: {reason}")
+
+    def __reduce__(self) -> tuple[type["BadFile"], tuple[str, str]]:
+        """Pickle by the two arguments: data-loading workers send these errors home."""
+        return type(self), (self.path, self.reason)
+
+
+class RunError(Exception):
+    """A run that can't go on (a loss that is not finite, say).
+
+    Commands print the message without a traceback and end with exit code 1.
+    """

@@ -1,0 +1,1 @@
+"""How features of views, branches and tasks meet."""

@@ -1,0 +1,27 @@
+"""``fusion=none``."""
+
+from collections.abc import Sequence
+
+from mtl.backbone.base import Features, Stage
+from mtl.errors import UserError
+from mtl.fusion.base import Fusion
+from mtl.views.base import Views
+
+
+class NoFusion(Fusion):
+    """Features go to the heads as they are.
+
+    Raises:
+        UserError: there are several views, which something has to merge.
+    """
+
+    def __init__(self, stages: Sequence[Stage], tasks: Sequence[str], views: Views) -> None:
+        super().__init__(stages, tasks, views)
+        if views.count > 1:
+            raise UserError(
+                f"fusion=none can't merge {views.count} views: choose another fusion or views=single"
+            )
+
+    def forward(self, features: dict[str, Features]) -> dict[str, Features]:
+        """The same object."""
+        return features

@@ -1,0 +1,1 @@
+"""Tasks: a head with its loss, its metrics and its drawing."""

@@ -1,0 +1,109 @@
+"""What every task brings: a head with its loss, its metrics and its drawing."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor, nn
+
+from mtl.backbone.base import Features, Stage
+from mtl.data.batch import Batch, Labelled
+from mtl.data.sample import Target
+from mtl.preprocess.base import Frame
+
+
+class HeadMetrics(nn.Module, ABC):
+    """The running metrics of one task over one split, made of torchmetrics (which sync over ranks)."""
+
+    @abstractmethod
+    def update(self, prediction: Any, labels: Labelled) -> None:
+        """Count one batch.
+
+        Args:
+            prediction: what ``Head.predict`` returned for the labelled samples.
+            labels: their targets; ``labels.index`` is to be ignored here.
+        """
+
+    @abstractmethod
+    def compute(self) -> dict[str, Tensor]:
+        """Metric name to scalar, in the order asked for; empty when nothing was counted."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget everything."""
+
+
+class Head(nn.Module, ABC):
+    """One task.
+
+    A head gets the features of the labelled samples only, so that neither its loss nor its batch
+    statistics see samples of other tasks.
+
+    Subclasses take these arguments and add their own options, one per key of their yaml.
+
+    Args:
+        target: what the data labels for this task.
+        stages: the features on offer, from fine to coarse, with channels and strides.
+        image_size: side in pixels of the square picture that the network sees.
+        metrics: names of the metrics to compute; the first is the task's main metric.
+    """
+
+    def __init__(
+        self, target: Target, stages: Sequence[Stage], image_size: int, metrics: Sequence[str]
+    ) -> None:
+        super().__init__()
+        self.target = target
+        self.stages = tuple(stages)
+        self.image_size = image_size
+        self.metrics = tuple(metrics)
+
+    def labels(self, batch: Batch, target_name: str) -> Labelled | None:
+        """This task's labels in the batch, or None where no sample has one.
+
+        Heads that use only part of a target (one box out of many) override this.
+        """
+        return batch.targets.get(target_name)
+
+    @abstractmethod
+    def forward(self, features: Features) -> Any:
+        """Raw output, the input of ``loss`` and ``predict``: a Tensor or a dict of Tensors."""
+
+    @abstractmethod
+    def loss(self, raw: Any, labels: Labelled) -> Tensor:
+        """Scalar float loss, the mean over the samples; 0-dimensional, with gradient.
+
+        Args:
+            raw: output of ``forward`` for the n labelled samples, in the order of ``labels.value``.
+            labels: their targets.
+        """
+
+    @abstractmethod
+    def predict(self, raw: Any) -> Any:
+        """Raw output to decisions in the network's picture; see each head for the type."""
+
+    @abstractmethod
+    def make_metrics(self) -> HeadMetrics:
+        """Fresh metrics for one split."""
+
+    @abstractmethod
+    def unbatch(self, prediction: Any) -> list[Any]:
+        """What ``predict`` returned, sample by sample, on the CPU."""
+
+    @abstractmethod
+    def to_original(self, prediction: Any, frame: Frame) -> Any:
+        """One sample's prediction from the network's picture to the original image."""
+
+    @abstractmethod
+    def draw(self, canvas: npt.NDArray[np.uint8], prediction: Any) -> npt.NDArray[np.uint8]:
+        """Draw one sample's prediction.
+
+        Args:
+            canvas: (H, W, 3) uint8 RGB in whose frame the prediction is given; not changed.
+            prediction: one item of ``unbatch``.
+        """
+
+    @abstractmethod
+    def record(self, prediction: Any) -> Mapping[str, Any]:
+        """One sample's prediction as plain JSON values; arrays (masks) stay numpy arrays."""

@@ -1,0 +1,94 @@
+"""Views, encoder, fusion, heads and ensemble put together."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from mtl.backbone.base import Features, pick
+from mtl.data.batch import Batch, Labelled
+from mtl.encoder.base import Encoder
+from mtl.ensemble.base import Ensemble
+from mtl.fusion.base import Fusion
+from mtl.head.base import Head
+from mtl.views.base import Views
+
+
+class Network(nn.Module):
+    """The whole multi-task network.
+
+    Args:
+        views: makes views of the image.
+        encoder: turns views into features per task.
+        fusion: merges views and lets tasks exchange features.
+        heads: task name to head.
+        target_names: task name to the name of the data's target that labels it.
+        ensemble: combines decisions.
+    """
+
+    def __init__(
+        self,
+        views: Views,
+        encoder: Encoder,
+        fusion: Fusion,
+        heads: Mapping[str, Head],
+        target_names: Mapping[str, str],
+        ensemble: Ensemble,
+    ) -> None:
+        super().__init__()
+        self.views = views
+        self.encoder = encoder
+        self.fusion = fusion
+        self.heads = nn.ModuleDict(heads)
+        self.target_names = dict(target_names)
+        self.ensemble = ensemble
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks, in order."""
+        return tuple(self.heads)
+
+    def head(self, task: str) -> Head:
+        """The head of a task."""
+        return cast(Head, self.heads[task])
+
+    def features(self, image: Tensor) -> dict[str, Features]:
+        """What each head gets.
+
+        Args:
+            image: (B, 3, H, W) float, normalised.
+        """
+        return cast(dict[str, Features], self.fusion(self.encoder(self.views(image))))
+
+    def labelled_outputs(self, batch: Batch) -> dict[str, tuple[Any, Labelled]]:
+        """Raw output and labels of every task that has a label in the batch, over its own samples.
+
+        Args:
+            batch: with a normalised float image.
+        """
+        features = self.features(batch.image)
+        outputs: dict[str, tuple[Any, Labelled]] = {}
+        for task in self.tasks:
+            head = self.head(task)
+            labels = head.labels(batch, self.target_names[task])
+            if labels is not None:
+                raw = head(pick(features[task], labels.index, len(batch)))
+                outputs[task] = (raw, labels)
+        return outputs
+
+    def forward(self, image: Tensor) -> dict[str, Any]:
+        """Raw output of every task for every image.
+
+        Args:
+            image: (B, 3, H, W) float, normalised.
+        """
+        features = self.features(image)
+        return {task: self.head(task)(features[task]) for task in self.tasks}
+
+    @torch.no_grad()
+    def predict(self, image: Tensor) -> dict[str, Any]:
+        """Decisions of every task for every image, in the network's picture; see ``forward``."""
+        raw = self(image)
+        decisions = {task: self.head(task).predict(raw[task]) for task in self.tasks}
+        return cast(dict[str, Any], self.ensemble(decisions))

@@ -1,0 +1,1 @@
+"""Deterministic steps, the same for training, testing and predicting."""

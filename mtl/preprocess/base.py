@@ -1,0 +1,68 @@
+"""Deterministic steps between a decoded image and the network, and the way back."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mtl.data.sample import Sample
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where the network's picture lies in the original image.
+
+    A point of the original is at ``(x * scale_x + offset_x, y * scale_y + offset_y)`` in the
+    network's picture, all in pixels.
+
+    Args:
+        width: of the original, pixels.
+        height: of the original, pixels.
+        scale_x: factor from original to network pixels.
+        scale_y: likewise.
+        offset_x: network pixels left of the original's content (letterbox).
+        offset_y: network pixels above it.
+    """
+
+    width: int
+    height: int
+    scale_x: float
+    scale_y: float
+    offset_x: float = 0.0
+    offset_y: float = 0.0
+
+    def boxes_to_original(self, xyxy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """(N, 4) boxes in the network's picture to boxes in the original, clipped to it."""
+        scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
+        offset = np.array([self.offset_x, self.offset_y] * 2, np.float32)
+        limit = np.array([self.width, self.height] * 2, np.float32)
+        return np.clip((xyxy - offset) / scale, 0, limit).astype(np.float32)
+
+
+class Preprocess(ABC):
+    """What ``preprocess=`` chooses.
+
+    Args:
+        image_size: side in pixels of the square picture that the network gets.
+        mean: of the pixel values per channel, in 0..1, subtracted on the device.
+        std: per channel, in 0..1, divided by on the device.
+    """
+
+    def __init__(self, image_size: int, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+        self.image_size = image_size
+        self.mean = tuple(mean)
+        self.std = tuple(std)
+
+    @abstractmethod
+    def __call__(self, sample: Sample) -> tuple[Sample, Frame]:
+        """Bring a sample to (image_size, image_size), its boxes and masks with it.
+
+        The image stays uint8: normalisation comes later, on whole batches, from ``mean`` and
+        ``std``.
+        """
+
+    def key(self) -> str:
+        """A text that differs whenever the pixels that come out would differ (for the cache)."""
+        settings = {k: v for k, v in sorted(vars(self).items()) if k not in ("mean", "std")}
+        return f"{type(self).__qualname__}{settings}"

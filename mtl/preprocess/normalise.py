@@ -1,0 +1,39 @@
+"""Pixel values as the backbone expects them, on whole batches."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Normalise(nn.Module):
+    """Subtract the mean and divide by the standard deviation.
+
+    Args:
+        mean: per channel, of pixel values in 0..1.
+        std: per channel, likewise.
+    """
+
+    scale: Tensor
+    bias: Tensor
+
+    def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
+        super().__init__()
+        deviation = torch.tensor(list(std), dtype=torch.float64)
+        bias = -torch.tensor(list(mean), dtype=torch.float64) / deviation
+        scale = 1 / (255 * deviation)
+        # Not persistent: they come from the configuration, and a checkpoint holds what was learnt.
+        self.register_buffer("scale", scale.float().view(1, -1, 1, 1), persistent=False)
+        self.register_buffer("bias", bias.float().view(1, -1, 1, 1), persistent=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Normalise a batch.
+
+        Args:
+            image: (B, 3, H, W) uint8, or float in 0..255.
+
+        Returns:
+            (B, 3, H, W) float32 in channels_last memory format.
+        """
+        normalised = (image * self.scale).add_(self.bias)
+        return normalised.contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,1 @@
+"""Training, evaluating, and the folder that a run leaves."""

@@ -1,0 +1,182 @@
+"""From a checked configuration to objects."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import pytorch_lightning as L
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import Logger
+from torch.optim import Optimizer
+
+from mtl.backbone.base import Backbone
+from mtl.data.module import MultiTaskData
+from mtl.data.sample import Target
+from mtl.errors import UserError
+from mtl.network import Network
+from mtl.optimizer.groups import parameter_groups
+from mtl.training.module import MultiTaskModule
+from mtl.weighting.base import Weighting
+
+LOADING_KEYS = ("limit", "workers", "on_error", "cache", "cache_dir")
+DATA_FRAMEWORK_KEYS = ("targets", "suggested", *LOADING_KEYS)
+HEAD_FRAMEWORK_KEYS = ("kind", "target", "weight")
+BACKBONE_FRAMEWORK_KEYS = ("mean", "std", "stride")
+TRAINER_FRAMEWORK_KEYS = ("compile", "channels_last")
+OPTIMIZER_FRAMEWORK_KEYS = ("backbone_factor", "decay_vectors")
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """A config node as a plain dict."""
+    return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+
+
+def without(config: DictConfig, keys: tuple[str, ...]) -> dict[str, Any]:
+    """A node as a plain dict, less the keys that the framework reads itself."""
+    return {key: value for key, value in plain(config).items() if key not in keys}
+
+
+def make(config: Mapping[str, Any], **more: Any) -> Any:
+    """Call what ``_target_`` names with the other keys.
+
+    Hydra's own ``instantiate`` would turn dataclasses among the arguments into configs.
+
+    Raises:
+        UserError: there is nothing of that name.
+    """
+    name = config["_target_"]
+    try:
+        target = get_object(name)
+    except (ImportError, AttributeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise UserError(f"_target_={name} can't be loaded: {reason}") from error
+    return target(**{key: value for key, value in config.items() if key != "_target_"}, **more)
+
+
+def build_data(cfg: DictConfig) -> MultiTaskData:
+    """The data module; nothing is read from disk yet.
+
+    Args:
+        cfg: the whole configuration.
+    """
+    data_set = make(without(cfg.data, DATA_FRAMEWORK_KEYS), image_size=cfg.image_size)
+    return MultiTaskData(
+        data_set=data_set,
+        preprocess=make(plain(cfg.preprocess), image_size=cfg.image_size),
+        augmentation=make(plain(cfg.augmentation)),
+        batch_size=cfg.batch_size,
+        seed=cfg.seed,
+        **{key: cfg.data[key] for key in LOADING_KEYS},
+    )
+
+
+def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
+    """The network with fresh weights, or with those that ``backbone.weights`` names.
+
+    Args:
+        cfg: the whole configuration.
+        targets: what the data can label.
+    """
+    tasks = list(cfg.tasks)
+    backbone = without(cfg.backbone, BACKBONE_FRAMEWORK_KEYS)
+
+    def make_backbone() -> Backbone:
+        return cast(Backbone, make(backbone))
+
+    views = make(plain(cfg.views))
+    encoder = make(plain(cfg.encoder), make_backbone=make_backbone, tasks=tasks)
+    fusion = make(plain(cfg.fusion), stages=encoder.feature_stages, tasks=tasks, views=views)
+    names = {task: str(cfg.heads[task].target) for task in tasks}
+    heads = {
+        task: make(
+            without(cfg.heads[task], HEAD_FRAMEWORK_KEYS),
+            target=targets[names[task]],
+            stages=fusion.feature_stages,
+            image_size=cfg.image_size,
+        )
+        for task in tasks
+    }
+    return Network(views, encoder, fusion, heads, names, make(plain(cfg.ensemble)))
+
+
+def _make_optimizer(
+    settings: Mapping[str, Any], lr: float, factor: float, network: Network, weighting: Weighting
+) -> Optimizer:
+    options = {k: v for k, v in settings.items() if k not in OPTIMIZER_FRAMEWORK_KEYS}
+    groups = parameter_groups(
+        network, weighting, lr, factor, options["weight_decay"], settings["decay_vectors"]
+    )
+    return cast(Optimizer, make(options, params=groups, lr=lr))
+
+
+def build_module(cfg: DictConfig, network: Network) -> MultiTaskModule:
+    """The LightningModule around a network.
+
+    Args:
+        cfg: the whole configuration.
+        network: as ``build_network`` makes it.
+    """
+    factor = cfg.optimizer.backbone_factor
+    if factor == "auto":
+        factor = 1.0 if cfg.backbone.weights in (None, "none") else 0.1
+    module = MultiTaskModule(
+        network=network,
+        weighting=make(plain(cfg.weighting), tasks=list(cfg.tasks)),
+        task_weights={task: cfg.heads[task].weight for task in cfg.tasks},
+        make_optimizer=partial(_make_optimizer, plain(cfg.optimizer), cfg.lr, factor),
+        make_scheduler=partial(make, plain(cfg.scheduler)),
+        monitor=cfg.monitor,
+        seed=cfg.seed,
+        settings=plain(cfg),
+        channels_last=cfg.trainer.channels_last,
+    )
+    if cfg.trainer.compile:
+        network.encoder.compile()
+    return module
+
+
+def build_callbacks(cfg: DictConfig) -> list[L.Callback]:
+    """The enabled callbacks, and what trains when."""
+    entries = plain(cfg.callbacks).values()
+    chosen = [{k: v for k, v in e.items() if k != "enabled"} for e in entries if e["enabled"]]
+    return [make(plain(cfg.unfreezing)), *(make(entry) for entry in chosen)]
+
+
+def build_loggers(cfg: DictConfig, folder: Path, purge_step: int | None) -> list[Logger]:
+    """The loggers, writing into the run folder.
+
+    Args:
+        cfg: the whole configuration.
+        folder: of the run.
+        purge_step: on a resume, the step from which on earlier entries don't count.
+    """
+    return [make(e, folder=folder, purge_step=purge_step) for e in plain(cfg.logger).values()]
+
+
+def build_trainer(
+    cfg: DictConfig, folder: Path, callbacks: list[L.Callback], loggers: list[Logger]
+) -> L.Trainer:
+    """Lightning's Trainer.
+
+    Args:
+        cfg: the whole configuration.
+        folder: of the run.
+        callbacks: as ``build_callbacks`` makes them.
+        loggers: as ``build_loggers`` makes them.
+    """
+    return cast(
+        L.Trainer,
+        make(
+            without(cfg.trainer, TRAINER_FRAMEWORK_KEYS),
+            max_epochs=cfg.epochs,
+            callbacks=callbacks,
+            logger=loggers or False,
+            default_root_dir=str(folder),
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+            enable_model_summary=False,
+            enable_checkpointing=any(hasattr(c, "last_model_path") for c in callbacks),
+        ),
+    )

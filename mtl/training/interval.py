@@ -1,0 +1,45 @@
+"""Losses between two writes to the log, kept as tensors so that no step waits for them."""
+
+import torch
+from torch import Tensor
+
+
+class Interval:
+    """Running record of the task losses since the last ``flush``."""
+
+    def __init__(self) -> None:
+        self._steps: list[tuple[dict[str, Tensor], Tensor, list[str]]] = []
+        self._checked = 0
+
+    def add(self, losses: dict[str, Tensor], total: Tensor, ids: list[str]) -> None:
+        """Remember a step.
+
+        Args:
+            losses: task to scalar loss.
+            total: the combined loss.
+            ids: of the batch's samples.
+        """
+        detached = {task: loss.detach() for task, loss in losses.items()}
+        self._steps.append((detached, total.detach(), ids))
+
+    def not_finite(self) -> tuple[str, list[str]] | None:
+        """The first task with a loss that is not finite since the last look, and its samples."""
+        new, self._checked = self._steps[self._checked :], len(self._steps)
+        if not new or bool(torch.isfinite(torch.stack([total for _, total, _ in new])).all()):
+            return None
+        for losses, _, ids in new:
+            for task, loss in losses.items():
+                if not bool(torch.isfinite(loss)):
+                    return task, ids
+        return " + ".join(new[0][0]), new[0][2]
+
+    def flush(self) -> dict[str, float]:
+        """Mean of each task's loss and of the total, by full name; then start afresh."""
+        values: dict[str, list[Tensor]] = {}
+        for losses, total, _ in self._steps:
+            for task, loss in losses.items():
+                values.setdefault(f"train/{task}/loss", []).append(loss)
+            values.setdefault("train/loss", []).append(total)
+        self._steps.clear()
+        self._checked = 0
+        return {name: float(torch.stack(found).float().mean()) for name, found in values.items()}

@@ -1,0 +1,248 @@
+"""The LightningModule: steps, losses, metrics and optimisers."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+import pytorch_lightning as L
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+from mtl.data.batch import Batch
+from mtl.data.source import Split
+from mtl.errors import RunError
+from mtl.head.base import HeadMetrics
+from mtl.network import Network
+from mtl.training.interval import Interval
+from mtl.training.monitor import mode_of
+from mtl.weighting.base import Weighting
+
+MakeOptimizer = Callable[[Network, Weighting], Optimizer]
+MakeScheduler = Callable[..., Any]
+
+
+class MultiTaskModule(L.LightningModule):
+    """Trains a network on several tasks with partial labels.
+
+    A task that has no label in a batch is left out of the step: it has no loss, and its head sees
+    no sample. What is logged is gathered as tensors and written every ``log_every_n_steps`` steps,
+    since logging each number on each step costs more than a small network's step.
+
+    Args:
+        network: the network.
+        weighting: makes one loss of the task losses.
+        task_weights: task to the factor on its loss.
+        make_optimizer: builds the optimiser over named parameter groups.
+        make_scheduler: called with ``optimizer``, ``steps`` and ``mode``.
+        monitor: name of the metric that plateaus, checkpoints and early stopping follow.
+        seed: of everything random inside the network.
+        settings: the run's configuration as plain containers; saved in checkpoints.
+        channels_last: whether the network's kernels lie in channels-last order.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        weighting: Weighting,
+        task_weights: Mapping[str, float],
+        make_optimizer: MakeOptimizer,
+        make_scheduler: MakeScheduler,
+        monitor: str,
+        seed: int,
+        settings: Mapping[str, Any],
+        channels_last: bool = True,
+    ) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last) if channels_last else network  # type: ignore[call-overload]
+        self.weighting = weighting
+        self.task_weights = dict(task_weights)
+        self.make_optimizer = make_optimizer
+        self.make_scheduler = make_scheduler
+        self.monitor = monitor
+        self.seed = seed
+        self.settings = dict(settings)
+        self.val_metrics = self._fresh_metrics()
+        self.test_metrics = self._fresh_metrics()
+        self.interval = Interval()
+        self.evaluation_losses: dict[str, list[tuple[Tensor, int]]] = {}
+
+    def _fresh_metrics(self) -> nn.ModuleDict:
+        return nn.ModuleDict(
+            {task: self.network.head(task).make_metrics() for task in self.network.tasks}
+        )
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Loss of each task that has a label in the batch, times the task's weight.
+
+        Args:
+            batch: with a normalised float image.
+        """
+        return {
+            task: self.task_weights[task] * self.network.head(task).loss(raw, labels)
+            for task, (raw, labels) in self.network.labelled_outputs(batch).items()
+        }
+
+    def on_train_epoch_start(self) -> None:
+        """Seed by the epoch, so that a resumed run drops out the same units as an unbroken one."""
+        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
+        """One step; None (no step) where nothing in the batch has a label.
+
+        Raises:
+            RunError: a loss is not finite.
+        """
+        losses = self.losses(batch) if len(batch) else {}
+        if not losses:
+            return None
+        total = cast(Tensor, self.weighting(losses))
+        self.interval.add(losses, total, batch.ids)
+        if self.device.type == "cpu":
+            self.check_finite()
+        return total
+
+    def check_finite(self) -> None:
+        """Look at the losses since the last flush.
+
+        Raises:
+            RunError: one is not finite; names the task, the samples and the last good checkpoint.
+        """
+        bad = self.interval.not_finite()
+        if bad is None:
+            return
+        task, ids = bad
+        callback = self.trainer.checkpoint_callback
+        last = getattr(callback, "last_model_path", "") or "none yet"
+        shown = ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
+        raise RunError(
+            f"the loss of task {task} is not finite in epoch {self.current_epoch + 1}, step "
+            f"{self.global_step + 1}; samples: {shown}; last good checkpoint: {last} "
+            "(a smaller lr or trainer.gradient_clip_val may help)"
+        )
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Write what was gathered, now and then."""
+        if (batch_idx + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            self.flush()
+
+    def on_train_epoch_end(self) -> None:
+        """Write the rest, and let a plateau schedule look at the epoch.
+
+        Stepping the schedule here, before checkpoints are written, makes it part of them.
+        """
+        self.flush()
+        scheduler = self.lr_schedulers()
+        if isinstance(scheduler, ReduceLROnPlateau) and self.monitor in self.trainer.callback_metrics:
+            scheduler.step(self.trainer.callback_metrics[self.monitor])
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Step everything but plateaus, which wait for the epoch's metrics."""
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step()
+
+    def flush(self) -> None:
+        """Log the means since the last flush."""
+        self.check_finite()
+        values = self.interval.flush()
+        optimizer = self.optimizers()
+        for group in optimizer.param_groups:  # type: ignore[union-attr]
+            if not group["name"].endswith(".vectors"):
+                values[f"lr/{group['name']}"] = group["lr"]
+        for logger in self.loggers:
+            logger.log_metrics(values, step=self.global_step)
+
+    def evaluate_batch(self, batch: Batch, metrics: nn.ModuleDict) -> None:
+        """Count a batch's losses and decisions."""
+        if len(batch) == 0:
+            return
+        for task, (raw, labels) in self.network.labelled_outputs(batch).items():
+            head = self.network.head(task)
+            loss = self.task_weights[task] * head.loss(raw, labels)
+            self.evaluation_losses.setdefault(task, []).append((loss, len(labels.index)))
+            cast(HeadMetrics, metrics[task]).update(head.predict(raw), labels)
+
+    def evaluation_results(self, split: Split, metrics: nn.ModuleDict) -> dict[str, Tensor]:
+        """Metrics and mean losses of a split, by full name; forgets what was counted.
+
+        ``<split>/score`` is the mean over tasks of each task's main metric.
+        """
+        values: dict[str, Tensor] = {}
+        main: list[Tensor] = []
+        losses: list[Tensor] = []
+        for task in self.network.tasks:
+            counted = cast(HeadMetrics, metrics[task])
+            found = counted.compute()
+            counted.reset()
+            values.update({f"{split}/{task}/{name}": value for name, value in found.items()})
+            if self.network.head(task).metrics[0] in found:
+                main.append(found[self.network.head(task).metrics[0]].float())
+            pairs = self._gathered_losses(task)
+            if pairs[1] > 0:
+                losses.append(pairs[0] / pairs[1])
+                values[f"{split}/{task}/loss"] = losses[-1]
+        self.evaluation_losses.clear()
+        if losses:
+            values[f"{split}/loss"] = torch.stack(losses).sum()
+        if main:
+            values[f"{split}/score"] = torch.stack(main).mean()
+        return values
+
+    def _gathered_losses(self, task: str) -> tuple[Tensor, Tensor]:
+        """Sum of sample losses and number of samples, over all ranks."""
+        pairs = self.evaluation_losses.get(task, [])
+        total = torch.zeros(2, dtype=torch.float64, device=self.device)
+        for loss, count in pairs:
+            total += torch.stack((loss.double() * count, torch.tensor(float(count)).to(loss.device)))
+        if self.trainer.world_size > 1:
+            total = self.all_gather(total).sum(0)  # type: ignore[union-attr]
+        return total[0].float(), total[1].float()
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count."""
+        self.evaluate_batch(batch, self.val_metrics)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation metrics."""
+        self.log_dict(self.evaluation_results("val", self.val_metrics))
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count."""
+        self.evaluate_batch(batch, self.test_metrics)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test metrics."""
+        self.log_dict(self.evaluation_results("test", self.test_metrics))
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser over named groups, and its schedule per step."""
+        optimizer = self.make_optimizer(self.network, self.weighting)
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = self.make_scheduler(
+            optimizer=optimizer, steps=steps, mode=mode_of(self.monitor)
+        )
+        plateau = isinstance(scheduler, ReduceLROnPlateau)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {
+                "scheduler": scheduler,
+                "interval": "epoch" if plateau else "step",
+                "monitor": self.monitor,
+                "strict": False,
+            },
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the configuration and the metrics of this moment, as plain containers."""
+        checkpoint["mtl"] = {
+            "settings": self.settings,
+            "targets": {
+                self.network.target_names[task]: {
+                    "kind": self.network.head(task).target.kind,
+                    "classes": list(self.network.head(task).target.classes),
+                }
+                for task in self.network.tasks
+            },
+            "epoch": self.current_epoch,
+            "metrics": {k: float(v) for k, v in self.trainer.callback_metrics.items()},
+        }

@@ -1,0 +1,139 @@
+"""One run, from a checked configuration to results.json."""
+
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as L
+import torch
+from omegaconf import DictConfig
+
+from mtl.callbacks.throughput import Throughput
+from mtl.data.module import MultiTaskData
+from mtl.errors import RunError, UserError
+from mtl.training.build import (
+    build_callbacks,
+    build_data,
+    build_loggers,
+    build_module,
+    build_network,
+    build_trainer,
+)
+from mtl.training.checkpoints import load_network_weights, read_checkpoint
+from mtl.training.hyperparameters import HyperparameterTable
+from mtl.training.module import MultiTaskModule
+from mtl.training.quiet import quiet_lightning
+from mtl.training.report import print_config, print_results, say
+from mtl.training.run_folder import RunFolder, write_json
+
+
+def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
+    """Train, evaluate the best checkpoint on the test split, and leave a run folder.
+
+    The same configuration into the same folder resumes; a finished run is left alone.
+
+    Args:
+        cfg: finalised and checked.
+        folder: of the run.
+
+    Returns:
+        The metrics of results.json.
+
+    Raises:
+        UserError: the folder belongs to other settings, or the input is at fault.
+        RunError: training can't go on.
+    """
+    run = RunFolder(folder.absolute(), writes=is_first_process())
+    if run.finished:
+        run.compare(cfg)
+        say(f"{folder} holds this run, finished; nothing to do (its results: results.json)")
+        return dict(run.results["metrics"])
+    run.begin(cfg)
+    try:
+        return _train(cfg, run)
+    except (UserError, RunError) as error:
+        run.fail(error, with_traceback=False)
+        raise
+    except (KeyboardInterrupt, SystemExit) as stop:
+        run.status("interrupted")
+        # Lightning answers Ctrl-C with SystemExit, which would look like a failure further up.
+        raise KeyboardInterrupt from stop
+    except Exception as error:
+        run.fail(error, with_traceback=True)
+        raise
+    finally:
+        run.release()
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes, before a Trainer knows."""
+    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - libraries draw from the global state
+    torch.manual_seed(seed)
+
+
+def _evaluate_best(
+    cfg: DictConfig,
+    run: RunFolder,
+    data: MultiTaskData,
+    module: MultiTaskModule,
+    trainer: L.Trainer,
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Metrics of the best checkpoint: validation as it was then, and test, once, now."""
+    path = run.path / "checkpoints" / "best.ckpt"
+    saved = read_checkpoint(path)["mtl"]
+    metrics = {name: value for name, value in saved["metrics"].items() if name.startswith("val/")}
+    best = {"epoch": saved["epoch"] + 1, "monitor": cfg.monitor, "score": metrics.get(cfg.monitor)}
+    if cfg.test and data.source("test") is not None:
+        load_network_weights(module.network, path)
+        trainer.test(module, datamodule=data, verbose=False)
+        found = trainer.callback_metrics.items()
+        metrics |= {name: float(value) for name, value in found if name.startswith("test/")}
+    return metrics, best
+
+
+def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
+    quiet_lightning()
+    _seed(cfg.seed)
+    data = build_data(cfg)
+    data.prepare_data()
+    data.required("train")
+    network = build_network(cfg, data.targets)
+    module = build_module(cfg, network)
+    last = run.last_checkpoint
+    resumed_step = None if last is None else int(read_checkpoint(last)["global_step"])
+    loggers = build_loggers(cfg, run.path, None if resumed_step is None else resumed_step + 1)
+    throughput = Throughput()
+    table = HyperparameterTable(cfg)
+    callbacks = [*build_callbacks(cfg), throughput, table]
+    trainer = build_trainer(cfg, run.path, callbacks, loggers)
+    if run.writes:
+        print_config(cfg, run.path, data, network)
+    if last is not None:
+        say(f"resuming from {last} after step {resumed_step}")
+    trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
+    metrics, best = _evaluate_best(cfg, run, data, module, trainer)
+    run.write_skipped(data.skipped)
+    results = {
+        "metrics": metrics,
+        "best": best,
+        "seed": cfg.seed,
+        "epochs": trainer.current_epoch,
+        "duration_s": round(throughput.duration, 1),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "images_per_second": round(throughput.images_per_second, 1),
+        "data_wait": round(throughput.data_wait, 4),
+        "skipped_samples": len(data.skipped),
+    }
+    if run.writes:
+        table.finish(trainer, metrics)
+        write_json(run.path / "results.json", results)
+        run.status("finished")
+        print_results(results, run.path)
+    return metrics

@@ -1,0 +1,192 @@
+"""What a run leaves on disk."""
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+import traceback
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from mtl.errors import UserError
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "pytorch-lightning",
+    "hydra-core",
+    "omegaconf",
+    "albumentations",
+    "torchmetrics",
+    "timm",
+    "opencv-python-headless",
+    "numpy",
+)
+MAY_DIFFER = ("data.workers", "data.cache_dir")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(content, indent=2, default=str) + "\n")
+    part.replace(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The content, or an empty dict where there is no file."""
+    return json.loads(path.read_text()) if path.exists() else {}  # type: ignore[no-any-return]
+
+
+def _now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        flat.update(_flat(item, f"{prefix}.{key}" if prefix else str(key)))
+    return flat
+
+
+def environment() -> dict[str, Any]:
+    """Versions, commit and device."""
+    git = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=Path.cwd()
+    )
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor()
+    installed = {dist.metadata["Name"].lower() for dist in metadata.distributions()}
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": device or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "commit": git.stdout.strip() or None,
+        "packages": {name: metadata.version(name) for name in PACKAGES if name in installed},
+    }
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Args:
+        path: made where it is missing.
+        writes: whether this process writes into it (the first one under DDP).
+    """
+
+    def __init__(self, path: Path, writes: bool = True) -> None:
+        self.path = path
+        self.writes = writes
+        self._lock: int | None = None
+
+    @property
+    def last_checkpoint(self) -> Path | None:
+        """What a resume starts from, if anything."""
+        path = self.path / "checkpoints" / "last.ckpt"
+        return path if path.exists() else None
+
+    @property
+    def finished(self) -> bool:
+        """Whether a run has ended well here."""
+        return read_json(self.path / "status.json").get("state") == "finished"
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """results.json."""
+        return read_json(self.path / "results.json")
+
+    def begin(self, cfg: DictConfig) -> None:
+        """Take the folder for a run.
+
+        Raises:
+            UserError: it holds a run with other settings, or one that is running now.
+        """
+        self.compare(cfg)
+        if not self.writes:
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.lock()
+        part = self.path / "config.part"
+        part.write_text(OmegaConf.to_yaml(cfg, resolve=True))
+        part.replace(self.path / "config.yaml")
+        write_json(self.path / "environment.json", environment())
+        self.status("running", started=_now())
+
+    def compare(self, cfg: DictConfig) -> None:
+        """Refuse a folder that belongs to other settings.
+
+        Raises:
+            UserError: names the first setting that differs.
+        """
+        saved = self.path / "config.yaml"
+        if not saved.exists():
+            return
+        before = _flat(OmegaConf.to_container(OmegaConf.load(saved)))
+        now = _flat(OmegaConf.to_container(cfg, resolve=True))
+        for key in sorted(before.keys() | now.keys()):
+            if key not in MAY_DIFFER and before.get(key) != now.get(key):
+                raise UserError(
+                    f"{self.path} holds a run with {key}={before.get(key)}, not {now.get(key)}: "
+                    "choose another hydra.run.dir or name, or remove the folder"
+                )
+
+    def lock(self) -> None:
+        """Hold the folder as long as this process lives.
+
+        Raises:
+            UserError: another process holds it.
+        """
+        try:
+            import fcntl  # noqa: PLC0415 - not on every system
+        except ImportError:
+            return
+        self._lock = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.release()
+            raise UserError(f"{self.path} is in use by a run that is going on now") from None
+
+    def release(self) -> None:
+        """Let go of the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def status(self, state: str, **more: Any) -> None:
+        """Write status.json.
+
+        Args:
+            state: ``running``, ``finished``, ``failed`` or ``interrupted``.
+            more: further entries, kept over later calls.
+        """
+        if not self.writes:
+            return
+        path = self.path / "status.json"
+        kept = {k: v for k, v in read_json(path).items() if k != "error"}
+        write_json(path, {**kept, "state": state, "updated": _now(), **more})
+
+    def fail(self, error: BaseException, with_traceback: bool) -> None:
+        """Write what went wrong.
+
+        Args:
+            error: what was raised.
+            with_traceback: whether it is a surprise, whose traceback goes into traceback.txt.
+        """
+        if not self.writes or not self.path.exists():
+            return
+        self.status("failed", error=f"{error}" or type(error).__name__)
+        if with_traceback:
+            (self.path / "traceback.txt").write_text("".join(traceback.format_exception(error)))
+
+    def write_skipped(self, skipped: dict[str, str]) -> None:
+        """List the samples that were left out."""
+        if self.writes and skipped:
+            write_json(self.path / "skipped.json", {"count": len(skipped), "samples": skipped})

@@ -1,0 +1,1 @@
+"""How the task losses make one step."""

@@ -1,0 +1,476 @@
+import inspect
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.fcos import FCOS, FCOSHead
+
+from mtl.backbone.base import Stage
+from mtl.data.batch import BoxBatch, Labelled
+from mtl.data.sample import Boxes, Target
+from mtl.errors import UserError
+from mtl.head.detection import Detection
+from mtl.head.detection_metrics import DetectionMetrics
+from mtl.head.detections import Detections
+from mtl.head.fcos_targets import Points, assign
+from mtl.preprocess.base import Frame
+
+STAGES = (Stage("a", 8, 4), Stage("b", 16, 8), Stage("c", 24, 16), Stage("d", 32, 32))
+FOCAL_AT_ZERO = 0.75 * 0.25 * math.log(2)
+"""Focal loss of a background point with logit 0: (1 - alpha) p^2 log 2."""
+
+
+def head(classes: int = 3, image_size: int = 128, **options: Any) -> Detection:
+    torch.manual_seed(0)
+    target = Target("boxes", tuple(f"class{i}" for i in range(classes)))
+    return Detection(target=target, stages=STAGES, image_size=image_size, **options)
+
+
+def objects(*images: Sequence[Sequence[float]]) -> BoxBatch:
+    """Rows of x1, y1, x2, y2, label, difficult."""
+    rows = [np.array(image, np.float32).reshape(-1, 6) for image in images]
+    return BoxBatch.collate(
+        [Boxes(r[:, :4], r[:, 4].astype(np.int64), r[:, 5].astype(np.bool_)) for r in rows]
+    )
+
+
+def labelled(boxes: BoxBatch) -> Labelled:
+    return Labelled(torch.arange(len(boxes)), boxes)
+
+
+def found(*rows: Sequence[float]) -> Detections:
+    """Rows of x1, y1, x2, y2, label, score."""
+    table = torch.tensor(rows, dtype=torch.float32).reshape(-1, 6)
+    return Detections(table[:, :4], table[:, 5], table[:, 4].long())
+
+
+def random_objects(counts: Sequence[int], size: int, classes: int) -> BoxBatch:
+    rng = np.random.default_rng(0)
+    images = []
+    for count in counts:
+        corner = rng.uniform(0, size * 0.7, (count, 2))
+        far = np.minimum(corner + rng.uniform(4, size, (count, 2)), size)
+        labels = rng.integers(0, classes, (count, 1))
+        images.append(np.concatenate((corner, far, labels, np.zeros((count, 1))), axis=1).tolist())
+    return objects(*images)
+
+
+def random_raw(n: int, points: int, classes: int, dtype: torch.dtype) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return {
+        "cls_logits": torch.randn(n, points, classes, generator=generator, dtype=dtype) - 2,
+        "bbox_regression": torch.rand(n, points, 4, generator=generator, dtype=dtype) * 4,
+        "bbox_ctrness": torch.randn(n, points, 1, generator=generator, dtype=dtype),
+    }
+
+
+def anchors(points: Points) -> Tensor:
+    half = points.stride[:, None] / 2
+    return torch.cat((points.center - half, points.center + half), dim=1).double()
+
+
+def torchvision_fcos(classes: int, **options: Any) -> FCOS:
+    backbone = nn.Identity()
+    backbone.out_channels = 32  # type: ignore[assignment]
+    sizes = ((8,), (16,), (32,))
+    generator = AnchorGenerator(sizes, ((1.0,),) * 3)
+    return FCOS(
+        backbone,
+        classes,
+        anchor_generator=generator,
+        head=FCOSHead(32, 1, classes, 1),
+        **options,
+    )
+
+
+LEVELS = [16 * 16, 8 * 8, 4 * 4]
+
+
+def test_loss_equals_torchvision() -> None:
+    detection = head(classes=3).double()
+    boxes = random_objects([7, 0, 1, 12], size=128, classes=3)
+    raw = random_raw(4, sum(LEVELS), 3, torch.float64)
+    double = BoxBatch(boxes.xyxy.double(), boxes.labels, boxes.difficult)
+
+    reference = torchvision_fcos(3).compute_loss(
+        [
+            {"boxes": double.xyxy[i][valid], "labels": double.labels[i][valid]}
+            for i, valid in enumerate(double.valid)
+        ],
+        raw,
+        [anchors(detection.points)] * 4,
+        LEVELS,
+    )
+    assert assign(detection.points, double).foreground.sum() > 20
+    expected = sum(reference.values())
+    assert detection.loss(raw, labelled(double)).item() == pytest.approx(
+        float(expected), rel=1e-9, abs=1e-6
+    )
+
+
+def test_predictions_equal_torchvision() -> None:
+    detection = head(classes=3, candidates=2000, score_threshold=0.2, detections=60)
+    raw = random_raw(3, sum(LEVELS), 3, torch.float32)
+    reference = torchvision_fcos(
+        3, score_thresh=0.2, detections_per_img=60, topk_candidates=2000
+    ).postprocess_detections(
+        {name: list(value.split(LEVELS, dim=1)) for name, value in raw.items()},
+        [list(anchors(detection.points).split(LEVELS))] * 3,
+        [(128, 128)] * 3,
+    )
+    ours = detection.predict(raw)
+    for mine, theirs in zip(ours, reference, strict=True):
+        assert len(mine) == 60
+        torch.testing.assert_close(mine.scores, theirs["scores"])
+        torch.testing.assert_close(mine.boxes, theirs["boxes"])
+        assert torch.equal(mine.labels, theirs["labels"])
+
+
+def test_only_the_best_candidates_go_into_suppression() -> None:
+    raw = random_raw(1, sum(LEVELS), 3, torch.float32)
+    every = head(candidates=10**6, nms=1.0, detections=10**6).predict(raw)[0]
+    few = head(candidates=5, nms=1.0).predict(raw)[0]
+    assert len(few) == 5
+    torch.testing.assert_close(few.scores, every.scores[:5])
+    assert every.scores.min() > 0.05
+
+
+def test_an_untrained_head_believes_in_nothing_much() -> None:
+    detection = head(channels=32, convs=1)
+    features = {
+        stage.stride: torch.randn(2, stage.channels, 128 // stage.stride, 128 // stage.stride)
+        for stage in STAGES
+    }
+    raw = detection(features)
+    assert raw["cls_logits"].shape == (2, 336, 3)
+    assert raw["bbox_regression"].shape == (2, 336, 4)
+    assert raw["bbox_ctrness"].shape == (2, 336, 1)
+    assert raw["cls_logits"].sigmoid().mean().item() == pytest.approx(0.01, abs=0.005)
+
+
+def points_of_16_pixels() -> Points:
+    """Centres (4, 4), (12, 4), (4, 12), (12, 12)."""
+    return Points([8], 16)
+
+
+def test_the_smallest_object_takes_the_point() -> None:
+    given = assign(
+        points_of_16_pixels(),
+        objects([(0, 0, 16, 16, 0, 0), (0, 0, 8, 8, 1, 0)], [(8, 8, 16, 16, 0, 0)], []),
+    )
+    assert given.foreground.tolist() == [
+        [True] * 4,
+        [False, False, False, True],
+        [False] * 4,
+    ]
+    assert given.object[0].tolist() == [1, 0, 0, 0]
+    assert not given.ignored.any()
+
+
+def test_points_on_nothing_but_difficult_objects_are_ignored() -> None:
+    points = points_of_16_pixels()
+    small_difficult = (0, 0, 8, 8, 1, 1)
+    given = assign(points, objects([small_difficult], [small_difficult, (0, 0, 16, 16, 0, 0)], []))
+    assert given.ignored.tolist() == [[True, False, False, False], [False] * 4, [False] * 4]
+    assert given.foreground.tolist() == [[False] * 4, [True] * 4, [False] * 4]
+    assert given.object[1].tolist() == [1, 1, 1, 1]
+
+
+def test_large_objects_belong_to_coarse_levels() -> None:
+    # The points nearest to the centre (64, 64) are 68 px from the farthest side at stride 8, which
+    # ends at 64, and 72 at stride 16, which begins there.
+    points = Points([8, 16], 128)
+    given = assign(points, objects([(0, 0, 128, 128, 0, 0)])).foreground[0]
+    assert points.center[given].tolist() == [[56, 56], [72, 56], [56, 72], [72, 72]]
+    assert points.stride[given].tolist() == [16] * 4
+
+
+def test_center_sampling_is_one_and_a_half_strides() -> None:
+    # Along x the object is wide, but only points less than 12 px from x = 32 answer for it.
+    points = Points([8], 64)
+    given = assign(points, objects([(0, 0, 64, 8, 0, 0)])).foreground[0]
+    assert points.center[given].tolist() == [[28, 4], [36, 4]]
+
+
+def test_centerness_and_decoding_by_hand() -> None:
+    points = points_of_16_pixels()
+    spot = torch.tensor([0])  # (4, 4)
+    box = torch.tensor([[3.0, 0.0, 8.0, 8.0]])  # left 1, right 4, top and bottom 4
+    assert points.centerness(spot, box).item() == pytest.approx(0.5)
+    sides = torch.tensor([[1 / 8, 4 / 8, 4 / 8, 4 / 8]])
+    torch.testing.assert_close(points.decode(spot, sides), box)
+
+
+def raw_of_16_pixels(n: int, classes: int) -> dict[str, Tensor]:
+    shapes = {"cls_logits": classes, "bbox_regression": 4, "bbox_ctrness": 1}
+    return {name: torch.zeros(n, 4, last, requires_grad=True) for name, last in shapes.items()}
+
+
+def one_level(classes: int, **options: Any) -> Detection:
+    return head(classes, image_size=16, strides=[8], channels=32, convs=0, **options)
+
+
+def test_images_without_objects_teach_background() -> None:
+    raw = raw_of_16_pixels(2, 1)
+    loss = one_level(1).loss(raw, labelled(objects([], [])))
+    assert loss.item() == pytest.approx(8 * FOCAL_AT_ZERO)
+    loss.backward()
+    assert raw["bbox_regression"].grad is not None
+
+
+def test_class_weights_scale_the_focal_loss() -> None:
+    loss = one_level(2, class_weights=[1, 3]).loss(raw_of_16_pixels(1, 2), labelled(objects([])))
+    assert loss.item() == pytest.approx(4 * (1 + 3) * FOCAL_AT_ZERO)
+
+
+def test_one_object_by_hand() -> None:
+    # One foreground point of four. The predicted box is the point itself: IoU 0 and the enclosing
+    # box is the object, so GIoU = 0 - (64 - 64) / 64 and its loss is 1. Centerness is 1: log 2.
+    loss = one_level(1).loss(raw_of_16_pixels(1, 1), labelled(objects([(0, 0, 8, 8, 0, 0)])))
+    positive = 0.25 * 0.25 * math.log(2)
+    assert loss.item() == pytest.approx(positive + 3 * FOCAL_AT_ZERO + 1 + math.log(2), rel=1e-5)
+
+
+def test_difficult_objects_teach_nothing() -> None:
+    raw = raw_of_16_pixels(1, 1)
+    loss = one_level(1).loss(raw, labelled(objects([(0, 0, 8, 8, 0, 1)])))
+    assert loss.item() == pytest.approx(3 * FOCAL_AT_ZERO)
+    loss.backward()
+    gradient = raw["cls_logits"].grad
+    assert gradient is not None
+    assert (gradient[0, :, 0] != 0).tolist() == [False, True, True, True]
+
+
+def test_padding_changes_nothing() -> None:
+    detection = head()
+    raw = random_raw(2, sum(LEVELS), 3, torch.float32)
+    boxes = random_objects([3, 5], 128, 3)
+    wider = random_objects([3, 5, 40], 128, 3)[:2]
+    assert wider.labels.shape[1] == 40
+    torch.testing.assert_close(
+        detection.loss(raw, labelled(boxes)), detection.loss(raw, labelled(wider))
+    )
+
+
+def test_runs_under_bfloat16_autocast() -> None:
+    detection = head(channels=32, convs=1)
+    features = {
+        stage.stride: torch.randn(2, stage.channels, 128 // stage.stride, 128 // stage.stride)
+        for stage in STAGES
+    }
+    with torch.autocast("cpu", torch.bfloat16):
+        raw = detection(features)
+        assert raw["cls_logits"].dtype == torch.bfloat16
+        loss = detection.loss(raw, labelled(random_objects([4, 2], 128, 3)))
+        predicted = detection.predict(raw)
+    loss.backward()
+    assert loss.dtype == predicted[0].boxes.dtype == torch.float32
+    assert loss.isfinite()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in detection.parameters())
+
+
+def test_learns_two_images_by_heart() -> None:
+    detection = head(2, image_size=64, strides=[8, 16], channels=32, convs=1)
+    boxes = objects([(8, 8, 40, 32, 0, 0), (36, 40, 60, 64, 1, 0)], [(20, 4, 60, 60, 1, 0)])
+    features = {8: torch.randn(2, 16, 8, 8), 16: torch.randn(2, 24, 4, 4)}
+    optimiser = torch.optim.Adam(detection.parameters(), lr=3e-3)
+    for _ in range(120):
+        optimiser.zero_grad()
+        detection.loss(detection(features), labelled(boxes)).backward()
+        optimiser.step()
+    metrics = detection.make_metrics()
+    metrics.update(detection.predict(detection(features)), labelled(boxes))
+    assert metrics.compute()["map50"] == 1
+
+
+ONE = (0, 0, 100, 100, 0, 0)
+
+
+def measure(
+    predictions: Sequence[Detections], truth: BoxBatch, per_class: bool = False
+) -> dict[str, float]:
+    metrics = DetectionMetrics(["map", "map50", "recall"], ["red cell", "white cell"], per_class)
+    metrics.update(list(predictions), labelled(truth))
+    return {
+        name: pytest.approx(value.item(), abs=1e-6) for name, value in metrics.compute().items()
+    }
+
+
+def test_metrics_by_hand() -> None:
+    assert measure([found((0, 0, 100, 100, 0, 0.9))], objects([ONE])) == {
+        "map": 1,
+        "map50": 1,
+        "recall": 1,
+    }
+    # IoU 0.62 reaches the thresholds 0.5, 0.55 and 0.6 of ten.
+    assert measure([found((0, 0, 62, 100, 0, 0.9))], objects([ONE])) == {
+        "map": 0.3,
+        "map50": 1,
+        "recall": 0.3,
+    }
+    # Half of the objects found, at precision 1: 51 of COCO's 101 recall levels.
+    half = measure(
+        [found((0, 0, 100, 100, 0, 0.9), (0, 0, 10, 10, 0, 0.8)), found()], objects([ONE], [ONE])
+    )
+    assert half == {"map": 51 / 101, "map50": 51 / 101, "recall": 0.5}
+
+
+def test_metrics_per_class() -> None:
+    boxes = objects([ONE, (120, 0, 220, 100, 1, 0)])
+    values = measure([found((0, 0, 100, 100, 0, 0.9))], boxes, per_class=True)
+    assert values == {
+        "map": 0.5,
+        "map50": 0.5,
+        "recall": 0.5,
+        "map_red cell": 1,
+        "map_white cell": 0,
+    }
+    only_one = measure([found((0, 0, 100, 100, 0, 0.9))], objects([ONE]), per_class=True)
+    assert "map_white cell" not in only_one
+
+
+DIFFICULT = (200, 0, 300, 100, 0, 1)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        pytest.param([], id="missed"),
+        pytest.param([(200, 0, 300, 100, 0, 0.95)], id="found"),
+        pytest.param([(200, 0, 255, 100, 0, 0.95)], id="found at IoU 0.55"),
+        pytest.param([(200, 0, 300, 100, 0, 0.95), (200, 0, 300, 90, 0, 0.94)], id="found twice"),
+    ],
+)
+def test_difficult_objects_change_nothing(extra: list[tuple[float, ...]]) -> None:
+    detections = [(0, 0, 62, 100, 0, 0.9), (400, 0, 500, 100, 0, 0.99)]
+    without = measure([found(*detections)], objects([ONE]))
+    assert without["map50"] == 0.5  # the better of the two is wrong
+    assert measure([found(*detections, *extra)], objects([ONE, DIFFICULT])) == without
+
+
+def test_a_small_box_inside_a_difficult_object_is_wrong() -> None:
+    # COCO's crowd rule would forgive it: all of its area lies inside.
+    detections = [(200, 0, 240, 100, 0, 0.95), (0, 0, 100, 100, 0, 0.9)]
+    assert measure([found(*detections)], objects([ONE, DIFFICULT]))["map50"] == 0.5
+
+
+def test_another_class_on_a_difficult_object_is_wrong() -> None:
+    boxes = objects([(0, 0, 100, 100, 1, 0), DIFFICULT])
+    detections = found((200, 0, 300, 100, 1, 0.95), (0, 0, 100, 100, 1, 0.9))
+    assert measure([detections], boxes)["map50"] == 0.5
+
+
+def test_metrics_without_anything_to_measure() -> None:
+    metrics = DetectionMetrics(["map", "recall"], ["a"], per_class=True)
+    assert metrics.compute() == {}
+    metrics.reset()
+    metrics.update([found((0, 0, 9, 9, 0, 0.5)), found()], labelled(objects([], [])))
+    assert metrics.compute() == {}
+    metrics.reset()
+    metrics.update([found((0, 0, 100, 100, 0, 0.5))], labelled(objects([ONE])))
+    assert list(metrics.compute()) == ["map", "recall", "map_a"]
+    metrics.reset()
+    assert metrics.compute() == {}
+
+
+def test_metrics_are_silent(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(0)
+    many = found(*[(i, 0, i + 10, 10, 0, 0.5) for i in range(150)])
+    measure([many], objects([ONE]))
+    captured = capfd.readouterr()
+    assert captured.out == captured.err == ""
+    assert caplog.records == []
+
+
+def test_metrics_gather_from_ranks_with_different_numbers_of_images() -> None:
+    truth = [objects([ONE]), objects([ONE], [], [(9, 9, 50, 50, 1, 0)]), None]
+    predictions = [
+        [found((0, 0, 100, 100, 0, 0.9))],
+        [found((0, 0, 62, 100, 0, 0.8)), found(), found((9, 9, 50, 50, 1, 0.3))],
+        [],
+    ]
+    ranks = [DetectionMetrics(["map"], ["a", "b"], False)._precision for _ in truth]
+    for rank, prediction, boxes in zip(ranks, predictions, truth, strict=True):
+        if boxes is not None:
+            rank.update(prediction, boxes)
+    columns = iter(
+        [[torch.cat([torch.zeros(0), *getattr(r, s)]) for r in ranks] for s in ranks[0]._reductions]
+    )
+    ranks[0].sync(
+        dist_sync_fn=lambda _value, group: next(columns),
+        process_group=object(),
+        distributed_available=lambda: True,
+    )
+    # Class b: 1. Class a at 0.65 and above: 51 of 101 recall levels, below: 1.
+    expected = (1 + (3 + 7 * 51 / 101) / 10) / 2
+    ranks[0]._to_sync = False  # it is synced already
+    assert ranks[0].compute()["map"].item() == pytest.approx(expected, abs=1e-6)
+
+
+def test_way_back_to_the_original_image() -> None:
+    detection = head()
+    frame = Frame(width=200, height=100, scale_x=0.5, scale_y=0.5, offset_y=25)
+    prediction = found((10, 35, 60, 65, 1, 0.9), (0, 0, 60, 20, 0, 0.4))
+    back = detection.to_original(detection.unbatch([prediction])[0], frame)
+    assert back.boxes.tolist() == [[20, 20, 120, 80]]  # the other lies in the padding
+    assert detection.record(back) == {
+        "detections": [
+            {"bbox": [20, 20, 100, 60], "category_id": 1, "category": "class1", "score": 0.9}
+        ]
+    }
+    assert detection.record(found()) == {"detections": []}
+
+
+def test_draws_what_is_sure_enough() -> None:
+    detection = head(draw_threshold=0.5)
+    canvas = np.zeros((100, 200, 3), np.uint8)
+    assert not detection.draw(canvas, found((10, 10, 90, 90, 0, 0.49))).any()
+    drawn = detection.draw(canvas, found((10, 10, 90, 90, 0, 0.5)))
+    assert drawn[50, 10].any()
+    assert not canvas.any()
+
+
+def test_strides_not_on_offer_are_dropped() -> None:
+    assert head(strides=[64, 32, 16]).strides == (16, 32)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"strides": [64]},
+            r"strides=\[64\]: the backbone has none of them; allowed: 4, 8, 16, 32",
+        ),
+        ({"channels": 48}, "detection.channels=48: allowed: multiples of 32"),
+        ({"class_weights": [1, 2]}, "class_weights has 2 numbers, but there are 3 classes"),
+        ({"metrics": ["map5"]}, "detection.metrics=map5: did you mean map50"),
+        ({"metrics": []}, "name at least one of map, map50, recall"),
+        ({"nms": 1.5}, "detection.nms=1.5: allowed: 0 to 1"),
+        ({"candidates": 0}, "detection.candidates=0: allowed: from 1 up"),
+    ],
+)
+def test_wrong_options(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        head(**options)
+
+
+def test_yaml_holds_every_option() -> None:
+    path = Path(__file__).resolve().parents[1] / "conf" / "head" / "detection.yaml"
+    node = OmegaConf.to_container(OmegaConf.load(path))
+    assert isinstance(node, dict)
+    defaults = {
+        name: list(p.default) if isinstance(p.default, tuple) else p.default
+        for name, p in inspect.signature(Detection).parameters.items()
+        if p.default is not inspect.Parameter.empty
+    }
+    framework = {"_target_": "mtl.head.detection.Detection", "kind": "boxes", "target": None}
+    assert node == {**framework, "weight": 1.0, **defaults}
