@@ -70,7 +70,7 @@ def test_names_of_the_original_model(tmp_path: Path, caplog: pytest.LogCaptureFi
     [
         ("mobilenetv3_small_050", None),
         ("convnext_atto", None),
-        ("vit_tiny_patch16_224", {"img_size": 32, "depth": 2}),
+        ("vit_tiny_patch16_224", {"img_size": 32, "depth": 3}),
     ],
 )
 def test_names_of_timm(tmp_path: Path, model: str, options: dict[str, Any] | None) -> None:
@@ -120,7 +120,7 @@ def test_bad_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(BadFile, match="no tensors"):
         SmallCNN(weights=str(file))
     torch.save(SmallCNN(width=8).state_dict(), file)
-    with pytest.raises(UserError, match="none of its .* tensors fits"):
+    with pytest.raises(UserError, match=r"none of its \d+ tensors fits"):
         SmallCNN(width=4, weights=str(file))
 
 

@@ -60,7 +60,9 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
         r"train0\.xml: the box of object 1 \(dog\), xmin=10 ymin=5 xmax=9 ymax=20, has no width",
     ),
     "negative height": (
-        lambda root: write_annotation(root, "train0", [("dog", (1, 1, 9, 9)), ("car", (1, 9, 5, 4))]),
+        lambda root: write_annotation(
+            root, "train0", [("dog", (1, 1, 9, 9)), ("car", (1, 9, 5, 4))]
+        ),
         r"object 2 \(car\), xmin=1 ymin=9 xmax=5 ymax=4, has no height",
     ),
     "no number": (

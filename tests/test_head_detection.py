@@ -448,7 +448,7 @@ def test_strides_not_on_offer_are_dropped() -> None:
     [
         (
             {"strides": [64]},
-            r"strides=\[64\]: the backbone has none of them; allowed: 4, 8, 16, 32",
+            r"strides=\[64\]: not on offer; allowed: 4, 8, 16, 32",
         ),
         ({"channels": 48}, "detection.channels=48: allowed: multiples of 32"),
         ({"class_weights": [1, 2]}, "class_weights has 2 numbers, but there are 3 classes"),

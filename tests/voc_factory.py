@@ -61,7 +61,11 @@ def make_voc(
                 x1, y1 = int(rng.integers(width // 2)), int(rng.integers(height // 2))
                 x2 = x1 + int(rng.integers(width // 4, width // 2))
                 y2 = y1 + int(rng.integers(height // 4, height // 2))
-                image[y1:y2, x1:x2] = [40 * index, 255 - 60 * index, 80 * index]
+                image[y1:y2, x1:x2] = [
+                    (40 * index) % 256,
+                    (255 - 60 * index) % 256,
+                    80 * index % 256,
+                ]
                 mask[y1:y2, x1:x2] = 255
                 mask[y1 + 1 : y2 - 1, x1 + 1 : x2 - 1] = index + 1
                 objects.append((classes[index], (x1 + 1, y1 + 1, x2, y2)))

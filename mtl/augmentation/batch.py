@@ -3,15 +3,13 @@
 from dataclasses import replace
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mtl.augmentation.engine import refuse_extra
 from mtl.augmentation.geometry import (
     affine_matrices,
-    clip_boxes,
-    move_boxes,
-    sampling_grid,
+    carry_boxes,
+    resample,
     turn_boxes,
 )
 from mtl.augmentation.spec import Augmentation
@@ -45,9 +43,9 @@ class BatchAugmenter(nn.Module):
             batch: ``image`` (B, 3, S, S) uint8.
 
         Returns:
-            The batch with its image as uint8 where only flips and quarter turns were asked for,
-            else float32 in 0..255. Boxes that left the picture have label -1 and zeros. Masks hold
-            the ignore value outside the old picture. A spec without steps returns the batch itself.
+            The batch with its image as uint8, changed. Boxes that left the picture have label -1
+            and zeros. Masks hold the ignore value outside the old picture. A spec without steps
+            returns the batch itself.
         """
         if len(batch) == 0:
             return batch
@@ -119,7 +117,8 @@ class BatchAugmenter(nn.Module):
     def _light(self, image: Tensor, uniform: Tensor) -> Tensor:
         spread = (uniform[:, 8:] * 2 - 1).to(image.device, torch.float32).view(-1, 2, 1, 1, 1)
         gain = 1 + spread[:, 0] * self.spec.contrast
-        return (image * gain).add_(spread[:, 1] * (self.spec.brightness * 255)).clamp_(0, 255)
+        offset = spread[:, 1] * (self.spec.brightness * 255)
+        return (image * gain).add_(offset).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def warp(batch: Batch, matrix: Tensor, spec: Augmentation, mode: str = "bilinear") -> Batch:
@@ -132,27 +131,17 @@ def warp(batch: Batch, matrix: Tensor, spec: Augmentation, mode: str = "bilinear
         mode: ``bilinear`` or ``nearest``, of the image; masks are always ``nearest``.
 
     Returns:
-        The batch with its image as float32 in 0..255.
+        The batch with its image as uint8, moved.
     """
-    # Sampling is faster in planes than in interleaved colours, and rearranging in bytes.
-    image = batch.image.contiguous().float()
-    size = (image.shape[-2], image.shape[-1])
-    grid = sampling_grid(matrix.float().to(image.device, non_blocking=True), size)
     targets = dict(batch.targets)
     for name, labelled in batch.targets.items():
-        value = labelled.value
-        if not isinstance(value, BoxBatch) and value.ndim == 3:
-            rows = grid if len(value) == len(grid) else grid[labelled.index]
-            mask = _sample(value.unsqueeze(1).float(), rows, "nearest", IGNORE_PIXEL)
-            targets[name] = Labelled(labelled.index, mask.squeeze(1).to(value.dtype))
-    image = _sample(image, grid, mode, spec.fill)
+        mask = labelled.value
+        if not isinstance(mask, BoxBatch) and mask.ndim == 3:
+            rows = matrix[labelled.index.cpu()]
+            moved = resample(mask.unsqueeze(1), rows, "nearest", IGNORE_PIXEL)
+            targets[name] = Labelled(labelled.index, moved.squeeze(1))
+    image = resample(batch.image, matrix, mode, spec.fill)
     return _warp_boxes(replace(batch, image=image, targets=targets), matrix, spec)
-
-
-def _sample(image: Tensor, grid: Tensor, mode: str, fill: float) -> Tensor:
-    if fill == 0:
-        return F.grid_sample(image, grid, mode=mode, align_corners=False)
-    return F.grid_sample(image - fill, grid, mode=mode, align_corners=False).add_(fill)
 
 
 def _flip(picture: Tensor | BoxBatch, flip: Tensor) -> Tensor:
@@ -169,11 +158,12 @@ def _warp_boxes(batch: Batch, matrix: Tensor, spec: Augmentation) -> Batch:
         boxes = labelled.value
         if isinstance(boxes, BoxBatch):
             rows = matrix.to(boxes.xyxy.device, boxes.xyxy.dtype)[labelled.index]
-            moved = move_boxes(boxes.xyxy, rows, spec.rotated_boxes)
-            clipped, keep = clip_boxes(moved, size, spec.min_visibility)
+            moved, keep = carry_boxes(
+                boxes.xyxy, rows, size, spec.rotated_boxes, spec.min_visibility
+            )
             keep = keep & boxes.valid
             kept = BoxBatch(
-                clipped * keep.unsqueeze(-1),
+                moved * keep.unsqueeze(-1),
                 boxes.labels.masked_fill(~keep, -1),
                 boxes.difficult & keep,
             )

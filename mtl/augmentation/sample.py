@@ -17,8 +17,7 @@ from torch import Tensor
 from mtl.augmentation.extra import build_transform
 from mtl.augmentation.geometry import (
     SMALLEST_VISIBILITY,
-    clip_boxes,
-    move_boxes,
+    carry_boxes,
     turn_boxes,
 )
 from mtl.augmentation.spec import Augmentation
@@ -82,15 +81,17 @@ class _Pipeline:
                     brightness_limit=spec.brightness, contrast_limit=spec.contrast, p=1
                 )
             )
-        steps += [build_transform(entry) for entry in spec.extra]
+        extra = [build_transform(entry) for entry in spec.extra]
+        steps += extra
+        self._extra_moves = not all(isinstance(step, A.ImageOnlyTransform) for step in extra)
         visibility = max(spec.min_visibility, SMALLEST_VISIBILITY)
         self._compose = A.Compose(
             steps,
-            # Without extra steps the boxes follow the known map, which is several times faster.
+            # Where all maps are known the boxes follow them, which is several times faster.
             bbox_params=A.BboxParams(
                 "pascal_voc", min_visibility=visibility, clip=True, filter_invalid_bboxes=True
             )
-            if spec.extra
+            if self._extra_moves
             else None,
             is_check_shapes=False,
         )
@@ -108,7 +109,7 @@ class _Pipeline:
         data: dict[str, object] = {"image": sample.image}
         if masks:
             data["masks"] = list(masks.values())
-        if self._spec.extra:
+        if self._extra_moves:
             data["bboxes"] = _numbered(boxes)
         done = self._compose(**data)
         image = done["image"]
@@ -119,7 +120,7 @@ class _Pipeline:
             )
         if masks:
             targets.update(zip(masks, done["masks"], strict=True))
-        if self._spec.extra:
+        if self._extra_moves:
             targets.update(_unnumbered(boxes, done["bboxes"]))
         elif boxes:
             targets.update(self._follow(boxes))
@@ -132,10 +133,11 @@ class _Pipeline:
         size = self._shape[:2]
         moved: dict[str, TargetValue] = {}
         for name, value in boxes.items():
-            inside, _ = clip_boxes(torch.tensor(value.xyxy), size, 0)
-            xyxy, keep = clip_boxes(
-                move_boxes(inside, matrix, self._spec.rotated_boxes),
+            xyxy, keep = carry_boxes(
+                torch.tensor(value.xyxy),
+                matrix,
                 size,
+                self._spec.rotated_boxes,
                 self._spec.min_visibility,
             )
             kept = keep.numpy()
@@ -197,14 +199,15 @@ def _numbered(boxes: Mapping[str, Boxes]) -> npt.NDArray[np.float32]:
 def _unnumbered(
     boxes: Mapping[str, Boxes], moved: npt.NDArray[np.float32]
 ) -> dict[str, TargetValue]:
-    moved = moved.reshape(len(moved), -1)
+    if not len(moved):
+        return {name: Boxes.empty() for name in boxes}
     found: dict[str, TargetValue] = {}
     start = 0
     for name, value in boxes.items():
         stop = start + len(value)
-        rows = moved[(moved[:, 4] >= start) & (moved[:, 4] < stop)] if len(moved) else moved
-        index = rows[:, 4].astype(np.int64) - start if len(rows) else np.zeros(0, np.int64)
-        xyxy = rows[:, :4].astype(np.float32) if len(rows) else np.zeros((0, 4), np.float32)
+        rows = moved[(moved[:, 4] >= start) & (moved[:, 4] < stop)]
+        index = rows[:, 4].astype(np.int64) - start
+        xyxy = rows[:, :4].astype(np.float32)
         found[name] = Boxes(xyxy, value.labels[index], value.difficult[index])
         start = stop
     return found

@@ -9,7 +9,7 @@ from mtl.errors import UserError
 def check_choice(key: str, value: str, allowed: Collection[str]) -> None:
     """Raise a UserError unless ``value`` is one of the ``allowed`` words."""
     if value not in allowed:
-        near = get_close_matches(str(value), allowed, n=1)
+        near = get_close_matches(str(value).lower(), allowed, n=1)
         hint = f" did you mean {near[0]}?" if near else ""
         raise UserError(f"backbone.{key}={value}:{hint} allowed: {', '.join(allowed)}")
 

@@ -74,7 +74,7 @@ def _features(model: str, options: Mapping[str, Any]) -> nn.Module:
         raise UserError(f"backbone.options: {' '.join(str(error).split())}") from error
     except (RuntimeError, AttributeError, AssertionError) as error:
         raise UserError(
-            f"backbone.model={model}: timm gets no feature maps out of it; "
-            "choose a convolutional model or a vision transformer"
+            f"backbone.model={model}: timm gets no feature maps out of it "
+            f"({' '.join(str(error).split()) or type(error).__name__}); choose another model"
         ) from error
     return net

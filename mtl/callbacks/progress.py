@@ -3,9 +3,15 @@
 import time
 
 import pytorch_lightning as L
+from pytorch_lightning.callbacks import RichProgressBar
 from rich.console import Console
 
 console = Console(highlight=False, soft_wrap=True)
+
+
+def bars() -> list[L.Callback]:
+    """A moving bar where somebody is there to see it."""
+    return [RichProgressBar(refresh_rate=10)] if console.is_terminal else []
 
 
 class EpochLines(L.Callback):

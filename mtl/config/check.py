@@ -13,11 +13,12 @@ from mtl.config.ranges import check_ranges
 from mtl.errors import UserError
 
 
-def check(cfg: DictConfig) -> DictConfig:
+def check(cfg: DictConfig, needs_data: bool = True) -> DictConfig:
     """Hold a finalised configuration to everything that can be known without data and torch.
 
     Args:
         cfg: as ``finalise`` returns it.
+        needs_data: whether the data's folders must be there.
 
     Returns:
         The same with ``heads.<task>.target`` filled in.
@@ -33,7 +34,12 @@ def check(cfg: DictConfig) -> DictConfig:
     check_weights(plain_values["backbone"])
     label_tasks(plain_values["heads"], plain_values["data"])
     check_monitor(plain_values["monitor"], plain_values["heads"])
-    check_root(plain_values["data"])
+    for name, callback in plain_values["callbacks"].items():
+        if isinstance(callback, dict) and "monitor" in callback:
+            key = f"callbacks.{name}.monitor"
+            check_monitor(callback["monitor"], plain_values["heads"], key)
+    if needs_data:
+        check_root(plain_values["data"])
     checked = OmegaConf.create(plain_values)
     OmegaConf.set_struct(checked, True)
     return checked
@@ -86,4 +92,4 @@ def check_root(data: Mapping[str, Any]) -> None:
 
 def roots(data: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """The folders that a data set reads from, by key."""
-    return [("root", data["root"])] if data.get("root") is not None else []
+    return [(k, v) for k, v in data.items() if k.startswith("root") and v is not None]

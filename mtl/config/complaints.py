@@ -64,24 +64,35 @@ def complaint(
         values: the keys that exist, dotted, with their current values.
         config_dir: the user's folder.
     """
-    text = str(error)
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return missing(str(error.missing_cfg_file), list(error.options or ()), config_dir)
+    return UserError(reworded(str(error), values) or in_short(error))
+
+
+def reworded(text: str, values: Mapping[str, object]) -> str | None:
+    """Hydra's commonest messages, said better."""
     if match := re.match(r"(?:In '(?P<file>[^']+)': )?Could not override '(?P<key>[^']+)'", text):
-        return UserError(wrong_key(match["key"], match["file"], values))
+        return wrong_key(match["key"], match["file"], values)
     if match := re.search(r"An item is already at '([^']+)'", text):
-        return UserError(f"+{match[1]}: the key exists; write it without +")
+        return f"+{match[1]}: the key exists; write it without +"
     if match := re.match(r"Could not delete from config. '([^']+)' does not exist", text):
-        return UserError(unknown_key(match[1], values))
+        return unknown_key(match[1], values)
     if match := re.match(r"Multiple values for ([^ ]+)\. ", text):
-        return UserError(f"{match[1]} is chosen twice; use 'override /{match[1]}' in the file")
-    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        mark = error.problem_mark
-        return UserError(f"{mark.name}: line {mark.line + 1}: {error.problem}")
+        return f"{match[1]} is chosen twice; use 'override /{match[1]}' in the file"
+    return None
+
+
+def in_short(error: Exception) -> str:
+    """One line with the place of the mistake where the error knows it."""
+    text = " ".join(str(error).split()) or type(error).__name__
     cause = error.__cause__
+    if isinstance(error, OmegaConfBaseException) and error.full_key:
+        return f"{error.full_key}: {str(error).splitlines()[0]}"
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+        return f"{error.problem_mark.name}: line {error.problem_mark.line + 1}: {error.problem}"
     if isinstance(cause, OmegaConfBaseException):
-        text = f"{text.splitlines()[0] if text else ''}: {cause}".lstrip(": ")
-    return UserError(" ".join(text.split()) or type(error).__name__)
+        return f"{text}: {in_short(cause)}"
+    return text
 
 
 def wrong_key(key: str, file: str | None, values: Mapping[str, object]) -> str:

@@ -42,8 +42,14 @@ def compose(overrides: Sequence[str], config_dir: Path | None = None) -> DictCon
 def compose_or_raise(overrides: Sequence[str], config_dir: Path | None = None) -> DictConfig:
     """``compose`` with Hydra's own errors."""
     with initialised(config_dir):
-        search = [] if config_dir is None else [f"hydra.searchpath=['{config_dir.resolve()}']"]
-        return hydra.compose(CONFIG_NAME, [*search, *overrides], return_hydra_config=True)
+        return hydra.compose(
+            CONFIG_NAME, [*search_path(config_dir), *overrides], return_hydra_config=True
+        )
+
+
+def search_path(config_dir: Path | None) -> list[str]:
+    """The override by which Hydra looks into the user's folder too."""
+    return [] if config_dir is None else [f"hydra.searchpath=['{config_dir.resolve()}']"]
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from mtl.config.complaints import HYDRA_ERRORS, complaint
 from mtl.config.compose import config_dir_of, flat
@@ -11,7 +11,7 @@ from mtl.config.schema import MISSING, check_keys, defaults_of, fit_types, resol
 from mtl.errors import UserError
 
 
-def finalise(cfg: DictConfig, hydra_node: DictConfig | None = None) -> DictConfig:
+def finalise(cfg: DictConfig, hydra_node: Any = None) -> DictConfig:
     """Resolve a configuration, hold it to the yaml files, and drop the heads not chosen.
 
     Args:
@@ -26,8 +26,9 @@ def finalise(cfg: DictConfig, hydra_node: DictConfig | None = None) -> DictConfi
             heads.
     """
     if hydra_node is not None:
-        cfg = OmegaConf.create({**cfg, "hydra": None})
-        cfg.hydra = hydra_node
+        cfg = cfg.copy()
+        with open_dict(cfg):
+            cfg.hydra = hydra_node
     try:
         values = resolved(cfg)
     except HYDRA_ERRORS as error:

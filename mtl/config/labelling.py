@@ -36,7 +36,7 @@ def target_of(task: str, head: Mapping[str, Any], targets: Mapping[str, str]) ->
             raise UserError(f"heads.{task}.target={asked}: the data can label {there}")
         if kind is not None and targets[asked] != kind:
             raise UserError(
-                f"heads.{task}.target={asked}: is of kind {targets[asked]}, but the head needs {kind}"
+                f"heads.{task}.target={asked}: is {targets[asked]}, but the head needs {kind}"
             )
         return str(asked)
     if task in targets and kind in (None, targets[task]):

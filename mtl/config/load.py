@@ -10,12 +10,15 @@ from mtl.config.compose import compose
 from mtl.config.finalise import finalise
 
 
-def load(overrides: Sequence[str], config_dir: Path | None = None) -> DictConfig:
+def load(
+    overrides: Sequence[str], config_dir: Path | None = None, needs_data: bool = True
+) -> DictConfig:
     """Compose, finalise and check.
 
     Args:
         overrides: as on the command line, without values to sweep over.
         config_dir: a user's folder of further members.
+        needs_data: whether the data's folders must be there.
 
     Returns:
         Plain values for the chosen tasks.
@@ -23,4 +26,4 @@ def load(overrides: Sequence[str], config_dir: Path | None = None) -> DictConfig
     Raises:
         UserError: anything is wrong with them.
     """
-    return check(finalise(compose(overrides, config_dir)))
+    return check(finalise(compose(overrides, config_dir)), needs_data)

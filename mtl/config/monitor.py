@@ -7,12 +7,15 @@ from mtl.config.nearest import listing, nearest
 from mtl.errors import UserError
 
 
-def check_monitor(monitor: str, heads: Mapping[str, Mapping[str, Any]]) -> None:
+def check_monitor(
+    monitor: str, heads: Mapping[str, Mapping[str, Any]], key: str = "monitor"
+) -> None:
     """See that the monitored value will be logged.
 
     Args:
         monitor: such as ``val/score`` or ``val/detection/map50``.
         heads: of the chosen tasks.
+        key: where it was asked for.
 
     Raises:
         UserError: lists what will be logged.
@@ -20,12 +23,9 @@ def check_monitor(monitor: str, heads: Mapping[str, Mapping[str, Any]]) -> None:
     logged = ["val/score", "val/loss"]
     for task, head in heads.items():
         logged.append(f"val/{task}/loss")
-        for metric in head.get("metrics", ()):
-            logged.append(f"val/{task}/{metric}")
-            if head.get("per_class") and monitor.startswith(f"val/{task}/{metric}_"):
-                return
+        logged += [f"val/{task}/{metric}" for metric in head.get("metrics", ())]
+        if head.get("per_class") and monitor.startswith(f"val/{task}/") and "_" in monitor:
+            return
     if monitor not in logged:
         hint = "".join(f"; did you mean '{near}'?" for near in nearest(monitor, logged))
-        raise UserError(
-            f"monitor={monitor}: is not logged{hint or '.'} There are: {listing(logged)}"
-        )
+        raise UserError(f"{key}={monitor}: is not logged{hint or '.'} There are: {listing(logged)}")

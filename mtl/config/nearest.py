@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+SURE = 0.7
+"""How much alike keys must be; there are many of them."""
 
-def nearest(name: str, names: Iterable[str], count: int = 1) -> list[str]:
+
+def nearest(name: str, names: Iterable[str], count: int = 1, alike: float = 0.6) -> list[str]:
     """The names most like ``name``, best first; none where nothing is alike."""
-    return get_close_matches(name, list(names), n=count, cutoff=0.6)
+    return get_close_matches(name, list(names), n=count, cutoff=alike)
 
 
 def listing(names: Iterable[object]) -> str:
@@ -36,10 +39,9 @@ def suggestion(key: str, values: Mapping[str, object]) -> str:
     parent, _, leaf = key.rpartition(".")
     same_leaf = [k for k in values if k.rpartition(".")[2] == leaf]
     siblings = [k for k in values if k.rpartition(".")[0] == parent]
-    near = [
-        f"{parent}.{n}".lstrip(".") for n in nearest(leaf, (k.split(".")[-1] for k in siblings), 3)
-    ]
-    found = list(dict.fromkeys([*near, *same_leaf, *nearest(key, values, 3)]))[:3]
+    leaves = [k.rpartition(".")[2] for k in siblings]
+    near = [f"{parent}.{n}".lstrip(".") for n in nearest(leaf, leaves, 3, SURE)]
+    found = list(dict.fromkeys([*near, *same_leaf, *nearest(key, values, 3, SURE)]))[:3]
     if found:
         return "; did you mean " + " or ".join(f"{k}={plain(values[k])}" for k in found) + "?"
     if parent and siblings:

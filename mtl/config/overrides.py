@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 
 from mtl.errors import UserError
 
@@ -20,12 +20,13 @@ def parse(override: str) -> Override:
     Raises:
         UserError: it can't be read.
     """
-    if "=" not in override and not override.startswith("~"):
+    key, equals, _ = override.partition("=")
+    if not key.strip("+~") or not (equals or key.startswith("~")):
         raise UserError(f"'{override}': write key=value")
     try:
         return OverridesParser.create().parse_override(override)
-    except OverrideParseException as error:
-        reason = str(error).splitlines()[0]
+    except (HydraException, ValueError) as error:
+        reason = (str(error).splitlines() or ["?"])[0]
         raise UserError(
             f"'{override}' can't be read ({reason}); quote text with special characters: key='...'"
         ) from error

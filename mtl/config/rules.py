@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Collection
 
+from mtl.config.nearest import plain
+
 Rule = Callable[[object], str | None]
 """Takes a value and returns what it must be, or None where it is fine."""
 
@@ -29,9 +31,9 @@ def number(
     text = "a whole number" if whole else "a number"
     limits = []
     if low > -math.inf:
-        limits.append(f"greater than {low:g}" if above else f"at least {low:g}")
+        limits.append(f"greater than {plain(low)}" if above else f"at least {plain(low)}")
     if high < math.inf:
-        limits.append(f"less than {high:g}" if below else f"at most {high:g}")
+        limits.append(f"less than {plain(high)}" if below else f"at most {plain(high)}")
     if words:
         named = " or ".join("null" if word is None else str(word) for word in words)
         wanted = f"must be {named} or {text} {' and '.join(limits)}".rstrip()

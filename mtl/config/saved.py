@@ -18,7 +18,10 @@ from mtl.errors import UserError
 
 
 def open_run(
-    run: str | Path, overrides: Sequence[str] = (), config_dir: Path | None = None
+    run: str | Path,
+    overrides: Sequence[str] = (),
+    config_dir: Path | None = None,
+    needs_data: bool = True,
 ) -> DictConfig:
     """Read a run's own configuration, with changes.
 
@@ -26,14 +29,20 @@ def open_run(
         run: the run's folder.
         overrides: ``key=value`` changes one value, ``data=voc2012`` replaces a whole node.
         config_dir: a user's folder of further members.
+        needs_data: whether the data's folders must be there.
 
     Returns:
         As ``load`` returns it.
 
     Raises:
-        UserError: no such run, or an override is wrong.
+        UserError: no such run, or an override is wrong, or changes heads or recipe, which a
+            trained run keeps.
     """
     cfg = read_config(Path(run))
+    for override in overrides:
+        group = parse(override).key_or_group
+        if group in ("head", "experiment"):
+            raise UserError(f"{override}: a trained run keeps its {group}; change single values")
     refuse_wrong_choices(overrides, config_dir)
     chosen = group_choices(overrides, config_dir)
     replace_nodes(cfg, chosen, config_dir)
@@ -44,7 +53,7 @@ def open_run(
     except HYDRA_ERRORS as error:
         raise complaint(error, {}) from error
     check_keys(values, reference)
-    return check(settle(fit_types(values, reference)))
+    return check(settle(fit_types(values, reference)), needs_data)
 
 
 def read_config(run: Path) -> DictConfig:
@@ -88,14 +97,10 @@ def replace_nodes(cfg: DictConfig, chosen: Sequence[str], config_dir: Path | Non
     A new data set may name its targets differently, so tasks then choose theirs anew.
 
     Raises:
-        UserError: heads or recipes, which a trained run can't change.
+        UserError: they can't be composed.
     """
     if not chosen:
         return
-    for override in chosen:
-        group = parse(override).key_or_group
-        if group in ("head", "experiment"):
-            raise UserError(f"{override}: a trained run keeps its {group}; change single values")
     fresh = compose(chosen, config_dir)
     for override in chosen:
         group = key_of(override)

@@ -8,32 +8,22 @@ import logging
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from mtl.data.cache_build import build, remove, remove_abandoned
 from mtl.data.cache_columns import Columns
+from mtl.data.file_source import FileSource
 from mtl.data.sample import Sample, TargetValue
 from mtl.data.source import Source
-from mtl.errors import BadFile
+from mtl.errors import BadFile, UserError
 from mtl.preprocess.base import Preprocess
 
 log = logging.getLogger(__name__)
 
 _FORMAT = 1
-
-
-@runtime_checkable
-class Cacheable(Protocol):
-    """What a source must offer beside ``Source``'s methods; see FileSource."""
-
-    def files(self, index: int) -> list[Path]:
-        """Every file that the sample is read from, missing ones included."""
-
-    def key(self) -> str:
-        """A text that differs whenever the same files would give other targets."""
 
 
 class CachedSource(Source):
@@ -55,17 +45,18 @@ class CachedSource(Source):
         It is written whole or not at all; of two processes that build at once, one wins.
 
         Args:
-            source: offers ``files`` and ``key`` as well (FileSource). Broken samples are
-                remembered, and reading them raises again.
+            source: a FileSource. Broken samples are remembered, and reading them raises again.
             preprocess: the steps whose result is kept.
             folder: holds all caches.
 
         Raises:
-            TypeError: the source does not say what it is made of.
-            UserError: the cache can't be written.
+            UserError: the source is no FileSource, or the cache can't be written.
         """
-        if not isinstance(source, Cacheable):
-            raise TypeError(f"{type(source).__name__} offers no files() and key() to cache by")
+        if not isinstance(source, FileSource):
+            raise UserError(
+                f"data.cache=true needs samples that come from files, and {type(source).__name__} "
+                "is no FileSource; set data.cache=false"
+            )
         what = _what(source, preprocess)
         place = folder / f"{what}-{_state(source)}"
         if not place.is_dir():
@@ -138,16 +129,16 @@ def _mapped(path: Path) -> npt.NDArray[np.uint8]:
     return cast("npt.NDArray[np.uint8]", np.load(path, mmap_mode="r", allow_pickle=False))
 
 
-def _what(source: Source, preprocess: Preprocess) -> str:
+def _what(source: FileSource, preprocess: Preprocess) -> str:
     """A name for what the cache holds, whatever state the files are in."""
     ids = [source.id(index) for index in range(len(source))]
-    return _digest([_FORMAT, cast("Cacheable", source).key(), preprocess.key(), ids])
+    return _digest([_FORMAT, source.key(), preprocess.key(), ids])
 
 
-def _state(source: Cacheable) -> str:
+def _state(source: FileSource) -> str:
     """A name for the state that the source's files are in: their sizes and times of change."""
-    length = len(cast("Source", source))
-    return _digest([[_stat(path) for path in source.files(index)] for index in range(length)])
+    files = [source.files(index) for index in range(len(source))]
+    return _digest([[_stat(path) for path in paths] for paths in files])
 
 
 def _stat(path: Path) -> list[int]:

@@ -22,11 +22,17 @@ def _dtype(spec: str, align: object = False, copy: object = False) -> np.dtype[A
     return np.dtype(spec)
 
 
+def _bytes(text: str, encoding: str) -> bytes:
+    """``_codecs.encode``, by which Python 3 writes bytes in old pickles."""
+    return text.encode("latin1")
+
+
 _ALLOWED: dict[tuple[str, str], object] = {
     ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): _dtype,
+    ("_codecs", "encode"): _bytes,
 }
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +24,7 @@ _REDUCED = {
 }
 _END_MARKS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
 _EXIF_ORIENTATION = 0x0112
+_SIDEWAYS = (5, 6, 7, 8)
 
 
 def read_image(
@@ -117,7 +121,8 @@ def _unreadable(path: Path | str, error: OSError) -> BadFile:
 def _opened(path: Path | str, file: BinaryIO) -> Image.Image:
     """PIL's image with its header read and no pixel decoded."""
     try:
-        return Image.open(file)
+        with _quiet():
+            return Image.open(file)
     except UnidentifiedImageError:
         empty = file.seek(0, io.SEEK_END) == 0
         raise BadFile(path, "is empty" if empty else "is not an image") from None
@@ -141,6 +146,16 @@ def _by_pil(path: Path | str, image: Image.Image) -> npt.NDArray[np.uint8]:
 
 def _upright_size(header: Image.Image) -> tuple[int, int]:
     width, height = header.size
-    if "exif" in header.info and header.getexif().get(_EXIF_ORIENTATION, 1) >= 5:
-        return height, width
-    return width, height
+    if "exif" not in header.info:
+        return width, height
+    with _quiet():
+        sideways = header.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
+    return (height, width) if sideways else (width, height)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide PIL's warnings of damaged EXIF blocks, which say nothing about the pixels."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,7 +1,9 @@
 """The first samples of a split."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from mtl.data.file_source import FileSource
 from mtl.data.sample import Sample
 from mtl.data.source import ArraySource, Source
 
@@ -29,6 +31,20 @@ class Limited(Source):
         return self.source.annotations(index)
 
 
+class LimitedFiles(Limited, FileSource):
+    """The same of a source whose samples lie in files."""
+
+    source: FileSource
+
+    def files(self, index: int) -> list[Path]:
+        """The other source's files."""
+        return self.source.files(index)
+
+    def key(self) -> str:
+        """The other source's key."""
+        return self.source.key()
+
+
 def limited(source: Source, count: int | None) -> Source:
     """At most ``count`` samples; arrays stay arrays."""
     if count is None or count >= len(source):
@@ -36,4 +52,4 @@ def limited(source: Source, count: int | None) -> Source:
     if isinstance(source, ArraySource):
         targets = {name: column[:count] for name, column in source.targets.items()}
         return ArraySource(source.images[:count], source.ids[:count], targets)
-    return Limited(source, count)
+    return (LimitedFiles if isinstance(source, FileSource) else Limited)(source, count)

@@ -78,6 +78,7 @@ class MultiTaskData(L.LightningDataModule):
         self.cache = cache
         self.cache_dir = Path(cache_dir)
         self.skipped: dict[str, str] = {}
+        self.first_epoch = 0
         self.normalise = Normalise(preprocess.mean, preprocess.std)
         self.batch_augmenter: BatchAugmenter | None = None
         self._sources: dict[Split, Source | None] = {}
@@ -163,6 +164,9 @@ class MultiTaskData(L.LightningDataModule):
             rank=trainer.global_rank if trainer else 0,
             ranks=trainer.world_size if trainer else 1,
         )
+        # Lightning opens the loader, and workers fetch ahead, before it tells the sampler the epoch
+        # of a resumed run.
+        sampler.set_epoch(self.first_epoch if training else 0)
         drop = training and len(sampler) >= self.batch_size
         workers = self._worker_count(loading)
         return DataLoader(

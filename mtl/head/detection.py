@@ -88,9 +88,7 @@ class Detection(Head):
         levels = [s for s in sorted(stages, key=lambda s: s.stride) if s.stride in strides]
         if not levels:
             offered = ", ".join(str(stage.stride) for stage in stages)
-            raise UserError(
-                f"detection.strides={list(strides)}: the backbone has none of them; allowed: {offered}"
-            )
+            raise UserError(f"detection.strides={list(strides)}: not on offer; allowed: {offered}")
         if channels < NORM_GROUPS or channels % NORM_GROUPS:
             raise UserError(f"detection.channels={channels}: allowed: multiples of {NORM_GROUPS}")
         infinity = float("inf")

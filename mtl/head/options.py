@@ -13,7 +13,7 @@ def check_names(head: str, key: str, asked: Collection[str], allowed: Collection
     """Raise a UserError unless ``asked`` names one or more of the ``allowed`` words."""
     for name in asked:
         if name not in allowed:
-            near = get_close_matches(str(name), allowed, n=1)
+            near = get_close_matches(str(name).lower(), allowed, n=1)
             hint = f" did you mean {near[0]}?" if near else ""
             raise UserError(f"{head}.{key}={name}:{hint} allowed: {', '.join(allowed)}")
     if not asked:

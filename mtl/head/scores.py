@@ -45,7 +45,7 @@ class PerClassCurve(Metric):
     def compute(self) -> Tensor:
         """(C,) values; NaN where a class has none."""
         values = torch.full((self.classes,), torch.nan, device=self.device)
-        if not self.scores:
+        if len(self.scores) == 0:  # a list, or a tensor once ranks have shared theirs
             return values
         scores, targets = dim_zero_cat(self.scores), dim_zero_cat(self.targets)
         usable = (targets == 1).any(0)

@@ -62,7 +62,11 @@ def statistics(data: MultiTaskData, console: Console) -> list[SplitStatistics]:
             continue
         source = limited(source, data.limit)
         indices = track(
-            looked_at(source), f"reading {split}", console=console, transient=True
+            looked_at(source),
+            f"reading {split}",
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
         )
         found.append(count(split, source, data.targets, indices))
     return found

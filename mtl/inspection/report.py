@@ -1,7 +1,6 @@
 """The statistics as tables."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
@@ -106,5 +105,4 @@ def _range(values: tuple[float, float, float] | None) -> str:
 
 
 def _some(ids: Sequence[str]) -> str:
-    shown = ", ".join(Path(name).name if Path(name).is_absolute() else name for name in ids[:MOST_IDS])
-    return shown + (", ..." if len(ids) > MOST_IDS else "")
+    return ", ".join(ids[:MOST_IDS]) + (", ..." if len(ids) > MOST_IDS else "")

@@ -57,7 +57,9 @@ def separated(batch: Batch) -> list[Sample]:
     Args:
         batch: on the CPU, its image uint8 or float in 0..255, not normalised.
     """
-    pixels = batch.image.round().clamp(0, 255).to(torch.uint8) if batch.image.is_floating_point() else batch.image
+    pixels = batch.image
+    if pixels.is_floating_point():
+        pixels = pixels.round().clamp(0, 255).to(torch.uint8)
     images = pixels.permute(0, 2, 3, 1).contiguous().numpy()
     values: list[dict[str, TargetValue]] = [{} for _ in batch.ids]
     for name, labelled in batch.targets.items():

@@ -60,7 +60,7 @@ class Tally:
 
     @property
     def shares(self) -> npt.NDArray[np.float64]:
-        """(C,) parts of a whole in 0..1: of the samples for labels, else of all objects or pixels."""
+        """(C,) parts in 0..1: of the samples for labels, else of all objects or pixels."""
         per_sample = self.target.kind in ("label", "labels")
         whole = self.samples if per_sample else int(self.counts.sum())
         return self.counts / max(1, whole)

@@ -75,8 +75,9 @@ class Standard(Preprocess):
         )
 
     def _resize(self, sample: Sample, pixels: npt.NDArray[np.uint8], frame: Frame) -> Sample:
-        smaller = frame.scale_x < 1 and frame.scale_y < 1
-        method = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
+        # Bilinear looks at two pixels each way; below half size that would leave pixels out.
+        much_smaller = min(frame.scale_x, frame.scale_y) < 0.5
+        method = cv2.INTER_AREA if much_smaller else cv2.INTER_LINEAR
         targets = dict(sample.targets)
         for name, value in sample.targets.items():
             if isinstance(value, Boxes):

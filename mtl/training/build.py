@@ -12,6 +12,7 @@ from pytorch_lightning.loggers import Logger
 from torch.optim import Optimizer
 
 from mtl.backbone.base import Backbone
+from mtl.callbacks.progress import bars
 from mtl.data.module import MultiTaskData
 from mtl.data.sample import Target
 from mtl.errors import UserError
@@ -128,7 +129,6 @@ def build_module(cfg: DictConfig, network: Network) -> MultiTaskModule:
         make_optimizer=partial(_make_optimizer, plain(cfg.optimizer), cfg.lr, factor),
         make_scheduler=partial(make, plain(cfg.scheduler)),
         monitor=cfg.monitor,
-        seed=cfg.seed,
         settings=plain(cfg),
         channels_last=cfg.trainer.channels_last,
     )
@@ -166,17 +166,19 @@ def build_trainer(
         callbacks: as ``build_callbacks`` makes them.
         loggers: as ``build_loggers`` makes them.
     """
+    moving = bars() if cfg.callbacks.progress.enabled else []
     return cast(
         L.Trainer,
         make(
             without(cfg.trainer, TRAINER_FRAMEWORK_KEYS),
             max_epochs=cfg.epochs,
-            callbacks=callbacks,
+            callbacks=callbacks + moving,
             logger=loggers or False,
             default_root_dir=str(folder),
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
             enable_model_summary=False,
+            enable_progress_bar=bool(moving),
             enable_checkpointing=any(hasattr(c, "last_model_path") for c in callbacks),
         ),
     )

@@ -36,7 +36,6 @@ class MultiTaskModule(L.LightningModule):
         make_optimizer: builds the optimiser over named parameter groups.
         make_scheduler: called with ``optimizer``, ``steps`` and ``mode``.
         monitor: name of the metric that plateaus, checkpoints and early stopping follow.
-        seed: of everything random inside the network.
         settings: the run's configuration as plain containers; saved in checkpoints.
         channels_last: whether the network's kernels lie in channels-last order.
     """
@@ -49,7 +48,6 @@ class MultiTaskModule(L.LightningModule):
         make_optimizer: MakeOptimizer,
         make_scheduler: MakeScheduler,
         monitor: str,
-        seed: int,
         settings: Mapping[str, Any],
         channels_last: bool = True,
     ) -> None:
@@ -60,7 +58,6 @@ class MultiTaskModule(L.LightningModule):
         self.make_optimizer = make_optimizer
         self.make_scheduler = make_scheduler
         self.monitor = monitor
-        self.seed = seed
         self.settings = dict(settings)
         self.val_metrics = self._fresh_metrics()
         self.test_metrics = self._fresh_metrics()
@@ -83,16 +80,16 @@ class MultiTaskModule(L.LightningModule):
             for task, (raw, labels) in self.network.labelled_outputs(batch).items()
         }
 
-    def on_train_epoch_start(self) -> None:
-        """Seed by the epoch, so that a resumed run drops out the same units as an unbroken one."""
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch)
-
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         """One step; None (no step) where nothing in the batch has a label.
+
+        Dropout is seeded by the batch, so that a resumed run drops the same units as an unbroken
+        one.
 
         Raises:
             RunError: a loss is not finite.
         """
+        torch.manual_seed(batch.seed)
         losses = self.losses(batch) if len(batch) else {}
         if not losses:
             return None

@@ -107,7 +107,10 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     network = build_network(cfg, data.targets)
     module = build_module(cfg, network)
     last = run.last_checkpoint
-    resumed_step = None if last is None else int(read_checkpoint(last)["global_step"])
+    resumed_step: int | None = None
+    if last is not None:
+        saved = read_checkpoint(last)
+        resumed_step, data.first_epoch = int(saved["global_step"]), int(saved["epoch"]) + 1
     loggers = build_loggers(cfg, run.path, None if resumed_step is None else resumed_step + 1)
     throughput = Throughput()
     table = HyperparameterTable(cfg)

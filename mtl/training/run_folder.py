@@ -149,7 +149,8 @@ class RunFolder:
             return
         self._lock = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Unlike flock, this is not inherited by data-loading workers, which outlive a killed run.
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self.release()
             raise UserError(f"{self.path} is in use by a run that is going on now") from None

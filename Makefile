@@ -1,0 +1,65 @@
+# Everything happens in .venv; Python 3.11 or newer, git and make are all that has to be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+# TORCH=cpu takes CPU builds of torch (smaller), where the network has them.
+TORCH ?= default
+DEMO := outputs/demo
+INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -e ".[weights,dev]"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format typecheck bench bench-all tensorboard clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## install everything into .venv (TORCH=cpu for CPU builds)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed, $(PYTHON) is older: make PYTHON=python3.12 ..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@echo "installing into $(VENV) (a few minutes the first time)"
+ifeq ($(TORCH),cpu)
+	@$(INSTALL) --torch-backend=cpu 2> $(VENV)/uv.log || \
+	  { echo "no CPU builds of torch within reach ($(VENV)/uv.log): taking the default ones"; $(INSTALL); }
+else
+	@$(INSTALL)
+endif
+	@touch $@
+
+demo: $(STAMP) ## train three tasks on generated images, evaluate, draw predictions
+	@rm -rf $(DEMO)
+	$(BIN)/mtl train experiment=demo hydra.run.dir=$(DEMO)
+	@echo
+	@echo "predictions: $(DEMO)/figures"
+	@echo "curves:      make tensorboard"
+
+test: $(STAMP) ## run the tests
+	$(BIN)/pytest
+
+lint: $(STAMP) ## check style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP) ## put the code into style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+typecheck: $(STAMP) ## check types
+	$(BIN)/mypy
+
+bench: $(STAMP) ## measure against the goals, a few minutes
+	$(BIN)/python -m benchmarks
+
+bench-all: $(STAMP) ## the slower measurements too
+	$(BIN)/python -m benchmarks --all
+
+tensorboard: $(STAMP) ## show all runs at http://localhost:6006
+	$(BIN)/tensorboard --logdir outputs
+
+clean: ## remove caches and what was built, but no runs and no .venv
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -1,0 +1,109 @@
+"""Shell completion: Hydra's own, told about our commands."""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra._internal.core_plugins.bash_completion import BashCompletion
+from hydra.core.global_hydra import GlobalHydra
+
+from mtl.cli.main import COMMANDS
+from mtl.config.compose import CONFIG_NAME, initialised, search_path
+from mtl.config.groups import groups
+from mtl.errors import UserError
+
+RUN_FOLDERS = "outputs/*/*/*/config.yaml"
+
+
+class MtlCompletion(BashCompletion):
+    """Hydra's completion under the name of our command."""
+
+    @staticmethod
+    def _get_exec() -> str:
+        return "mtl"
+
+
+def run(arguments: list[str]) -> int:
+    """``mtl -sc install=bash``, ``uninstall=bash`` or ``query=bash``.
+
+    Args:
+        arguments: what follows ``-sc``.
+
+    Returns:
+        0.
+
+    Raises:
+        UserError: another request.
+    """
+    with initialised(None):
+        plugin = MtlCompletion(GlobalHydra.instance().config_loader())
+    match arguments:
+        case ["install=bash"]:
+            plugin.install()
+        case ["uninstall=bash"]:
+            plugin.uninstall()
+        case ["query=bash"]:
+            # A mistake in the half-written line is no reason to write into the user's terminal.
+            with contextlib.suppress(Exception):
+                print(" ".join(query(os.environ.get("COMP_LINE", ""), cursor())))
+        case _:
+            raise UserError("-sc takes install=bash, uninstall=bash or query=bash")
+    return 0
+
+
+def cursor() -> int | None:
+    """Where the cursor is in the line."""
+    point = os.environ.get("COMP_POINT", "")
+    return int(point) if point.isdigit() else None
+
+
+def query(line: str, point: int | None = None) -> list[str]:
+    """What the last word of a line could become.
+
+    Args:
+        line: as typed, the program's name included.
+        point: position of the cursor; what follows it is left alone.
+    """
+    words = line[:point].split()[1:]
+    word = words.pop() if words and not line[:point].endswith(" ") else ""
+    if not words:
+        return [name for name in COMMANDS if name.startswith(word)]
+    command, *before = words
+    config_dir = folder_option(before)
+    if command == "ls":
+        return [name for name in groups(config_dir) if name.startswith(word)]
+    if word.startswith("run="):
+        return [f for f in run_folders() if f.startswith(word)]
+    own = ["run="] if command in ("eval", "predict") and "run=".startswith(word) else []
+    with initialised(config_dir):
+        plugin = MtlCompletion(GlobalHydra.instance().config_loader())
+        found = plugin._query(CONFIG_NAME, " ".join([*hydra_words(before, config_dir), word]))
+    return own + [
+        name for name in found if word.startswith("hydra") or not name.startswith("hydra")
+    ]
+
+
+def hydra_words(words: Sequence[str], config_dir: Path | None) -> list[str]:
+    """The words before the one to complete as Hydra's completion understands them."""
+    multirun = ["-m"] if {"-m", "--multirun"} & set(words) else []
+    return [
+        *multirun,
+        *search_path(config_dir),
+        *(word for word in words if "=" in word and not word.startswith("-")),
+    ]
+
+
+def folder_option(words: Sequence[str]) -> Path | None:
+    """The value of ``--config-dir`` among the words."""
+    for i, word in enumerate(words):
+        if word in ("--config-dir", "-cd") and i + 1 < len(words):
+            return Path(words[i + 1])
+        if word.startswith("--config-dir="):
+            return Path(word.partition("=")[2])
+    return None
+
+
+def run_folders() -> list[str]:
+    """The runs there are, as ``run=DIR``."""
+    return sorted(f"run={file.parent}" for file in Path().glob(RUN_FOLDERS))

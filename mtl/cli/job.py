@@ -1,0 +1,30 @@
+"""What Hydra calls for each run: the last steps before torch is imported, and training."""
+
+import logging
+import sys
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from mtl.config.check import check
+from mtl.config.finalise import finalise
+from mtl.config.paths import allow_user_modules
+
+log = logging.getLogger(__name__)
+
+
+def job(cfg: DictConfig) -> dict[str, float]:
+    """Train with a configuration that Hydra composed.
+
+    Returns:
+        The metrics.
+    """
+    allow_user_modules()
+    hydra_node = HydraConfig.get()
+    ready = check(finalise(cfg, hydra_node))
+    log.info("mtl train %s", " ".join(hydra_node.overrides.task))
+    sys.stdout.flush()
+    from mtl.training.run import train
+
+    return train(ready, Path(hydra_node.runtime.output_dir))

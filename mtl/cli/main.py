@@ -1,0 +1,121 @@
+"""The command ``mtl``: finds the subcommand and turns errors into exit codes."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mtl import __version__
+from mtl.config.nearest import listing, nearest
+from mtl.errors import RunError, UserError
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand.
+
+    Args:
+        module: has ``run(arguments) -> exit code`` and ``HELP``, and is imported when chosen.
+        description: one line.
+    """
+
+    module: str
+    description: str
+
+
+COMMANDS = {
+    "train": Command("mtl.cli.train", "train a network, or sweep over many with -m"),
+    "eval": Command("mtl.cli.evaluate", "evaluate a run's best checkpoint on a split"),
+    "predict": Command("mtl.cli.predict", "run a trained network on your own images"),
+    "inspect": Command("mtl.cli.inspect_", "look at the data: counts, and a grid of samples"),
+    "ls": Command("mtl.cli.ls", "list the groups of the configuration and their members"),
+    "doctor": Command("mtl.cli.doctor", "check versions, device, extras and data folders"),
+}
+
+EXAMPLES = """\
+examples:
+  mtl train                                          three tasks on generated images
+  mtl train data=voc_folder data.root=FOLDER 'tasks=[detection]' backbone=resnet18
+  mtl train -m backbone=small_cnn,resnet18 lr=1e-3,3e-4
+  mtl predict run=outputs/runs/NAME/TIME input=FOLDER out=FOLDER
+
+completion: eval "$(mtl -sc install=bash)\""""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: without the program's name; None takes the process's own.
+
+    Returns:
+        0 fine, 1 the run failed, 2 the user asked for something that can't be, 130 interrupted,
+        141 nobody reads the output any more.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        code = dispatch(arguments)
+        sys.stdout.flush()
+        return code
+    except UserError as error:
+        say(error)
+        return 2
+    except RunError as error:
+        say(error)
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted")
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has had enough; the interpreter must not flush into it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def say(what: object) -> None:
+    """One line on the error stream."""
+    print("mtl:", " ".join(str(what).split()), file=sys.stderr)
+
+
+def dispatch(arguments: list[str]) -> int:
+    """Hand over to the subcommand.
+
+    Raises:
+        UserError: there is no such command.
+    """
+    if not arguments or arguments[0] in ("--help", "-h", "help"):
+        print(usage())
+        return 0
+    name, *rest = arguments
+    if name == "--version":
+        print(f"mtl {__version__}")
+        return 0
+    if name in ("-sc", "--shell-completion"):
+        from mtl.cli.completion import run as complete
+
+        return complete(rest)
+    if name not in COMMANDS:
+        hint = "".join(f"; did you mean '{near}'?" for near in nearest(name, COMMANDS))
+        raise UserError(f"no command '{name}'{hint or '.'} There are: {listing(COMMANDS)}")
+    module = importlib.import_module(COMMANDS[name].module)
+    if name != "train" and any(flag in rest for flag in ("--help", "-h")):
+        print(module.HELP)
+        return 0
+    code: int = module.run(rest)
+    return code
+
+
+def usage() -> str:
+    """What ``mtl --help`` prints."""
+    rows = "\n".join(f"  {name:<9} {c.description}" for name, c in COMMANDS.items())
+    return (
+        "usage: mtl COMMAND [key=value ...]\n\n"
+        f"commands:\n{rows}\n\n"
+        "mtl COMMAND --help says more; mtl --version; python -m mtl is the same.\n\n"
+        f"{EXAMPLES}"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""``mtl predict``: a trained run on images of one's own."""
+
+from pathlib import Path
+from typing import cast
+
+from mtl.cli.options import split_options
+from mtl.cli.own_keys import one_of, own_keys
+from mtl.errors import UserError
+
+HELP = """\
+usage: mtl predict run=DIR input=FILE|FOLDER|GLOB [out=DIR] [checkpoint=best] [OVERRIDES]
+
+Runs a trained network on images, and writes annotated pictures, masks and predictions.json.
+
+  run=          the folder that the training made
+  input=        an image, a folder of images, or a glob in quotes: 'input=photos/**/*.jpg'
+  out=          where to write (predictions in the run's folder)
+  checkpoint=   best or last (best)
+  device=       auto, cpu or cuda (auto)
+  OVERRIDES     of the run's configuration: batch_size=8
+  --config-dir  a folder of your own configurations"""
+KEYS = ("run", "input", "out", "checkpoint", "device")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command.
+
+    Args:
+        arguments: ``run=``, ``input=``, ``out=`` (default ``predictions`` in the run's folder),
+            ``checkpoint=``, ``device=``, and overrides of the run's configuration.
+
+    Returns:
+        The exit code: 0 also where some of several images could not be read.
+
+    Raises:
+        UserError: an argument is wrong, or no image can be read.
+    """
+    config_dir, rest = split_options(arguments)
+    own, overrides = own_keys(rest, KEYS)
+    for key, example in (("run", "run=outputs/runs/NAME/TIME"), ("input", "input=photo.jpg")):
+        if not own.get(key):
+            raise UserError(f"{key}= is needed: write {example}")
+    folder = Path(own["run"])
+    out = Path(own.get("out") or folder / "predictions")
+    checkpoint, device = own.get("checkpoint", "best"), own.get("device", "auto")
+    one_of("checkpoint", checkpoint, ("best", "last"))
+    one_of("device", device, DEVICES)
+
+    from mtl.prediction.inputs import find_images
+
+    paths = find_images(own["input"])
+
+    from mtl.prediction.saved_run import open_without_data
+
+    cfg = open_without_data(folder, overrides, config_dir)
+
+    from mtl.prediction.predict import predict
+    from mtl.prediction.predictor import Checkpoint, Predictor
+    from mtl.training.report import console, say
+
+    predictor = Predictor.of(cfg, folder, cast(Checkpoint, checkpoint), device)
+    written = predict(predictor, paths, out, own["run"], console)
+    skipped = f" ({len(written.skipped)} skipped)" if written.skipped else ""
+    pictures = "1 picture" if len(written.images) == 1 else f"{len(written.images)} pictures"
+    say(f"{pictures} and predictions.json in {out}{skipped}")
+    return 0

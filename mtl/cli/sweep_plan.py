@@ -1,0 +1,176 @@
+"""Looking at every job of a sweep before the first one starts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from mtl.config.check import check
+from mtl.config.compose import compose, initialised, with_new_heads
+from mtl.config.finalise import finalise
+from mtl.config.job_name import job_name
+from mtl.config.overrides import key_of, parse_all
+from mtl.errors import UserError
+
+BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
+BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
+RESTARTING = ("ddp", "fsdp", "deepspeed")
+"""Strategies of Lightning that start the whole command again for each device."""
+SPAWNING = ("spawn", "fork", "notebook")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep that can start.
+
+    Args:
+        overrides: for Hydra.
+        folder: that all jobs lie in.
+    """
+
+    overrides: list[str]
+    folder: Path
+
+
+def plan_sweep(overrides: Sequence[str], config_dir: Path | None) -> Plan:
+    """Compose every job.
+
+    Args:
+        overrides: with values to sweep over.
+        config_dir: the user's folder.
+
+    Raises:
+        UserError: a job can't be composed, no job passes the checks, two jobs would have one name,
+            or the launcher can't run them.
+    """
+    parsed = parse_all(overrides)
+    fixed = [o for o, p in zip(overrides, parsed, strict=True) if not p.is_sweep_override()]
+    node = compose(fixed, config_dir).hydra
+    jobs = planned_jobs(overrides, node.sweeper, config_dir)
+    check_jobs(jobs, basic=node.launcher._target_ == BASIC_LAUNCHER, config_dir=config_dir)
+    not_swept = [p.get_key_element() for p in parsed if not p.is_sweep_override()]
+    if node.sweeper._target_ == BASIC_SWEEPER:
+        refuse_same_names([job_name(task_part(job), not_swept) for job in jobs])
+    complete = new_heads_in_all(overrides, jobs, config_dir)
+    fixed_keys = ",".join(f"'{key}'" for key in [*not_swept, *(f"+{k}" for k in not_swept)])
+    folder = Path(str(node.sweep.dir))
+    # Each job would resolve the folder with its own values: -m data=a,b would part them.
+    settings = [
+        f"hydra.job.config.override_dirname.exclude_keys=[{fixed_keys}]",
+        f"hydra.sweep.dir='{folder}'",
+    ]
+    return Plan([*complete, *settings], folder)
+
+
+def task_part(job: Sequence[str]) -> list[str]:
+    """A job's overrides less those of Hydra's own settings."""
+    return [o for o in job if not o.startswith(("hydra.", "hydra/"))]
+
+
+def planned_jobs(
+    overrides: Sequence[str], sweeper: DictConfig, config_dir: Path | None
+) -> list[list[str]]:
+    """The overrides of each job; one that stands for all where a sweeper searches by itself.
+
+    Raises:
+        UserError: a kind of sweep that the sweeper can't do.
+    """
+    params = OmegaConf.to_container(sweeper.get("params") or OmegaConf.create())
+    assert isinstance(params, dict)
+    lines = [*(f"{key!s}={value}" for key, value in params.items()), *overrides]
+    with initialised(config_dir):
+        loader = GlobalHydra.instance().config_loader()
+        parsed = OverridesParser.create(config_loader=loader).parse_overrides(lines)
+        if sweeper._target_ != BASIC_SWEEPER:
+            return [[representative(override) for override in parsed]]
+        try:
+            (jobs,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+        except HydraException as error:
+            raise UserError(f"{error}; choose another sweep: mtl ls sweep") from error
+    if not jobs:
+        raise UserError("a value to sweep over has no values")
+    return jobs
+
+
+def representative(override: Override) -> str:
+    """An override with one of its values."""
+    key = override.get_key_element()
+    if not override.is_sweep_override():
+        return str(override.input_line)
+    values = override.value()
+    if isinstance(values, IntervalSweep):
+        return f"{key}={values.start}"
+    return f"{key}={next(iter(override.sweep_string_iterator()))}"
+
+
+def check_jobs(jobs: Sequence[list[str]], basic: bool, config_dir: Path | None) -> None:
+    """Compose all jobs, and check them until one is fine.
+
+    A job whose values are out of range fails alone, later; but where none is fine, nothing starts.
+
+    Args:
+        jobs: their overrides.
+        basic: whether the basic launcher runs them, in this process.
+        config_dir: the user's folder.
+
+    Raises:
+        UserError: see ``plan_sweep``.
+    """
+    wrong: UserError | None = None
+    fine = False
+    for job in jobs:
+        cfg = finalise(compose(task_part(job), config_dir))
+        if basic and restarts(str(cfg.trainer.strategy)):
+            raise UserError(
+                f"trainer.strategy={cfg.trainer.strategy} starts the whole command again for each"
+                " device, so it can't run under -m with the basic launcher; run the jobs one by"
+                " one, or choose another launcher"
+            )
+        if not fine:
+            try:
+                check(cfg)
+                fine = True
+            except UserError as error:
+                wrong = wrong or error
+    if not fine and wrong is not None:
+        raise wrong
+
+
+def restarts(strategy: str) -> bool:
+    """Whether Lightning starts the command again for each device."""
+    return strategy.startswith(RESTARTING) and not any(word in strategy for word in SPAWNING)
+
+
+def refuse_same_names(names: Sequence[str]) -> None:
+    """Two jobs in one folder would take each other for a run to resume.
+
+    Raises:
+        UserError: names such a folder.
+    """
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"two jobs of the sweep are the same: {name}")
+
+
+def new_heads_in_all(
+    overrides: Sequence[str], jobs: Sequence[list[str]], config_dir: Path | None
+) -> list[str]:
+    """``with_new_heads`` for a sweep.
+
+    Raises:
+        UserError: a head is new in some jobs and not in others.
+    """
+    keys = [key_of(o) for o in overrides if o.startswith("head@")]
+    if not keys:
+        return list(overrides)
+    written = {key_of(o) for job in jobs for o in with_new_heads(job, config_dir)}
+    for key in keys:
+        if {key, f"+{key}"} <= written:
+            raise UserError(f"{key}: some data sets of the sweep bring it and others don't")
+    return [f"+{o}" if f"+{key_of(o)}" in written else o for o in overrides]

@@ -1,0 +1,27 @@
+"""A run's configuration without its surroundings; nothing here imports torch."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from mtl.config.saved import open_run, read_config
+
+
+def open_without_data(
+    run: str | Path, overrides: Sequence[str] = (), config_dir: Path | None = None
+) -> DictConfig:
+    """A run's configuration where its data set and its first weights may be gone.
+
+    Args:
+        run: the run's folder.
+        overrides: of its configuration.
+        config_dir: a user's folder of further members.
+
+    Raises:
+        UserError: there is no such run, or an override is wrong.
+    """
+    overrides = list(overrides)
+    if "weights" in read_config(Path(run)).backbone:
+        overrides.append("backbone.weights=none")
+    return open_run(run, overrides, config_dir, needs_data=False)

@@ -1,0 +1,68 @@
+import contextlib
+import io
+import os
+import sys
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+SHARED_DATA = Path(os.environ.get("MTL_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def shared_data() -> Callable[[str], Path]:
+    """A folder of real data by name; skips where it is absent."""
+
+    def find(name: str) -> Path:
+        folder = SHARED_DATA / name
+        if not folder.is_dir():
+            pytest.skip(f"{folder} is absent (MTL_SHARED_DATA names its parent)")
+        return folder
+
+    return find
+
+
+@pytest.fixture
+def mtl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """The command in this process, in an empty folder."""
+    from mtl.cli.main import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Result:
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(arguments)
+        return Result(code, out.getvalue(), err.getvalue())
+
+    return run
+
+
+@pytest.fixture
+def stub_train(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """A training that only remembers what it was called with; set ``act`` for more."""
+    module = types.ModuleType("mtl.training.run")
+    module.calls = []
+    module.act = lambda cfg, folder: {"val/score": float(cfg.lr)}
+
+    def train(cfg, folder):
+        module.calls.append((cfg, folder))
+        return module.act(cfg, folder)
+
+    module.train = train
+    monkeypatch.setitem(sys.modules, "mtl.training.run", module)
+    return module

@@ -1,0 +1,74 @@
+"""Train in forked processes that are killed without warning, again and again until one finishes.
+
+Run as a script by test_resume.py: ``kill_and_resume.py FOLDER KILLS OVERRIDE...``. Imports happen
+once, before the forks.
+"""
+
+import os
+import random
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import torch
+
+from mtl.config.load import load
+from mtl.training.run import train
+
+
+def start(overrides: list[str], folder: Path) -> int:
+    """Fork a process that trains; its number."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            train(load(overrides), folder)
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    return child
+
+
+def finish(child: int) -> None:
+    _, status = os.waitpid(child, 0)
+    if status:
+        raise SystemExit(f"a training ended with status {status}")
+
+
+def wait_for_checkpoints(path: Path, count: int) -> None:
+    """Return when a file has been written ``count`` times."""
+    seen: set[int] = set()
+    while len(seen) < count:
+        if path.exists():
+            seen.add(path.stat().st_mtime_ns)
+        time.sleep(0.005)
+
+
+def main() -> None:
+    folder, kills, overrides = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+    torch.set_num_threads(1)
+    finish(start(overrides, folder / "whole"))
+    moments = random.Random(os.getpid())
+    for attempt in range(kills):
+        target = folder / f"killed{attempt}"
+        child = start(overrides, target)
+        written = moments.randrange(4)
+        delay = moments.uniform(0.0, 0.2)
+        wait_for_checkpoints(target / "checkpoints" / "last.ckpt", written)
+        time.sleep(delay)
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+        print(f"attempt {attempt}: status {status}, {delay:.2f} s after checkpoint {written}")
+        if status != signal.SIGKILL:
+            raise SystemExit("the run was over before it could be killed")
+        finish(start(overrides, target))
+
+
+if __name__ == "__main__":
+    main()

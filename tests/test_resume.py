@@ -1,0 +1,89 @@
+"""A run that is killed and started again equals one that never was, to the last digit."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from voc_factory import make_voc
+
+SCRIPT = Path(__file__).with_name("kill_and_resume.py")
+
+SHAPES = [
+    "data=shapes",
+    "data.train=64",
+    "data.val=16",
+    "data.test=16",
+    "image_size=32",
+    "batch_size=8",
+    "epochs=6",
+    "tasks=[classification,detection]",
+    "heads.classification.dropout=0.3",
+    "heads.detection.channels=32",
+    "backbone.width=8",
+    "augmentation=c_rmtl",
+    "scheduler=onecycle",
+    "callbacks.ema.enabled=true",
+    "callbacks.early_stopping.enabled=true",
+    "callbacks.early_stopping.patience=3",
+]
+
+
+def run(folder: Path, overrides: list[str]) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(folder), "3", *overrides],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    print(done.stdout)
+
+
+def assert_equal(folder: Path) -> None:
+    whole = json.loads((folder / "whole" / "results.json").read_text())
+    for attempt in range(3):
+        resumed = json.loads((folder / f"killed{attempt}" / "results.json").read_text())
+        for key in ("metrics", "best", "epochs", "seed", "parameters"):
+            assert resumed[key] == whole[key], f"{key} of attempt {attempt}"
+        for name in ("best", "last"):
+            left, right = (
+                torch.load(folder / which / "checkpoints" / f"{name}.ckpt", weights_only=True)
+                for which in ("whole", f"killed{attempt}")
+            )
+            assert left["epoch"] == right["epoch"]
+            assert left["state_dict"].keys() == right["state_dict"].keys()
+            for parameter, value in left["state_dict"].items():
+                assert torch.equal(value, right["state_dict"][parameter]), parameter
+
+
+def test_arrays_with_average_and_early_stopping(tmp_path: Path) -> None:
+    run(tmp_path, SHAPES)
+    assert_equal(tmp_path)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_files_with_workers_and_plateau(tmp_path: Path, workers: int) -> None:
+    make_voc(tmp_path / "data", n_train=12, n_val=4, n_test=4, size=(48, 40), masks=True, seed=0)
+    overrides = [
+        "data=voc_folder",
+        f"data.root={tmp_path / 'data'}",
+        f"data.workers={workers}",
+        "tasks=[multilabel,segmentation]",
+        "image_size=32",
+        "batch_size=4",
+        "epochs=5",
+        "backbone.width=8",
+        "heads.segmentation.channels=32",
+        "augmentation=c_rmtl",
+        "scheduler=plateau",
+        "scheduler.patience=0",
+        "trainer.accumulate_grad_batches=2",
+    ]
+    run(tmp_path, overrides)
+    assert_equal(tmp_path)
