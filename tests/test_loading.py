@@ -23,7 +23,11 @@ def arrays() -> ArraySource:
     """Four samples; sample 1 has no label, sample 2 no boxes."""
     rng = np.random.default_rng(0)
     box = Boxes(np.array([[1, 2, 5, 6]], np.float32), np.array([1]), np.array([False]))
-    two = Boxes(np.array([[0, 0, 2, 2], [3, 3, 8, 8]], np.float32), np.array([0, 1]), np.array([True, False]))
+    two = Boxes(
+        np.array([[0, 0, 2, 2], [3, 3, 8, 8]], np.float32),
+        np.array([0, 1]),
+        np.array([True, False]),
+    )
     return ArraySource(
         rng.integers(0, 256, (4, 8, 8, 3), np.uint8),
         ["s0", "s1", "s2", "s3"],
@@ -86,7 +90,10 @@ def test_copies_repeat_samples_and_say_so() -> None:
 
 
 def test_seeds_differ_by_epoch_position_and_seed() -> None:
-    assert len({mixed_seed(0, 0, 1), mixed_seed(0, 1, 0), mixed_seed(1, 0, 0), mixed_seed(0, 0, 0)}) == 4
+    assert (
+        len({mixed_seed(0, 0, 1), mixed_seed(0, 1, 0), mixed_seed(1, 0, 0), mixed_seed(0, 0, 0)})
+        == 4
+    )
 
 
 class Failing(Source):

@@ -10,7 +10,7 @@ from mtl.training.monitor import mode_of
 
 
 class BestAndLast(Checkpoint):
-    """Writes ``checkpoints/last.ckpt`` after every epoch and ``best.ckpt`` when the monitor improves.
+    """Writes ``checkpoints/last.ckpt`` every epoch, ``best.ckpt`` when the monitor improves.
 
     Each is written beside its place and moved there in one step, so that a kill in the middle
     leaves the one before. The best one goes first: a kill between the two repeats the epoch from

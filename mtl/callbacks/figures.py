@@ -23,7 +23,9 @@ class Figures(L.Callback):
     def __init__(self, samples: int) -> None:
         self.samples = samples
 
-    def _draw(self, trainer: L.Trainer, module: L.LightningModule, batch: Batch, split: str) -> None:
+    def _draw(
+        self, trainer: L.Trainer, module: L.LightningModule, batch: Batch, split: str
+    ) -> None:
         if not trainer.is_global_zero or trainer.sanity_checking or len(batch) == 0:
             return
         preprocess = trainer.datamodule.preprocess  # type: ignore[attr-defined]

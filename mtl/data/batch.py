@@ -128,7 +128,7 @@ def collate_target(target: Target, values: Sequence[object]) -> Tensor | BoxBatc
         return torch.tensor(values, dtype=torch.int64)
     if target.kind == "boxes":
         return BoxBatch.collate(values)  # type: ignore[arg-type]
-    return torch.from_numpy(np.stack(values))  # type: ignore[arg-type, call-overload]
+    return torch.from_numpy(np.stack(values))  # type: ignore[arg-type]
 
 
 def collate(

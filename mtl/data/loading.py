@@ -1,16 +1,17 @@
 """From a list of keys to a batch: what runs in the data-loading workers."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
 from mtl.data.batch import Batch, Broken, Labelled, collate, collate_target
-from mtl.data.sample import Sample, Target
+from mtl.data.sample import Boxes, Sample, Target, TargetValue
 from mtl.data.sampler import Key
-from mtl.data.source import ArraySource, Source
+from mtl.data.source import ArraySource, Column, Source
 from mtl.errors import BadFile
 from mtl.preprocess.base import Preprocess
 
@@ -120,7 +121,9 @@ class ArrayLoading(Dataset[Batch]):
             column = self.source.targets[name]
             if isinstance(column, np.ndarray):
                 values = column[rows]
-                has = np.flatnonzero(values >= 0) if target.kind == "label" else np.arange(len(rows))
+                has = (
+                    np.flatnonzero(values >= 0) if target.kind == "label" else np.arange(len(rows))
+                )
                 cut = torch.from_numpy(values[has])
                 if len(has):
                     found[name] = Labelled(torch.from_numpy(has), cut)
@@ -154,8 +157,10 @@ def preprocessed(source: ArraySource, preprocess: Preprocess) -> ArraySource:
     return ArraySource(np.stack([sample.image for sample in samples]), source.ids, targets)
 
 
-def _column(values: list[object]) -> object:
-    return np.stack(values) if isinstance(values[0], np.ndarray) else values
+def _column(values: list[TargetValue | None]) -> Column:
+    if isinstance(values[0], np.ndarray):
+        return np.stack(cast(list[npt.NDArray[np.uint8]], values))
+    return cast(list[Boxes | None], values)
 
 
 def identity(batch: Batch) -> Batch:

@@ -1,15 +1,15 @@
 """One LightningDataModule for every data set."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import cv2
 import pytorch_lightning as L
 import torch
-from torch.utils.data import BatchSampler, DataLoader
+from torch.utils.data import BatchSampler, DataLoader, Sampler
 
 from mtl.augmentation.batch import BatchAugmenter
 from mtl.augmentation.engine import choose_engine
@@ -169,10 +169,11 @@ class MultiTaskData(L.LightningDataModule):
         sampler.set_epoch(self.first_epoch if training else 0)
         drop = training and len(sampler) >= self.batch_size
         workers = self._worker_count(loading)
+        batches = BatchSampler(cast(Sampler[int], sampler), self.batch_size, drop_last=drop)
         return DataLoader(
             loading,
-            batch_sampler=BatchSampler(sampler, self.batch_size, drop_last=drop),
-            collate_fn=identity,
+            batch_sampler=batches,
+            collate_fn=cast(Callable[[list[Any]], Any], identity),
             num_workers=workers,
             worker_init_fn=quiet_worker,
             persistent_workers=workers > 0,
@@ -184,7 +185,12 @@ class MultiTaskData(L.LightningDataModule):
             return self.workers
         if isinstance(loading, ArrayLoading):
             return 0
-        return min(MOST_WORKERS, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+        return min(
+            MOST_WORKERS,
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1,
+        )
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled and augmented."""

@@ -32,7 +32,7 @@ class Boxes:
     """The objects in one image.
 
     Args:
-        xyxy: (N, 4) float32 pixels, 0-based and half-open: a box over the whole image is (0, 0, W, H).
+        xyxy: (N, 4) float32 pixels, 0-based and half-open: the whole image is (0, 0, W, H).
         labels: (N,) int64 class indices.
         difficult: (N,) bool; such objects neither help nor hurt in evaluation.
     """
@@ -51,7 +51,8 @@ class Boxes:
 
 
 TargetValue = int | npt.NDArray[np.generic] | Boxes
-"""``label``: int. ``labels``: (C,) int8 of 0, 1 or IGNORE_LABEL. ``boxes``: Boxes. ``mask``: (H, W) uint8."""
+"""``label``: int. ``labels``: (C,) int8 of 0, 1 or IGNORE_LABEL. ``boxes``: Boxes. ``mask``: (H, W)
+uint8."""
 
 
 @dataclass

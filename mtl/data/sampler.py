@@ -1,5 +1,6 @@
 """Which samples come when: a function of the seed and the epoch, nothing else."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -41,7 +42,7 @@ class EpochSampler(Sampler[Key]):
 
     def __len__(self) -> int:
         if self.shuffle:
-            return -(-self.length // self.ranks)
+            return math.ceil(self.length / self.ranks)
         return len(range(self.rank, self.length, self.ranks))
 
     def __iter__(self) -> Iterator[Key]:

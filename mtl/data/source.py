@@ -2,12 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from mtl.data.sample import Boxes, Sample, Target
+from mtl.data.sample import Boxes, Sample, Target, TargetValue
+
+Column = npt.NDArray[Any] | Sequence[Boxes | None]
+"""One target of all samples of an ArraySource."""
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -60,7 +63,7 @@ class ArraySource(Source):
         self,
         images: npt.NDArray[np.uint8],
         ids: Sequence[str],
-        targets: Mapping[str, npt.NDArray[np.generic] | Sequence[Boxes | None]],
+        targets: Mapping[str, Column],
     ) -> None:
         self.images = images
         self.ids = ids
@@ -75,17 +78,14 @@ class ArraySource(Source):
 
     def read(self, index: int, size: int | None = None) -> Sample:
         """The sample at ``index``; ``size`` changes nothing, since nothing is decoded."""
-        found: dict[str, object] = {}
+        found: dict[str, TargetValue] = {}
         for name, column in self.targets.items():
-            value = column[index]
-            if value is None:
-                continue
             if isinstance(column, np.ndarray) and column.ndim == 1:
-                if value >= 0:
-                    found[name] = int(value)
-            else:
-                found[name] = value
-        return Sample(self.images[index], self.ids[index], found)  # type: ignore[arg-type]
+                if column[index] >= 0:
+                    found[name] = int(column[index])
+            elif column[index] is not None:
+                found[name] = cast(TargetValue, column[index])
+        return Sample(self.images[index], self.ids[index], found)
 
 
 class DataSet(ABC):
@@ -100,7 +100,7 @@ class DataSet(ABC):
     def targets(self) -> Mapping[str, Target]:
         """What this data set can label, by target name; known after ``prepare``."""
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - most sets have nothing to prepare
         """Download, unpack or check, once per machine.
 
         Raises:

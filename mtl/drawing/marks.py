@@ -71,7 +71,9 @@ def draw_boxes(
         thin = dashed is not None and dashed[i]
         ink = (128, 128, 128) if thin else color(index)
         x1, y1, x2, y2 = (round(float(v)) for v in box)
-        cv2.rectangle(canvas, (x1, y1), (max(x1, x2 - 1), max(y1, y2 - 1)), ink, 1 if thin else thickness)
+        cv2.rectangle(
+            canvas, (x1, y1), (max(x1, x2 - 1), max(y1, y2 - 1)), ink, 1 if thin else thickness
+        )
         if caption:
             height = round(16 * _scale(canvas)) + 2
             _text(canvas, caption, x1, y1 - height if y1 >= height else y1, ink)

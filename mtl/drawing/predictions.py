@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mtl.drawing.grid import grid
+from mtl.drawing.marks import draw_caption
 from mtl.network import Network
 from mtl.preprocess.base import Frame
 
@@ -34,11 +35,15 @@ def draw_sample(
         canvas: (H, W, 3) uint8 RGB, not changed.
         predictions: task to prediction in the canvas's frame.
     """
-    last_to_first = {"mask": 0, "boxes": 1, "labels": 2, "label": 3}
-    order = sorted(predictions, key=lambda task: last_to_first[network.head(task).target.kind])
+    order = sorted(predictions, key=lambda task: network.head(task).target.kind != "mask")
     for task in order:
         canvas = network.head(task).draw(canvas, predictions[task])
-    return canvas
+    captions = {task: network.head(task).captions(predictions[task]) for task in predictions}
+    several = sum(map(bool, captions.values())) > 1
+    lines = [
+        f"{task}: {line}" if several else line for task, found in captions.items() for line in found
+    ]
+    return draw_caption(canvas, lines)
 
 
 def draw_batch(

@@ -19,7 +19,7 @@ class NoFusion(Fusion):
         super().__init__(stages, tasks, views)
         if views.count > 1:
             raise UserError(
-                f"fusion=none can't merge {views.count} views: choose another fusion or views=single"
+                f"fusion=none can't merge {views.count} views: choose another or views=single"
             )
 
     def forward(self, features: dict[str, Features]) -> dict[str, Features]:

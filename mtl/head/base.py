@@ -15,7 +15,7 @@ from mtl.preprocess.base import Frame
 
 
 class HeadMetrics(nn.Module, ABC):
-    """The running metrics of one task over one split, made of torchmetrics (which sync over ranks)."""
+    """The running metrics of one task over one split, of torchmetrics, which sync over ranks."""
 
     @abstractmethod
     def update(self, prediction: Any, labels: Labelled) -> None:
@@ -95,14 +95,18 @@ class Head(nn.Module, ABC):
     def to_original(self, prediction: Any, frame: Frame) -> Any:
         """One sample's prediction from the network's picture to the original image."""
 
-    @abstractmethod
+    def captions(self, prediction: Any) -> list[str]:
+        """What there is to say in words about one sample's prediction, line by line."""
+        return []
+
     def draw(self, canvas: npt.NDArray[np.uint8], prediction: Any) -> npt.NDArray[np.uint8]:
-        """Draw one sample's prediction.
+        """Draw what has a place in the image of one sample's prediction; captions come later.
 
         Args:
             canvas: (H, W, 3) uint8 RGB in whose frame the prediction is given; not changed.
             prediction: one item of ``unbatch``.
         """
+        return canvas
 
     @abstractmethod
     def record(self, prediction: Any) -> Mapping[str, Any]:

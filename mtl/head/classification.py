@@ -12,7 +12,6 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from mtl.backbone.base import Features, Stage
 from mtl.data.batch import Labelled
 from mtl.data.sample import Target
-from mtl.drawing.marks import draw_caption
 from mtl.head.base import Head, HeadMetrics
 from mtl.head.losses import cross_entropy, full_precision
 from mtl.head.options import check_names, check_per_class, check_range, per_class_tensor
@@ -160,12 +159,10 @@ class Classification(Head):
         """The same: a class has no place."""
         return prediction
 
-    def draw(
-        self, canvas: npt.NDArray[np.uint8], prediction: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.uint8]:
-        """Write the likeliest class and its probability."""
+    def captions(self, prediction: npt.NDArray[np.float32]) -> list[str]:
+        """The likeliest class and its probability."""
         best = int(prediction.argmax())
-        return draw_caption(canvas, [f"{self.target.classes[best]} {prediction[best]:.2f}"])
+        return [f"{self.target.classes[best]} {prediction[best]:.2f}"]
 
     def record(self, prediction: npt.NDArray[np.float32]) -> Mapping[str, Any]:
         """``probabilities`` by class name, and the likeliest ``label``."""

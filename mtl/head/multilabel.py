@@ -11,7 +11,6 @@ from torchmetrics.classification import MultilabelStatScores
 from mtl.backbone.base import Features, Stage
 from mtl.data.batch import Labelled
 from mtl.data.sample import IGNORE_LABEL, Target
-from mtl.drawing.marks import draw_caption
 from mtl.head.base import Head, HeadMetrics
 from mtl.head.losses import binary_cross_entropy, full_precision
 from mtl.head.options import check_names, check_per_class, check_range, per_class_tensor
@@ -156,13 +155,10 @@ class Multilabel(Head):
         """The same: a class has no place."""
         return prediction
 
-    def draw(
-        self, canvas: npt.NDArray[np.uint8], prediction: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.uint8]:
-        """Write the classes from probability 0.5 up, the likeliest first."""
+    def captions(self, prediction: npt.NDArray[np.float32]) -> list[str]:
+        """The classes from probability 0.5 up, the likeliest first."""
         order = [i for i in np.argsort(-prediction) if prediction[i] >= THRESHOLD]
-        lines = [f"{self.target.classes[i]} {prediction[i]:.2f}" for i in order]
-        return draw_caption(canvas, lines)
+        return [f"{self.target.classes[i]} {prediction[i]:.2f}" for i in order]
 
     def record(self, prediction: npt.NDArray[np.float32]) -> Mapping[str, Any]:
         """``probabilities`` by class name, and the ``labels`` from probability 0.5 up."""

@@ -57,8 +57,12 @@ class CsvFile(Logger):
             if new:
                 writer.writerow(["step", "metric", "value"])
             writer.writerows(
-                [step or 0, name, f"{value:.8g}"] for name, value in metrics.items() if name != "epoch"
+                [step or 0, name, f"{value:.8g}"]
+                for name, value in metrics.items()
+                if name != "epoch"
             )
 
-    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+    def log_hyperparams(
+        self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any
+    ) -> None:
         """They are in config.yaml."""

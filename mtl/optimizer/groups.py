@@ -37,7 +37,13 @@ def parameter_groups(
     def add(group: str, rate: float, parameter: nn.Parameter, decays: bool) -> None:
         name = group if decays else f"{group}.vectors"
         entry = found.setdefault(
-            name, {"name": name, "lr": rate, "weight_decay": weight_decay if decays else 0.0, "params": []}
+            name,
+            {
+                "name": name,
+                "lr": rate,
+                "weight_decay": weight_decay if decays else 0.0,
+                "params": [],
+            },
         )
         entry["params"].append(parameter)
 

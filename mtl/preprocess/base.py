@@ -37,7 +37,8 @@ class Frame:
         scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
         offset = np.array([self.offset_x, self.offset_y] * 2, np.float32)
         limit = np.array([self.width, self.height] * 2, np.float32)
-        return np.clip((xyxy - offset) / scale, 0, limit).astype(np.float32)
+        moved: npt.NDArray[np.float32] = np.clip((xyxy - offset) / scale, 0, limit)
+        return moved.astype(np.float32)
 
 
 class Preprocess(ABC):

@@ -15,9 +15,7 @@ def cosine_factor(step: int, steps: int, warmup: float, floor: float) -> float:
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
-def cosine(
-    optimizer: Optimizer, *, steps: int, mode: str, warmup: float, floor: float
-) -> LambdaLR:
+def cosine(optimizer: Optimizer, *, steps: int, mode: str, warmup: float, floor: float) -> LambdaLR:
     """Linear warm-up, then half a cosine (Loshchilov and Hutter, 2017, without restarts).
 
     Args:

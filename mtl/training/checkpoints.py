@@ -22,7 +22,9 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         return cast(dict[str, Any], torch.load(path, map_location="cpu", weights_only=True))
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise BadFile(path, f"can't be read as a checkpoint ({str(error).splitlines()[0]})") from error
+        raise BadFile(
+            path, f"can't be read as a checkpoint ({str(error).splitlines()[0]})"
+        ) from error
 
 
 def load_network_weights(network: Network, path: Path) -> None:

@@ -52,7 +52,7 @@ class MultiTaskModule(L.LightningModule):
         channels_last: bool = True,
     ) -> None:
         super().__init__()
-        self.network = network.to(memory_format=torch.channels_last) if channels_last else network  # type: ignore[call-overload]
+        self.network = network.to(memory_format=torch.channels_last) if channels_last else network
         self.weighting = weighting
         self.task_weights = dict(task_weights)
         self.make_optimizer = make_optimizer
@@ -130,7 +130,10 @@ class MultiTaskModule(L.LightningModule):
         """
         self.flush()
         scheduler = self.lr_schedulers()
-        if isinstance(scheduler, ReduceLROnPlateau) and self.monitor in self.trainer.callback_metrics:
+        if (
+            isinstance(scheduler, ReduceLROnPlateau)
+            and self.monitor in self.trainer.callback_metrics
+        ):
             scheduler.step(self.trainer.callback_metrics[self.monitor])
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
@@ -190,7 +193,9 @@ class MultiTaskModule(L.LightningModule):
         pairs = self.evaluation_losses.get(task, [])
         total = torch.zeros(2, dtype=torch.float64, device=self.device)
         for loss, count in pairs:
-            total += torch.stack((loss.double() * count, torch.tensor(float(count)).to(loss.device)))
+            total += torch.stack(
+                (loss.double() * count, torch.tensor(float(count)).to(loss.device))
+            )
         if self.trainer.world_size > 1:
             total = self.all_gather(total).sum(0)  # type: ignore[union-attr]
         return total[0].float(), total[1].float()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
@@ -47,8 +47,7 @@ def print_config(cfg: DictConfig, folder: Path, data: MultiTaskData, network: Ne
         data: prepared.
         network: built.
     """
-    content = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(content, dict)
+    content = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
     tree = Tree(Text(f"run {folder}"))
     plain = {k: v for k, v in content.items() if not isinstance(v, dict)}
     tree.add(Text("  ".join(f"{key}={_short(value)}" for key, value in plain.items())))

@@ -40,7 +40,8 @@ def write_json(path: Path, content: Any) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """The content, or an empty dict where there is no file."""
-    return json.loads(path.read_text()) if path.exists() else {}  # type: ignore[no-any-return]
+    content: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return content
 
 
 def _now() -> str:
@@ -144,12 +145,12 @@ class RunFolder:
             UserError: another process holds it.
         """
         try:
-            import fcntl  # noqa: PLC0415 - not on every system
+            import fcntl
         except ImportError:
             return
         self._lock = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR)
         try:
-            # Unlike flock, this is not inherited by data-loading workers, which outlive a killed run.
+            # Unlike flock, workers, which outlive a killed run for a while, don't inherit this.
             fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self.release()
