@@ -50,6 +50,9 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
         run.compare(cfg)
         say(f"{folder} holds this run, finished; nothing to do (its results: results.json)")
         return dict(run.results["metrics"])
+    twin = run.unfinished_twin(cfg)
+    if twin is not None:
+        say(f"{twin} holds an unfinished run of these settings; hydra.run.dir={twin} resumes it")
     run.begin(cfg)
     try:
         return _train(cfg, run)

@@ -120,23 +120,38 @@ class RunFolder:
         write_json(self.path / "environment.json", environment())
         self.status("running", started=_now())
 
+    def difference(self, cfg: DictConfig) -> str | None:
+        """The first setting in which the folder's run differs from a configuration, in words."""
+        before = _flat(OmegaConf.to_container(OmegaConf.load(self.path / "config.yaml")))
+        now = _flat(OmegaConf.to_container(cfg, resolve=True))
+        for key in sorted(before.keys() | now.keys()):
+            if key not in MAY_DIFFER and before.get(key) != now.get(key):
+                return f"{key}={before.get(key)}, not {now.get(key)}"
+        return None
+
     def compare(self, cfg: DictConfig) -> None:
         """Refuse a folder that belongs to other settings.
 
         Raises:
             UserError: names the first setting that differs.
         """
-        saved = self.path / "config.yaml"
-        if not saved.exists():
-            return
-        before = _flat(OmegaConf.to_container(OmegaConf.load(saved)))
-        now = _flat(OmegaConf.to_container(cfg, resolve=True))
-        for key in sorted(before.keys() | now.keys()):
-            if key not in MAY_DIFFER and before.get(key) != now.get(key):
-                raise UserError(
-                    f"{self.path} holds a run with {key}={before.get(key)}, not {now.get(key)}: "
-                    "choose another hydra.run.dir or name, or remove the folder"
-                )
+        different = self.difference(cfg) if (self.path / "config.yaml").exists() else None
+        if different is not None:
+            raise UserError(
+                f"{self.path} holds a run with {different}: "
+                "choose another hydra.run.dir or name, or remove the folder"
+            )
+
+    def unfinished_twin(self, cfg: DictConfig) -> Path | None:
+        """A run of the same settings in a folder beside this one that was stopped half way."""
+        if (self.path / "config.yaml").exists():
+            return None
+        for file in sorted(self.path.parent.glob("*/status.json"), reverse=True):
+            other = RunFolder(file.parent, writes=False)
+            stopped = read_json(file).get("state") in ("running", "interrupted")
+            if stopped and other.last_checkpoint and other.difference(cfg) is None:
+                return file.parent
+        return None
 
     def lock(self) -> None:
         """Hold the folder as long as this process lives.
