@@ -93,7 +93,8 @@ def _contrasting(rng: np.random.Generator, local: Colours) -> Colours:
     enough = distance >= LEAST_CONTRAST**2
     # The first that is far enough, not the farthest of all: else colours would pile up at extremes.
     best = enough.argmax() if enough.any() else distance.argmax()
-    return pairs[best]
+    chosen: Colours = pairs[best]
+    return chosen
 
 
 def _colour(field: Field, first: Colours, second: Colours) -> Image:
@@ -142,13 +143,13 @@ def _noise(rng: np.random.Generator, height: int, width: int, scale: float) -> F
 
 def _gradient(rng: np.random.Generator, height: int, width: int, scale: float) -> Field:
     del scale
-    c, s = np.float32(rng.uniform(-1, 1, 2))
+    c, s = rng.uniform(-1, 1, 2).astype(np.float32).tolist()
     field = np.linspace(0, c, width, dtype=np.float32) + np.linspace(
         0, s, height, dtype=np.float32
     ).reshape(-1, 1)
-    field -= min(c, 0) + min(s, 0)
-    field /= abs(c) + abs(s)
-    return field
+    low = min(c, 0.0) + min(s, 0.0)
+    spread: Field = (field - np.float32(low)) / np.float32(abs(c) + abs(s))
+    return spread
 
 
 _TEXTURES: Final[tuple[Callable[[np.random.Generator, int, int, float], Field], ...]] = (

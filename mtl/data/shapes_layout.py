@@ -70,7 +70,7 @@ OUTLINES: Final[Mapping[str, tuple[Contour, ...]]] = MappingProxyType(
         "ring": _unit(_circle(1.0), _circle(0.5)),
     }
 )
-"""Class name to an outline of area 1 (with its hole, if any); no turn makes one look like another."""
+"""Class name to an outline of area 1 with its hole, if any; no turn makes one look like another."""
 _CONTOURS: Final = tuple(OUTLINES.values())
 
 

@@ -1,0 +1,153 @@
+"""A tiny data set with partial labels, a backbone without batch statistics, and their configs.
+
+Everything is found by name, as a user's own members are: ``load(overrides, write_conf(folder))``.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import Tensor, nn
+
+from mtl.backbone.base import Backbone, Stage
+from mtl.data.sample import IGNORE_LABEL, Sample, Target
+from mtl.data.source import ArraySource, DataSet, Source, Split
+from mtl.head.classification import Classification
+
+SIZE = 16
+READS: Counter[str] = Counter()
+"""How often each sample of ``Counting`` has been read in this process."""
+
+
+def label_of(index: int) -> tuple[int, int]:
+    """Labels (a, b): every fifth sample has none, the others take turns."""
+    if index % 5 == 4:
+        return IGNORE_LABEL, IGNORE_LABEL
+    return (index % 3, IGNORE_LABEL) if index % 2 == 0 else (IGNORE_LABEL, index // 2 % 2)
+
+
+def picture(index: int, split: str) -> np.ndarray:
+    """Noise whose brightness gives the labels away."""
+    rng = np.random.default_rng([index, len(split)])
+    image = rng.integers(0, 60, (SIZE, SIZE, 3))
+    image[:, :, index % 3] += 120
+    image[: SIZE // 2, :, 2] += 60 * (index // 2 % 2)
+    return image.astype(np.uint8)
+
+
+class Alternating(DataSet):
+    """Samples labelled for a, for b, or for nothing."""
+
+    def __init__(self, *, train: int, val: int, test: int, image_size: int) -> None:
+        self.counts = {"train": train, "val": val, "test": test}
+
+    @property
+    def targets(self) -> Mapping[str, Target]:
+        return {"a": Target("label", ("x", "y", "z")), "b": Target("label", ("no", "yes"))}
+
+    def split(self, split: Split) -> Source | None:
+        count = self.counts[split]
+        if count == 0:
+            return None
+        labels = np.array([label_of(i) for i in range(count)])
+        return ArraySource(
+            np.stack([picture(i, split) for i in range(count)]),
+            [f"{split}/{i}" for i in range(count)],
+            {"a": labels[:, 0], "b": labels[:, 1]},
+        )
+
+
+class Watched(Source):
+    """Counts reads; sample by sample."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def id(self, index: int) -> str:
+        return self.source.id(index)
+
+    def read(self, index: int, size: int | None = None) -> Sample:
+        READS[self.id(index)] += 1
+        return self.source.read(index, size)
+
+
+class Counting(Alternating):
+    """``Alternating`` that knows what was read."""
+
+    def split(self, split: Split) -> Source | None:
+        source = super().split(split)
+        return None if source is None else Watched(source)
+
+
+class PlainBackbone(Backbone):
+    """Two convolutions without normalisation: a batch's gradient is the mean of its samples'."""
+
+    def __init__(self, weights: str | None = "none") -> None:
+        stages: dict[str, nn.Module] = {
+            "first": nn.Sequential(nn.Conv2d(3, 6, 3, 2, 1), nn.Tanh()),
+            "second": nn.Sequential(nn.Conv2d(6, 8, 3, 2, 1), nn.Tanh()),
+        }
+        super().__init__(stages, (Stage("first", 6, 2), Stage("second", 8, 4)))
+
+
+class FailingHead(Classification):
+    """Its loss is not a number from the given call on."""
+
+    def __init__(self, *, fail_at: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.fail_at = fail_at
+        self.calls = 0
+
+    def loss(self, raw: Tensor, labels: Any) -> Tensor:
+        self.calls += self.training
+        loss = super().loss(raw, labels)
+        return loss * float("nan") if self.training and self.calls >= self.fail_at else loss
+
+
+DATA = """\
+# Partial labels.
+defaults:
+  - _common
+  - /head@_global_.heads.a: classification
+  - /head@_global_.heads.b: classification
+  - _self_
+_target_: training_kit.{name}
+targets: {{a: label, b: label}}
+suggested: {{name: partial, tasks: [a, b], image_size: 16}}
+train: 20
+val: 10
+test: 10
+"""
+BACKBONE = """\
+# No batch statistics.
+_target_: training_kit.PlainBackbone
+weights: none
+mean: [0.5, 0.5, 0.5]
+std: [0.25, 0.25, 0.25]
+stride: 4
+"""
+HEAD = """\
+# Fails on request.
+defaults: [classification, _self_]
+_target_: training_kit.FailingHead
+fail_at: 1
+"""
+
+
+def write_conf(folder: Path) -> Path:
+    """Write the members ``data=alternating|counting``, ``backbone=plain``, ``head=failing``."""
+    for name, content in {
+        "data/alternating.yaml": DATA.format(name="Alternating"),
+        "data/counting.yaml": DATA.format(name="Counting"),
+        "backbone/plain.yaml": BACKBONE,
+        "head/failing.yaml": HEAD,
+    }.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return folder
