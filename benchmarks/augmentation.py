@@ -6,7 +6,6 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
@@ -16,6 +15,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from benchmarks.results import Entry, paired, rounded
+from benchmarks.surroundings import surroundings
 from mtl.augmentation.batch import BatchAugmenter
 from mtl.augmentation.sample import SampleAugmenter
 from mtl.augmentation.spec import Augmentation
@@ -29,7 +30,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIZE = 224
 
 
-def batch_versus_albumentations(batch_size: int = 256, rounds: int = 9) -> dict[str, Any]:
+def batch_versus_albumentations(batch_size: int = 256, rounds: int = 15) -> Entry:
     """Crop, flip, rotate 15 degrees and normalise 32 px images, on one thread."""
     pixels = np.random.default_rng(0).integers(0, 256, (batch_size, 32, 32, 3), np.uint8)
     batch = Batch(
@@ -53,12 +54,10 @@ def batch_versus_albumentations(batch_size: int = 256, rounds: int = 9) -> dict[
         batch_size,
         rounds,
     )
-    return _entry(
-        rates["batched"], rates["albumentations"], 8.0, "batched augmentation, 32 px", rates
-    )
+    return _entry(rates, "batched", "albumentations", 8.0, "batched augmentation, 32 px")
 
 
-def files_versus_pil(count: int = 24, rounds: int = 7) -> dict[str, dict[str, Any]]:
+def versus_pil(count: int = 24, rounds: int = 9) -> dict[str, Entry]:
     """640x480 JPEGs with five boxes and a mask to augmented 224 px, from files and from memory."""
     spec = Augmentation(hflip=0.5, rotate=30, shift=0.1, zoom=0.2)
     augment, resize = SampleAugmenter(spec, SIZE), Standard(SIZE, MEAN, STD)
@@ -96,10 +95,11 @@ def files_versus_pil(count: int = 24, rounds: int = 7) -> dict[str, dict[str, An
             count,
             rounds,
         )
-    baseline = rates["PIL and albumentations"]
+    baseline = "PIL and albumentations"
+    what = "decoding and augmenting 640x480 JPEGs to 224 px"
     return {
-        "files": _entry(rates["files"], baseline, 1.1, "decode and augment 640x480 JPEGs", rates),
-        "cache": _entry(rates["cache"], baseline, 2.0, "the same from the cache", rates),
+        "files_versus_pil": _entry(rates, "files", baseline, 1.1, what),
+        "cache_versus_pil": _entry(rates, "cache", baseline, 2.0, f"{what}, from the cache"),
     }
 
 
@@ -134,8 +134,10 @@ def _write_photographs(folder: Path, count: int) -> tuple[list[Path], Boxes, np.
     return paths, boxes, mask
 
 
-def _rates(steps: dict[str, Callable[[], object]], items: int, rounds: int) -> dict[str, float]:
-    """Items per second of processor time on one thread; medians over rounds that take turns."""
+def _rates(
+    steps: dict[str, Callable[[], object]], items: int, rounds: int
+) -> dict[str, list[float]]:
+    """Items per second of processor time on one thread, in rounds of turns."""
     threads, cv_threads = torch.get_num_threads(), cv2.getNumThreads()
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
@@ -149,7 +151,7 @@ def _rates(steps: dict[str, Callable[[], object]], items: int, rounds: int) -> d
     finally:
         torch.set_num_threads(threads)
         cv2.setNumThreads(cv_threads)
-    return {name: items / statistics.median(taken) for name, taken in seconds.items()}
+    return {name: [items / each for each in taken] for name, taken in seconds.items()}
 
 
 def _seconds(step: Callable[[], object], repeats: int = 1) -> float:
@@ -162,18 +164,16 @@ def _seconds(step: Callable[[], object], repeats: int = 1) -> float:
 
 
 def _entry(
-    rate: float, baseline: float, goal: float, what: str, rates: dict[str, float]
-) -> dict[str, Any]:
-    raw = {f"{name}, images/s": round(value, 1) for name, value in rates.items()}
-    return {
-        "ratio": round(rate / baseline, 2),
-        "goal": goal,
-        "better": "higher",
-        "what": f"{what}: images/s over albumentations'",
-        "raw": raw,
-    }
-
-
-if __name__ == "__main__":
-    print(batch_versus_albumentations())
-    print(files_versus_pil())
+    rates: dict[str, list[float]], ours: str, baseline: str, goal: float, what: str
+) -> Entry:
+    medians = {name: rounded(statistics.median(each)) for name, each in rates.items()}
+    return paired(
+        rates[ours],
+        rates[baseline],
+        goal=goal,
+        better="higher",
+        what=f"{what}: images/s over those of {baseline}",
+        unit="images/s",
+        medians=medians,
+        **surroundings(threads=1),
+    )

@@ -5,6 +5,7 @@ import pytest
 
 from mtl.data.sample import Boxes
 from mtl.data.shapes import CLASSES, Shapes
+from mtl.data.shapes_layout import arrange
 from mtl.data.source import SPLITS, ArraySource
 from mtl.errors import UserError
 
@@ -50,6 +51,19 @@ def test_label_is_the_clearly_largest_visible_shape(train: ArraySource) -> None:
         main = int(np.asarray(train.targets["label"])[i])
         once = [c for c in set(labels.tolist()) - {main} if (labels == c).sum() == 1]
         assert all(areas[main] >= 1.6 * areas[c] for c in once)
+
+
+@pytest.mark.parametrize("tilt", [10.0, 180.0])
+def test_no_shape_is_hidden_much_and_the_main_one_leads_every_other(tilt: float) -> None:
+    for i in range(100):
+        layout = arrange(np.random.default_rng(i), 64, tilt, (2, 8))
+        count = len(layout.placed)
+        visible = np.bincount(layout.owner.ravel(), minlength=count + 1)[1:]
+        whole = [np.count_nonzero(p.stencil >= 128) for p in layout.placed]
+        assert (visible / whole).min() >= 0.78
+        *_, second, first = np.argsort(visible)
+        assert layout.placed[first].shape == layout.main_class
+        assert visible[first] >= 1.6 * visible[second]
 
 
 def test_boxes_are_tight_around_visible_pixels(train: ArraySource) -> None:

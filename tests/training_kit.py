@@ -9,12 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytorch_lightning as L
+import torch
+from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from mtl.backbone.base import Backbone, Stage
 from mtl.data.sample import IGNORE_LABEL, Sample, Target
 from mtl.data.source import ArraySource, DataSet, Source, Split
 from mtl.head.classification import Classification
+from mtl.training.build import build_data, build_module, build_network, build_trainer
+from mtl.training.module import MultiTaskModule
+from mtl.training.quiet import quiet_lightning
 
 SIZE = 16
 READS: Counter[str] = Counter()
@@ -151,3 +157,50 @@ def write_conf(folder: Path) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
     return folder
+
+
+class Recorder(L.Callback):
+    """Remembers each batch's ids and labelled tasks, and the weights after it."""
+
+    def __init__(self) -> None:
+        self.ids: list[list[str]] = []
+        self.tasks: list[set[str]] = []
+        self.weights: list[dict[str, Tensor]] = []
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self._keep(pl_module)
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, _: int
+    ) -> None:
+        self.ids.append(batch.ids)
+        self.tasks.append(set(batch.targets))
+        self._keep(pl_module)
+
+    def _keep(self, module: L.LightningModule) -> None:
+        state = module.state_dict()
+        self.weights.append({k: v.clone() for k, v in state.items() if k.startswith("network")})
+
+
+def fit(cfg: DictConfig, folder: Path, *callbacks: L.Callback) -> tuple[MultiTaskModule, L.Trainer]:
+    """Only the training of a run, with callbacks of the test's own."""
+    quiet_lightning()
+    torch.manual_seed(cfg.seed)
+    data = build_data(cfg)
+    data.prepare_data()
+    module = build_module(cfg, build_network(cfg, data.targets))
+    trainer = build_trainer(cfg, folder, list(callbacks), [])
+    trainer.fit(module, datamodule=data)
+    return module, trainer
+
+
+def checkpoint(folder: Path, name: str) -> dict[str, Any]:
+    """``best`` or ``last``, loaded without running any code of it."""
+    found: dict[str, Any] = torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
+    return found
+
+
+def same_weights(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> bool:
+    """Equal to the last digit."""
+    assert left.keys() == right.keys()
+    return all(torch.equal(value, right[name]) for name, value in left.items())

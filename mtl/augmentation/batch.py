@@ -118,7 +118,7 @@ class BatchAugmenter(nn.Module):
         spread = (uniform[:, 8:] * 2 - 1).to(image.device, torch.float32).view(-1, 2, 1, 1, 1)
         gain = 1 + spread[:, 0] * self.spec.contrast
         offset = spread[:, 1] * (self.spec.brightness * 255)
-        return (image * gain).add_(offset).round_().clamp_(0, 255).to(torch.uint8)
+        return (image.float() * gain).add_(offset).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def warp(batch: Batch, matrix: Tensor, spec: Augmentation, mode: str = "bilinear") -> Batch:

@@ -65,15 +65,13 @@ def sampling_grid(matrix: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor
     Returns:
         (B, 2, 1, W) and (B, 2, H, 1) of ``matrix``'s type.
     """
-    half = torch.tensor([size[1] / 2, size[0] / 2], dtype=matrix.dtype, device=matrix.device)
-    linear = matrix[:, :, :2] * half / half.unsqueeze(-1)
-    offset = (matrix[:, :, :2] @ half + matrix[:, :, 2]) / half - 1
-    inverse = torch.linalg.inv(linear)
-    origin = -inverse @ offset.unsqueeze(-1)
     height, width = size
-    x = (torch.arange(width, device=matrix.device) * 2 + 1).to(matrix.dtype) / width - 1
-    y = (torch.arange(height, device=matrix.device) * 2 + 1).to(matrix.dtype) / height - 1
-    across = (inverse[:, :, :1] * x + origin).unsqueeze(-2)
+    half = torch.tensor([[width / 2], [height / 2]], dtype=matrix.dtype, device=matrix.device)
+    inverse = torch.linalg.inv(matrix[:, :, :2]) / half
+    origin = inverse @ matrix[:, :, 2:] + 1
+    x = torch.arange(width, dtype=matrix.dtype, device=matrix.device) + 0.5
+    y = torch.arange(height, dtype=matrix.dtype, device=matrix.device) + 0.5
+    across = (inverse[:, :, :1] * x - origin).unsqueeze(-2)
     return across, (inverse[:, :, 1:] * y).unsqueeze(-1)
 
 
@@ -98,13 +96,13 @@ def resample(picture: Tensor, matrix: Tensor, mode: str, fill: float) -> Tensor:
         at_once = max(1, CACHED_VALUES * at_once // picture.numel())
     for start in range(0, len(picture), at_once):
         rows = slice(start, start + at_once)
-        # Sampling is faster in planes than in interleaved colours, and rearranging in bytes.
-        planes = picture[rows].contiguous().float()
+        pixels = picture[rows].float()
         grid = (across[rows] + down[rows]).permute(0, 2, 3, 1)
         if fill:
-            planes.sub_(fill)
-        planes = F.grid_sample(planes, grid, mode=mode, align_corners=False)
-        moved[rows] = planes.add_(fill + 0.5).to(torch.uint8)
+            pixels.sub_(fill)
+        planes = F.grid_sample(pixels, grid, mode=mode, align_corners=False)
+        # Back to the picture's order before bytes are made, which are slower to rearrange.
+        moved[rows] = pixels.copy_(planes).add_(fill + 0.5)
     return moved
 
 

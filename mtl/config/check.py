@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from mtl.config.labelling import label_tasks
-from mtl.config.monitor import check_monitor
+from mtl.config.monitor import check_main_metrics, check_monitor
 from mtl.config.nearest import plain
 from mtl.config.ranges import check_ranges
 from mtl.errors import UserError
@@ -33,6 +33,7 @@ def check(cfg: DictConfig, needs_data: bool = True) -> DictConfig:
     check_image_size(plain_values["image_size"], plain_values["backbone"])
     check_weights(plain_values["backbone"])
     label_tasks(plain_values["heads"], plain_values["data"])
+    check_main_metrics(plain_values["heads"])
     check_monitor(plain_values["monitor"], plain_values["heads"])
     for name, callback in plain_values["callbacks"].items():
         if isinstance(callback, dict) and "monitor" in callback:

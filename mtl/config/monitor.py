@@ -5,6 +5,7 @@ from typing import Any
 
 from mtl.config.nearest import listing, nearest
 from mtl.errors import UserError
+from mtl.training.monitor import mode_of
 
 
 def check_monitor(
@@ -29,3 +30,19 @@ def check_monitor(
     if monitor not in logged:
         hint = "".join(f"; did you mean '{near}'?" for near in nearest(monitor, logged))
         raise UserError(f"{key}={monitor}: is not logged{hint or '.'} There are: {listing(logged)}")
+
+
+def check_main_metrics(heads: Mapping[str, Mapping[str, Any]]) -> None:
+    """See that each task's main metric is one that has to grow.
+
+    Raises:
+        UserError: names the task whose first metric is an error.
+    """
+    for task, head in heads.items():
+        main, *others = head["metrics"]
+        if mode_of(main) == "min":
+            raise UserError(
+                f"heads.{task}.metrics: {main} can't come first, since val/score averages the "
+                "tasks' first metrics and has to grow; begin with another"
+                + (f", as in [{others[0]},{main}]" if others else "")
+            )

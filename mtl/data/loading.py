@@ -78,7 +78,9 @@ class SampleLoading(Dataset[Batch]):
         return sample
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch:
-        """The batch of those keys."""
+        """The batch of those keys, of which there may be none."""
+        if not keys:
+            return collate([], self.targets)
         samples: list[Sample] = []
         copies: list[int] = []
         broken: list[Broken] = []
@@ -113,7 +115,9 @@ class ArrayLoading(Dataset[Batch]):
         return len(self.source) * self.copies
 
     def __getitems__(self, keys: Sequence[Key]) -> Batch:
-        """The batch of those keys."""
+        """The batch of those keys, of which there may be none."""
+        if not keys:
+            return collate([], self.targets)
         positions = np.array([position for _, position in keys])
         copy, rows = np.divmod(positions, len(self.source))
         found: dict[str, Labelled] = {}

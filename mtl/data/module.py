@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 import cv2
 import pytorch_lightning as L
 import torch
-from torch.utils.data import BatchSampler, DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from mtl.augmentation.batch import BatchAugmenter
 from mtl.augmentation.engine import choose_engine
@@ -20,7 +20,7 @@ from mtl.data.cache import CachedSource
 from mtl.data.limited import limited
 from mtl.data.loading import ArrayLoading, SampleLoading, identity, preprocessed
 from mtl.data.sample import Target
-from mtl.data.sampler import EpochSampler
+from mtl.data.sampler import EpochSampler, RankBatches
 from mtl.data.source import SPLITS, ArraySource, DataSet, Source, Split
 from mtl.errors import UserError
 from mtl.preprocess.base import Preprocess
@@ -169,7 +169,7 @@ class MultiTaskData(L.LightningDataModule):
         sampler.set_epoch(self.first_epoch if training else 0)
         drop = training and len(sampler) >= self.batch_size
         workers = self._worker_count(loading)
-        batches = BatchSampler(cast(Sampler[int], sampler), self.batch_size, drop_last=drop)
+        batches = RankBatches(sampler, self.batch_size, drop_last=drop)
         return DataLoader(
             loading,
             batch_sampler=batches,
@@ -203,6 +203,22 @@ class MultiTaskData(L.LightningDataModule):
     def test_dataloader(self) -> DataLoader[Batch]:
         """In order."""
         return self.loader("test")
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run has to know: it may not read every sample again."""
+        return {"skipped": dict(self.skipped)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The counterpart."""
+        self.skipped.update(state_dict["skipped"])
+
+    def all_skipped(self) -> dict[str, str]:
+        """Id and reason of every sample left out, by any process of the run."""
+        if not torch.distributed.is_initialized():
+            return self.skipped
+        found: list[dict[str, str]] = [{} for _ in range(torch.distributed.get_world_size())]
+        torch.distributed.all_gather_object(found, self.skipped)
+        return {key: reason for skipped in found for key, reason in skipped.items()}
 
     def note_broken(self, broken: tuple[Broken, ...]) -> None:
         """Stop at a broken sample, or remember it, as ``on_error`` says.

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
-from torch.utils.data import Sampler
+from torch.utils.data import BatchSampler, Sampler
 
 Key = tuple[int, int]
 """(epoch, position); position runs over all copies of all samples."""
@@ -52,3 +53,32 @@ class EpochSampler(Sampler[Key]):
             order = np.resize(order, len(self) * self.ranks)
         for position in order[self.rank :: self.ranks]:
             yield self.epoch, int(position)
+
+
+class RankBatches(BatchSampler):
+    """Batches of one rank, and empty ones behind them until every rank has equally many.
+
+    Under DDP, ranks exchange buffers at each batch, so that one with fewer would leave the others
+    waiting.
+
+    Args:
+        sampler: of this rank.
+        batch_size: samples per batch.
+        drop_last: leave out a last batch that is not full.
+    """
+
+    def __init__(self, sampler: EpochSampler, batch_size: int, drop_last: bool) -> None:
+        super().__init__(cast(Sampler[int], sampler), batch_size, drop_last)
+        self._most = math.ceil(sampler.length / sampler.ranks)
+
+    def __len__(self) -> int:
+        most = self._most / self.batch_size
+        return math.floor(most) if self.drop_last else math.ceil(most)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        count = 0
+        for batch in super().__iter__():
+            count += 1
+            yield batch
+        for _ in range(count, len(self)):
+            yield []

@@ -59,7 +59,8 @@ class DetectionMetrics(HeadMetrics):
     def compute(self) -> dict[str, Tensor]:
         """Metric name to scalar in 0..1; what can't be measured for want of objects is absent."""
         if not self._precision.update_called:  # nothing to add, but other ranks may wait for us
-            self._precision.update([], BoxBatch.collate([]).to(self._precision.device))
+            device = self._precision.device
+            self._precision.update([], BoxBatch.collate([]).map(lambda t: t.to(device)))
         found = self._precision.compute()
         values = {name: found[COCO_NAMES[name]] for name in self.names}
         if self._precision.per_class and "map_per_class" in found:  # absent without any image

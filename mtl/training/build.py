@@ -1,5 +1,6 @@
 """From a checked configuration to objects."""
 
+import inspect
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any, cast
 
 import pytorch_lightning as L
 from hydra.utils import get_object
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 from torch.optim import Optimizer
@@ -45,7 +47,7 @@ def make(config: Mapping[str, Any], **more: Any) -> Any:
     Hydra's own ``instantiate`` would turn dataclasses among the arguments into configs.
 
     Raises:
-        UserError: there is nothing of that name.
+        UserError: there is nothing of that name, or it doesn't take those arguments.
     """
     name = config["_target_"]
     try:
@@ -53,7 +55,12 @@ def make(config: Mapping[str, Any], **more: Any) -> Any:
     except (ImportError, AttributeError, ValueError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise UserError(f"_target_={name} can't be loaded: {reason}") from error
-    return target(**{key: value for key, value in config.items() if key != "_target_"}, **more)
+    arguments = {key: value for key, value in config.items() if key != "_target_"} | more
+    try:
+        inspect.signature(target).bind(**arguments)
+    except TypeError as error:
+        raise UserError(f"{name} and its yaml differ: {error}") from error
+    return target(**arguments)
 
 
 def build_data(cfg: DictConfig) -> MultiTaskData:
@@ -79,6 +86,9 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
     Args:
         cfg: the whole configuration.
         targets: what the data can label.
+
+    Raises:
+        UserError: a task's target is not among them, or the parts don't go together.
     """
     tasks = list(cfg.tasks)
     backbone = without(cfg.backbone, BACKBONE_FRAMEWORK_KEYS)
@@ -90,6 +100,12 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
     encoder = make(plain(cfg.encoder), make_backbone=make_backbone, tasks=tasks)
     fusion = make(plain(cfg.fusion), stages=encoder.feature_stages, tasks=tasks, views=views)
     names = {task: str(cfg.heads[task].target) for task in tasks}
+    for task, name in names.items():
+        if name not in targets:
+            raise UserError(
+                f"task {task} needs the target '{name}', which this data doesn't have; "
+                f"it labels {', '.join(targets)}"
+            )
     heads = {
         task: make(
             without(cfg.heads[task], HEAD_FRAMEWORK_KEYS),
@@ -100,6 +116,18 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
         for task in tasks
     }
     return Network(views, encoder, fusion, heads, names, make(plain(cfg.ensemble)))
+
+
+def _optimizer_settings(cfg: DictConfig) -> dict[str, Any]:
+    """The optimizer's node; not fused where mixed precision clips gradients.
+
+    A fused step undoes the scaling of the gradients inside, too late for clipping them.
+    """
+    settings = plain(cfg.optimizer)
+    clips = cfg.trainer.gradient_clip_val is not None
+    if clips and str(cfg.trainer.precision).endswith("mixed") and "fused" in settings:
+        settings["fused"] = False
+    return settings
 
 
 def _make_optimizer(
@@ -126,7 +154,7 @@ def build_module(cfg: DictConfig, network: Network) -> MultiTaskModule:
         network=network,
         weighting=make(plain(cfg.weighting), tasks=list(cfg.tasks)),
         task_weights={task: cfg.heads[task].weight for task in cfg.tasks},
-        make_optimizer=partial(_make_optimizer, plain(cfg.optimizer), cfg.lr, factor),
+        make_optimizer=partial(_make_optimizer, _optimizer_settings(cfg), cfg.lr, factor),
         make_scheduler=partial(make, plain(cfg.scheduler)),
         monitor=cfg.monitor,
         settings=plain(cfg),
@@ -165,11 +193,13 @@ def build_trainer(
         folder: of the run.
         callbacks: as ``build_callbacks`` makes them.
         loggers: as ``build_loggers`` makes them.
+
+    Raises:
+        UserError: this machine has no such device.
     """
     moving = bars() if cfg.callbacks.progress.enabled else []
-    return cast(
-        L.Trainer,
-        make(
+    try:
+        trainer = make(
             without(cfg.trainer, TRAINER_FRAMEWORK_KEYS),
             max_epochs=cfg.epochs,
             callbacks=callbacks + moving,
@@ -180,5 +210,11 @@ def build_trainer(
             enable_model_summary=False,
             enable_progress_bar=bool(moving),
             enable_checkpointing=any(hasattr(c, "last_model_path") for c in callbacks),
-        ),
-    )
+        )
+    except MisconfigurationException as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"trainer.accelerator={cfg.trainer.accelerator}, devices={cfg.trainer.devices}: "
+            f"{reason} (trainer=cpu runs everywhere)"
+        ) from error
+    return cast(L.Trainer, trainer)

@@ -15,7 +15,7 @@ from mtl.training.quiet import quiet_lightning
 def evaluate(
     cfg: DictConfig, folder: Path, split: Split, checkpoint: Literal["best", "last"] = "best"
 ) -> dict[str, float]:
-    """Metrics of a run's checkpoint over one split.
+    """Metrics of a run's checkpoint over one split, in one process.
 
     Args:
         cfg: the run's configuration, with overrides.
@@ -35,6 +35,7 @@ def evaluate(
         raise UserError(f"{path} doesn't exist: the run has not finished an epoch")
     cfg = cfg.copy()
     cfg.backbone.weights = "none"
+    cfg.trainer.devices, cfg.trainer.strategy = 1, "auto"
     data = build_data(cfg)
     data.prepare_data()
     data.required(split)

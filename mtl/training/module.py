@@ -83,6 +83,9 @@ class MultiTaskModule(L.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         """One step; None (no step) where nothing in the batch has a label.
 
+        With several processes it is a loss of 0 instead, since the others wait for this one's
+        gradients.
+
         Dropout is seeded by the batch, so that a resumed run drops the same units as an unbroken
         one.
 
@@ -92,12 +95,16 @@ class MultiTaskModule(L.LightningModule):
         torch.manual_seed(batch.seed)
         losses = self.losses(batch) if len(batch) else {}
         if not losses:
-            return None
+            return self._no_loss() if self.trainer.world_size > 1 else None
         total = cast(Tensor, self.weighting(losses))
         self.interval.add(losses, total, batch.ids)
         if self.device.type == "cpu":
             self.check_finite()
         return total
+
+    def _no_loss(self) -> Tensor:
+        """0, with a gradient of 0 for one parameter; DDP finds the others unused."""
+        return 0.0 * next(p for p in self.network.parameters() if p.requires_grad).sum()
 
     def check_finite(self) -> None:
         """Look at the losses since the last flush.
@@ -196,8 +203,7 @@ class MultiTaskModule(L.LightningModule):
             total += torch.stack(
                 (loss.double() * count, torch.tensor(float(count)).to(loss.device))
             )
-        if self.trainer.world_size > 1:
-            total = self.all_gather(total).sum(0)  # type: ignore[union-attr]
+        total = cast(Tensor, self.trainer.strategy.reduce(total, reduce_op="sum"))
         return total[0].float(), total[1].float()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

@@ -10,6 +10,9 @@ NOT_FOR_US = (
     r"Starting from v1\.9\.0, `tensorboardX`",
     r"Trying to infer the `batch_size`",
     r"GPU available but not used",
+    r"Total length of `list` across ranks is zero",
+    r"`training_step` returned `None`",
+    r"It is recommended to use `self\.log\(.*sync_dist=True",
     r".*isinstance\(treespec, LeafSpec\)` is deprecated",
 )
 

@@ -16,7 +16,7 @@ from mtl.network import Network
 
 console = Console(highlight=False, soft_wrap=True)
 if not console.is_terminal:
-    console.width = 200
+    console.width = 500
 
 QUIET_NODES = ("callbacks", "logger", "trainer", "hydra")
 
@@ -92,7 +92,8 @@ def print_results(results: Mapping[str, Any], folder: Path) -> None:
     score = "" if best["score"] is None else f" ({best['monitor']} {best['score']:.4f})"
     say("")
     say(f"best epoch {best['epoch']} of {results['epochs']}{score}")
-    console.print(metrics_table(results["metrics"]))
+    if results["metrics"]:
+        console.print(metrics_table(results["metrics"]))
     if results["skipped_samples"]:
         say(f"{results['skipped_samples']} broken samples left out: {folder / 'skipped.json'}")
     say(f"{results['duration_s']:.0f} s, {results['images_per_second']:.0f} images/s")

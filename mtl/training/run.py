@@ -101,12 +101,29 @@ def _evaluate_best(
     return metrics, best
 
 
+def _check_validation(cfg: DictConfig, data: MultiTaskData) -> None:
+    """Say what a missing validation split means.
+
+    Raises:
+        UserError: early stopping is asked for, which needs one.
+    """
+    if data.source("val") is not None:
+        return
+    hint = "data.val_fraction=0.2 holds some of train out" if "val_fraction" in cfg.data else ""
+    if cfg.callbacks.early_stopping.enabled:
+        raise UserError(
+            f"callbacks.early_stopping needs a val split, and the data has none; {hint}"
+        )
+    say(f"no val split: the last checkpoint counts as the best; {hint}".rstrip("; "))
+
+
 def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     quiet_lightning()
     _seed(cfg.seed)
     data = build_data(cfg)
     data.prepare_data()
     data.required("train")
+    _check_validation(cfg, data)
     network = build_network(cfg, data.targets)
     module = build_module(cfg, network)
     last = run.last_checkpoint
@@ -121,11 +138,12 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     trainer = build_trainer(cfg, run.path, callbacks, loggers)
     if run.writes:
         print_config(cfg, run.path, data, network)
-    if last is not None:
-        say(f"resuming from {last} after step {resumed_step}")
+        if last is not None:
+            say(f"resuming from {last} after step {resumed_step}")
     trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
     metrics, best = _evaluate_best(cfg, run, data, module, trainer)
-    run.write_skipped(data.skipped)
+    skipped = data.all_skipped()
+    run.write_skipped(skipped)
     results = {
         "metrics": metrics,
         "best": best,
@@ -135,7 +153,7 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
         "parameters": sum(p.numel() for p in network.parameters()),
         "images_per_second": round(throughput.images_per_second, 1),
         "data_wait": round(throughput.data_wait, 4),
-        "skipped_samples": len(data.skipped),
+        "skipped_samples": len(skipped),
     }
     if run.writes:
         table.finish(trainer, metrics)

@@ -27,7 +27,7 @@ PACKAGES = (
     "opencv-python-headless",
     "numpy",
 )
-MAY_DIFFER = ("data.workers", "data.cache_dir")
+MAY_DIFFER = ("data.workers", "data.cache_dir", "data.on_error")
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -184,22 +184,25 @@ class RunFolder:
             state: ``running``, ``finished``, ``failed`` or ``interrupted``.
             more: further entries, kept over later calls.
         """
-        if not self.writes:
-            return
+        if self.writes:
+            self._write_status(state, **more)
+
+    def _write_status(self, state: str, **more: Any) -> None:
         path = self.path / "status.json"
         kept = {k: v for k, v in read_json(path).items() if k != "error"}
         write_json(path, {**kept, "state": state, "updated": _now(), **more})
 
     def fail(self, error: BaseException, with_traceback: bool) -> None:
-        """Write what went wrong.
+        """Write what went wrong, in whichever process it went wrong first.
 
         Args:
             error: what was raised.
             with_traceback: whether it is a surprise, whose traceback goes into traceback.txt.
         """
-        if not self.writes or not self.path.exists():
+        going_on = read_json(self.path / "status.json").get("state") == "running"
+        if not self.path.exists() or not (self.writes or going_on):
             return
-        self.status("failed", error=f"{error}" or type(error).__name__)
+        self._write_status("failed", error=f"{error}" or type(error).__name__)
         if with_traceback:
             (self.path / "traceback.txt").write_text("".join(traceback.format_exception(error)))
 

@@ -1,0 +1,82 @@
+"""The measurements' results: their format, whether goals are met, and the table."""
+
+import io
+import json
+import os
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from benchmarks.memory import memory_of_tree
+from benchmarks.results import Better, Entry, paired, table, verdict, write
+from benchmarks.shapes import shapes_generation
+
+
+def entry(ratio: float, better: Better) -> Entry:
+    return Entry(ratio, 2.0, better, "a thing", {"pairs": [[1, 2]]})
+
+
+@pytest.mark.parametrize(
+    ("ratio", "better", "met"),
+    [(1.9, "lower", True), (2.0, "lower", True), (2.1, "lower", False), (2.1, "higher", True)],
+)
+def test_a_goal_is_met_on_its_better_side(ratio: float, better: Better, met: bool) -> None:
+    assert entry(ratio, better).met is met
+
+
+def test_the_ratio_is_the_median_of_the_pairs() -> None:
+    """Ratios 1, 4 and 3; the ratio of the medians would be 2."""
+    made = paired(
+        [2, 4, 12], [2, 1, 4], goal=1, better="higher", what="a", unit="images/s", threads=1
+    )
+    assert made.ratio == 3
+    assert made.raw["median"] == 4
+    assert made.raw["median_baseline"] == 2
+    assert made.raw["pairs"] == [[2, 2], [4, 1], [12, 4]]
+    assert made.raw["threads"] == 1
+
+
+def test_what_is_written_has_the_agreed_keys(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    write({"one": entry(1, "lower")}, path)
+    assert json.loads(path.read_text()) == {
+        "one": {
+            "ratio": 1,
+            "goal": 2.0,
+            "better": "lower",
+            "what": "a thing",
+            "raw": {"pairs": [[1, 2]]},
+        }
+    }
+
+
+def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    write({"one": entry(1, "lower")}, path)
+    before = path.read_text()
+    with pytest.raises(TypeError):
+        write({"one": Entry(1, 2, "lower", "a", {"bad": object()})}, path)
+    assert path.read_text() == before
+
+
+def test_the_table_marks_what_misses() -> None:
+    entries = {"good": entry(1, "lower"), "bad": entry(1, "higher")}
+    text = io.StringIO()
+    Console(file=text, width=100).print(table(entries))
+    _, good, bad = text.getvalue().splitlines()
+    assert good.split() == ["good", "1", "≤", "2", "met", "a", "thing"]
+    assert bad.split() == ["bad", "1", "≥", "2", "MISSED", "a", "thing"]
+    assert verdict(entries) == "1 of 2 miss their goal: bad"
+    assert verdict({"good": entries["good"]}) == "all 1 goals are met"
+
+
+def test_a_measurement_tells_its_surroundings() -> None:
+    made = shapes_generation(images=4, rounds=1)
+    assert made.ratio > 0
+    assert made.raw["threads"] == 1
+    assert "torch" in made.raw["versions"]
+
+
+def test_memory_of_this_process() -> None:
+    assert 0.01 < memory_of_tree(os.getpid()) < 64

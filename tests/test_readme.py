@@ -1,0 +1,242 @@
+"""What README and docs/ say is true: commands, options, tables, links and code."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import yaml
+from omegaconf import OmegaConf
+
+from mtl.cli import evaluate, inspect_, predict
+from mtl.cli.options import split_options
+from mtl.cli.own_keys import own_keys
+from mtl.cli.sweep_plan import representative
+from mtl.config.groups import choices, groups, members, short_keys
+from mtl.config.load import load
+from mtl.config.overrides import parse_all
+from mtl.config.saved import open_run
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+README = REPOSITORY / "README.md"
+PAGES = [README, *sorted((REPOSITORY / "docs").glob("*.md")), REPOSITORY / "conf/data/README.md"]
+BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HEAD_METRICS_ROW = re.compile(r"^\| `(\w+)` \| (`.*`) \|$", re.MULTILINE)
+
+
+def blocks(page: Path) -> list[tuple[str, str, str]]:
+    """Language, file name (or nothing) and content of each code block."""
+    return BLOCK.findall(page.read_text())
+
+
+def lines(start: str) -> list[str]:
+    """The lines of all bash blocks that begin so."""
+    return list(
+        dict.fromkeys(
+            line
+            for page in PAGES
+            for language, _, text in blocks(page)
+            if language == "bash"
+            for line in text.splitlines()
+            if line.startswith(start)
+        )
+    )
+
+
+def table(page: Path, header: str) -> list[list[str]]:
+    """The cells of the table with that header line, less the header."""
+    below = page.read_text().partition(f"{header}\n")[2].splitlines()[1:]
+    rows = below[: next(i for i, line in enumerate(below) if not line.startswith("|"))]
+    return [[cell.strip() for cell in row.strip("|").split(" | ")] for row in rows]
+
+
+def names(cell: str) -> list[str]:
+    return re.findall(r"`(\w+)`", cell)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """The documents' files, where the commands are run."""
+    for page in PAGES:
+        for _, name, text in blocks(page):
+            if name:
+                path = tmp_path / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text(text)
+    return tmp_path
+
+
+def test_there_are_commands_to_test():
+    assert len(lines("mtl ")) > 30
+
+
+@pytest.mark.parametrize("line", lines("mtl "))
+def test_command(line, mtl, files):
+    command, *arguments = shlex.split(line, comments=True)[1:]
+    if command in ("inspect", "eval", "predict"):
+        check_command(command, arguments, files)
+    elif "-m" in arguments:
+        # Sweeps have tests of their own: one job stands for all here.
+        overrides = parse_all([a for a in arguments if a != "-m"])
+        assert any(override.is_sweep_override() for override in overrides)
+        load([representative(override) for override in overrides], needs_data=False)
+    else:
+        configuration_only = command == "train" and "--help" not in arguments
+        result = mtl(command, *arguments, *(["--cfg=job"] if configuration_only else []))
+        assert result.code == 0, result.err
+
+
+def check_command(command: str, arguments: list[str], folder: Path) -> None:
+    """Everything that these commands do before they need data or a trained network."""
+    module = {"inspect": inspect_, "eval": evaluate, "predict": predict}[command]
+    config_dir, rest = split_options(arguments)
+    own, overrides = own_keys(rest, module.KEYS)
+    if command == "inspect":
+        load(overrides, config_dir, needs_data=False)
+        return
+    run = folder / own["run"]
+    run.mkdir(parents=True)
+    data = "experiment=demo" if "demo" in own["run"] else "data=voc_folder"
+    OmegaConf.save(load([data], needs_data=False), run / "config.yaml")
+    open_run(run, overrides, config_dir, needs_data=False)
+
+
+@pytest.mark.parametrize("line", lines("make "))
+def test_make_target(line):
+    target = line.split()[1]
+    assert re.search(rf"^{target}:", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+
+
+def test_groups_and_members_are_those_there_are():
+    rows = table(README, "| group | what it chooses | members |")
+    assert [names(row[0])[0] for row in rows] == groups()
+    for first, description, listed in rows:
+        (group,) = names(first)
+        assert sorted(names(listed)) == list(members(group))
+        assert description.replace("`", "") == choices()[group].description
+        assert choices()[group].default in (None, names(listed)[0])
+
+
+def test_plain_members_are_said_to_be_alone():
+    (sentence,) = re.findall(r"^(.*) have one plain member each:", README.read_text(), re.MULTILINE)
+    for group in names(sentence):
+        assert len(members(group)) == 1
+
+
+def test_metrics_are_those_of_the_heads():
+    rows = table(README, "| head | metrics, the main one first |")
+    assert sorted(names(row[0])[0] for row in rows) == list(members("head"))
+    for head, listed in rows:
+        file = members("head")[names(head)[0]]
+        assert names(listed) == yaml.safe_load(file.read_text())["metrics"]
+
+
+def test_defaults_of_the_data_sets():
+    rows = table(
+        REPOSITORY / "docs/data.md", "| `data=` | targets | splits | default tasks | side |"
+    )
+    assert sorted(names(row[0])[0] for row in rows) == list(members("data"))
+    for name, targets, _, tasks, side in rows:
+        node = yaml.safe_load(members("data")[names(name)[0]].read_text())
+        suggested = node["suggested"]
+        assert tasks.split(", ") == suggested["tasks"]
+        assert int(side) == suggested["image_size"]
+        assert all(target in targets for target in node["targets"])
+
+
+def known_keys() -> set[str]:
+    """Every key of every yaml, dotted; those of heads below ``heads.*``."""
+    found = set(short_keys()) | {"heads.*.target"}
+
+    def walk(prefix: str, node: object) -> None:
+        found.add(prefix)
+        for key, value in node.items() if isinstance(node, dict) else ():
+            walk(f"{prefix}.{key}", value)
+
+    for group in groups():
+        for file in (REPOSITORY / "conf" / group).glob("*.yaml"):
+            walk("heads.*" if group == "head" else group, yaml.safe_load(file.read_text()) or {})
+    return found
+
+
+def test_options_exist():
+    known = known_keys()
+    wrong = []
+    for page in PAGES:
+        for quoted in re.findall(r"`([^`\n]+)`", BLOCK.sub("", page.read_text())):
+            key = quoted.partition("=")[0]
+            if not re.fullmatch(r"[a-z]\w*(\.[\w<>]+)+", key):
+                continue
+            key = re.sub(r"^heads\.[\w<>]+", "heads.*", key)
+            is_ours = key.partition(".")[0] in {*groups(), "heads"}
+            is_file = (REPOSITORY / "mtl" / key.partition(".")[0]).is_file()
+            if is_ours and not is_file and key not in known and "<" not in key:
+                wrong.append(f"{page.name}: {quoted}")
+    # Names of parameter groups look like options.
+    assert wrong == ["training.md: backbone.stage1"]
+
+
+def test_paths_and_links_exist():
+    for page in PAGES:
+        text = BLOCK.sub("", page.read_text())
+        targets = re.findall(r"\]\(([^)#]+)[^)]*\)", text)
+        places = [page.parent / t for t in targets if not t.startswith("http")]
+        places += [REPOSITORY / p for p in re.findall(r"`((?:mtl|conf)/[\w/.]+)`", text)]
+        for place in places:
+            assert place.exists(), f"{page.name}: {place}"
+
+
+def test_modules_exist():
+    import importlib
+
+    for name in re.findall(
+        r"`(mtl\.[\w.]+\.[A-Z]\w+)`", (REPOSITORY / "docs/architecture.md").read_text()
+    ):
+        module, _, attribute = name.rpartition(".")
+        assert hasattr(importlib.import_module(module), attribute)
+
+
+def test_mistake_is_answered_as_shown(mtl):
+    text = README.read_text()
+    command, answer = re.findall(r"^\$ (mtl .*)\n(mtl: .*)$", text, re.MULTILINE)[0]
+    result = mtl(*shlex.split(command)[1:])
+    assert (result.code, result.err.strip()) == (2, answer)
+
+
+def test_completion_is_installed_as_shown(mtl):
+    assert lines('eval "$(mtl -sc install=bash)"')
+    assert mtl("-sc", "install=bash").code == 0
+
+
+def test_comparison_of_seeds(files, monkeypatch, capsys):
+    monkeypatch.chdir(files)
+    for seed, (alone, together) in enumerate([(0.5, 0.6), (0.5, 0.7), (0.6, 0.9)]):
+        for tasks, value in ((["classification"], alone), (["classification", "box"], together)):
+            job = files / "outputs/sweeps/alone_or_together" / f"{seed}{len(tasks)}"
+            job.mkdir(parents=True)
+            (job / "config.yaml").write_text(yaml.safe_dump({"tasks": tasks, "seed": seed}))
+            metrics = {"metrics": {"test/classification/accuracy": value}}
+            (job / "results.json").write_text(json.dumps(metrics))
+    exec(compile((files / "compare.py").read_text(), "compare.py", "exec"), {})
+    # Gains of 0.1, 0.2 and 0.3: a standard deviation of 0.1, over the root of 3.
+    assert capsys.readouterr().out == (
+        "test/classification/accuracy: +0.2000 together, standard error 0.0577, 3 seeds\n"
+    )
+
+
+def test_own_members_train_and_predict(mtl, files):
+    (files / "mine/weighting").mkdir()
+    (files / "mine/weighting/learned.yaml").write_text(
+        "# Learned weights.\n_target_: mine.learned.Learned\n"
+    )
+    (line,) = lines("mtl train --config-dir mine")
+    small = ["epochs=1", "data.train=32", "data.val=16", "data.test=16", "hydra.run.dir=run"]
+    result = mtl(*shlex.split(line)[1:], "weighting=learned", *small)
+    assert result.code == 0, result.err
+    metrics = json.loads((files / "run/results.json").read_text())["metrics"]
+    assert {"test/count/exact", "test/count/mae", "test/classification/accuracy"} <= set(metrics)
+    assert metrics["test/count/mae"] >= 0
+    assert mtl("predict", "run=run", "input=run/figures/val.png").code == 0
+    (image,) = json.loads((files / "run/predictions/predictions.json").read_text())["images"]
+    assert image["count"]["count"] >= 0
