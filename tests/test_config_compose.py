@@ -14,7 +14,7 @@ _target_: mine.Depth
 kind: mask
 target: null
 weight: 1.0
-metrics: [mae]
+metrics: [delta1]
 """
 
 

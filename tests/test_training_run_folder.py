@@ -5,7 +5,6 @@ import io
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,14 +39,14 @@ def command(*arguments: str) -> tuple[int, str, str]:
 
 
 @pytest.fixture(scope="module")
-def finished(conf: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def finished(conf: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of the command."""
     folder = tmp_path_factory.mktemp("finished")
     arguments = ["train", "--config-dir", str(conf), *BASE, *LOGGING, f"hydra.run.dir={folder}"]
     code, out, err = command(*arguments)
     assert (code, err) == (0, "")
     assert out.rstrip().endswith(f"run folder: {folder}")
-    yield folder
+    return folder
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from mtl.backbone.base import Backbone, Stage
 from mtl.data.sample import IGNORE_LABEL, Sample, Target
+from mtl.data.shapes import Shapes
 from mtl.data.source import ArraySource, DataSet, Source, Split
 from mtl.head.classification import Classification
 from mtl.training.build import build_data, build_module, build_network, build_trainer
@@ -90,6 +91,22 @@ class Counting(Alternating):
         return None if source is None else Watched(source)
 
 
+class PartlyLabelled(Shapes):
+    """Of six shapes, three have a label, four their boxes, and one nothing."""
+
+    def split(self, split: Split) -> ArraySource:
+        source = super().split(split)
+        rows = np.arange(len(source)) % 6
+        label = np.where(np.isin(rows, (1, 4, 5)), IGNORE_LABEL, source.targets["label"])
+        boxes = [
+            None if row in (2, 5) else b
+            for row, b in zip(rows, source.targets["boxes"], strict=True)
+        ]
+        return ArraySource(
+            source.images, source.ids, {**source.targets, "label": label, "boxes": boxes}
+        )
+
+
 class PlainBackbone(Backbone):
     """Two convolutions without normalisation: a batch's gradient is the mean of its samples'."""
 
@@ -145,11 +162,19 @@ fail_at: 1
 """
 
 
+PARTLY = """\
+# Shapes with partial labels.
+defaults: [shapes, _self_]
+_target_: training_kit.PartlyLabelled
+"""
+
+
 def write_conf(folder: Path) -> Path:
-    """Write the members ``data=alternating|counting``, ``backbone=plain``, ``head=failing``."""
+    """Write ``data=alternating|counting|partly``, ``backbone=plain``, ``head=failing``."""
     for name, content in {
         "data/alternating.yaml": DATA.format(name="Alternating"),
         "data/counting.yaml": DATA.format(name="Counting"),
+        "data/partly.yaml": PARTLY,
         "backbone/plain.yaml": BACKBONE,
         "head/failing.yaml": HEAD,
     }.items():

@@ -101,9 +101,7 @@ RANGES: dict[str, Rule] = {
     "trainer.check_val_every_n_epoch": COUNT,
     "trainer.limit_train_batches": number(0, above=True, words=(None,)),
     "trainer.deterministic": choice(True, False, "warn"),
-    "trainer.precision": choice(
-        "32-true", "16-mixed", "bf16-mixed", "64-true", "bf16-true", "16-true"
-    ),
+    "trainer.precision": choice("32-true", "16-mixed", "bf16-mixed"),
     "callbacks.*.patience": COUNT,
     "callbacks.*.min_delta": NOT_NEGATIVE,
     "callbacks.*.decay": number(0, 1, above=True, below=True),

@@ -1,0 +1,93 @@
+"""``mtl eval`` and the function behind it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from training_kit import checkpoint, write_conf
+
+from mtl.config.load import load
+from mtl.config.saved import open_run
+from mtl.errors import BadFile, UserError
+from mtl.training.build import build_data, build_network
+from mtl.training.checkpoints import load_network_weights, read_checkpoint
+from mtl.training.evaluate import evaluate
+from mtl.training.run import train
+
+BASE = ["data=alternating", "backbone=plain", "augmentation=none", "batch_size=4"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    conf = write_conf(tmp_path_factory.mktemp("conf"))
+    folder = tmp_path_factory.mktemp("run")
+    train(load([*BASE, "epochs=3", "lr=0.05", "monitor=val/loss"], conf), folder)
+    return folder
+
+
+def test_best_and_last(mtl, folder: Path) -> None:
+    for name in ("best", "last"):
+        result = mtl("eval", f"run={folder}", "split=val", f"checkpoint={name}")
+        assert (result.code, result.err) == (0, "")
+        written = json.loads((folder / "eval" / "val.json").read_text())
+        assert written["checkpoint"] == name
+        saved = checkpoint(folder, name)["mtl"]["metrics"]
+        assert written["metrics"] == {k: v for k, v in saved.items() if k.startswith("val/")}
+
+
+def test_overrides_change_what_is_evaluated(mtl, folder: Path) -> None:
+    """The first sample alone has a label of a, and none has one of b."""
+    result = mtl("eval", f"run={folder}", "data.limit=1")
+    assert result.code == 0
+    written = json.loads((folder / "eval" / "test.json").read_text())
+    assert written["overrides"] == ["data.limit=1"]
+    assert "test/a/accuracy" in written["metrics"]
+    assert not any(name.startswith("test/b/") for name in written["metrics"])
+    assert written["metrics"]["test/score"] == written["metrics"]["test/a/accuracy"]
+
+
+def test_settings_of_several_processes_are_not_needed(folder: Path) -> None:
+    """A run of many processes is evaluated in one."""
+    cfg = open_run(folder, ["trainer.devices=8", "trainer.strategy=ddp"])
+    assert evaluate(cfg, folder, "val") == evaluate(open_run(folder), folder, "val")
+    assert cfg.trainer.devices == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "run= is needed"),
+        (("run=nowhere",), "run=nowhere: no such folder"),
+        (("run={folder}", "split=train"), "split=train"),
+        (("run={folder}", "checkpoint=first"), "checkpoint=first"),
+        (("run={folder}", "batch_sise=3"), "unknown key 'batch_sise'"),
+        (("run={folder}", "head@heads.a=box"), "a trained run keeps its head"),
+    ],
+)
+def test_mistakes(mtl, folder: Path, arguments: tuple[str, ...], said: str) -> None:
+    result = mtl("eval", *(argument.format(folder=folder) for argument in arguments))
+    assert result.code == 2
+    assert said in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_run_without_a_checkpoint(mtl, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text((folder / "config.yaml").read_text())
+    result = mtl("eval", f"run={tmp_path}")
+    assert result.code == 2
+    assert "best.ckpt doesn't exist: the run has not finished an epoch" in result.err
+
+
+def test_checkpoint_that_is_cut_off_or_of_another_network(folder: Path, tmp_path: Path) -> None:
+    whole = folder / "checkpoints" / "best.ckpt"
+    cut = tmp_path / "cut.ckpt"
+    cut.write_bytes(whole.read_bytes()[:2000])
+    with pytest.raises(BadFile, match="can't be read as a checkpoint"):
+        read_checkpoint(cut)
+    with pytest.raises(UserError, match=r"no checkpoint at .*missing\.ckpt"):
+        read_checkpoint(tmp_path / "missing.ckpt")
+    cfg = open_run(folder, ["backbone=small_cnn"])
+    network = build_network(cfg, build_data(cfg).targets)
+    with pytest.raises(UserError, match=r"doesn't fit this configuration: .*Missing key") as caught:
+        load_network_weights(network, whole)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,75 @@
+"""Views, encoder, fusion, heads and ensemble put together."""
+
+import pytest
+import torch
+from training_kit import write_conf
+
+from mtl.config.load import load
+from mtl.data.batch import Batch, Labelled
+from mtl.errors import UserError
+from mtl.network import Network
+from mtl.training.build import build_data, build_network, make
+
+
+@pytest.fixture(scope="module")
+def network(tmp_path_factory: pytest.TempPathFactory) -> Network:
+    conf = write_conf(tmp_path_factory.mktemp("conf"))
+    cfg = load(["data=alternating", "backbone=plain", "tasks=[b,a]"], conf)
+    return build_network(cfg, build_data(cfg).targets).eval()
+
+
+@pytest.fixture
+def image() -> torch.Tensor:
+    return torch.randn(5, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+def labelled(*rows: int) -> Labelled:
+    return Labelled(torch.tensor(rows), torch.zeros(len(rows), dtype=torch.int64))
+
+
+def test_tasks_come_in_the_order_asked_for(network: Network, image: torch.Tensor) -> None:
+    assert network.tasks == ("b", "a")
+    assert network.target_names == {"b": "b", "a": "a"}
+    assert {task: tuple(raw.shape) for task, raw in network(image).items()} == {
+        "b": (5, 2),
+        "a": (5, 3),
+    }
+
+
+def test_features_have_the_stages_that_the_backbone_describes(
+    network: Network, image: torch.Tensor
+) -> None:
+    for features in network.features(image).values():
+        assert {s: tuple(f.shape) for s, f in features.items()} == {
+            2: (5, 6, 8, 8),
+            4: (5, 8, 4, 4),
+        }
+
+
+def test_labelled_outputs_are_the_rows_that_have_labels(
+    network: Network, image: torch.Tensor
+) -> None:
+    batch = Batch(image, list("vwxyz"), {"a": labelled(1, 4)})
+    found = network.labelled_outputs(batch)
+    assert list(found) == ["a"]
+    raw, labels = found["a"]
+    assert labels.index.tolist() == [1, 4]
+    torch.testing.assert_close(raw, network(image)["a"][[1, 4]])
+
+
+def test_no_label_no_output(network: Network, image: torch.Tensor) -> None:
+    assert network.labelled_outputs(Batch(image, list("vwxyz"), {})) == {}
+
+
+def test_each_sample_is_decided_by_itself(network: Network, image: torch.Tensor) -> None:
+    order = torch.tensor([3, 0, 4, 1, 2])
+    whole, turned = network.predict(image), network.predict(image[order])
+    for task in network.tasks:
+        torch.testing.assert_close(whole[task][order], turned[task])
+        torch.testing.assert_close(whole[task].sum(1), torch.ones(5))
+        assert not whole[task].requires_grad
+
+
+def test_unknown_class_in_a_configuration() -> None:
+    with pytest.raises(UserError, match=r"_target_=training_kit\.Nothing can't be loaded: "):
+        make({"_target_": "training_kit.Nothing"})

@@ -1,0 +1,73 @@
+"""Two processes on the processor, started as a user would."""
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from training_kit import checkpoint, write_conf
+
+from mtl.cli.main import main
+
+HERE = Path(__file__).parent
+ARGUMENTS = [
+    "trainer=ddp",
+    "trainer.accelerator=cpu",
+    "trainer.devices=2",
+    "trainer.precision=32-true",
+    "data=partly",
+    "data.train=26",
+    "data.val=5",
+    "data.test=5",
+    "tasks=[classification,detection]",
+    "image_size=32",
+    "batch_size=1",
+    "epochs=2",
+    "backbone.width=4",
+    "heads.detection.channels=32",
+]
+
+
+def start(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """One sample per process and step: often one has labels that the other lacks, or none.
+
+    The first process evaluates two batches more than the second has.
+    """
+    paths = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
+    conf = write_conf(folder / "conf")
+    return subprocess.run(
+        [sys.executable, "-m", "mtl", "train", "--config-dir", str(conf), *ARGUMENTS, *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+
+
+def test_two_processes_train_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = start(tmp_path, "name=pair")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "It is recommended" not in done.stderr
+    (folder,) = (tmp_path / "outputs" / "runs" / "pair").iterdir()
+    assert done.stdout.count("run folder:") == 1
+    assert done.stdout.count("epoch 2/2") == 1
+    results = json.loads((folder / "results.json").read_text())
+    assert json.loads((folder / "status.json").read_text())["state"] == "finished"
+    last = checkpoint(folder, "last")
+    assert last["global_step"] == 2 * 13
+    assert last["callbacks"]["Throughput"]["images"] == 2 * 26
+    monkeypatch.chdir(tmp_path)
+    for split in ("val", "test"):
+        with contextlib.redirect_stdout(io.StringIO()):
+            assert main(["eval", f"run={folder}", f"split={split}"]) == 0
+        alone = json.loads((folder / "eval" / f"{split}.json").read_text())["metrics"]
+        assert f"{split}/detection/map" in alone
+        together = {k: v for k, v in results["metrics"].items() if k.startswith(f"{split}/")}
+        assert together == pytest.approx(alone, rel=1e-4, abs=1e-6)
