@@ -14,7 +14,7 @@ from mtl.drawing.marks import draw_caption
 from mtl.network import Network
 from mtl.preprocess.base import Frame
 
-LEAST_SIDE = 256
+LEAST_SIDE = 320
 
 
 def unbatched(network: Network, predictions: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -67,7 +67,7 @@ def draw_batch(
     pixels = (plain.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
     tiles = []
     for canvas, found in zip(pixels, unbatched(network, network.predict(image)), strict=True):
-        large = cv2.resize(canvas, (frame.width, frame.height), interpolation=cv2.INTER_NEAREST)
+        large = cv2.resize(canvas, (frame.width, frame.height), interpolation=cv2.INTER_CUBIC)
         moved = {task: network.head(task).to_original(p, frame) for task, p in found.items()}
         tiles.append(draw_sample(network, np.asarray(large, np.uint8), moved))
     return grid(tiles, columns=min(4, len(tiles)))
