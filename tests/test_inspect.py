@@ -19,6 +19,7 @@ from mtl.data.shapes import Shapes
 from mtl.data.source import Source
 from mtl.data.voc_folder import VocFolder
 from mtl.drawing.palette import color
+from mtl.drawing.predictions import LEAST_SIDE
 from mtl.drawing.targets import caption, draw_targets
 from mtl.errors import UserError
 from mtl.inspection.integrity import looks_whole
@@ -268,7 +269,7 @@ def test_the_command_lists_what_is_wrong_and_ends_well(
     assert "train1.jpg" in text
     assert "boxes: objects by class" in text
     assert f"4 train samples drawn: {out}" in text
-    side = 2 * 256 + 3 * 4
+    side = 2 * LEAST_SIDE + 3 * 4
     assert read_image(out)[1] == (side, side)
     assert not list(out.parent.glob("*.part"))
 

@@ -81,7 +81,7 @@ class Detection(Head):
         candidates: int = 1000,
         nms: float = 0.6,
         detections: int = 100,
-        draw_threshold: float = 0.3,
+        draw_threshold: float = 0.5,
     ) -> None:
         super().__init__(target, stages, image_size, metrics)
         check_names("detection", "metrics", self.metrics, tuple(COCO_NAMES))
