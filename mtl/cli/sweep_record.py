@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class Record:
         """A job ended well."""
         self._append(folder, state="finished", score=None if math.isnan(score) else score)
 
-    def failed(self, folder: Path, error: Exception, trace: str) -> None:
+    def failed(self, folder: Path, error: Exception) -> None:
         """A job failed.
 
         The run itself writes its status once it has begun; before that it is written here. A
@@ -44,15 +45,14 @@ class Record:
         Args:
             folder: of the job.
             error: what was raised.
-            trace: the traceback of an error that nobody expected, else empty.
         """
         message = " ".join(str(error).split()) or type(error).__name__
         if not (folder / "config.yaml").exists():
             folder.mkdir(parents=True, exist_ok=True)
             status = {"state": "failed", "error": message}
             (folder / "status.json").write_text(json.dumps(status, indent=2) + "\n")
-            if trace:
-                (folder / "traceback.txt").write_text(trace)
+            trace = "".join(traceback.format_exception(error))
+            (folder / "traceback.txt").write_text(trace)
         print(f"mtl: {folder.name}: {message}", file=sys.stderr, flush=True)
         self._append(folder, state="failed", score=None, error=message)
 

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from mtl.callbacks.throughput import Throughput
 from mtl.data.module import MultiTaskData
-from mtl.errors import RunError, UserError
+from mtl.errors import UserError
 from mtl.training.build import (
     build_callbacks,
     build_data,
@@ -56,15 +56,12 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
     run.begin(cfg)
     try:
         return _train(cfg, run)
-    except (UserError, RunError) as error:
-        run.fail(error, with_traceback=False)
-        raise
     except (KeyboardInterrupt, SystemExit) as stop:
         run.status("interrupted")
         # Lightning answers Ctrl-C with SystemExit, which would look like a failure further up.
         raise KeyboardInterrupt from stop
     except Exception as error:
-        run.fail(error, with_traceback=True)
+        run.fail(error)
         raise
     finally:
         run.release()

@@ -192,19 +192,17 @@ class RunFolder:
         kept = {k: v for k, v in read_json(path).items() if k != "error"}
         write_json(path, {**kept, "state": state, "updated": _now(), **more})
 
-    def fail(self, error: BaseException, with_traceback: bool) -> None:
+    def fail(self, error: BaseException) -> None:
         """Write what went wrong, in whichever process it went wrong first.
 
         Args:
             error: what was raised.
-            with_traceback: whether it is a surprise, whose traceback goes into traceback.txt.
         """
         going_on = read_json(self.path / "status.json").get("state") == "running"
         if not self.path.exists() or not (self.writes or going_on):
             return
         self._write_status("failed", error=f"{error}" or type(error).__name__)
-        if with_traceback:
-            (self.path / "traceback.txt").write_text("".join(traceback.format_exception(error)))
+        (self.path / "traceback.txt").write_text("".join(traceback.format_exception(error)))
 
     def write_skipped(self, skipped: dict[str, str]) -> None:
         """List the samples that were left out."""
