@@ -12,7 +12,7 @@ from mtl.encoder.base import Encoder
 from mtl.ensemble.base import Ensemble
 from mtl.fusion.base import Fusion
 from mtl.head.base import Head
-from mtl.views.base import Views
+from mtl.views.base import Views, stream_rows
 
 
 class Network(nn.Module):
@@ -37,12 +37,12 @@ class Network(nn.Module):
         ensemble: Ensemble,
     ) -> None:
         super().__init__()
-        self.views = views
-        self.encoder = encoder
-        self.fusion = fusion
+        self.views: Views = views
+        self.encoder: Encoder = encoder
+        self.fusion: Fusion = fusion
         self.heads = nn.ModuleDict(heads)
         self.target_names = dict(target_names)
-        self.ensemble = ensemble
+        self.ensemble: Ensemble = ensemble
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ class Network(nn.Module):
         return cast(Head, self.heads[task])
 
     def features(self, image: Tensor) -> dict[str, Features]:
-        """What each head gets.
+        """What each head gets, for S·B rows where S streams are left.
 
         Args:
             image: (B, 3, H, W) float, normalised.
@@ -66,19 +66,37 @@ class Network(nn.Module):
 
         Args:
             batch: with a normalised float image.
+
+        Returns:
+            Task to the head's output for S·n rows, stream by stream, and the labels of the n.
         """
         features = self.features(batch.image)
+        streams, size = self.fusion.streams, len(batch)
         outputs: dict[str, tuple[Any, Labelled]] = {}
         for task in self.tasks:
             head = self.head(task)
             labels = head.labels(batch, self.target_names[task])
             if labels is not None:
-                raw = head(pick(features[task], labels.index, len(batch)))
-                outputs[task] = (raw, labels)
+                rows = stream_rows(labels.index, streams, size)
+                outputs[task] = (head(pick(features[task], rows, streams * size)), labels)
         return outputs
 
+    def loss(self, task: str, raw: Any, labels: Labelled) -> Tensor:
+        """Scalar loss of a task.
+
+        Args:
+            task: its name.
+            raw: see ``labelled_outputs``.
+            labels: likewise.
+        """
+        return self.ensemble.loss(task, self.head(task), raw, labels)
+
+    def decide(self, task: str, raw: Any) -> Any:
+        """Raw output for S·n rows to n decisions, as ``Head.predict`` makes them."""
+        return self.ensemble.decide(task, self.head(task), raw)
+
     def forward(self, image: Tensor) -> dict[str, Any]:
-        """Raw output of every task for every image.
+        """Raw output of every task for every image and stream.
 
         Args:
             image: (B, 3, H, W) float, normalised.
@@ -89,6 +107,18 @@ class Network(nn.Module):
     @torch.no_grad()
     def predict(self, image: Tensor) -> dict[str, Any]:
         """Decisions of every task for every image, in the network's picture; see ``forward``."""
-        raw = self(image)
-        decisions = {task: self.head(task).predict(raw[task]) for task in self.tasks}
-        return cast(dict[str, Any], self.ensemble(decisions))
+        return {task: self.decide(task, raw) for task, raw in self(image).items()}
+
+    def gauges(self) -> dict[str, Tensor]:
+        """Scalars that the parts want to have a curve in the log, by full name."""
+        found = {
+            "views": self.views.gauges(),
+            "encoder": self.encoder.gauges(),
+            "fusion": self.fusion.gauges(),
+            "ensemble": self.ensemble.gauges(),
+        }
+        return {
+            f"{part}/{name}": value
+            for part, gauges in found.items()
+            for name, value in gauges.items()
+        }

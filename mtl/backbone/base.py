@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from mtl.backbone.checkpointing import checkpointed
+
 Features = dict[int, Tensor]
 """Stride to feature map (B, C, H / stride, W / stride), rounded up."""
 
@@ -41,6 +43,7 @@ class Backbone(nn.Module):
             raise ValueError("stages and description differ")
         self.stages = nn.ModuleDict(stages)
         self.description = description
+        self.checkpointing = False
 
     @property
     def feature_stages(self) -> tuple[Stage, ...]:
@@ -58,9 +61,22 @@ class Backbone(nn.Module):
         """
         features: Features = {}
         for stage in self.description:
-            image = self.stages[stage.name](image)
+            image = self.run(stage.name, image)
             features[stage.stride] = image
         return features
+
+    def run(self, stage: str, x: Tensor) -> Tensor:
+        """One stage; with ``checkpointing`` its activations are not kept for the backward pass.
+
+        Args:
+            stage: its name.
+            x: output of the stage before, or the image.
+        """
+        module = self.stages[stage]
+        if not (self.checkpointing and self.training and torch.is_grad_enabled()):
+            result: Tensor = module(x)
+            return result
+        return checkpointed(module, x)
 
 
 def pick(features: Features, rows: Tensor, size: int) -> Features:

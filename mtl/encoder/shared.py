@@ -6,13 +6,16 @@ from torch import Tensor
 
 from mtl.backbone.base import Backbone, Features, Stage
 from mtl.encoder.base import Encoder
+from mtl.views.base import Views
 
 
 class Shared(Encoder):
     """One backbone for all tasks: hard parameter sharing (Caruana, 1997)."""
 
-    def __init__(self, make_backbone: Callable[[], Backbone], tasks: Sequence[str]) -> None:
-        super().__init__(make_backbone, tasks)
+    def __init__(
+        self, make_backbone: Callable[[], Backbone], tasks: Sequence[str], views: Views
+    ) -> None:
+        super().__init__(make_backbone, tasks, views)
         self.backbone = make_backbone()
 
     @property

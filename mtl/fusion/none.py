@@ -15,11 +15,13 @@ class NoFusion(Fusion):
         UserError: there are several views, which something has to merge.
     """
 
-    def __init__(self, stages: Sequence[Stage], tasks: Sequence[str], views: Views) -> None:
-        super().__init__(stages, tasks, views)
-        if views.count > 1:
+    def __init__(
+        self, stages: Sequence[Stage], tasks: Sequence[str], views: Views, streams: Sequence[int]
+    ) -> None:
+        super().__init__(stages, tasks, views, streams)
+        if len(streams) > 1:
             raise UserError(
-                f"fusion=none can't merge {views.count} views: choose another or views=single"
+                f"fusion=none can't merge {len(streams)} views: choose another or views=single"
             )
 
     def forward(self, features: dict[str, Features]) -> dict[str, Features]:

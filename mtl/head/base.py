@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor, nn
 
 from mtl.backbone.base import Features, Stage
 from mtl.data.batch import Batch, Labelled
 from mtl.data.sample import Target
 from mtl.preprocess.base import Frame
+from mtl.views.placement import Placement
 
 
 class HeadMetrics(nn.Module, ABC):
@@ -82,6 +84,43 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def predict(self, raw: Any) -> Any:
         """Raw output to decisions in the network's picture; see each head for the type."""
+
+    def average(self, decisions: Sequence[Any], weights: Tensor) -> Any:
+        """Decisions on the same n samples to one: their weighted mean, or what comes closest.
+
+        Args:
+            decisions: M of what ``predict`` returns.
+            weights: (M,) float, at least 0, with sum 1.
+        """
+        raise NotImplementedError
+
+    def vote(self, decisions: Sequence[Any]) -> Any:
+        """Decisions on the same n samples to what most of them say.
+
+        Args:
+            decisions: M of what ``predict`` returns, at least 2.
+        """
+        raise NotImplementedError
+
+    def carry_back(self, decision: Any, placement: Placement) -> Any:
+        """A decision on a turned or mirrored copy of the images, in the images' own frame.
+
+        Args:
+            decision: what ``predict`` returns.
+            placement: where the copy lies in the image.
+        """
+        raise NotImplementedError
+
+    def put_together(self, raws: Sequence[Any]) -> Any:
+        """Raw outputs of M networks to one whose share number m of the outputs is network m's.
+
+        The outputs of a network are the columns (dimension 1) of ``forward``'s tensor.
+
+        Args:
+            raws: M outputs of ``forward`` for the same n samples.
+        """
+        shares = [raw.tensor_split(len(raws), dim=1)[m] for m, raw in enumerate(raws)]
+        return torch.cat(shares, dim=1)
 
     @abstractmethod
     def make_metrics(self) -> HeadMetrics:

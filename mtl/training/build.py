@@ -97,8 +97,14 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
         return cast(Backbone, make(backbone))
 
     views = make(plain(cfg.views))
-    encoder = make(plain(cfg.encoder), make_backbone=make_backbone, tasks=tasks)
-    fusion = make(plain(cfg.fusion), stages=encoder.feature_stages, tasks=tasks, views=views)
+    encoder = make(plain(cfg.encoder), make_backbone=make_backbone, tasks=tasks, views=views)
+    fusion = make(
+        plain(cfg.fusion),
+        stages=encoder.feature_stages,
+        tasks=tasks,
+        views=views,
+        streams=encoder.streams,
+    )
     names = {task: str(cfg.heads[task].target) for task in tasks}
     for task, name in names.items():
         if name not in targets:
@@ -115,7 +121,11 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
         )
         for task in tasks
     }
-    return Network(views, encoder, fusion, heads, names, make(plain(cfg.ensemble)))
+    ensemble = make(plain(cfg.ensemble), streams=fusion.streams, tasks=tasks)
+    for module in encoder.modules():
+        if isinstance(module, Backbone):
+            module.checkpointing = views.checkpointing
+    return Network(views, encoder, fusion, heads, names, ensemble)
 
 
 def _optimizer_settings(cfg: DictConfig) -> dict[str, Any]:

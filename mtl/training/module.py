@@ -76,7 +76,7 @@ class MultiTaskModule(L.LightningModule):
             batch: with a normalised float image.
         """
         return {
-            task: self.task_weights[task] * self.network.head(task).loss(raw, labels)
+            task: self.task_weights[task] * self.network.loss(task, raw, labels)
             for task, (raw, labels) in self.network.labelled_outputs(batch).items()
         }
 
@@ -152,6 +152,7 @@ class MultiTaskModule(L.LightningModule):
         """Log the means since the last flush."""
         self.check_finite()
         values = self.interval.flush()
+        values |= {name: float(value) for name, value in self.network.gauges().items()}
         optimizer = self.optimizers()
         for group in optimizer.param_groups:  # type: ignore[union-attr]
             if not group["name"].endswith(".vectors"):
@@ -164,10 +165,9 @@ class MultiTaskModule(L.LightningModule):
         if len(batch) == 0:
             return
         for task, (raw, labels) in self.network.labelled_outputs(batch).items():
-            head = self.network.head(task)
-            loss = self.task_weights[task] * head.loss(raw, labels)
+            loss = self.task_weights[task] * self.network.loss(task, raw, labels)
             self.evaluation_losses.setdefault(task, []).append((loss, len(labels.index)))
-            cast(HeadMetrics, metrics[task]).update(head.predict(raw), labels)
+            cast(HeadMetrics, metrics[task]).update(self.network.decide(task, raw), labels)
 
     def evaluation_results(self, split: Split, metrics: nn.ModuleDict) -> dict[str, Tensor]:
         """Metrics and mean losses of a split, by full name; forgets what was counted.

@@ -3,15 +3,14 @@
 from torch import Tensor
 
 from mtl.views.base import Views
+from mtl.views.placement import Placement
 
 
 class Single(Views):
     """Each image as it is."""
 
-    @property
-    def count(self) -> int:
-        """One."""
-        return 1
+    def __init__(self) -> None:
+        super().__init__([Placement.turned(0)])
 
     def forward(self, image: Tensor) -> Tensor:
         """The same tensor."""
