@@ -1,0 +1,1 @@
+"""How what a network says changes as the images turn."""
