@@ -1,0 +1,50 @@
+"""Encoders in which tasks exchange what they know, with tiny backbones."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from training_kit import PlainBackbone
+
+from mtl.backbone.base import Backbone
+from mtl.backbone.small_cnn import SmallCNN
+from mtl.encoder.base import Encoder
+from mtl.encoder.cgc import CGC
+from mtl.encoder.cross_stitch import CrossStitch
+from mtl.encoder.mmoe import MMoE
+from mtl.encoder.mtan import MTAN
+from mtl.encoder.nddr import NDDR
+from mtl.views.single import Single
+
+TASKS = ("a", "b", "c")
+MEMBERS: dict[str, Callable[..., Encoder]] = {
+    "cross_stitch": CrossStitch,
+    "nddr": NDDR,
+    "mtan": MTAN,
+    "mmoe": MMoE,
+    "cgc": CGC,
+}
+
+
+def small() -> Backbone:
+    return SmallCNN(width=4)
+
+
+def make(
+    name: str,
+    backbone: Callable[[], Backbone] = PlainBackbone,
+    tasks: Sequence[str] = TASKS,
+    **options: Any,
+) -> Encoder:
+    torch.manual_seed(0)
+    return MEMBERS[name](backbone, tasks, Single(), **options).double()
+
+
+def image(rows: int = 4, size: int = 16) -> torch.Tensor:
+    return torch.randn(
+        rows, 3, size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+    )
+
+
+def backbones(encoder: Encoder) -> list[Backbone]:
+    return [m for m in encoder.modules() if isinstance(m, Backbone)]
