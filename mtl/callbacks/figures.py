@@ -1,20 +1,23 @@
 """A few predictions drawn per validation."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as L
 
 from mtl.data.batch import Batch
+from mtl.drawing.instances import draw_instances
 from mtl.drawing.predictions import draw_batch
 from mtl.drawing.write import write_png
 from mtl.logger.tensorboard import RunTensorBoard
+from mtl.network import Network
 
 
 class Figures(L.Callback):
     """Draws the first samples of validation and test with what the network says of them.
 
-    The pictures go to TensorBoard and to ``figures/val.png`` and ``figures/test.png``.
+    The pictures go to TensorBoard and to ``figures/val.png`` and ``figures/test.png``; where fusion
+    weighs the views of an image, ``figures/val_instances.png`` and so on show how.
 
     Args:
         samples: how many.
@@ -29,18 +32,22 @@ class Figures(L.Callback):
         if not trainer.is_global_zero or trainer.sanity_checking or len(batch) == 0:
             return
         preprocess = trainer.datamodule.preprocess  # type: ignore[attr-defined]
-        canvas = draw_batch(
-            module.network,  # type: ignore[arg-type]
-            batch.image[: self.samples],
-            preprocess.mean,
-            preprocess.std,
-        )
-        write_png(Path(trainer.default_root_dir) / "figures" / f"{split}.png", canvas)
-        for logger in trainer.loggers:
-            if isinstance(logger, RunTensorBoard):
-                logger.experiment.add_image(
-                    f"{split}/predictions", canvas, trainer.global_step, dataformats="HWC"
-                )
+        image = batch.image[: self.samples]
+        network = cast(Network, module.network)
+        drawn = {
+            "predictions": draw_batch(network, image, preprocess.mean, preprocess.std),
+            "instances": draw_instances(network, image, preprocess.mean, preprocess.std),
+        }
+        for name, canvas in drawn.items():
+            if canvas is None:
+                continue
+            file = f"{split}.png" if name == "predictions" else f"{split}_{name}.png"
+            write_png(Path(trainer.default_root_dir) / "figures" / file, canvas)
+            for logger in trainer.loggers:
+                if isinstance(logger, RunTensorBoard):
+                    logger.experiment.add_image(
+                        f"{split}/{name}", canvas, trainer.global_step, dataformats="HWC"
+                    )
 
     def on_validation_batch_end(
         self,

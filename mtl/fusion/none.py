@@ -3,27 +3,33 @@
 from collections.abc import Sequence
 
 from mtl.backbone.base import Features, Stage
-from mtl.errors import UserError
 from mtl.fusion.base import Fusion
 from mtl.views.base import Views
 
 
 class NoFusion(Fusion):
-    """Features go to the heads as they are.
+    """Streams stay apart, each in the frame of the image; see ``Fusion`` for the arguments.
 
-    Raises:
-        UserError: there are several views, which something has to merge.
+    Views that show only a part (tiles) stay in their own frames: no head whose decision has a place
+    works on them, and one that pools would mostly see the empty cells around them.
     """
 
     def __init__(
-        self, stages: Sequence[Stage], tasks: Sequence[str], views: Views, streams: Sequence[int]
+        self,
+        stages: Sequence[Stage],
+        tasks: Sequence[str],
+        views: Views,
+        streams: Sequence[int],
+        exchange: str,
     ) -> None:
-        super().__init__(stages, tasks, views, streams)
-        if len(streams) > 1:
-            raise UserError(
-                f"fusion=none can't merge {len(streams)} views: choose another or views=single"
-            )
+        super().__init__(stages, tasks, views, streams, exchange)
+        self.whole = views.whole
 
-    def forward(self, features: dict[str, Features]) -> dict[str, Features]:
-        """The same object."""
-        return features
+    @property
+    def streams(self) -> int:
+        """As many as come in."""
+        return len(self.incoming)
+
+    def merge(self, features: Features) -> Features:
+        """Turned back only; the same object where there is nothing to turn."""
+        return self.upright(features) if self.whole else features

@@ -1,0 +1,24 @@
+"""``fusion=mean``."""
+
+from mtl.backbone.base import Features
+from mtl.fusion.base import LEAST, Fusion
+
+
+class Mean(Fusion):
+    """The mean of the streams, at each cell over those that show it; 0 where none does.
+
+    A stream that shows a part of a cell counts by that part.
+    """
+
+    @property
+    def symmetric(self) -> bool:
+        """A mean has no order."""
+        return True
+
+    def merge(self, features: Features) -> Features:
+        """Sum of the values over sum of the coverages."""
+        merged: Features = {}
+        for stride, maps in features.items():
+            values, cover = self.back(maps)
+            merged[stride] = values.sum(0) / cover.sum(0).clamp(min=LEAST)
+        return merged
