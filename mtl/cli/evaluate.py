@@ -1,45 +1,76 @@
-"""``mtl eval``: a run's checkpoint over one split."""
+"""``mtl eval``: a run's checkpoint over one split, or the ensemble of several runs."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, cast
 
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import one_of, own_keys
+from mtl.cli.run_list import run_list
+from mtl.config.load import load
+from mtl.config.overrides import key_of
 from mtl.config.saved import open_run
 from mtl.errors import UserError
+from mtl.rotation.angles import angles
 
 HELP = """\
-usage: mtl eval run=DIR [split=test|val] [checkpoint=best|last] [key=value ...]
+usage: mtl eval run=DIR [split=test|val] [checkpoint=best|last] [out=FILE] [key=value ...]
+       mtl eval run=DIR rotate=[0,15,...,345] [...]
+       mtl eval runs=[DIR,...] [ensemble=mean|weighted|vote] [...]
 
 Evaluate a run's checkpoint, and write the metrics to DIR/eval/<split>.json. The run's own
-configuration is used; other arguments change it.
+configuration is used; other arguments change it. With ensemble.tta=[...] the network decides on
+turned and mirrored copies of each image too.
+
+With rotate= the images are turned by each angle in degrees, with their boxes and masks; metrics
+over the angle go to DIR/eval/rotation_<split>.json and .png, and to TensorBoard beside them.
+
+With runs=, folders or globs, evaluate what separately trained runs decide together, beside each by
+itself, over the tasks that all of them have. Written to outputs/eval/<ensemble>_<split>.json. Other
+arguments change every run's configuration.
 
 examples:
   mtl eval run=outputs/runs/NAME/TIME
-  mtl eval run=outputs/runs/NAME/TIME split=val data.root=FOLDER batch_size=8"""
-KEYS = ("run", "split", "checkpoint")
+  mtl eval run=outputs/runs/NAME/TIME split=val data.root=FOLDER batch_size=8
+  mtl eval run=outputs/runs/NAME/TIME ensemble.tta=[0,90,180,270]
+  mtl eval run=outputs/runs/NAME/TIME rotate=[0,15,...,345]
+  mtl eval ensemble=vote 'runs=[outputs/sweeps/NAME/*]'
+  mtl eval ensemble=weighted ensemble.weights=[0.2,0.3,0.5] runs=[A,B,C]"""
+KEYS = ("run", "runs", "rotate", "split", "checkpoint", "out")
+Checkpoint = Literal["best", "last"]
+EvalSplit = Literal["val", "test"]
 
 
 def run(arguments: list[str]) -> int:
     """Run the command.
 
     Args:
-        arguments: ``run=``, ``split=`` (default ``test``), ``checkpoint=`` (default ``best``), and
-            overrides of the run's configuration.
+        arguments: ``run=``, with ``rotate=`` or without, or ``runs=``; ``split=`` (default
+            ``test``), ``checkpoint=`` (default ``best``), ``out=``, and overrides of the runs'
+            configurations.
 
     Returns:
         0.
 
     Raises:
-        UserError: an argument is wrong, or there is no such run, checkpoint or split.
+        UserError: an argument is wrong, there is no such run, checkpoint or split, or runs don't
+            go together.
     """
     config_dir, rest = split_options(arguments)
     own, overrides = own_keys(rest, KEYS)
-    if not own.get("run"):
+    if bool(own.get("run")) == bool(own.get("runs")):
+        if own.get("run"):
+            raise UserError("run= is one run and runs=[...] are several: write one of them")
         raise UserError("run= is needed: write run=outputs/runs/NAME/TIME")
-    split, checkpoint = own.get("split", "test"), own.get("checkpoint", "best")
-    one_of("split", split, ("test", "val"))
-    one_of("checkpoint", checkpoint, ("best", "last"))
+    one_of("split", own.setdefault("split", "test"), ("test", "val"))
+    one_of("checkpoint", own.setdefault("checkpoint", "best"), ("best", "last"))
+    alone = _turned if "rotate" in own else _one_run
+    action = _several_runs if own.get("runs") else alone
+    action(own, overrides, config_dir)
+    return 0
+
+
+def _one_run(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path | None) -> None:
     folder = Path(own["run"])
     cfg = open_run(folder, overrides, config_dir)
 
@@ -47,11 +78,80 @@ def run(arguments: list[str]) -> int:
     from mtl.training.report import console, metrics_table, say
     from mtl.training.run_folder import write_json
 
-    metrics = evaluate(
-        cfg, folder, cast(Literal["val", "test"], split), cast(Literal["best", "last"], checkpoint)
-    )
-    path = folder / "eval" / f"{split}.json"
+    split, checkpoint = cast(EvalSplit, own["split"]), cast(Checkpoint, own["checkpoint"])
+    metrics = evaluate(cfg, folder, split, checkpoint)
+    path = Path(own.get("out") or folder / "eval" / f"{split}.json")
     write_json(path, {"checkpoint": checkpoint, "overrides": overrides, "metrics": metrics})
     console.print(metrics_table(metrics))
     say(f"written to {path}")
-    return 0
+
+
+def _turned(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path | None) -> None:
+    degrees = angles(own["rotate"])
+    if "out" in own:
+        raise UserError("out= goes with a single file; rotate= writes into the run's own folder")
+    folder = Path(own["run"])
+    cfg = open_run(folder, overrides, config_dir)
+
+    from mtl.cli.table import print_rows
+    from mtl.rotation.measure import flatness, measure, write
+    from mtl.training.report import say
+
+    split, checkpoint = cast(EvalSplit, own["split"]), cast(Checkpoint, own["checkpoint"])
+    curve, main = measure(cfg, folder, degrees, split, checkpoint)
+    paths = write(curve, main, folder, split, checkpoint=checkpoint, overrides=overrides)
+    rows = [
+        [f"{split}/{name}", *(f"{value:.4f}" for value in flatness(curve.metrics[name]).values())]
+        for name in (f"{task}/{metric}" for task, metric in main.items())
+        if name in curve.metrics
+    ]
+    print_rows(rows, header=["metric", "mean", "worst", "spread"], right=[1, 2, 3])
+    for path in paths:
+        say(f"written to {path}")
+
+
+def _several_runs(
+    own: Mapping[str, str], overrides: Sequence[str], config_dir: Path | None
+) -> None:
+    if "rotate" in own:
+        raise UserError("rotate= measures one run: write run=DIR instead of runs=[...]")
+    folders = run_list(own["runs"])
+    if len(folders) < 2:
+        raise UserError(
+            f"runs={own['runs']}: names {len(folders)} run; an ensemble needs 2 or more"
+        )
+    # Copies are each network's own affair; how the networks meet is nobody's but this command's.
+    ours = [o for o in overrides if key_of(o).split(".")[0] == "ensemble" and not _is_tta(o)]
+    if not any(key_of(o) == "ensemble" for o in ours):
+        ours.insert(0, "ensemble=mean")
+    chosen = next(o.partition("=")[2] for o in reversed(ours) if key_of(o) == "ensemble")
+    ensemble = load(ours, config_dir, needs_data=False).ensemble
+    theirs = [o for o in overrides if o not in ours]
+    members = [(folder, open_run(folder, theirs, config_dir)) for folder in folders]
+
+    from mtl.training.evaluate_runs import evaluate_runs, runs_table
+    from mtl.training.report import console, say
+    from mtl.training.run_folder import write_json
+
+    split, checkpoint = cast(EvalSplit, own["split"]), cast(Checkpoint, own["checkpoint"])
+    found = evaluate_runs(members, ensemble, chosen, split, checkpoint)
+    for task, runs in found.left_out.items():
+        say(f"task {task} is left out: not in {', '.join(runs)}")
+    path = Path(own.get("out") or Path("outputs") / "eval" / f"{chosen}_{split}.json")
+    options = {str(k): v for k, v in ensemble.items() if k not in ("_target_", "tta")}
+    content = {
+        "ensemble": {"name": chosen, **options},
+        "overrides": overrides,
+        "checkpoint": checkpoint,
+        "tasks": found.tasks,
+        "left_out": found.left_out,
+        "metrics": found.metrics,
+        "runs": found.runs,
+    }
+    write_json(path, content)
+    console.print(runs_table(found, chosen))
+    say(f"written to {path}")
+
+
+def _is_tta(override: str) -> bool:
+    return key_of(override) == "ensemble.tta"

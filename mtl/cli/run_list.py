@@ -1,0 +1,35 @@
+"""What ``runs=[...]`` means."""
+
+import glob
+from pathlib import Path
+
+from mtl.errors import UserError
+
+
+def run_list(given: str) -> list[Path]:
+    """The folders of several runs, in the order given, those of a glob by name.
+
+    Args:
+        given: as written behind ``runs=``: folders or globs, separated by commas, in brackets. A
+            glob finds only folders in which a run was begun.
+
+    Raises:
+        UserError: a glob finds none, or a folder is there twice.
+    """
+    found: list[Path] = []
+    for item in given.removeprefix("[").removesuffix("]").split(","):
+        text = item.strip().strip("'\"")
+        if text:
+            found += _matches(text) if glob.has_magic(text) else [Path(text)]
+    for folder in found:
+        if found.count(folder) > 1:
+            raise UserError(f"runs={given}: {folder} is there twice")
+    return found
+
+
+def _matches(pattern: str) -> list[Path]:
+    matches = glob.glob(str(Path(pattern).expanduser()), recursive=True)  # noqa: PTH207 - absolute patterns too
+    runs = sorted(path for path in map(Path, matches) if (path / "config.yaml").is_file())
+    if not runs:
+        raise UserError(f"runs={pattern}: no run's folder matches")
+    return runs

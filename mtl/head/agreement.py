@@ -1,0 +1,64 @@
+"""Several probabilities of the same thing, to one."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+TIE_BREAK = 0.01
+"""Share of the mean probability in a vote: enough to settle ties, too little to turn a majority."""
+
+
+def weighted_mean(values: Sequence[Tensor], weights: Tensor) -> Tensor:
+    """Σ weight · value.
+
+    Args:
+        values: M tensors of one shape.
+        weights: (M,) with sum 1.
+    """
+    total = torch.zeros_like(values[0])
+    for value, weight in zip(values, weights.tolist(), strict=True):
+        total.add_(value, alpha=weight)
+    return total
+
+
+def plurality(probabilities: Sequence[Tensor]) -> Tensor:
+    """Share of the votes for each class; ties go to the class with the higher mean probability.
+
+    Each voter votes for its likeliest class, and divides its vote among classes that are equally
+    likely. So one that gives all classes the same probability abstains.
+
+    Args:
+        probabilities: M of (n, C, ...), with sum 1 over C.
+
+    Returns:
+        (n, C, ...), with sum 1 over C: the shares, and a hundredth (or less) of the means.
+    """
+    shares = torch.zeros_like(probabilities[0])
+    for probability in probabilities:
+        best = probability == probability.amax(1, keepdim=True)
+        shares += best / best.sum(1, keepdim=True)
+    return _settled(shares, probabilities)
+
+
+def majority(probabilities: Sequence[Tensor], threshold: float) -> Tensor:
+    """Share of the voters who say yes; a tie goes with the mean probability.
+
+    Args:
+        probabilities: M of (n, C), each in 0..1 by itself.
+        threshold: from which on a probability is a yes.
+
+    Returns:
+        (n, C) in 0..1.
+    """
+    shares = torch.zeros_like(probabilities[0])
+    for probability in probabilities:
+        shares += probability >= threshold
+    return _settled(shares, probabilities)
+
+
+def _settled(votes: Tensor, probabilities: Sequence[Tensor]) -> Tensor:
+    count = len(probabilities)
+    means = weighted_mean(probabilities, torch.full((count,), 1 / count, dtype=torch.float64))
+    # Two shares differ by 1 / count at least, two means by 1 at most.
+    return torch.lerp(votes / count, means, min(TIE_BREAK, 0.5 / (count + 1)))

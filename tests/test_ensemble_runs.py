@@ -1,0 +1,203 @@
+"""``mtl eval runs=[...]``: what separately trained runs decide together."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor
+from training_kit import write_conf
+
+from mtl.cli.run_list import run_list
+from mtl.config.load import load
+from mtl.config.saved import open_run
+from mtl.data.batch import Labelled
+from mtl.errors import UserError
+from mtl.head.classification import ClassificationMetrics
+from mtl.prediction.predictor import Predictor
+from mtl.training.agreement import check_agreement
+from mtl.training.build import build_data
+from mtl.training.evaluate import evaluate
+from mtl.training.evaluate_runs import short_names
+from mtl.training.run import train
+
+BASE = [
+    "data=alternating",
+    "backbone=plain",
+    "augmentation=none",
+    "batch_size=4",
+    "epochs=1",
+    "lr=1.0e-5",
+    "monitor=val/loss",
+    "test=false",
+    "callbacks.figures.enabled=false",
+]
+OWN = {
+    "a": ["seed=1"],
+    "b": ["seed=2", "preprocess.mean=[0.2,0.3,0.4]", "preprocess.std=[0.3,0.3,0.3]"],
+    "c": ["seed=3", "backbone=small_cnn", "backbone.width=4", "tasks=[b,a]"],
+    "only_a": ["tasks=[a]"],
+    "large": ["image_size=24"],
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    conf = write_conf(tmp_path_factory.mktemp("conf"))
+    root = tmp_path_factory.mktemp("runs")
+    for name, own in OWN.items():
+        train(load([*BASE, *own], conf), root / name)
+    return root
+
+
+@pytest.fixture(scope="module")
+def decided(root: Path) -> list[tuple[list[Tensor], Labelled]]:
+    """For each batch of val what a, b and c say of task a by themselves, and the labels."""
+    predictors = [Predictor.open(root / name, device="cpu") for name in "abc"]
+    found = []
+    for batch in build_data(open_run(root / "a")).loader("val"):
+        labels = batch.targets.get("a")
+        if labels is not None:
+            images = batch.image[labels.index]
+            each = [p.network.predict(p.normalise(images))["a"] for p in predictors]
+            found.append((each, labels))
+    return found
+
+
+def written(path: Path) -> dict:
+    return json.loads(path.read_text())
+
+
+def test_each_run_beside_all_of_them(mtl, root: Path, tmp_path: Path) -> None:
+    """Runs by themselves score as in their own evaluation, with their own normalisation."""
+    result = mtl("eval", f"runs=[{root}/a,{root}/b,{root}/c]")
+    assert (result.code, result.err) == (0, "")
+    content = written(tmp_path / "outputs" / "eval" / "mean_test.json")
+    assert content["tasks"] == ["a", "b"]
+    assert content["ensemble"] == {"name": "mean"}
+    for name in "abc":
+        folder = root / name
+        alone = evaluate(open_run(folder), folder, "test")
+        ours = content["runs"][str(folder)]
+        assert ours == pytest.approx({k: v for k, v in alone.items() if "loss" not in k})
+    header, *rows = result.out.splitlines()
+    assert header.split() == ["metric", "a", "b", "c", "mean"]
+    cells = next(row for row in rows if row.startswith("test/a/auroc")).split()
+    assert cells[-1] == f"{content['metrics']['test/a/auroc']:.4f}"
+    assert len({run["test/a/auroc"] for run in content["runs"].values()}) > 1
+    assert rows[-1] == "written to outputs/eval/mean_test.json"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "combine"),
+    [
+        (("ensemble=mean",), lambda p: sum(p) / 3),
+        (
+            ("ensemble=weighted", "ensemble.weights=[0.2,0.3,0.5]"),
+            lambda p: 0.2 * p[0] + 0.3 * p[1] + 0.5 * p[2],
+        ),
+        (
+            ("ensemble=vote",),
+            lambda p: (
+                0.99 * sum(torch.nn.functional.one_hot(q.argmax(1), 3) for q in p) / 3
+                + 0.01 * sum(p) / 3
+            ),
+        ),
+    ],
+)
+def test_metrics_are_those_of_the_combined_probabilities(
+    mtl, root: Path, decided, tmp_path: Path, arguments: tuple[str, ...], combine
+) -> None:
+    runs = ",".join(str(root / name) for name in "abc")
+    result = mtl("eval", *arguments, f"runs=[{runs}]", "split=val", "out=e.json")
+    assert (result.code, result.err) == (0, "")
+    found = written(tmp_path / "e.json")["metrics"]
+    metrics = ClassificationMetrics(("x", "y", "z"), ("accuracy", "auroc"), per_class=False)
+    for decisions, labels in decided:
+        metrics.update(combine(decisions), labels)
+    for name, value in metrics.compute().items():
+        assert found[f"val/a/{name}"] == pytest.approx(float(value))
+
+
+def test_copies_and_data_settings_go_to_every_run(mtl, root: Path, tmp_path: Path) -> None:
+    runs = f"runs=[{root}/a,{root}/b]"
+    result = mtl("eval", runs, "ensemble.tta=[0,180]", "data.limit=6", "out=e.json")
+    assert (result.code, result.err) == (0, "")
+    content = written(tmp_path / "e.json")
+    own = ["ensemble.tta=[0,180]", "data.limit=6"]
+    alone = evaluate(open_run(root / "a", own), root / "a", "test")
+    assert content["runs"][str(root / "a")]["test/a/auroc"] == pytest.approx(alone["test/a/auroc"])
+    assert content["overrides"] == own
+
+
+def test_tasks_that_a_run_lacks_are_left_out(mtl, root: Path, tmp_path: Path) -> None:
+    result = mtl("eval", f"runs=[{root}/a,{root}/only_a]", "out=e.json")
+    assert result.code == 0
+    assert result.out.startswith(f"task b is left out: not in {root}/only_a\n")
+    content = written(tmp_path / "e.json")
+    assert content["tasks"] == ["a"]
+    assert not any("/b/" in name for name in content["metrics"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("runs=[{root}/a]",), "names 1 run; an ensemble needs 2 or more"),
+        (("runs=[{root}/a,{root}/a]",), "a is there twice"),
+        (("runs=[{root}/a,{root}/nowhere]",), "nowhere: no such folder"),
+        (("runs=[{root}/x*]",), "x*: no run's folder matches"),
+        (("runs=[{root}/a,{root}/large]",), "large has image_size=24, "),
+        (("runs=[{root}/a,{root}/b]", "ensemble=learned"), "ensemble=learned: can't combine"),
+        (("runs=[{root}/a,{root}/b]", "ensemble=parts"), "ensemble=parts: can't combine"),
+        (("runs=[{root}/a,{root}/b]", "ensemble=mode"), "no ensemble 'mode'"),
+        (("runs=[{root}/a,{root}/b]", "ensemble=weighted"), "ensemble.weights is needed"),
+        (
+            ("runs=[{root}/a,{root}/b]", "ensemble=weighted", "ensemble.weights=[0.2,0.3,0.5]"),
+            "3 weights for 2 decisions",
+        ),
+        (("runs=[{root}/a,{root}/b]", "ensemble.wieghts=[1]"), "unknown key 'ensemble.wieghts'"),
+        (("runs=[{root}/a,{root}/b]", "split=train"), "split=train"),
+    ],
+)
+def test_mistakes(mtl, root: Path, arguments: tuple[str, ...], said: str) -> None:
+    result = mtl("eval", *(argument.format(root=root) for argument in arguments))
+    assert result.code == 2
+    assert said in result.err
+    assert result.err.count("\n") == 1
+
+
+def test_runs_that_do_not_agree(root: Path) -> None:
+    cfg = open_run(root / "a")
+    for key, value in (
+        ("data.test", 11),
+        ("heads.b.target", "a"),
+        ("preprocess.fit", "letterbox"),
+        ("image_size", 24),
+    ):
+        other = cfg.copy()
+        OmegaConf.update(other, key, value)
+        with pytest.raises(UserError) as caught:
+            check_agreement([(Path("x"), cfg), (Path("y"), other)], ["a", "b"])
+        said = str(caught.value)
+        assert said.startswith(f"runs: y has {key}={value}, x has ")
+        assert ("sets it for all" in said) == key.startswith("data.")
+    own = cfg.copy()
+    own.preprocess.mean, own.data.workers, own.lr = [0.1, 0.1, 0.1], 3, 1.0
+    check_agreement([(Path("x"), cfg), (Path("y"), own)], ["a", "b"])
+
+
+def test_globs_are_sorted_and_find_only_runs(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name in ("r2", "r1"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.yaml").touch()
+    assert run_list(f"[{tmp_path}/*, '{root}/a']") == [tmp_path / "r1", tmp_path / "r2", root / "a"]
+    assert run_list(f"{tmp_path}/r1") == [tmp_path / "r1"]
+    with pytest.raises(UserError, match="no run's folder matches"):
+        run_list(f"[{tmp_path}/empt*]")
+
+
+def test_names_are_as_short_as_can_be() -> None:
+    assert short_names(["x/a", "x/b"]) == ["a", "b"]
+    assert short_names(["x/0", "y/0"]) == ["x/0", "y/0"]
