@@ -1,5 +1,6 @@
 """Every parameter in one group, named by its stage."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW
 
+from mtl.backbone.base import Backbone, Features, Stage
 from mtl.config.load import load
 from mtl.data.sample import Target
+from mtl.encoder.base import Encoder
+from mtl.errors import UserError
 from mtl.optimizer.groups import parameter_groups
+from mtl.optimizer.stages import stage_parameters
 from mtl.training.build import build_module, build_network
 from mtl.training.module import MultiTaskModule
 from mtl.weighting.base import Weighting
@@ -120,3 +125,85 @@ def test_fused_steps_are_left_off_where_mixed_precision_clips(
     optimizer = made.make_optimizer(made.network, made.weighting)
     assert type(optimizer) is kind
     assert {group["fused"] for group in optimizer.param_groups} == {fused}
+
+
+def rates(*own: str) -> dict[str, float]:
+    """Of each named part, which its two groups share."""
+    found = groups(module("lr=1", *own))
+    for name, group in found.items():
+        assert group["lr"] == found[name.removesuffix(".vectors")]["lr"]
+    return {name: group["lr"] for name, group in found.items() if not name.endswith(".vectors")}
+
+
+def test_stages_have_rates_of_their_own() -> None:
+    """Decay 0.5 from the last stage on, times the stage's factor, times the backbone's."""
+    assert rates("optimizer.stage_decay=0.5") == {
+        "backbone.stem": 0.125,
+        "backbone.stage1": 0.25,
+        "backbone.stage2": 0.5,
+        "backbone.stage3": 1.0,
+        "heads": 1.0,
+    }
+    own = ("optimizer.stage_factors={stem: 0, stage1: 8}", "optimizer.backbone_factor=0.5")
+    assert rates("optimizer.stage_decay=0.5", *own) == {
+        "backbone.stem": 0.0,
+        "backbone.stage1": 1.0,
+        "backbone.stage2": 0.25,
+        "backbone.stage3": 0.5,
+        "heads": 1.0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("factors", "message"),
+    [
+        ("{layer1: 1}", "no stage 'layer1'. There are: stage1, stage2, stage3, stem"),
+        ("{stem: -1}", "stem=-1: must be a number, at least 0"),
+        ("{stem: fast}", "stem=fast: must be a number, at least 0"),
+        ("[1, 2]", "=[1,2]: must be factors by stage, such as {layer1:0.1}"),
+    ],
+)
+def test_factors_that_make_no_sense(factors: str, message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)):
+        module(f"optimizer.stage_factors={factors}")
+
+
+class TwoBackbones(Encoder):
+    """Of three and of two stages, with one in common, and a gate."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+        self.gate = nn.Parameter(torch.ones(2))
+        for name, stages in (("left", ("a", "b", "d")), ("right", ("a", "c"))):
+            modules = {stage: nn.Linear(1, 1, bias=False) for stage in stages}
+            description = tuple(Stage(stage, 1, 1) for stage in stages)
+            setattr(self, name, Backbone(modules, description))
+        self.right.stages["a"] = self.left.stages["a"]
+
+    @property
+    def feature_stages(self) -> tuple[Stage, ...]:
+        return ()
+
+    def stage_of(self, parameter: str) -> str:
+        return "encoder" if parameter == "gate" else parameter.split(".")[2]
+
+    def forward(self, image: Tensor) -> dict[str, Features]:
+        return {}
+
+
+def test_stages_of_unlike_backbones_lie_by_their_depth() -> None:
+    """a at 0, b in the middle, c and d at the end; a tied stage's parameters are there once."""
+    encoder = TwoBackbones()
+    found = stage_parameters(encoder)
+    assert list(found) == ["a", "b", "d", "c"]
+    assert [len(parameters) for parameters in found.values()] == [1, 1, 1, 1]
+    made = module()
+    made.network.encoder = encoder
+    rates = {"a": 0.5}
+    by_name = {
+        g["name"]: g["lr"]
+        for g in parameter_groups(made.network, made.weighting, 1.0, 0.1, 0.0, False, rates)
+    }
+    assert by_name["backbone.a"] == 0.05
+    assert by_name["backbone.c"] == 0.1
+    assert by_name["encoder.vectors"] == 1.0, "a gate learns as fast as the heads"
