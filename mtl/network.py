@@ -1,6 +1,7 @@
 """Views, encoder, fusion, heads and ensemble put together."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 import torch
@@ -13,6 +14,7 @@ from mtl.ensemble.base import Ensemble
 from mtl.fusion.base import Fusion
 from mtl.head.base import Head
 from mtl.views.base import Views, stream_rows
+from mtl.views.placement import see
 
 
 class Network(nn.Module):
@@ -25,6 +27,9 @@ class Network(nn.Module):
         heads: task name to head.
         target_names: task name to the name of the data's target that labels it.
         ensemble: combines decisions.
+
+    Raises:
+        UserError: a head doesn't go with the ensemble.
     """
 
     def __init__(
@@ -43,6 +48,8 @@ class Network(nn.Module):
         self.heads = nn.ModuleDict(heads)
         self.target_names = dict(target_names)
         self.ensemble: Ensemble = ensemble
+        for task in self.tasks:
+            ensemble.check(task, self.head(task))
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -106,8 +113,50 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def predict(self, image: Tensor) -> dict[str, Any]:
-        """Decisions of every task for every image, in the network's picture; see ``forward``."""
-        return {task: self.decide(task, raw) for task, raw in self(image).items()}
+        """Decisions of every task for every image, in the network's picture.
+
+        With ``ensemble.tta`` those on the copies, combined: one pass of the network for each.
+
+        Args:
+            image: (B, 3, H, W) float, normalised.
+        """
+        return self._decided(image, self)
+
+    @torch.no_grad()
+    def decisions(
+        self, batch: Batch, outputs: Mapping[str, tuple[Any, Labelled]]
+    ) -> dict[str, Any]:
+        """``predict`` for the labelled samples of every task only.
+
+        Args:
+            batch: with a normalised float image.
+            outputs: what ``labelled_outputs`` gave for it, which is not computed again.
+        """
+
+        def raws(image: Tensor) -> dict[str, Any]:
+            same = image is batch.image
+            found = outputs if same else self.labelled_outputs(replace(batch, image=image))
+            return {task: raw for task, (raw, _) in found.items()}
+
+        return self._decided(batch.image, raws)
+
+    def _decided(self, image: Tensor, raws: Callable[[Tensor], dict[str, Any]]) -> dict[str, Any]:
+        """Decisions on the image, or on its copies, carried back and combined."""
+        copies = self.ensemble.copies
+        if not copies:
+            return {task: self.decide(task, raw) for task, raw in raws(image).items()}
+        found: dict[str, list[Any]] = {}
+        for copy in copies:
+            size = (image.shape[-2], image.shape[-1])
+            for task, raw in raws(see(image, [copy], size)).items():
+                decision = self.head(task).carry_back(self.decide(task, raw), copy)
+                found.setdefault(task, []).append(decision)
+        if len(copies) == 1:
+            return {task: decisions[0] for task, decisions in found.items()}
+        return {
+            task: self.ensemble.combine_copies(task, self.head(task), decisions)
+            for task, decisions in found.items()
+        }
 
     def gauges(self) -> dict[str, Tensor]:
         """Scalars that the parts want to have a curve in the log, by full name."""

@@ -9,6 +9,7 @@ from training_kit import checkpoint, write_conf
 from mtl.config.load import load
 from mtl.config.saved import open_run
 from mtl.errors import BadFile, UserError
+from mtl.network import Network
 from mtl.training.build import build_data, build_network
 from mtl.training.checkpoints import load_network_weights, read_checkpoint
 from mtl.training.evaluate import evaluate
@@ -62,6 +63,12 @@ def test_settings_of_several_processes_are_not_needed(folder: Path) -> None:
         (("run={folder}", "checkpoint=first"), "checkpoint=first"),
         (("run={folder}", "batch_sise=3"), "unknown key 'batch_sise'"),
         (("run={folder}", "head@heads.a=box"), "a trained run keeps its head"),
+        (("run={folder}", "ensemble=vote"), "a vote needs at least 2 decisions"),
+        (("run={folder}", "ensemble.tta=[0,half]"), "ensemble.tta: half is no copy"),
+        (("run={folder}", "runs=[{folder}]"), "write one of them"),
+        (("runs=[{folder}]", "rotate=[0,90]"), "rotate= measures one run"),
+        (("run={folder}", "rotate=[0,90]", "out=a.json"), "out= goes with a single file"),
+        (("run={folder}", "rotate=[0,up]"), "up is no number"),
     ],
 )
 def test_mistakes(mtl, folder: Path, arguments: tuple[str, ...], said: str) -> None:
@@ -69,6 +76,37 @@ def test_mistakes(mtl, folder: Path, arguments: tuple[str, ...], said: str) -> N
     assert result.code == 2
     assert said in result.err
     assert result.err.count("\n") == 1
+
+
+def test_copies_of_a_run_that_was_trained_without(
+    mtl, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each batch of a task is decided on once for each copy; the loss is that of the image."""
+    calls = []
+    decide = Network.decide
+    monkeypatch.setattr(
+        Network, "decide", lambda own, task, raw: (calls.append(task), decide(own, task, raw))[1]
+    )
+    plain = evaluate(open_run(folder), folder, "test")
+    once = len(calls)
+    for number, own in enumerate(([], ["ensemble=vote"])):
+        calls.clear()
+        arguments = [f"run={folder}", *own, "ensemble.tta=[0,90,180,270]", f"out={number}.json"]
+        result = mtl("eval", *arguments)
+        assert (result.code, result.err) == (0, "")
+        turned = json.loads((tmp_path / f"{number}.json").read_text())["metrics"]
+        assert len(calls) == 4 * once
+        assert turned["test/a/loss"] == plain["test/a/loss"]
+
+
+def test_metrics_over_the_angle(mtl, folder: Path) -> None:
+    result = mtl("eval", f"run={folder}", "rotate=[0,90,...,270]")
+    assert (result.code, result.err) == (0, "")
+    assert result.out.split()[:4] == ["metric", "mean", "worst", "spread"]
+    written = json.loads((folder / "eval" / "rotation_test.json").read_text())
+    assert written["angles"] == [0, 90, 180, 270]
+    upright = evaluate(open_run(folder), folder, "test")["test/a/accuracy"]
+    assert written["metrics"]["test/a/accuracy"][0] == pytest.approx(upright)
 
 
 def test_run_without_a_checkpoint(mtl, folder: Path, tmp_path: Path) -> None:

@@ -32,6 +32,10 @@ def check(cfg: DictConfig, needs_data: bool = True) -> DictConfig:
     check_ranges(plain_values)
     check_image_size(plain_values["image_size"], plain_values["backbone"])
     check_weights(plain_values["backbone"])
+    for backbone in plain_values["encoder"].get("backbones") or []:
+        check_image_size(plain_values["image_size"], backbone)
+        if needs_data:
+            check_weights(backbone)
     label_tasks(plain_values["heads"], plain_values["data"])
     check_main_metrics(plain_values["heads"])
     check_monitor(plain_values["monitor"], plain_values["heads"])

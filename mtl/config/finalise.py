@@ -4,6 +4,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from mtl.config.backbones import write_out
 from mtl.config.complaints import HYDRA_ERRORS, complaint
 from mtl.config.compose import config_dir_of, flat
 from mtl.config.nearest import listing, plain, unknown
@@ -33,9 +34,11 @@ def finalise(cfg: DictConfig, hydra_node: Any = None) -> DictConfig:
         values = resolved(cfg)
     except HYDRA_ERRORS as error:
         raise complaint(error, {}) from error
-    defaults = defaults_of(cfg, config_dir_of(cfg.hydra))
+    config_dir = config_dir_of(cfg.hydra)
+    defaults = defaults_of(cfg, config_dir)
     check_keys(values, defaults)
     values = fit_types(values, defaults)
+    values["encoder"] = write_out(values["encoder"], config_dir)
     final = settle(values)
     check_metrics(final, defaults["heads"])
     return final

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from mtl.config.nearest import plain
-from mtl.config.rules import Rule, choice, each, number
+from mtl.config.rules import Rule, anything, choice, each, either, number, text
 from mtl.errors import UserError
 
 PROBABILITY = number(0, 1)
@@ -62,6 +62,20 @@ RANGES: dict[str, Rule] = {
     "backbone.depth": COUNT,
     "backbone.stem": choice("imagenet", "cifar"),
     "backbone.stem_stride": choice(1, 2),
+    "fusion.exchange": choice("none", "concat", "attention"),
+    "fusion.hidden": COUNT,
+    "encoder.stages": each(text(), least=1, null=True),
+    "encoder.own": PROBABILITY,
+    "encoder.at": text(null=True),
+    "encoder.reduction": COUNT,
+    "encoder.experts": COUNT,
+    "encoder.shared_experts": COUNT,
+    "encoder.task_experts": COUNT,
+    "encoder.count": number(2, whole=True),
+    "encoder.networks": COUNT,
+    "encoder.distance": choice("l1", "l2", "none"),
+    "encoder.tied_stages": each(either(text(), number(whole=True))),
+    "encoder.backbones": each(anything),
     "heads.*.weight": NOT_NEGATIVE,
     "heads.*.label_smoothing": FRACTION,
     "heads.*.dropout": FRACTION,
@@ -85,6 +99,12 @@ RANGES: dict[str, Rule] = {
     "optimizer.betas": each(FRACTION, length=2),
     "optimizer.momentum": FRACTION,
     "optimizer.weight_decay": NOT_NEGATIVE,
+    "ensemble.weights": each(NOT_NEGATIVE, least=2),
+    "unfreezing.stages": each(text(), least=1, null=True),
+    "unfreezing.every": number(1, whole=True, words=(None,)),
+    "unfreezing.patience": COUNT,
+    "unfreezing.min_delta": NOT_NEGATIVE,
+    "optimizer.stage_decay": number(0, 1, above=True),
     "optimizer.backbone_factor": number(0, words=("auto",)),
     "scheduler.warmup": PROBABILITY,
     "scheduler.floor": PROBABILITY,

@@ -102,3 +102,21 @@ def text(*, null: bool = False) -> Rule:
         return None if isinstance(value, str) and value else "must be text"
 
     return rule
+
+
+def either(first: Rule, second: Rule) -> Rule:
+    """What one of two rules allows."""
+
+    def rule(value: object) -> str | None:
+        wrong = first(value)
+        other = second(value)
+        if wrong is None or other is None:
+            return None
+        return f"{wrong} or {other.removeprefix('must be ')}"
+
+    return rule
+
+
+def anything(value: object) -> str | None:
+    """Any value; what it has to be is found out where it is used."""
+    return None

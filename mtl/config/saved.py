@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from mtl.config.backbones import write_out
 from mtl.config.check import check
 from mtl.config.complaints import HYDRA_ERRORS, complaint, refuse_wrong_choices
 from mtl.config.compose import compose, flat, group_choices
@@ -53,6 +54,7 @@ def open_run(
     except HYDRA_ERRORS as error:
         raise complaint(error, {}) from error
     check_keys(values, reference)
+    values["encoder"] = write_out(values["encoder"], config_dir)
     return check(settle(fit_types(values, reference)), needs_data)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mtl.backbone.base import Features, Stage
 from mtl.data.batch import Batch, Labelled
 from mtl.data.sample import Target
+from mtl.head.agreement import weighted_mean
 from mtl.preprocess.base import Frame
 from mtl.views.placement import Placement
 
@@ -68,6 +69,9 @@ class Head(nn.Module, ABC):
         """
         return batch.targets.get(target_name)
 
+    def make_equivariant(self) -> None:
+        """See that the output turns with the features by quarter turns, where it has a place."""
+
     @abstractmethod
     def forward(self, features: Features) -> Any:
         """Raw output, the input of ``loss`` and ``predict``: a Tensor or a dict of Tensors."""
@@ -88,28 +92,37 @@ class Head(nn.Module, ABC):
     def average(self, decisions: Sequence[Any], weights: Tensor) -> Any:
         """Decisions on the same n samples to one: their weighted mean, or what comes closest.
 
+        Heads whose decisions are no single tensor override this.
+
         Args:
             decisions: M of what ``predict`` returns.
             weights: (M,) float, at least 0, with sum 1.
         """
-        raise NotImplementedError
+        return weighted_mean(decisions, weights)
 
     def vote(self, decisions: Sequence[Any]) -> Any:
-        """Decisions on the same n samples to what most of them say.
+        """Decisions on the same n samples to what most of them say; here their median.
 
         Args:
             decisions: M of what ``predict`` returns, at least 2.
         """
-        raise NotImplementedError
+        return torch.stack(list(decisions)).quantile(0.5, dim=0)
 
     def carry_back(self, decision: Any, placement: Placement) -> Any:
         """A decision on a turned or mirrored copy of the images, in the images' own frame.
+
+        Heads whose decisions have a place override this.
 
         Args:
             decision: what ``predict`` returns.
             placement: where the copy lies in the image.
         """
-        raise NotImplementedError
+        return decision
+
+    @property
+    def output_count(self) -> int:
+        """How many outputs ``put_together`` shares out."""
+        return len(self.target.classes)
 
     def put_together(self, raws: Sequence[Any]) -> Any:
         """Raw outputs of M networks to one whose share number m of the outputs is network m's.

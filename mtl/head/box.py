@@ -18,6 +18,7 @@ from mtl.drawing.marks import draw_boxes
 from mtl.head.base import Head, HeadMetrics
 from mtl.head.options import check_names, check_range
 from mtl.preprocess.base import Frame
+from mtl.views.placement import Placement, boxes_back
 
 METRICS = ("iou", "mae", "mse", "recall50")
 
@@ -116,6 +117,15 @@ class Box(Head):
             raw = raw.float()
         boxes: Tensor = box_convert(raw.sigmoid() * self.image_size, "cxcywh", "xyxy")
         return boxes
+
+    @property
+    def output_count(self) -> int:
+        """Centre x, centre y, width and height."""
+        return 4
+
+    def carry_back(self, decision: Tensor, placement: Placement) -> Tensor:
+        """The upright box around the box turned back, clipped; exact for quarter turns."""
+        return boxes_back(decision, placement, self.image_size)
 
     def make_metrics(self) -> "BoxMetrics":
         """Fresh metrics for one split."""

@@ -12,6 +12,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from mtl.backbone.base import Features, Stage
 from mtl.data.batch import Labelled
 from mtl.data.sample import Target
+from mtl.head.agreement import plurality
 from mtl.head.base import Head, HeadMetrics
 from mtl.head.losses import cross_entropy, full_precision
 from mtl.head.options import check_names, check_per_class, check_range, per_class_tensor
@@ -144,6 +145,10 @@ class Classification(Head):
     def predict(self, raw: Tensor) -> Tensor:
         """Probabilities (n, C)."""
         return full_precision(raw).softmax(1)
+
+    def vote(self, decisions: Sequence[Tensor]) -> Tensor:
+        """Share of the votes for each class; ties go by the mean probability."""
+        return plurality(decisions)
 
     def make_metrics(self) -> ClassificationMetrics:
         """Fresh metrics for one split."""

@@ -22,12 +22,16 @@ from mtl.data.sample import Target
 from mtl.drawing.marks import draw_boxes
 from mtl.errors import UserError
 from mtl.head.base import Head
+from mtl.head.box_fusion import supported, weighted_boxes_fusion
 from mtl.head.detection_metrics import COCO_NAMES, DetectionMetrics
 from mtl.head.detections import Detections
 from mtl.head.fcos_targets import Points, assign
 from mtl.head.options import check_names, check_per_class, check_range
 from mtl.preprocess.base import Frame
+from mtl.views.placement import Placement, boxes_back
 
+RAW = ("cls_logits", "bbox_regression", "bbox_ctrness")
+"""The parts of the raw output."""
 NORM_GROUPS = 32
 """Of the group normalisation inside torchvision's FCOS head."""
 
@@ -175,6 +179,43 @@ class Detection(Head):
             for i, k in enumerate(good)
         ]
 
+    @property
+    def output_count(self) -> int:
+        """Per point a logit for each class, four sides and the centerness."""
+        return len(self.target.classes) + 5
+
+    def average(self, decisions: Sequence[list[Detections]], weights: Tensor) -> list[Detections]:
+        """Weighted boxes fusion, with ``nms`` as the IoU from which boxes are fused."""
+        return weighted_boxes_fusion(decisions, weights, self.nms, self.detections)
+
+    def vote(self, decisions: Sequence[list[Detections]]) -> list[Detections]:
+        """The best boxes of all, as far as more than half of the detectors support them."""
+        return supported(decisions, self.nms, self.detections)
+
+    def carry_back(self, decision: list[Detections], placement: Placement) -> list[Detections]:
+        """Upright boxes around the boxes turned back, clipped; exact for quarter turns.
+
+        What lies outside it altogether is dropped.
+        """
+        return [self._carried_back(found, placement) for found in decision]
+
+    def _carried_back(self, found: Detections, placement: Placement) -> Detections:
+        boxes = boxes_back(found.boxes, placement, self.image_size)
+        inside = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
+        return Detections(boxes, found.scores, found.labels)[inside]
+
+    def put_together(self, raws: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Shares of a point's outputs: its class logits, then its sides, then its centerness."""
+        whole = (
+            super()
+            .put_together(
+                [torch.cat([raw[name] for name in RAW], dim=-1).movedim(-1, 1) for raw in raws]
+            )
+            .movedim(1, -1)
+        )
+        widths = [len(self.target.classes), 4, 1]
+        return dict(zip(RAW, whole.split(widths, dim=-1), strict=True))
+
     def make_metrics(self) -> DetectionMetrics:
         """Fresh metrics for one split."""
         return DetectionMetrics(self.metrics, self.target.classes, self.per_class)
@@ -220,9 +261,8 @@ class Detection(Head):
 
 def _full_precision(raw: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """Class logits (n, P, C), sides (n, P, 4), centerness (n, P); float32 where it was less."""
-    names = ("cls_logits", "bbox_regression", "bbox_ctrness")
     logits, sides, centerness = (
         raw[name].float() if raw[name].dtype in (torch.float16, torch.bfloat16) else raw[name]
-        for name in names
+        for name in RAW
     )
     return logits, sides, centerness.squeeze(-1)

@@ -11,6 +11,7 @@ from torchmetrics.classification import MultilabelStatScores
 from mtl.backbone.base import Features, Stage
 from mtl.data.batch import Labelled
 from mtl.data.sample import IGNORE_LABEL, Target
+from mtl.head.agreement import majority
 from mtl.head.base import Head, HeadMetrics
 from mtl.head.losses import binary_cross_entropy, full_precision
 from mtl.head.options import check_names, check_per_class, check_range, per_class_tensor
@@ -140,6 +141,10 @@ class Multilabel(Head):
     def predict(self, raw: Tensor) -> Tensor:
         """Probabilities (n, C)."""
         return full_precision(raw).sigmoid()
+
+    def vote(self, decisions: Sequence[Tensor]) -> Tensor:
+        """Share of the votes for each class; a tie goes by the mean probability."""
+        return majority(decisions, THRESHOLD)
 
     def make_metrics(self) -> MultilabelMetrics:
         """Fresh metrics for one split."""

@@ -10,16 +10,19 @@ from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from mtl.backbone.base import Features, Stage
+from mtl.backbone.rotation import turn_filters
 from mtl.data.batch import Labelled
 from mtl.data.sample import IGNORE_PIXEL, Target
 from mtl.drawing.marks import draw_mask
 from mtl.errors import UserError
+from mtl.head.agreement import plurality
 from mtl.head.base import Head, HeadMetrics
 from mtl.head.losses import cross_entropy, full_precision, soft_dice
 from mtl.head.options import check_names, check_per_class, check_range, per_class_tensor
 from mtl.head.pyramid_decoder import PyramidDecoder, upsample
 from mtl.head.scores import present, quietly, ratio
 from mtl.preprocess.base import Frame
+from mtl.views.placement import Placement, back
 
 METRICS = ("miou", "pixel_accuracy")
 
@@ -129,6 +132,14 @@ class Segmentation(Head):
         weights = per_class_tensor(class_weights)
         self.register_buffer("class_weights", weights, persistent=False)
 
+    def make_equivariant(self) -> None:
+        """Average the decoder's kernels over the quarter turns.
+
+        The output then turns with the features exactly, where the sides of their maps are
+        multiples of each other (an ``image_size`` that the largest stride in use divides).
+        """
+        turn_filters(self.decoder, "mean", "views.equivariant=true")
+
     def forward(self, features: Features) -> Tensor:
         """Logits (n, K, h, w) at the finest stride in use."""
         logits: Tensor = self.decoder(features)
@@ -157,6 +168,19 @@ class Segmentation(Head):
     def predict(self, raw: Tensor) -> Tensor:
         """Probabilities (n, K, image_size, image_size)."""
         return upsample(full_precision(raw), [self.image_size] * 2).softmax(1)
+
+    def vote(self, decisions: Sequence[Tensor]) -> Tensor:
+        """Share of the votes in each pixel; ties go by the mean probability."""
+        return plurality(decisions)
+
+    def carry_back(self, decision: Tensor, placement: Placement) -> Tensor:
+        """Turned back; a pixel that the copy doesn't show has the same probability for all classes.
+
+        So it changes no order of classes in a mean, and abstains from a vote. A pixel shown in
+        part is a mixture of both.
+        """
+        maps, shown = back(decision, [placement], (decision.shape[-2], decision.shape[-1]))
+        return maps[0] + (1 - shown) / decision.shape[1]
 
     def make_metrics(self) -> SegmentationMetrics:
         """Fresh metrics for one split."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from mtl.config.backbones import without_first_weights
 from mtl.config.saved import open_run, read_config
 
 
@@ -24,4 +25,6 @@ def open_without_data(
     overrides = list(overrides)
     if "weights" in read_config(Path(run)).backbone:
         overrides.append("backbone.weights=none")
-    return open_run(run, overrides, config_dir, needs_data=False)
+    cfg = open_run(run, overrides, config_dir, needs_data=False)
+    without_first_weights(cfg)
+    return cfg

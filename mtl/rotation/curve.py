@@ -11,6 +11,7 @@ from mtl.augmentation.spec import Augmentation
 from mtl.backbone.base import Features
 from mtl.data.batch import Batch
 from mtl.data.module import MultiTaskData
+from mtl.head.base import HeadMetrics
 from mtl.network import Network
 from mtl.views.placement import Placement, back
 
@@ -65,7 +66,7 @@ def rotation_curve(
         network's coarsest stride.
     """
     turners = [turner(angle, data.augmentation) for angle in angles]
-    metrics = [
+    metrics: list[dict[str, HeadMetrics]] = [
         {task: network.head(task).make_metrics().to(device) for task in network.tasks}
         for _ in angles
     ]
@@ -96,14 +97,15 @@ def rotation_curve(
 
 
 def _run(network: Network, batch: Batch) -> tuple[dict[str, Features], dict[str, Any]]:
-    """Features and decisions of one pass."""
+    """Features of one pass, and of each labelled task the decisions and labels."""
     seen: list[dict[str, Features]] = []
     hook = network.fusion.register_forward_hook(lambda *call: seen.append(call[2]))
     try:
-        decisions = network.decisions(batch)
+        outputs = network.labelled_outputs(batch)
     finally:
         hook.remove()
-    return seen[0], decisions
+    decisions = network.decisions(batch, outputs)
+    return seen[0], {task: (decisions[task], labels) for task, (_, labels) in outputs.items()}
 
 
 def feature_error(turned: Features, still: Features, angle: float) -> tuple[float, float]:

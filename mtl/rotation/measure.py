@@ -8,6 +8,7 @@ import numpy as np
 from omegaconf import DictConfig
 from torch.utils.tensorboard import SummaryWriter
 
+from mtl.config.backbones import without_first_weights
 from mtl.data.source import Split
 from mtl.drawing.write import write_png
 from mtl.prediction.predictor import device_named
@@ -41,7 +42,7 @@ def measure(
         UserError: there is no checkpoint, no such split, or the weights don't fit.
     """
     cfg = cfg.copy()
-    cfg.backbone.weights = "none"
+    without_first_weights(cfg)
     data = build_data(cfg)
     data.prepare_data()
     data.required(split)

@@ -14,21 +14,23 @@ from pytorch_lightning.loggers import Logger
 from torch.optim import Optimizer
 
 from mtl.backbone.base import Backbone
+from mtl.backbone.rotation import apply_rotation
 from mtl.callbacks.progress import bars
 from mtl.data.module import MultiTaskData
 from mtl.data.sample import Target
 from mtl.errors import UserError
 from mtl.network import Network
 from mtl.optimizer.groups import parameter_groups
+from mtl.optimizer.stages import stage_parameters, stage_rates
 from mtl.training.module import MultiTaskModule
 from mtl.weighting.base import Weighting
 
 LOADING_KEYS = ("limit", "workers", "on_error", "cache", "cache_dir")
 DATA_FRAMEWORK_KEYS = ("targets", "suggested", *LOADING_KEYS)
 HEAD_FRAMEWORK_KEYS = ("kind", "target", "weight")
-BACKBONE_FRAMEWORK_KEYS = ("mean", "std", "stride")
+BACKBONE_FRAMEWORK_KEYS = ("mean", "std", "stride", "rotation", "rotation_pool")
 TRAINER_FRAMEWORK_KEYS = ("compile", "channels_last")
-OPTIMIZER_FRAMEWORK_KEYS = ("backbone_factor", "decay_vectors")
+OPTIMIZER_FRAMEWORK_KEYS = ("backbone_factor", "stage_factors", "stage_decay", "decay_vectors")
 
 
 def plain(config: Any) -> dict[str, Any]:
@@ -91,10 +93,15 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
         UserError: a task's target is not among them, or the parts don't go together.
     """
     tasks = list(cfg.tasks)
-    backbone = without(cfg.backbone, BACKBONE_FRAMEWORK_KEYS)
+    chosen = plain(cfg.backbone)
 
-    def make_backbone() -> Backbone:
-        return cast(Backbone, make(backbone))
+    def make_backbone(settings: Mapping[str, Any] | None = None) -> Backbone:
+        node = chosen if settings is None else settings
+        own = {key: value for key, value in node.items() if key not in BACKBONE_FRAMEWORK_KEYS}
+        made = cast(Backbone, make(own))
+        # A user's own backbone need not have the keys.
+        apply_rotation(made, node.get("rotation", "none"), node.get("rotation_pool", "max"))
+        return made
 
     views = make(plain(cfg.views))
     encoder = make(plain(cfg.encoder), make_backbone=make_backbone, tasks=tasks, views=views)
@@ -121,6 +128,9 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
         )
         for task in tasks
     }
+    if views.equivariant and views.quarter_turns and encoder.symmetric and fusion.symmetric:
+        for head in heads.values():
+            head.make_equivariant()
     ensemble = make(plain(cfg.ensemble), streams=fusion.streams, tasks=tasks)
     for module in encoder.modules():
         if isinstance(module, Backbone):
@@ -141,13 +151,24 @@ def _optimizer_settings(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _make_optimizer(
-    settings: Mapping[str, Any], lr: float, factor: float, network: Network, weighting: Weighting
+    settings: Mapping[str, Any],
+    lr: float,
+    factor: float,
+    rates: Mapping[str, float],
+    network: Network,
+    weighting: Weighting,
 ) -> Optimizer:
     options = {k: v for k, v in settings.items() if k not in OPTIMIZER_FRAMEWORK_KEYS}
     groups = parameter_groups(
-        network, weighting, lr, factor, options["weight_decay"], settings["decay_vectors"]
+        network, weighting, lr, factor, options["weight_decay"], settings["decay_vectors"], rates
     )
     return cast(Optimizer, make(options, params=groups, lr=lr))
+
+
+def _pretrained(cfg: DictConfig) -> bool:
+    """Whether any backbone starts from weights that were learned before."""
+    backbones = cfg.encoder.get("backbones") or [cfg.backbone]
+    return any(backbone.get("weights") not in (None, "none") for backbone in backbones)
 
 
 def build_module(cfg: DictConfig, network: Network) -> MultiTaskModule:
@@ -156,15 +177,21 @@ def build_module(cfg: DictConfig, network: Network) -> MultiTaskModule:
     Args:
         cfg: the whole configuration.
         network: as ``build_network`` makes it.
+
+    Raises:
+        UserError: ``optimizer.stage_factors`` names a stage that the backbone lacks.
     """
     factor = cfg.optimizer.backbone_factor
     if factor == "auto":
-        factor = 1.0 if cfg.backbone.weights in (None, "none") else 0.1
+        factor = 0.1 if _pretrained(cfg) else 1.0
+    settings = _optimizer_settings(cfg)
+    stages = tuple(stage_parameters(network.encoder))
+    rates = stage_rates(stages, settings["stage_factors"], settings["stage_decay"])
     module = MultiTaskModule(
         network=network,
         weighting=make(plain(cfg.weighting), tasks=list(cfg.tasks)),
         task_weights={task: cfg.heads[task].weight for task in cfg.tasks},
-        make_optimizer=partial(_make_optimizer, _optimizer_settings(cfg), cfg.lr, factor),
+        make_optimizer=partial(_make_optimizer, settings, cfg.lr, factor, rates),
         make_scheduler=partial(make, plain(cfg.scheduler)),
         monitor=cfg.monitor,
         settings=plain(cfg),

@@ -5,6 +5,7 @@ from typing import Literal
 
 from omegaconf import DictConfig
 
+from mtl.config.backbones import without_first_weights
 from mtl.data.source import Split
 from mtl.errors import UserError
 from mtl.training.build import build_data, build_module, build_network, build_trainer
@@ -34,7 +35,7 @@ def evaluate(
     if not path.exists():
         raise UserError(f"{path} doesn't exist: the run has not finished an epoch")
     cfg = cfg.copy()
-    cfg.backbone.weights = "none"
+    without_first_weights(cfg)
     cfg.trainer.devices, cfg.trainer.strategy = 1, "auto"
     data = build_data(cfg)
     data.prepare_data()

@@ -1,11 +1,13 @@
 """The LightningModule: steps, losses, metrics and optimisers."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any, cast
 
 import pytorch_lightning as L
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
@@ -17,6 +19,9 @@ from mtl.network import Network
 from mtl.training.interval import Interval
 from mtl.training.monitor import mode_of
 from mtl.weighting.base import Weighting
+from mtl.weighting.engine import GradientStep
+from mtl.weighting.gradient import GradientWeighting
+from mtl.weighting.ranks import TaskLosses, over_ranks, world
 
 MakeOptimizer = Callable[[Network, Weighting], Optimizer]
 MakeScheduler = Callable[..., Any]
@@ -63,6 +68,11 @@ class MultiTaskModule(L.LightningModule):
         self.test_metrics = self._fresh_metrics()
         self.interval = Interval()
         self.evaluation_losses: dict[str, list[tuple[Tensor, int]]] = {}
+        self.gradient_step: GradientStep | None = None
+        if isinstance(weighting, GradientWeighting):
+            size, seed = self.settings["image_size"], self.settings["seed"]
+            self.gradient_step = GradientStep(self.network, weighting, size, seed)
+        self.pending: tuple[TaskLosses, Tensor] | None = None
 
     def _fresh_metrics(self) -> nn.ModuleDict:
         return nn.ModuleDict(
@@ -75,10 +85,26 @@ class MultiTaskModule(L.LightningModule):
         Args:
             batch: with a normalised float image.
         """
-        return {
-            task: self.task_weights[task] * self.network.loss(task, raw, labels)
-            for task, (raw, labels) in self.network.labelled_outputs(batch).items()
-        }
+        return self._losses(batch)[0]
+
+    def _losses(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, int]]:
+        """Losses, and how many labelled samples each is the mean of."""
+        losses: dict[str, Tensor] = {}
+        counts: dict[str, int] = {}
+        if len(batch):
+            for task, (raw, labels) in self.network.labelled_outputs(batch).items():
+                losses[task] = self.task_weights[task] * self.network.loss(task, raw, labels)
+                counts[task] = len(labels.index)
+        return losses, counts
+
+    def on_fit_start(self) -> None:
+        """Refuse what doesn't go together.
+
+        Raises:
+            UserError: see ``GradientStep.check_accumulation``.
+        """
+        if self.gradient_step is not None:
+            self.gradient_step.check_accumulation(self.trainer.accumulate_grad_batches)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         """One step; None (no step) where nothing in the batch has a label.
@@ -93,14 +119,74 @@ class MultiTaskModule(L.LightningModule):
             RunError: a loss is not finite.
         """
         torch.manual_seed(batch.seed)
-        losses = self.losses(batch) if len(batch) else {}
-        if not losses:
-            return self._no_loss() if self.trainer.world_size > 1 else None
-        total = cast(Tensor, self.weighting(losses))
-        self.interval.add(losses, total, batch.ids)
-        if self.device.type == "cpu":
-            self.check_finite()
-        return total
+        step = self.gradient_step
+        with step.watching() if step is not None else nullcontext():
+            local, counts = self._losses(batch)
+        losses = over_ranks(self.network.tasks, local, counts, self.device)
+        total = cast(Tensor, self.weighting(losses.shared())) if losses.totals else None
+        if total is not None:
+            self.interval.add(losses.values, total, batch.ids)
+            if self.device.type == "cpu":
+                self.check_finite()
+        if step is not None:
+            return self._stand_in(losses, total)
+        if total is None:
+            return self._no_loss() if world() > 1 else None
+        return total if total.requires_grad else total + self._no_loss()
+
+    def _stand_in(self, losses: TaskLosses, total: Tensor | None) -> Tensor | None:
+        """Put the losses by for ``backward``, and give Lightning a loss that leads nowhere."""
+        if total is None:
+            if world() == 1 and self.trainer.accumulate_grad_batches == 1:
+                return None
+            total = torch.zeros((), device=self.device)
+        stand_in = total.detach().requires_grad_()
+        self.pending = losses, stand_in
+        wrapper = self.trainer.strategy.model
+        if isinstance(wrapper, DistributedDataParallel):
+            # Its reducer would wait for gradients that never come by.
+            self.synchronises = wrapper.require_backward_grad_sync
+            wrapper.require_backward_grad_sync = False
+        return stand_in
+
+    def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
+        """The plain backward pass, or that of a weighting that combines gradients.
+
+        Args:
+            loss: what ``training_step`` returned, scaled for mixed precision and accumulation.
+            args: see Lightning.
+            kwargs: likewise.
+        """
+        if self.pending is None or self.gradient_step is None:
+            super().backward(loss, *args, **kwargs)
+            return
+        (losses, stand_in), self.pending = self.pending, None
+        wrapper = self.trainer.strategy.model
+        if isinstance(wrapper, DistributedDataParallel):
+            wrapper.require_backward_grad_sync = self.synchronises
+            # The next forward pass starts from the first process's buffers again.
+            wrapper.require_forward_param_sync = True
+        self.gradient_step.backward(
+            losses,
+            factor=torch.autograd.grad(loss, stand_in)[0],
+            batches=self.trainer.accumulate_grad_batches,
+            last=self._steps_now,
+            step=self.global_step,
+        )
+        if self._steps_now and not losses.totals:
+            self._leave_a_gradient()
+
+    def _leave_a_gradient(self) -> None:
+        """A scaler of mixed precision refuses to step over nothing at all."""
+        parameters = [p for p in self.network.parameters() if p.requires_grad]
+        if all(p.grad is None for p in parameters):
+            parameters[0].grad = torch.zeros_like(parameters[0])
+
+    @property
+    def _steps_now(self) -> bool:
+        """Whether the optimiser steps after this batch, rather than accumulate."""
+        done = self.trainer.fit_loop.epoch_loop.batch_idx + 1
+        return done % self.trainer.accumulate_grad_batches == 0 or self.trainer.is_last_batch
 
     def _no_loss(self) -> Tensor:
         """0, with a gradient of 0 for one parameter; DDP finds the others unused."""
@@ -126,16 +212,32 @@ class MultiTaskModule(L.LightningModule):
         )
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Write what was gathered, now and then."""
+        """Show the weighting what its step did, if it asks, and write what was gathered."""
+        if self.weighting.looks_again and self._steps_now:
+            self._look_again(batch)
         if (batch_idx + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self.flush()
 
+    @torch.no_grad()
+    def _look_again(self, batch: Batch) -> None:
+        """Losses of the same batch after the step, with the same dropout; statistics stay."""
+        kept = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
+        torch.manual_seed(batch.seed)
+        with self.trainer.precision_plugin.train_step_context():
+            local, counts = self._losses(batch)
+        for buffer, value in kept:
+            buffer.copy_(value)
+        losses = over_ranks(self.network.tasks, local, counts, self.device)
+        if losses.values:
+            self.weighting.after_step(losses.values)
+
     def on_train_epoch_end(self) -> None:
-        """Write the rest, and let a plateau schedule look at the epoch.
+        """Write the rest, end the weighting's epoch, and let a plateau schedule look at the epoch.
 
         Stepping the schedule here, before checkpoints are written, makes it part of them.
         """
         self.flush()
+        self.weighting.on_epoch_end()
         scheduler = self.lr_schedulers()
         if (
             isinstance(scheduler, ReduceLROnPlateau)
@@ -153,6 +255,8 @@ class MultiTaskModule(L.LightningModule):
         self.check_finite()
         values = self.interval.flush()
         values |= {name: float(value) for name, value in self.network.gauges().items()}
+        gauges = self.weighting.gauges()
+        values |= {f"weighting/{name}": float(value) for name, value in gauges.items()}
         optimizer = self.optimizers()
         for group in optimizer.param_groups:  # type: ignore[union-attr]
             if not group["name"].endswith(".vectors"):
@@ -164,10 +268,12 @@ class MultiTaskModule(L.LightningModule):
         """Count a batch's losses and decisions."""
         if len(batch) == 0:
             return
-        for task, (raw, labels) in self.network.labelled_outputs(batch).items():
+        outputs = self.network.labelled_outputs(batch)
+        for task, (raw, labels) in outputs.items():
             loss = self.task_weights[task] * self.network.loss(task, raw, labels)
             self.evaluation_losses.setdefault(task, []).append((loss, len(labels.index)))
-            cast(HeadMetrics, metrics[task]).update(self.network.decide(task, raw), labels)
+        for task, decision in self.network.decisions(batch, outputs).items():
+            cast(HeadMetrics, metrics[task]).update(decision, outputs[task][1])
 
     def evaluation_results(self, split: Split, metrics: nn.ModuleDict) -> dict[str, Tensor]:
         """Metrics and mean losses of a split, by full name; forgets what was counted.

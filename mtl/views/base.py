@@ -47,6 +47,14 @@ class Views(nn.Module, ABC):
         return True
 
     @property
+    def side(self) -> float:
+        """Side of a view's picture in image sides, above 0; 1 / grid for tiles.
+
+        A map of side h in a view's frame has side h / ``side``, rounded, in the image's.
+        """
+        return 1.0
+
+    @property
     def quarter_turns(self) -> bool:
         """Whether a quarter turn of the image only changes the order of its views."""
         return False

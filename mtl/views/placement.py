@@ -13,9 +13,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-Matrix = tuple[tuple[float, float, float], tuple[float, float, float]]
+from mtl.views.resample import Matrix, cut, resize, sample, turn, turn_back
 
 
 @dataclass(frozen=True)
@@ -87,17 +86,32 @@ def see(image: Tensor, placements: Sequence[Placement], size: tuple[int, int]) -
         size: (h, w) of each view.
 
     Returns:
-        (V·B, C, h, w), view by view, zero outside the image. Exact views hold the image's own
-        pixels; all others are sampled together by one grid, bilinearly.
+        (V·B, C, h, w), view by view, zero outside the image, in the image's memory format. Exact
+        views and windows of whole pixels hold the image's own pixels, resized first where ``size``
+        is another than the image's; all others are sampled together, bilinearly.
     """
-    same = tuple(image.shape[-2:]) == tuple(size)
-    moved = [p for p in placements if not (same and p.exact)]
-    sampled = iter(_sample(image.unsqueeze(0), [p.matrix for p in moved], size)) if moved else None
-    views = [
-        _turn(image, p.quarters, p.flip) if same and p.quarters is not None else next(sampled)  # type: ignore[arg-type]
-        for p in placements
-    ]
-    return views[0] if len(views) == 1 else torch.cat(views)
+    found: dict[int, Tensor] = {}
+    for i, placement in enumerate(placements):
+        if placement.quarters is not None:
+            found[i] = turn(resize(image, size), placement.quarters, placement.flip)
+        elif (part := cut(image, placement.matrix, size)) is not None:
+            found[i] = part
+    moved = [i for i in range(len(placements)) if i not in found]
+    if moved:
+        matrices = [placements[i].matrix for i in moved]
+        found |= zip(moved, sample(image.unsqueeze(0), matrices, size), strict=True)
+    return stack_views([found[i] for i in range(len(placements))])
+
+
+def stack_views(views: Sequence[Tensor]) -> Tensor:
+    """V views, each (B, C, h, w), to (V·B, C, h, w); a single one is handed back as it is.
+
+    Channels come last in memory where there are several: that is how convolutions want them, and
+    a turn then moves whole cells.
+    """
+    if len(views) == 1:
+        return views[0]
+    return torch.cat([view.permute(0, 2, 3, 1) for view in views]).permute(0, 3, 1, 2)
 
 
 def back(
@@ -118,20 +132,24 @@ def back(
     same = tuple(maps.shape[-2:]) == tuple(size)
     if same and all(p.identity for p in placements):
         return streams, maps.new_ones(len(placements), *size)
-    moved = [i for i, p in enumerate(placements) if not (same and p.exact)]
     found: dict[int, Tensor] = {}
     shown: dict[int, Tensor] = {}
+    for i, placement in enumerate(placements):
+        if placement.quarters is not None:
+            resized = resize(streams[i], size)
+            found[i] = turn_back(resized, placement.quarters, placement.flip)
+            shown[i] = maps.new_ones(size)
+    moved = [i for i in range(len(placements)) if i not in found]
     if moved:
         inverses = [placements[i].inverse for i in moved]
-        found = dict(zip(moved, _sample(streams[moved], inverses, size), strict=True))
+        some = streams if len(moved) == len(placements) else streams[moved]
+        found |= zip(moved, sample(some, inverses, size), strict=True)
         full = maps.new_ones(1, 1, 1, *maps.shape[-2:])
-        shown = dict(zip(moved, _sample(full, inverses, size)[:, 0, 0], strict=True))
-    for i, placement in enumerate(placements):
-        if placement.quarters is not None and i not in found:
-            found[i] = _turn_back(streams[i], placement.quarters, placement.flip)
-            shown[i] = maps.new_ones(size)
+        shown |= zip(moved, sample(full, inverses, size)[:, 0, 0], strict=True)
     order = range(len(placements))
-    return torch.stack([found[i] for i in order]), torch.stack([shown[i] for i in order])
+    # Channels last, as the maps of a backbone are.
+    cells = torch.stack([found[i].permute(0, 2, 3, 1) for i in order])
+    return cells.permute(0, 1, 4, 2, 3), torch.stack([shown[i] for i in order])
 
 
 def boxes_back(xyxy: Tensor, placement: Placement, size: int) -> Tensor:
@@ -151,29 +169,6 @@ def boxes_back(xyxy: Tensor, placement: Placement, size: int) -> Tensor:
 def boxes_there(xyxy: Tensor, placement: Placement, size: int) -> Tensor:
     """Boxes in the image to the upright boxes around them in a view; see ``boxes_back``."""
     return _move_boxes(xyxy, placement.inverse, size)
-
-
-def _turn(picture: Tensor, quarters: int, flip: bool) -> Tensor:
-    picture = picture.flip(-1) if flip else picture
-    return picture.rot90(quarters, (-2, -1)) if quarters else picture
-
-
-def _turn_back(picture: Tensor, quarters: int, flip: bool) -> Tensor:
-    picture = picture.rot90(-quarters, (-2, -1)) if quarters else picture
-    return picture.flip(-1) if flip else picture
-
-
-def _sample(pictures: Tensor, matrices: Sequence[Matrix], size: tuple[int, int]) -> Tensor:
-    """Sample (1 or V, B, C, h, w) with V maps from new to old points, to (V, B, C, *size).
-
-    The pictures of one view are taken as channels of one picture, so that they share a grid.
-    """
-    count, batch, channels = len(matrices), pictures.shape[1], pictures.shape[2]
-    theta = torch.tensor(matrices, dtype=pictures.dtype, device=pictures.device)
-    grid = F.affine_grid(theta, [count, 1, *size], align_corners=False)
-    planes = pictures.flatten(1, 2).expand(count, -1, -1, -1)
-    found = F.grid_sample(planes, grid, mode="bilinear", align_corners=False)
-    return found.reshape(count, batch, channels, *size)
 
 
 def _move_boxes(xyxy: Tensor, matrix: Matrix, size: int) -> Tensor:

@@ -7,10 +7,14 @@ from mtl.views.placement import Placement
 
 
 class Single(Views):
-    """Each image as it is."""
+    """Each image as it is.
 
-    def __init__(self) -> None:
-        super().__init__([Placement.turned(0)])
+    Args:
+        checkpointing: see ``Views``.
+    """
+
+    def __init__(self, checkpointing: bool = False) -> None:
+        super().__init__([Placement.turned(0)], checkpointing)
 
     def forward(self, image: Tensor) -> Tensor:
         """The same tensor."""

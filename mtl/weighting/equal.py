@@ -10,5 +10,5 @@ class Equal(Weighting):
     """The plain sum."""
 
     def forward(self, losses: dict[str, Tensor]) -> Tensor:
-        """Sum of the losses that are there."""
-        return torch.stack(tuple(losses.values())).sum()
+        """Sum of the losses that are there, in float32."""
+        return torch.stack([loss.float() for loss in losses.values()]).sum()
