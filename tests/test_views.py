@@ -344,5 +344,5 @@ def test_checkpointing_keeps_less() -> None:
 
 
 def test_angles_need_not_be_whole() -> None:
-    made = network("views=rotations", "views.angles=[0,22.5]")
+    made = network("views=rotations", "views.angles=[0,22.5]", "fusion=mean")
     assert [p.name for p in made.views.placements] == ["0°", "22.5°"]

@@ -35,11 +35,13 @@ class TurnedConv2d(nn.Conv2d):
         if self.pool == "mean":
             halves = self.weight + self.weight.rot90(2, (2, 3))
             mean = (halves + halves.rot90(1, (2, 3))) / TURNS
-            return self._conv_forward(input, mean, self.bias)
+            pooled: Tensor = self._conv_forward(input, mean, self.bias)
+            return pooled
         # One by one: stacked kernels and a maximum over their outputs took half as long again.
         kernels = (self.weight.rot90(turn, (2, 3)) for turn in range(TURNS))
         outputs = (self._conv_forward(input, kernel, self.bias) for kernel in kernels)
-        return reduce(torch.maximum, outputs)
+        largest: Tensor = reduce(torch.maximum, outputs)
+        return largest
 
 
 def turn_filters(module: nn.Module, pool: Pool, option: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from torch import Tensor, nn
 
@@ -51,6 +51,15 @@ class Fusion(nn.Module, ABC):
         self.placements = views.placements
         self.incoming = tuple(streams)
         self.exchange = make_exchange(exchange, self.feature_stages, self.tasks)
+        self.strides = frozenset(stage.stride for stage in self.stages)
+
+    def only(self, strides: Collection[int]) -> None:
+        """Merge no other features than those that some head reads, and the coarsest.
+
+        Args:
+            strides: of the features to go on with.
+        """
+        self.strides = frozenset(strides) | {self.stages[-1].stride}
 
     @property
     def feature_stages(self) -> tuple[Stage, ...]:
@@ -139,7 +148,8 @@ class Fusion(nn.Module, ABC):
         merged: dict[int, Features] = {}
         for found in features.values():
             if id(found) not in merged:
-                merged[id(found)] = merge(found)
+                read = {s: maps for s, maps in found.items() if s in self.strides}
+                merged[id(found)] = merge(found if len(read) == len(found) else read)
         result: dict[str, Features] = self.exchange(
             {task: merged[id(found)] for task, found in features.items()}
         )

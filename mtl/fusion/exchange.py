@@ -139,7 +139,11 @@ class AttentionExchange(Exchange):
         self.seen = []
         mixed: dict[str, Features] = {task: {} for task in features}
         for stage in self.stages:
-            level = {task: found[stage.stride] for task, found in features.items()}
+            level = {
+                t: found[stage.stride] for t, found in features.items() if stage.stride in found
+            }
+            if not level:
+                continue
             queries, keys, values = (
                 self._all(part, stage.stride, level) for part in (self.query, self.key, self.value)
             )

@@ -1,5 +1,9 @@
 """``fusion=mean``."""
 
+from functools import reduce
+
+import torch
+
 from mtl.backbone.base import Features
 from mtl.fusion.base import LEAST, Fusion
 
@@ -20,5 +24,7 @@ class Mean(Fusion):
         merged: Features = {}
         for stride, maps in features.items():
             values, cover = self.back(maps)
-            merged[stride] = values.sum(0) / cover.sum(0).clamp(min=LEAST)
+            # Not values.sum(0), which is several times slower over channels-last maps.
+            total = reduce(torch.add, values.unbind(0))
+            merged[stride] = total / cover.sum(0).clamp(min=LEAST)
         return merged

@@ -1,7 +1,7 @@
 """What every task brings: a head with its loss, its metrics and its drawing."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,11 @@ class Head(nn.Module, ABC):
         Heads that use only part of a target (one box out of many) override this.
         """
         return batch.targets.get(target_name)
+
+    @property
+    def reads(self) -> Collection[int]:
+        """Strides of the features that ``forward`` looks at; here those of all stages."""
+        return [stage.stride for stage in self.stages]
 
     def make_equivariant(self) -> None:
         """See that the output turns with the features by quarter turns, where it has a place."""

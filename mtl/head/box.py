@@ -119,6 +119,11 @@ class Box(Head):
         return boxes
 
     @property
+    def reads(self) -> tuple[int]:
+        """The coarsest."""
+        return (self.stride,)
+
+    @property
     def output_count(self) -> int:
         """Centre x, centre y, width and height."""
         return 4

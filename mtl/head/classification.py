@@ -126,6 +126,11 @@ class Classification(Head):
         )
         self.register_buffer("class_weights", per_class_tensor(class_weights), persistent=False)
 
+    @property
+    def reads(self) -> tuple[int]:
+        """The coarsest."""
+        return (self.layers.stride,)
+
     def forward(self, features: Features) -> Tensor:
         """Logits (n, C)."""
         logits: Tensor = self.layers(features)

@@ -124,6 +124,11 @@ class Detection(Head):
         weights = [1.0] * len(target.classes) if class_weights is None else list(class_weights)
         self.register_buffer("class_weights", torch.tensor(weights), persistent=False)
 
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The pyramid's levels."""
+        return self.strides
+
     def forward(self, features: Features) -> dict[str, Tensor]:
         """Run pyramid and branches; see the class for what comes out."""
         levels = OrderedDict((str(stride), features[stride]) for stride in self.strides)

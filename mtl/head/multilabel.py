@@ -122,6 +122,11 @@ class Multilabel(Head):
         weights = per_class_tensor(positive_weights)
         self.register_buffer("positive_weights", weights, persistent=False)
 
+    @property
+    def reads(self) -> tuple[int]:
+        """The coarsest."""
+        return (self.layers.stride,)
+
     def forward(self, features: Features) -> Tensor:
         """Logits (n, C)."""
         logits: Tensor = self.layers(features)

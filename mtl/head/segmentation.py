@@ -140,6 +140,11 @@ class Segmentation(Head):
         """
         turn_filters(self.decoder, "mean", "views.equivariant=true")
 
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The decoder's levels."""
+        return self.decoder.strides
+
     def forward(self, features: Features) -> Tensor:
         """Logits (n, K, h, w) at the finest stride in use."""
         logits: Tensor = self.decoder(features)

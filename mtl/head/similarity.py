@@ -79,6 +79,11 @@ class Similarity(Head):
             "similarity", stages, dimension, pool=pool, hidden=hidden, dropout=dropout
         )
 
+    @property
+    def reads(self) -> tuple[int]:
+        """The coarsest."""
+        return (self.layers.stride,)
+
     def forward(self, features: Features) -> Tensor:
         """Vectors (n, D), not normalised yet."""
         vectors: Tensor = self.layers(features)

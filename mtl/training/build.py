@@ -128,6 +128,7 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
         )
         for task in tasks
     }
+    fusion.only({stride for head in heads.values() for stride in head.reads})
     if views.equivariant and views.quarter_turns and encoder.symmetric and fusion.symmetric:
         for head in heads.values():
             head.make_equivariant()

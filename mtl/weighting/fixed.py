@@ -14,7 +14,7 @@ class Fixed(LossWeighting):
 
     Args:
         tasks: names of all tasks, in order.
-        weights: task to w, at least 0; those not named have 1.
+        weights: task to w, at least 0; those not named have 1; null: all have.
 
     Raises:
         UserError: a name is no task, a weight is negative, or all are 0.
@@ -22,20 +22,20 @@ class Fixed(LossWeighting):
 
     factors: Tensor
 
-    def __init__(self, tasks: Sequence[str], weights: Mapping[str, float]) -> None:
+    def __init__(self, tasks: Sequence[str], weights: Mapping[str, float] | None) -> None:
         super().__init__(tasks)
-        for task, weight in weights.items():
+        if weights is not None and not isinstance(weights, Mapping):
+            raise UserError("weighting.weights: must be null or {task: weight}")
+        given = weights or {}
+        for task, weight in given.items():
             if task not in self.tasks:
                 raise UserError(
                     f"weighting.weights: '{task}' is no task; use {', '.join(self.tasks)}"
                 )
-            if isinstance(weight, bool) or not isinstance(weight, int | float):
+            number = isinstance(weight, int | float) and not isinstance(weight, bool)
+            if not number or not 0 <= weight < float("inf"):
                 raise UserError(f"weighting.weights.{task}={weight}: must be a number at least 0")
-            if not 0 <= weight < float("inf"):
-                raise UserError(
-                    f"weighting.weights.{task}={weight}: must be at least 0, and finite"
-                )
-        factors = torch.tensor([float(weights.get(task, 1)) for task in self.tasks])
+        factors = torch.tensor([float(given.get(task, 1)) for task in self.tasks])
         if not bool(factors.any()):
             raise UserError("weighting.weights: all are 0; leave one greater than 0")
         self.register_buffer("factors", factors, persistent=False)

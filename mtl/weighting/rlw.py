@@ -30,7 +30,7 @@ class RLW(LossWeighting):
         self.register_buffer("seed", torch.randint(2**24, ()).float())
         self.register_buffer("draws", torch.zeros(()))
         self._counted: list[int] = []
-        self.register_load_state_dict_post_hook(_recount)
+        self.register_load_state_dict_post_hook(_recount)  # type: ignore[no-untyped-call]
 
     def combine(self, values: Tensor, places: Places) -> tuple[Tensor, Tensor]:
         """The weighted sum."""
@@ -45,5 +45,5 @@ class RLW(LossWeighting):
         return (weights * values).sum(), weights
 
 
-def _recount(module: Any, _: Any) -> None:
+def _recount(module: RLW, _: Any) -> None:
     module._counted = []

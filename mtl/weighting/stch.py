@@ -68,7 +68,7 @@ class STCH(LossWeighting):
         worst = torch.logsumexp(torch.where(count > 0, exponents, 0.0), 0)
         total = torch.where(count > 0, count * self.mu * worst, 0.0)
         total = total + torch.where(known, 0.0, logs).sum()
-        shares = torch.where(known, count * torch.softmax(exponents, 0), 1.0)
+        shares = torch.where(known, count * torch.softmax(exponents.detach(), 0), 1.0)
         return total, torch.where(values > TINY, shares / values, 0.0)
 
     @torch.no_grad()

@@ -1,0 +1,169 @@
+"""Trainings with weightings that look at losses: processes, accumulation, resumes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from training_kit import checkpoint, fit, same_weights, write_conf
+
+from mtl.config.load import load
+from mtl.training.module import MultiTaskModule
+from mtl.training.run import train
+
+HERE = Path(__file__).parent
+PROGRAM = """
+# One import serves the training of one process and that of two: each is a fork.
+import os
+import socket
+import sys
+import warnings
+from pathlib import Path
+
+import pytorch_lightning as L
+import torch
+from training_kit import fit
+
+from mtl.config.load import load
+
+folder = Path(sys.argv[1])
+torch.set_num_threads(1)
+
+
+class Keep(L.Callback):
+    def __init__(self):
+        self.states = []
+
+    def on_train_batch_end(self, trainer, module, *_):
+        state = module.state_dict().items()
+        self.states.append({k: v.clone() for k, v in state if "metrics" not in k})
+
+
+def go(ranks, rank, port):
+    own = ["trainer.accelerator=cpu", "trainer.precision=32-true", f"trainer.devices={ranks}"]
+    own += [f"batch_size={8 // ranks}"]
+    if ranks > 1:
+        own = ["trainer=ddp", *own]
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        os.environ |= {"WORLD_SIZE": str(ranks), "LOCAL_RANK": str(rank), "NODE_RANK": "0"}
+    for number, arguments in enumerate(sys.argv[2:]):
+        keep = Keep()
+        fit(load([*own, *arguments.split()], folder / "conf"), folder, keep)
+        torch.save(keep.states, folder / f"{ranks}_{rank}_{number}.pt")
+
+
+with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0))
+    port = probe.getsockname()[1]
+children = []
+for ranks, rank in ((1, 0), (2, 0), (2, 1)):
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            go(ranks, rank, port)
+            code = 0
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)
+    children.append(child)
+codes = [os.waitpid(child, 0)[1] for child in children]
+sys.exit(any(codes))
+"""
+BASE = "backbone=plain augmentation=none scheduler=constant optimizer=sgd optimizer.momentum=0"
+BASE += " optimizer.nesterov=false lr=0.05 data.val=2 data.test=2 trainer.gradient_clip_val=1"
+# With two classes of tasks that take turns, a process often lacks what the other has.
+PARTIAL = f"{BASE} data=alternating data.train=40 epochs=4"
+METHODS = ["uncertainty", "dwa", "gls", "rlw", "imtl_l", "famo", "stch", "gradnorm", "db_mtl"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("ranks")
+    write_conf(folder / "conf")
+    paths = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
+    program = folder / "program.py"
+    program.write_text(PROGRAM)
+    methods = [f"{PARTIAL} weighting={name}" for name in METHODS]
+    done = subprocess.run(
+        [sys.executable, str(program), str(folder), *methods],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_processes_take_the_steps_of_one_and_stay_equal(folder: Path, name: str) -> None:
+    number = METHODS.index(name)
+    alone, first, second = (
+        torch.load(folder / f"{which}_{number}.pt", weights_only=True)
+        for which in ("1_0", "2_0", "2_1")
+    )
+    assert len(alone) == len(first) == len(second) == 20
+    assert any(key.startswith("weighting.") for key in alone[0]) == (name != "gls")
+    for one, other in zip(first, second, strict=True):
+        assert same_weights(one, other)
+    for step, (one, both) in enumerate(zip(alone, first, strict=True)):
+        for key, value in one.items():
+            torch.testing.assert_close(both[key], value, rtol=1e-4, atol=1e-5, msg=f"{key} {step}")
+
+
+@pytest.fixture(scope="module")
+def conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_conf(tmp_path_factory.mktemp("conf"))
+
+
+QUIET = ["test=false", "callbacks.figures.enabled=false", "logger=none", "trainer=cpu"]
+
+
+@pytest.mark.parametrize("name", ["famo", "stch", "rlw"])
+def test_resume_is_exact(
+    conf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    own = [*PARTIAL.split(), *QUIET, "batch_size=8", f"weighting={name}", "epochs=3"]
+
+    class Stop(Exception):
+        pass
+
+    def stop(self: MultiTaskModule) -> None:
+        if self.current_epoch == 2:
+            raise Stop
+
+    train(load(own, conf), tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        patched.setattr(MultiTaskModule, "on_train_epoch_start", stop)
+        with pytest.raises(Stop):
+            train(load(own, conf), tmp_path / "parts")
+    train(load(own, conf), tmp_path / "parts")
+    whole, parts = (checkpoint(tmp_path / x, "last")["state_dict"] for x in ("whole", "parts"))
+    assert same_weights(whole, parts)
+    assert any(key.startswith("weighting.") for key in whole)
+
+
+@pytest.mark.parametrize("name", ["uncertainty", "famo", "dwa", "db_mtl", "gradnorm"])
+def test_accumulation_runs_and_counts(conf: Path, tmp_path: Path, name: str) -> None:
+    own = [*PARTIAL.split(), *QUIET, "batch_size=4", "epochs=1", f"weighting={name}"]
+    module, trainer = fit(load([*own, "trainer.accumulate_grad_batches=2"], conf), tmp_path)
+    assert trainer.global_step == 5
+    state = module.weighting.state_dict()
+    counts = {"famo": "adam.steps", "db_mtl": "steps", "gradnorm": "adam.steps"}
+    if name in counts:
+        # 10 batches, 5 steps.
+        assert float(state[counts[name]].max()) == 5
+    if name == "dwa":
+        assert state["epochs"].tolist() == [1, 1]
+        assert float(state["last"].min()) > 0
+    assert set(module.weighting.gauges()) == {"a", "b"}
