@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,9 @@ class Head(nn.Module, ABC):
         image_size: side in pixels of the square picture that the network sees.
         metrics: names of the metrics to compute; the first is the task's main metric.
     """
+
+    whole_objects: ClassVar[bool] = False
+    """Whether objects have to be seen in one piece, as they aren't on tiles."""
 
     def __init__(
         self, target: Target, stages: Sequence[Stage], image_size: int, metrics: Sequence[str]

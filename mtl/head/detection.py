@@ -67,6 +67,8 @@ class Detection(Head):
         UserError: an option out of its range, or none of the strides on offer.
     """
 
+    whole_objects = True
+
     def __init__(
         self,
         *,

@@ -19,10 +19,13 @@ from mtl.callbacks.progress import bars
 from mtl.data.module import MultiTaskData
 from mtl.data.sample import Target
 from mtl.errors import UserError
+from mtl.fusion.base import Fusion
+from mtl.head.base import Head
 from mtl.network import Network
 from mtl.optimizer.groups import parameter_groups
 from mtl.optimizer.stages import stage_parameters, stage_rates
 from mtl.training.module import MultiTaskModule
+from mtl.views.base import Views
 from mtl.weighting.base import Weighting
 
 LOADING_KEYS = ("limit", "workers", "on_error", "cache", "cache_dir")
@@ -128,6 +131,8 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
         )
         for task in tasks
     }
+    for task, head in heads.items():
+        _check_views(task, head, views, fusion)
     fusion.only({stride for head in heads.values() for stride in head.reads})
     if views.equivariant and views.quarter_turns and encoder.symmetric and fusion.symmetric:
         for head in heads.values():
@@ -137,6 +142,26 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
         if isinstance(module, Backbone):
             module.checkpointing = views.checkpointing
     return Network(views, encoder, fusion, heads, names, ensemble)
+
+
+def _check_views(task: str, head: Head, views: Views, fusion: Fusion) -> None:
+    """A head whose decisions have a place must get the whole picture.
+
+    Raises:
+        UserError: it would get parts of it.
+    """
+    if views.whole or head.target.kind not in ("boxes", "mask"):
+        return
+    if head.whole_objects:
+        raise UserError(
+            f"task {task}: views=tiles cut objects apart, which it has to see whole; choose other "
+            "views, or tasks such as classification and box"
+        )
+    if fusion.streams > 1:
+        raise UserError(
+            f"task {task}: fusion=none leaves tiles apart, and it says where things are in the "
+            "whole image; choose fusion=mil_attention or fusion=mean"
+        )
 
 
 def _optimizer_settings(cfg: DictConfig) -> dict[str, Any]:

@@ -85,10 +85,14 @@ class MultiTaskModule(L.LightningModule):
         Args:
             batch: with a normalised float image.
         """
-        return self._losses(batch)[0]
+        return self.counted_losses(batch)[0]
 
-    def _losses(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, int]]:
-        """Losses, and how many labelled samples each is the mean of."""
+    def counted_losses(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, int]]:
+        """Losses as ``losses`` gives them, and how many labelled samples each is the mean of.
+
+        Args:
+            batch: with a normalised float image.
+        """
         losses: dict[str, Tensor] = {}
         counts: dict[str, int] = {}
         if len(batch):
@@ -121,7 +125,7 @@ class MultiTaskModule(L.LightningModule):
         torch.manual_seed(batch.seed)
         step = self.gradient_step
         with step.watching() if step is not None else nullcontext():
-            local, counts = self._losses(batch)
+            local, counts = self.counted_losses(batch)
         losses = over_ranks(self.network.tasks, local, counts, self.device)
         total = cast(Tensor, self.weighting(losses.shared())) if losses.totals else None
         if total is not None:
@@ -170,10 +174,10 @@ class MultiTaskModule(L.LightningModule):
             losses,
             factor=torch.autograd.grad(loss, stand_in)[0],
             batches=self.trainer.accumulate_grad_batches,
-            last=self._steps_now,
+            last=self.steps_now,
             step=self.global_step,
         )
-        if self._steps_now and not losses.totals:
+        if self.steps_now and not losses.totals:
             self._leave_a_gradient()
 
     def _leave_a_gradient(self) -> None:
@@ -183,7 +187,7 @@ class MultiTaskModule(L.LightningModule):
             parameters[0].grad = torch.zeros_like(parameters[0])
 
     @property
-    def _steps_now(self) -> bool:
+    def steps_now(self) -> bool:
         """Whether the optimiser steps after this batch, rather than accumulate."""
         done = self.trainer.fit_loop.epoch_loop.batch_idx + 1
         return done % self.trainer.accumulate_grad_batches == 0 or self.trainer.is_last_batch
@@ -213,7 +217,7 @@ class MultiTaskModule(L.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Show the weighting what its step did, if it asks, and write what was gathered."""
-        if self.weighting.looks_again and self._steps_now:
+        if self.weighting.looks_again and self.steps_now:
             self._look_again(batch)
         if (batch_idx + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self.flush()
@@ -224,7 +228,7 @@ class MultiTaskModule(L.LightningModule):
         kept = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
         torch.manual_seed(batch.seed)
         with self.trainer.precision_plugin.train_step_context():
-            local, counts = self._losses(batch)
+            local, counts = self.counted_losses(batch)
         for buffer, value in kept:
             buffer.copy_(value)
         losses = over_ranks(self.network.tasks, local, counts, self.device)

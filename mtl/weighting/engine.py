@@ -1,6 +1,6 @@
 """The backward pass of methods that combine the tasks' gradients."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
@@ -58,6 +58,7 @@ class GradientStep:
         weighting.bind(self.measured)
         self.cut: Cut | None = None
         self.window = Window(network.tasks)
+        self.observer: Callable[[dict[str, Found], Tensor], None] | None = None
 
     def check_accumulation(self, batches: int) -> None:
         """Refuse what can't be accumulated.
@@ -117,6 +118,8 @@ class GradientStep:
             found = {task: self._over_ranks(task, found.get(task, {})) for task in tasks}
             if products is not None:
                 dist.all_reduce(products)
+        if self.observer is not None:
+            self.observer(found, scale)
         self._combine(tasks, found, features, products, values, scale, cut, step)
 
     def _reached(self, task: str, behind: bool | None = None) -> list[nn.Parameter]:

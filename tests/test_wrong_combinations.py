@@ -1,0 +1,45 @@
+"""Parts that don't go together are refused in one line before anything trains."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from mtl.config.load import load
+from mtl.errors import UserError
+from mtl.training.build import build_callbacks, build_data, build_module, build_network
+
+CASES = {
+    "views=rotations": "4 views or branches reach the heads and nothing combines them",
+    "views=tiles fusion=mean tasks=[classification,detection]": "task detection: views=tiles cut",
+    "views=tiles ensemble=mean tasks=[classification,box]": "task box: fusion=none leaves tiles",
+    "views=rotations views.angles=[0,90,450] fusion=mean": "views.angles",
+    "views=rotations encoder=siamese": "views=rotations views.angles=[0,90]",
+    "views=rotations views.angles=[0,90,180] encoder=branches fusion=mean": "3 views can't be dealt",
+    "encoder=branches encoder.tied_stages=[layer2] ensemble=mean": "no stage 'layer2'",
+    "encoder=branches encoder.tied_stages=[7] ensemble=mean": "no stage 7; the backbone has 4",
+    "encoder=branches encoder.backbones=[resnet18] ensemble=mean": "encoder.backbones names 1",
+    "encoder=branches encoder.backbones=[resnet18,small] ensemble=mean": "encoder.backbones",
+    "encoder=multi_branch encoder.at=layer4": "encoder.at=layer4",
+    "encoder=mmoe encoder.experts=0": "encoder.experts=0",
+    "encoder=cross_stitch encoder.stages=[stage9]": "encoder.stages=stage9",
+    "ensemble=vote": "a vote needs at least 2",
+    "ensemble=weighted ensemble.weights=[0.2,0.9] encoder=branches": "the sum is 1.1",
+    "ensemble=weighted ensemble.weights=[0.5,0.25,0.25] encoder=branches": "3 weights for 2",
+    "ensemble=weighted ensemble.weights=[1.5,-0.5] encoder=branches": "ensemble.weights",
+    "fusion.exchange=gossip": "fusion.exchange=gossip",
+    "unfreezing=staged unfreezing.at={layer9:2}": "layer9",
+    "optimizer.stage_factors={layer9:0.1}": "layer9",
+    "backbone.rotation=kernels": "backbone.rotation=kernels",
+}
+
+
+@pytest.mark.parametrize(("line", "message"), CASES.items())
+def test_refused(line: str, message: str) -> None:
+    with pytest.raises(UserError) as error:
+        cfg = load(["data.train=4", "data.val=2", "data.test=2", *line.split()])
+        network = build_network(cfg, build_data(cfg).targets)
+        module = build_module(cfg, network)
+        trainer = SimpleNamespace(max_epochs=cfg.epochs)
+        build_callbacks(cfg)[0].setup(trainer, module, "fit")  # type: ignore[arg-type]
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
