@@ -135,7 +135,9 @@ def test_numbers_become_text_and_whole_numbers_may_be_real():
 def test_every_member_composes_and_passes_the_checks():
     rest = {g: list(members(g)) for g in groups() if g not in ("head", "experiment")}
     for i in range(max(map(len, rest.values()))):
-        load([f"{g}={names[min(i, len(names) - 1)]}" for g, names in rest.items()], None, False)
+        chosen = [f"{g}={names[min(i, len(names) - 1)]}" for g, names in rest.items()]
+        needed = ["ensemble.weights=[0.5,0.5]"] if "ensemble=weighted" in chosen else []
+        load([*chosen, *needed], None, False)
 
 
 def test_every_experiment_and_head_passes_the_checks():

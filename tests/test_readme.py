@@ -12,11 +12,13 @@ from omegaconf import OmegaConf
 from mtl.cli import evaluate, inspect_, predict
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys
+from mtl.cli.run_list import run_list
 from mtl.cli.sweep_plan import representative
 from mtl.config.groups import choices, groups, members, short_keys
 from mtl.config.load import load
 from mtl.config.overrides import parse_all
 from mtl.config.saved import open_run
+from mtl.rotation.angles import angles
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = REPOSITORY / "README.md"
@@ -95,11 +97,22 @@ def check_command(command: str, arguments: list[str], folder: Path) -> None:
     if command == "inspect":
         load(overrides, config_dir, needs_data=False)
         return
+    if "rotate" in own:
+        assert angles(own["rotate"])
+    if "runs" in own:
+        for name in ("a", "b"):
+            save_run(folder / own["runs"].strip("[]").replace("*", name), "data=shapes")
+        assert len(run_list(own["runs"].replace("[", f"[{folder}/"))) == 2
+        load(overrides, config_dir)
+        return
     run = folder / own["run"]
-    run.mkdir(parents=True)
-    data = "experiment=demo" if "demo" in own["run"] else "data=voc_folder"
-    OmegaConf.save(load([data], needs_data=False), run / "config.yaml")
+    save_run(run, "experiment=demo" if "demo" in own["run"] else "data=voc_folder")
     open_run(run, overrides, config_dir, needs_data=False)
+
+
+def save_run(folder: Path, data: str) -> None:
+    folder.mkdir(parents=True)
+    OmegaConf.save(load([data], needs_data=False), folder / "config.yaml")
 
 
 @pytest.mark.parametrize("line", lines("make "))
@@ -116,12 +129,6 @@ def test_groups_and_members_are_those_there_are():
         assert sorted(names(listed)) == list(members(group))
         assert description.replace("`", "") == choices()[group].description
         assert choices()[group].default in (None, names(listed)[0])
-
-
-def test_plain_members_are_said_to_be_alone():
-    (sentence,) = re.findall(r"^(.*) have one plain member each:", README.read_text(), re.MULTILINE)
-    for group in names(sentence):
-        assert len(members(group)) == 1
 
 
 def test_metrics_are_those_of_the_heads():

@@ -45,7 +45,8 @@ for ranks in (2, 1):
         fit(load(own, folder / "conf"), folder, Keep(f"{number}_{ranks}"))
 """
 BASE = "backbone=plain augmentation=none scheduler=constant optimizer=sgd optimizer.momentum=0"
-BASE += " optimizer.nesterov=false lr=0.05 data.val=2 data.test=2 data.workers=0 trainer.gradient_clip_val=1"
+BASE += " optimizer.nesterov=false lr=0.05 data.val=2 data.test=2 data.workers=0"
+BASE += " trainer.gradient_clip_val=1"
 FULL = f"{BASE} data=shapes tasks=[classification,box] image_size=32 data.train=40 epochs=4"
 PARTIAL = f"{BASE} data=alternating data.train=40 epochs=4"
 METHODS = [

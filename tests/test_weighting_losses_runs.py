@@ -23,9 +23,11 @@ from pathlib import Path
 
 import pytorch_lightning as L
 import torch
+from omegaconf import OmegaConf
 from training_kit import fit
 
 from mtl.config.load import load
+from mtl.config.paths import conf_dir
 
 folder = Path(sys.argv[1])
 torch.set_num_threads(1)
@@ -40,19 +42,29 @@ class Keep(L.Callback):
         self.states.append({k: v.clone() for k, v in state if "metrics" not in k})
 
 
-def go(ranks, rank, port):
+def config(ranks):
     own = ["trainer.accelerator=cpu", "trainer.precision=32-true", f"trainer.devices={ranks}"]
     own += [f"batch_size={8 // ranks}"]
     if ranks > 1:
         own = ["trainer=ddp", *own]
+    return load([*own, *sys.argv[2].split()], folder / "conf")
+
+
+def go(ranks, rank, port):
+    if ranks > 1:
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         os.environ |= {"WORLD_SIZE": str(ranks), "LOCAL_RANK": str(rank), "NODE_RANK": "0"}
-    for number, arguments in enumerate(sys.argv[2:]):
+    cfg = configs[ranks]
+    OmegaConf.set_struct(cfg, False)
+    for name in sys.argv[3:]:
         keep = Keep()
-        fit(load([*own, *arguments.split()], folder / "conf"), folder, keep)
-        torch.save(keep.states, folder / f"{ranks}_{rank}_{number}.pt")
+        # Composing once is far quicker than once for each method.
+        cfg.weighting = OmegaConf.load(conf_dir() / "weighting" / f"{name}.yaml")
+        fit(cfg, folder, keep)
+        torch.save(keep.states, folder / f"{name}_{ranks}_{rank}.pt")
 
 
+configs = {ranks: config(ranks) for ranks in (1, 2)}
 with socket.socket() as probe:
     probe.bind(("127.0.0.1", 0))
     port = probe.getsockname()[1]
@@ -90,9 +102,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     paths = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
     program = folder / "program.py"
     program.write_text(PROGRAM)
-    methods = [f"{PARTIAL} weighting={name}" for name in METHODS]
     done = subprocess.run(
-        [sys.executable, str(program), str(folder), *methods],
+        [sys.executable, str(program), str(folder), PARTIAL, *METHODS],
         cwd=folder,
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths},
         capture_output=True,
@@ -106,9 +117,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", METHODS)
 def test_processes_take_the_steps_of_one_and_stay_equal(folder: Path, name: str) -> None:
-    number = METHODS.index(name)
     alone, first, second = (
-        torch.load(folder / f"{which}_{number}.pt", weights_only=True)
+        torch.load(folder / f"{name}_{which}.pt", weights_only=True)
         for which in ("1_0", "2_0", "2_1")
     )
     assert len(alone) == len(first) == len(second) == 15

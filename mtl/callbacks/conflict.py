@@ -82,7 +82,7 @@ class Conflict(L.Callback):
             torch.manual_seed(batch.seed)
             local, counts = module.counted_losses(batch)
             losses = over_ranks(module.network.tasks, local, counts, module.device)
-        self.gradients.add(losses, loss_scale(trainer))
+            self.gradients.add(losses, loss_scale(trainer))
         if module.steps_now:
             found, scale = self.gradients.take()
             self.seen = geometry(self.entries, found, scale)

@@ -28,6 +28,7 @@ COMMANDS = {
     "train": Command("mtl.cli.train", "train a network, or sweep over many with -m"),
     "eval": Command("mtl.cli.evaluate", "evaluate a run's best checkpoint on a split"),
     "predict": Command("mtl.cli.predict", "run a trained network on your own images"),
+    "affinity": Command("mtl.cli.affinity", "measure which tasks help each other, and group them"),
     "inspect": Command("mtl.cli.inspect_", "look at the data: counts, and a grid of samples"),
     "ls": Command("mtl.cli.ls", "list the groups of the configuration and their members"),
     "doctor": Command("mtl.cli.doctor", "check versions, device, extras and data folders"),

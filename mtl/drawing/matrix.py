@@ -41,8 +41,7 @@ def draw_matrices(
     figure = Figure(figsize=(side * across + 0.8, side * down + 0.3), dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     grid = figure.subplots(down, across, squeeze=False)
-    colours = colormaps["RdBu"].copy()
-    colours.set_bad("white")
+    colours = colormaps["RdBu"].with_extremes(bad="white")
     image = None
     for place, axes in enumerate(grid.flat):
         if place >= len(matrices):

@@ -1,5 +1,6 @@
 """How the gradients of the tasks lie to each other, whichever way they make a step."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def loss_scale(trainer: L.Trainer) -> float:
 
 
 def task_gradients(
-    entries: Sequence[Entry], losses: Mapping[str, Tensor], factors: Mapping[str, float]
+    entries: tuple[Entry, ...], losses: Mapping[str, Tensor], factors: Mapping[str, float]
 ) -> dict[str, Found]:
     """Each loss's gradient at the shared parameters that train; ``.grad`` is left alone.
 
@@ -74,7 +75,7 @@ def task_gradients(
     found: dict[str, Found] = {}
     present = list(losses)
     for task in present:
-        inputs = [entry.parameter for entry in trainable(tuple(entries)) if task in entry.tasks]
+        inputs = [entry.parameter for entry in trainable(entries) if task in entry.tasks]
         upstream = torch.full_like(losses[task], factors[task])
         gradients = (
             torch.autograd.grad(
@@ -102,8 +103,8 @@ class StepGradients:
         entries: its shared parameters.
     """
 
-    def __init__(self, network: Network, entries: Sequence[Entry]) -> None:
-        self.entries = tuple(entries)
+    def __init__(self, network: Network, entries: tuple[Entry, ...]) -> None:
+        self.entries = entries
         self.window = Window(network.tasks)
         self.scale: float | None = None
 
@@ -115,9 +116,8 @@ class StepGradients:
             scale: see ``loss_scale``.
         """
         if self.scale is None:
-            # The sum over samples is scaled rather than their mean, which float16 has room for
-            # only if it is made smaller.
-            self.scale = scale / max(1, *losses.counts.values(), 1)
+            # What counts every sample would not fit into float16 where their mean just does.
+            self.scale = scale / max(losses.totals.values(), default=1.0)
         factors = {task: self.scale * count for task, count in losses.counts.items()}
         found = task_gradients(self.entries, losses.local, factors)
         # Gradients may be views of each other's memory, and the window adds in place.
@@ -163,7 +163,7 @@ class Geometry:
             for j, b in enumerate(self.tasks)
             if i < j
         }
-        return {pair: value for pair, value in found.items() if value == value}
+        return {pair: value for pair, value in found.items() if not math.isnan(value)}
 
     @property
     def share(self) -> float | None:

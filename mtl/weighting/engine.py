@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from mtl.errors import UserError
 from mtl.network import Network
+from mtl.weighting.combined import owned, total, weighted, write
 from mtl.weighting.cut import Cut
 from mtl.weighting.gradient import Geometry, GradientWeighting, GramianWeighting, Row, RowWeighting
 from mtl.weighting.gramian import gramian
-from mtl.weighting.layout import laid_out_like, layout, measured, trainable
+from mtl.weighting.layout import layout, measured, trainable
 from mtl.weighting.ranks import TaskLosses, add_over_ranks, world
 from mtl.weighting.window import Found, Window
 
@@ -174,7 +175,7 @@ class GradientStep:
                 below = self._reached(task, behind=False) if deep else self._deep(task)
                 inputs += below
                 rest += cut.back(at_leaves, below, keep=more or not deep)
-            found[task] = _owned(inputs, rest)
+            found[task] = owned(inputs, rest)
         return found, features
 
     def _feature_products(self, features: dict[str, Row], scale: Tensor) -> Tensor:
@@ -219,9 +220,11 @@ class GradientStep:
                 weights |= self._weights(self.weighting, seen, seed)
             elif isinstance(self.weighting, RowWeighting):
                 combined = self.weighting.combine(seen, seed)
-        self._write(tasks, found, weights, combined)
+        shared = {entry.parameter for entry in self.entries if entry.combined}
+        gradients = [(weights[task], found.get(task, {})) for task in tasks]
+        write(total(gradients, shared, None if combined is None else (self.measured, combined)))
         if cut is not None:
-            row = combined if combined is not None else _weighted(features, weights)
+            row = combined if combined is not None else weighted(features, weights)
             self._write_encoder(tasks, cut, row)
 
     def _geometry(
@@ -264,35 +267,6 @@ class GradientStep:
         method.in_force = dict(zip(seen.tasks, weights.unbind(), strict=True))
         return dict(zip(seen.tasks, weights.tolist(), strict=True))
 
-    @torch.no_grad()
-    def _write(
-        self,
-        tasks: Sequence[str],
-        found: dict[str, Found],
-        weights: dict[str, float],
-        combined: Row | None,
-    ) -> None:
-        weighed = {id(entry.parameter) for entry in self.entries if entry.combined}
-        sums: Found = {}
-        if combined is not None and self.measured:
-            pairs = zip(self.measured, combined, strict=True)
-            sums = {p: gradient for p, gradient in pairs if gradient is not None}
-        done = {id(p) for p in self.measured} if combined is not None else set()
-        for task in tasks:
-            mine = {p: g for p, g in found.get(task, {}).items() if id(p) not in done}
-            for factor, inside in ((weights[task], True), (1.0, False)):
-                part = {p: g for p, g in mine.items() if (id(p) in weighed) == inside}
-                new = [p for p in part if p not in sums]
-                more = [p for p in part if p in sums]
-                if new and factor != 1.0:
-                    torch._foreach_mul_([part[p] for p in new], factor)
-                if more:
-                    torch._foreach_add_(
-                        [sums[p] for p in more], [part[p] for p in more], alpha=factor
-                    )
-                sums |= {p: part[p] for p in new}
-        write(sums)
-
     def _write_encoder(self, tasks: Sequence[str], cut: Cut, row: Row) -> None:
         """One backward pass through what no task has been through alone."""
         done = {id(p) for task in tasks for p in self._deep(task)}
@@ -302,45 +276,4 @@ class GradientStep:
             if not entry.behind and id(entry.parameter) not in done
         ]
         gradients = cut.back(row, rest) if row else [None] * len(rest)
-        write(add_over_ranks(_owned(rest, gradients), rest))
-
-
-@torch.no_grad()
-def write(gradients: Found) -> None:
-    """Add to ``.grad``."""
-    for parameter, gradient in gradients.items():
-        if parameter.grad is None:
-            parameter.grad = gradient
-        else:
-            parameter.grad.add_(gradient)
-
-
-def _owned(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> Found:
-    """Gradients that may be overwritten, by parameter: no two in one place of memory."""
-    found: Found = {}
-    places: set[int] = set()
-    for parameter, gradient in zip(parameters, gradients, strict=True):
-        if gradient is None:
-            continue
-        own = laid_out_like(gradient, parameter)
-        if own.data_ptr() in places:
-            own = own.clone()
-        places.add(own.data_ptr())
-        found[parameter] = own
-    return found
-
-
-@torch.no_grad()
-def _weighted(rows: dict[str, Row], weights: dict[str, float]) -> Row:
-    """Weighted sum of rows."""
-    total: Row = []
-    for column in zip(*rows.values(), strict=True):
-        present = [(weights[t], g) for t, g in zip(rows, column, strict=True) if g is not None]
-        if not present:
-            total.append(None)
-            continue
-        result = present[0][1] * present[0][0]
-        for weight, gradient in present[1:]:
-            result = result.add_(gradient, alpha=weight)
-        total.append(result)
-    return total
+        write(add_over_ranks(owned(rest, gradients), rest))

@@ -1,0 +1,1 @@
+"""How training one task changes the others."""

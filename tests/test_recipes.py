@@ -1,0 +1,145 @@
+"""The articles' systems: each recipe trains, and has the settings that it stands for."""
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from voc_factory import make_voc
+
+from mtl.config.load import load
+from mtl.data.sample import Target
+from mtl.encoder.branches import Branches
+from mtl.training.build import build_network
+
+SYSTEMS = ("independent", "joint", "split", "siamese", "multi_branch", "mil", "cmtl", "c_rmtl")
+TINY = [
+    "data.train=16",
+    "data.val=8",
+    "data.test=8",
+    "image_size=32",
+    "batch_size=8",
+    "epochs=1",
+    "backbone.width=4",
+]
+
+
+def test_all_systems_in_one_sweep(mtl, tmp_path: Path) -> None:
+    chosen = f"experiment={','.join(SYSTEMS)}"
+    result = mtl("train", "-m", "name=systems", chosen, "data.orientation=free", *TINY)
+    assert result.code == 0, result.err
+    for name in SYSTEMS:
+        folder = tmp_path / "outputs" / "sweeps" / "systems" / f"experiment-{name}"
+        metrics = json.loads((folder / "results.json").read_text())["metrics"]
+        assert {"test/classification/accuracy", "test/box/iou"} <= set(metrics)
+
+
+def test_systems_differ_in_nothing_but_the_system() -> None:
+    configs = {name: load([f"experiment={name}"]) for name in SYSTEMS}
+    own = {"views", "encoder", "fusion", "ensemble", "name", "tasks", "heads"}
+    joint = {k: v for k, v in configs["joint"].items() if k not in own}
+    for cfg in configs.values():
+        assert {k: v for k, v in cfg.items() if k not in own} == joint
+        for task in ("classification", "box"):
+            assert cfg.heads[task] == configs["joint"].heads[task]
+
+
+def test_networks_of_the_systems() -> None:
+    targets = {"label": Target("label", ("a", "b")), "boxes": Target("boxes", ("a", "b"))}
+    counts = {}
+    for name in SYSTEMS:
+        network = build_network(load([f"experiment={name}", "backbone.width=8"]), targets)
+        counts[name] = sum(p.numel() for p in network.encoder.parameters())
+    one = counts["joint"]
+    assert counts["independent"] == 2 * one
+    assert counts["split"] == 4 * one
+    assert counts["siamese"] == counts["mil"] == one
+    assert one < counts["multi_branch"] < 2 * one
+    assert one < counts["c_rmtl"] < 2 * one
+    assert one < counts["cmtl"] < 3 * one
+
+
+@pytest.mark.parametrize("backbone", ["small_cnn", "resnet18"])
+def test_c_rmtl_ties_two_stages_of_any_backbone(backbone: str) -> None:
+    targets = {"label": Target("label", ("a", "b")), "boxes": Target("boxes", ("a", "b"))}
+    network = build_network(load(["experiment=c_rmtl", f"backbone={backbone}"]), targets)
+    assert isinstance(network.encoder, Branches)
+    first, second = network.encoder.branches
+    names = [stage.name for stage in network.encoder.description]
+    shared = [first.stages[n] is second.stages[n] for n in names]  # type: ignore[index]
+    assert shared == [False, True, True] + [False] * (len(names) - 3)
+
+
+def test_c_rmtl_with_the_article_s_settings(mtl, tmp_path: Path) -> None:
+    root = tmp_path / "voc"
+    classes = ("aeroplane", "bicycle", "bird", "boat", "car")
+    make_voc(root / "VOCdevkit" / "VOC2007", n_train=10, n_val=4, n_test=4, classes=classes)
+    cfg = load(["experiment=c_rmtl_voc2007", f"data.root={root}"])
+    assert (cfg.batch_size, cfg.image_size, cfg.lr) == (16, 224, 1e-3)
+    assert cfg.lr * cfg.optimizer.backbone_factor == pytest.approx(1e-4)
+    assert (cfg.heads.classification.label_smoothing, cfg.heads.box.delta) == (0.1, 10)
+    assert cfg.heads.box.weight == 1
+    assert list(cfg.views.angles) == [0, 90, 180, 270]
+    assert cfg.encoder.tied_stages == ["layer1", "layer2"]
+    assert len(cfg.data.classes) == 5
+    assert cfg.callbacks.early_stopping.enabled
+    assert cfg.scheduler._target_.endswith("plateau")
+    assert cfg.unfreezing._target_.endswith("Staged")
+    result = mtl(
+        "train",
+        "experiment=c_rmtl_voc2007",
+        f"data.root={root}",
+        "data.workers=0",
+        "backbone=resnet18",
+        "backbone.weights=none",
+        "image_size=64",
+        "batch_size=4",
+        "epochs=2",
+        "hydra.run.dir=run",
+    )
+    assert result.code == 0, result.err
+    found = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert found["epochs"] == 2
+    assert {"test/classification/accuracy", "test/box/iou"} <= set(found["metrics"])
+
+
+def test_the_general_recipe(mtl, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+
+    def write(path: Path, count: int, **labels: list[int]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        data = rng.integers(0, 255, (count, 3072)).astype(np.uint8)
+        path.write_bytes(pickle.dumps({"data": data, **labels}, protocol=2))
+
+    ten, hundred = tmp_path / "cifar-10-batches-py", tmp_path / "cifar-100-python"
+    for number in range(1, 6):
+        write(ten / f"data_batch_{number}", 4, labels=[number] * 4)
+    write(ten / "test_batch", 4, labels=[1, 2, 3, 4])
+    names = {"label_names": [f"a{i}" for i in range(10)]}
+    (ten / "batches.meta").write_bytes(pickle.dumps(names, protocol=2))
+    for split, count in (("train", 20), ("test", 4)):
+        fine = list(range(count))
+        write(hundred / split, count, fine_labels=fine, coarse_labels=fine)
+    names = {
+        "fine_label_names": [f"f{i}" for i in range(100)],
+        "coarse_label_names": [f"c{i}" for i in range(20)],
+    }
+    (hundred / "meta").write_bytes(pickle.dumps(names, protocol=2))
+    result = mtl(
+        "train",
+        "experiment=recipe_vgg16",
+        f"data.root={tmp_path}",
+        f"data.root100={tmp_path}",
+        "data.verify=false",
+        "backbone.model=vgg11",
+        "batch_size=8",
+        "epochs=1",
+        "hydra.run.dir=run",
+    )
+    assert result.code == 0, result.err
+    metrics = json.loads((tmp_path / "run" / "results.json").read_text())["metrics"]
+    assert {"test/cifar10/accuracy", "test/cifar100/accuracy"} <= set(metrics)
+    weights = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)["state_dict"]
+    assert weights["network.heads.cifar100.layers.layers.1.weight"].shape == (256, 512)

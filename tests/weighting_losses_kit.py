@@ -1,0 +1,49 @@
+"""Weightings by the name of their yaml, in float64, and what they make of given losses."""
+
+import math
+from pathlib import Path
+
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor
+
+from mtl.training.build import make
+from mtl.weighting.base import Weighting
+
+CONF = Path(__file__).parents[1] / "conf" / "weighting"
+L = {"a": 2.0, "b": 0.5, "c": 3.0}
+
+
+def method(name: str, tasks: str = "abc", **options: object) -> Weighting:
+    config = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
+    found = make(config | options, tasks=list(tasks))
+    assert isinstance(found, Weighting)
+    return found.double()
+
+
+def scalars(dtype: torch.dtype = torch.float64, **losses: float) -> dict[str, Tensor]:
+    return {task: torch.tensor(x, dtype=dtype, requires_grad=True) for task, x in losses.items()}
+
+
+def combined(weighting: Weighting, **losses: float) -> tuple[float, dict[str, float]]:
+    """The total, and its derivatives by the losses."""
+    given = scalars(**losses)
+    total = weighting(given)
+    slopes = torch.autograd.grad(total, list(given.values()), allow_unused=True)
+    return float(total.detach()), {
+        t: float(s) for t, s in zip(given, slopes, strict=True) if s is not None
+    }
+
+
+def state(weighting: Weighting) -> dict[str, Tensor]:
+    return {k: v.clone() for k, v in weighting.state_dict().items()}
+
+
+def adam(gradients: list[float], start: float, rate: float, decay: float) -> float:
+    """Kingma and Ba's algorithm 1 on one number."""
+    x, m, v = start, 0.0, 0.0
+    for t, given in enumerate(gradients, 1):
+        g = given + decay * x
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        x -= rate * (m / (1 - 0.9**t)) / (math.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    return x
