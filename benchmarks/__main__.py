@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else importing it calls the network
+os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # the profiler tells of every start and stop
 
 from rich.console import Console
 
@@ -16,6 +17,7 @@ from benchmarks.memory import demo_memory
 from benchmarks.results import Entry, table, verdict, write
 from benchmarks.shapes import shapes_generation
 from benchmarks.step import step_overhead
+from benchmarks.weighting import weighting_cost
 
 Measure = Callable[[], Mapping[str, Entry]]
 RESULTS = Path(__file__).parent / "results.json"
@@ -24,6 +26,7 @@ QUICK: Mapping[str, Measure] = {
     "batch augmentation": lambda: {"batch_augmentation": batch_versus_albumentations()},
     "decoding and augmenting": versus_pil,
     "training step": lambda: {"step_overhead": step_overhead()},
+    "weightings": weighting_cost,
 }
 SLOW: Mapping[str, Measure] = {
     "help": lambda: {"help_seconds": command_seconds(["--help"], 0, 1.0, "seconds of mtl --help")},

@@ -10,7 +10,7 @@ from mtl.backbone.base import Stage
 from mtl.data.batch import Labelled
 from mtl.data.sample import Target
 from mtl.errors import UserError
-from mtl.head.classification import Classification
+from mtl.head.classification import METRICS, Classification, ClassificationMetrics
 from mtl.preprocess.base import Frame
 
 STAGES = (Stage("a", 4, 2), Stage("b", 8, 4))
@@ -147,3 +147,10 @@ def test_record_and_drawing() -> None:
 def test_messages(options: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
         make(**options)
+
+
+def test_a_single_class_is_counted_too() -> None:
+    metrics = ClassificationMetrics(("person",), METRICS, per_class=True)
+    metrics.update(torch.ones(3, 1), labelled(0, 0, 0))
+    found = {name: float(value) for name, value in metrics.compute().items()}
+    assert found == {"accuracy": 1.0, "balanced_accuracy": 1.0, "recall_person": 1.0}

@@ -11,7 +11,7 @@ from mtl.backbone.base import Stage
 from mtl.data.batch import Labelled
 from mtl.data.sample import Target
 from mtl.errors import UserError
-from mtl.head.multilabel import Multilabel
+from mtl.head.multilabel import METRICS, Multilabel, MultilabelMetrics
 from mtl.head.scores import average_precision, quietly
 
 CLASSES = ("cat", "dog", "owl")
@@ -126,3 +126,11 @@ def test_a_rank_without_samples() -> None:
     empty.dist_sync_fn = gather
     empty.distributed_available_fn = lambda: True
     assert quietly(empty).tolist() == [0.5, 1.0]
+
+
+def test_a_single_class_is_counted_too() -> None:
+    metrics = MultilabelMetrics(("person",), METRICS, per_class=True)
+    truth = torch.tensor([[1], [0]], dtype=torch.int8)
+    metrics.update(torch.tensor([[0.9], [0.2]]), Labelled(torch.arange(2), truth))
+    found = {name: float(value) for name, value in metrics.compute().items()}
+    assert found == {"map": 1.0, "f1": 1.0, "map_person": 1.0, "f1_person": 1.0}

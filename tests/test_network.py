@@ -36,9 +36,7 @@ def test_tasks_come_in_the_order_asked_for(network: Network, image: torch.Tensor
     }
 
 
-def test_features_are_those_that_a_head_reads(
-    network: Network, image: torch.Tensor
-) -> None:
+def test_features_are_those_that_a_head_reads(network: Network, image: torch.Tensor) -> None:
     for features in network.features(image).values():
         assert {s: tuple(f.shape) for s, f in features.items()} == {4: (5, 8, 4, 4)}
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from mtl.cli import evaluate, inspect_, predict
+from mtl.cli import affinity, evaluate, inspect_, predict
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys
 from mtl.cli.run_list import run_list
@@ -76,7 +76,7 @@ def test_there_are_commands_to_test():
 @pytest.mark.parametrize("line", lines("mtl "))
 def test_command(line, mtl, files):
     command, *arguments = shlex.split(line, comments=True)[1:]
-    if command in ("inspect", "eval", "predict"):
+    if command in ("inspect", "eval", "predict", "affinity"):
         check_command(command, arguments, files)
     elif "-m" in arguments:
         # Sweeps have tests of their own: one job stands for all here.
@@ -91,7 +91,12 @@ def test_command(line, mtl, files):
 
 def check_command(command: str, arguments: list[str], folder: Path) -> None:
     """Everything that these commands do before they need data or a trained network."""
-    module = {"inspect": inspect_, "eval": evaluate, "predict": predict}[command]
+    module = {
+        "inspect": inspect_,
+        "eval": evaluate,
+        "predict": predict,
+        "affinity": affinity,
+    }[command]
     config_dir, rest = split_options(arguments)
     own, overrides = own_keys(rest, module.KEYS)
     if command == "inspect":

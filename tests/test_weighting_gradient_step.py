@@ -140,7 +140,7 @@ def check(
         assert found.keys() == {n for row in rows.values() for n in row}
 
 
-@pytest.mark.parametrize("name", ["mgda", "upgrad", "nash_mtl", "cagrad"])
+@pytest.mark.parametrize("name", ["mgda", "nash_mtl"])
 def test_gradient_at_all_parameters(conf: Path, tmp_path: Path, name: str) -> None:
     check(*run(conf, tmp_path, f"weighting={name}"))
 
@@ -293,7 +293,7 @@ def test_frozen_stages_have_no_gradient(conf: Path, tmp_path: Path, at: str) -> 
         assert any(".second." in name for name in step)
 
 
-@pytest.mark.parametrize("name", ["upgrad", "nash_mtl", "graddrop", "moco", "excess_mtl"])
+@pytest.mark.parametrize("name", ["nash_mtl", "graddrop", "excess_mtl"])
 def test_bf16_autocast(conf: Path, tmp_path: Path, name: str) -> None:
     _, seen = run(conf, tmp_path, f"weighting={name}", "trainer.precision=bf16-mixed")
     assert all(torch.isfinite(g).all() for step in seen.steps for g in step.values())
@@ -303,7 +303,6 @@ def test_bf16_autocast(conf: Path, tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "at"),
     [
-        ("nash_mtl", "parameters"),
         ("fairgrad", "second"),
         ("fairgrad", "representation"),
         ("moco", "parameters"),
@@ -357,7 +356,7 @@ def test_overflow_is_left_to_the_scaler(conf: Path, tmp_path: Path) -> None:
     assert torch.equal(module.weighting.get_buffer("usual"), before)
 
 
-@pytest.mark.parametrize("name", ["gradvac", "moco", "excess_mtl", "pcgrad", "graddrop"])
+@pytest.mark.parametrize("name", ["gradvac", "moco"])
 def test_resume_is_exact(conf: Path, tmp_path: Path, name: str) -> None:
     """Two epochs at once, and one after the other."""
     own = [
@@ -426,9 +425,8 @@ def test_features_drop_signs_without_accumulation_only(conf: Path, tmp_path: Pat
         run(conf, tmp_path, *own, "trainer.accumulate_grad_batches=2")
 
 
-@pytest.mark.parametrize("at", ["parameters", "second", "representation"])
-def test_checkpointed_activations_change_nothing(conf: Path, tmp_path: Path, at: str) -> None:
-    own = ["weighting=mgda", f"weighting.at={at}"]
+def test_checkpointed_activations_change_nothing(conf: Path, tmp_path: Path) -> None:
+    own = ["weighting=mgda", "weighting.at=representation"]
     _, plain = run(conf, tmp_path, *own)
     _, seen = run(conf, tmp_path, *own, "views.checkpointing=true")
     for one, other in zip(plain.steps, seen.steps, strict=True):

@@ -83,7 +83,9 @@ def write(
     }
     files = place / "affinity.json", place / "affinity.png"
     write_json(files[0], content)
-    limit = float(np.nanmax(np.abs(found.means), initial=1e-12))
+    # What a task does to itself is far more than what it does to others.
+    others = found.means[~np.eye(len(found.tasks), dtype=bool)]
+    limit = float(np.nanmax(np.abs(others), initial=1e-12))
     picture = draw_matrices(
         {"affinity": found.means},
         found.tasks,

@@ -1,7 +1,6 @@
 """Activations computed twice instead of kept."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
 from torch import Tensor, nn
@@ -20,23 +19,28 @@ def checkpointed(module: nn.Module, x: Tensor) -> Tensor:
     """
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        return nullcontext(), _statistics_kept(module)
+        return nullcontext(), _StatisticsKept(module)
 
     return cast(Tensor, checkpoint(module, x, use_reentrant=False, context_fn=contexts))
 
 
-@contextmanager
-def _statistics_kept(module: nn.Module) -> Iterator[None]:
-    """Norms in it work as before, but their running statistics stay what they are.
+class _StatisticsKept(AbstractContextManager[None]):
+    """Norms in a module work as before, but their running statistics stay what they are.
 
-    They must still be passed along: what is computed again has to keep the same tensors.
+    They must still be passed along: what is computed again has to keep the same tensors. It can
+    be entered several times, once for each backward pass through the same graph.
     """
-    norms = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
-    kept = [(norm, norm.momentum, norm.num_batches_tracked) for norm in norms]
-    for norm in norms:
-        norm.momentum, norm.num_batches_tracked = 0.0, None
-    try:
-        yield
-    finally:
-        for norm, momentum, batches in kept:
+
+    def __init__(self, module: nn.Module) -> None:
+        found = (m for m in module.modules() if isinstance(m, _BatchNorm))
+        self.norms = [norm for norm in found if norm.track_running_stats]
+        self.kept: list[tuple[float | None, Tensor | None]] = []
+
+    def __enter__(self) -> None:
+        self.kept = [(norm.momentum, norm.num_batches_tracked) for norm in self.norms]
+        for norm in self.norms:
+            norm.momentum, norm.num_batches_tracked = 0.0, None
+
+    def __exit__(self, *error: object) -> None:
+        for norm, (momentum, batches) in zip(self.norms, self.kept, strict=True):
             norm.momentum, norm.num_batches_tracked = momentum, batches

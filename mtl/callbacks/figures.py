@@ -20,7 +20,7 @@ class Figures(L.Callback):
     weighs the views of an image, ``figures/val_instances.png`` and so on show how.
 
     Args:
-        samples: how many.
+        samples: how many; 0 for no pictures.
     """
 
     def __init__(self, samples: int) -> None:
@@ -29,7 +29,8 @@ class Figures(L.Callback):
     def _draw(
         self, trainer: L.Trainer, module: L.LightningModule, batch: Batch, split: str
     ) -> None:
-        if not trainer.is_global_zero or trainer.sanity_checking or len(batch) == 0:
+        nothing = len(batch) == 0 or self.samples == 0
+        if nothing or not trainer.is_global_zero or trainer.sanity_checking:
             return
         preprocess = trainer.datamodule.preprocess  # type: ignore[attr-defined]
         image = batch.image[: self.samples]

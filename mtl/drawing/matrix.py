@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 COLUMNS = 3
@@ -42,13 +44,12 @@ def draw_matrices(
     canvas = FigureCanvasAgg(figure)
     grid = figure.subplots(down, across, squeeze=False)
     colours = colormaps["RdBu"].with_extremes(bad="white")
-    image = None
     for place, axes in enumerate(grid.flat):
         if place >= len(matrices):
             axes.set_axis_off()
             continue
         title, matrix = list(matrices.items())[place]
-        image = axes.imshow(
+        axes.imshow(
             np.ma.masked_invalid(matrix), cmap=colours, vmin=-limit, vmax=limit, aspect="equal"
         )
         axes.set_title(title, fontsize=10)
@@ -63,7 +64,7 @@ def draw_matrices(
                 ink = "white" if abs(value) > 0.6 * limit else "black"
                 text = number.format(value)
                 axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=9)
-    figure.colorbar(image, ax=grid, shrink=0.8)
+    figure.colorbar(ScalarMappable(Normalize(-limit, limit), colours), ax=grid, shrink=0.8)
     canvas.draw()  # type: ignore[no-untyped-call]
     rgba = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     return np.ascontiguousarray(rgba[..., :3])

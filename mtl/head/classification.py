@@ -48,7 +48,8 @@ class ClassificationMetrics(HeadMetrics):
 
     def compute(self) -> dict[str, Tensor]:
         """Metric name to scalar."""
-        confusion = quietly(self.confusion)
+        # torchmetrics drops the dimensions of a single class.
+        confusion = quietly(self.confusion).reshape([len(self.classes)] * 2)
         hits, counts = confusion.diag(), confusion.sum(1)
         recall = ratio(hits, counts)
         values = {

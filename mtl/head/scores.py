@@ -102,6 +102,7 @@ def present(
     named = {
         f"{name}_{label}": value
         for name, numbers in by_class.items()
-        for label, value in zip(classes, numbers, strict=True)
+        # torchmetrics makes a scalar of one number.
+        for label, value in zip(classes, numbers.reshape(-1), strict=True)
     }
     return {n: v.float() for n, v in {**values, **named}.items() if not v.isnan()}

@@ -264,7 +264,8 @@ class MultiTaskModule(L.LightningModule):
         optimizer = self.optimizers()
         for group in optimizer.param_groups:  # type: ignore[union-attr]
             if not group["name"].endswith(".vectors"):
-                values[f"lr/{group['name']}"] = group["lr"]
+                frozen = not any(p.requires_grad for p in group["params"])
+                values[f"lr/{group['name']}"] = 0.0 if frozen else group["lr"]
         for logger in self.loggers:
             logger.log_metrics(values, step=self.global_step)
 

@@ -131,20 +131,13 @@ class StageFreezing(L.Callback, ABC):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Once an epoch, log how much trains and how fast; a frozen stage's rate is 0.
+        """Once an epoch, log how much trains.
 
         Behind the first step, and not before it, so that a run resumed here logs it once.
         """
         if batch_idx > 0:
             return
-        frozen = self.frozen(trainer.current_epoch)
-        groups = trainer.optimizers[0].param_groups
-        rates = {group["name"].removesuffix(".vectors"): group["lr"] for group in groups}
-        values = {
-            f"unfreezing/lr/{s}": 0.0 if s in frozen else rates[f"backbone.{s}"]
-            for s in self.stages
-        }
-        values["unfreezing/trainable_parameters"] = float(_count(pl_module, trains=True))
+        values = {"unfreezing/trainable_parameters": float(_count(pl_module, trains=True))}
         for logger in trainer.loggers:
             logger.log_metrics(values, step=trainer.global_step)
 

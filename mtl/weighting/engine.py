@@ -222,7 +222,8 @@ class GradientStep:
                 combined = self.weighting.combine(seen, seed)
         shared = {entry.parameter for entry in self.entries if entry.combined}
         gradients = [(weights[task], found.get(task, {})) for task in tasks]
-        write(total(gradients, shared, None if combined is None else (self.measured, combined)))
+        made = (self.measured, combined) if combined is not None and self.measured else None
+        write(total(gradients, shared, made))
         if cut is not None:
             row = combined if combined is not None else weighted(features, weights)
             self._write_encoder(tasks, cut, row)
