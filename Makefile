@@ -38,7 +38,7 @@ demo: $(STAMP) ## train three tasks on generated images, evaluate, draw predicti
 	@echo "curves:      make tensorboard"
 
 test: $(STAMP) ## run the tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 lint: $(STAMP) ## check style
 	$(BIN)/ruff check .

@@ -31,12 +31,12 @@ BASE = (
     "data.train=32",
     "data.val=2",
     "data.test=2",
-    "batch_size=16",
+    "batch_size=32",
 )
 GOALS = {"losses": 1.03, "representation": 1.10, "stage": 1.35, "parameters": 2.2}
-FORWARD_AGAIN = 1.5
+FORWARD_AGAIN = 1.4
 """For methods that look at the losses again after the step."""
-WHOLE_GRADIENTS = 3.5
+WHOLE_GRADIENTS = 4.0
 """For methods that keep or change whole gradients, not only their inner products."""
 BY_HAND: Mapping[str, weighting_by_hand.Combine] = {
     "pcgrad": weighting_by_hand.pcgrad,
@@ -46,7 +46,7 @@ Step = Callable[[], None]
 
 
 def weighting_cost(
-    rounds: int = 7, names: Sequence[str] | None = None, more: Sequence[str] = ()
+    rounds: int = 6, names: Sequence[str] | None = None, more: Sequence[str] = ()
 ) -> dict[str, Entry]:
     """A training step on one batch: forward, backward, optimiser.
 

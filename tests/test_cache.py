@@ -144,6 +144,7 @@ def test_a_changed_file_makes_it_stale(
     CachedSource.open(_source(root), Stretch(16), folder)
     os.utime(root / part, ns=(1, 1))
     caplog.set_level(logging.INFO)
+    caplog.clear()
     cached = CachedSource.open(_source(root), Stretch(16), folder)
     assert [record.message.split(" of ")[0] for record in caplog.records] == [
         "rebuilding the stale cache"

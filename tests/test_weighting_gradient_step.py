@@ -425,8 +425,9 @@ def test_features_drop_signs_without_accumulation_only(conf: Path, tmp_path: Pat
         run(conf, tmp_path, *own, "trainer.accumulate_grad_batches=2")
 
 
-def test_checkpointed_activations_change_nothing(conf: Path, tmp_path: Path) -> None:
-    own = ["weighting=mgda", "weighting.at=representation"]
+@pytest.mark.parametrize("at", ["representation", "second", "parameters"])
+def test_checkpointed_activations_change_nothing(conf: Path, tmp_path: Path, at: str) -> None:
+    own = ["weighting=mgda", f"weighting.at={at}"]
     _, plain = run(conf, tmp_path, *own)
     _, seen = run(conf, tmp_path, *own, "views.checkpointing=true")
     for one, other in zip(plain.steps, seen.steps, strict=True):

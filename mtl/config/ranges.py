@@ -129,7 +129,7 @@ RANGES: dict[str, Rule] = {
     "weighting.temperature": POSITIVE,
     "weighting.mu": POSITIVE,
     "weighting.rate": POSITIVE,
-    "weighting.alpha": POSITIVE,
+    "weighting.alpha": NOT_NEGATIVE,
     "weighting.warmup_epochs": NATURAL,
     "weighting.decay": NOT_NEGATIVE,
     "weighting.power": NOT_NEGATIVE,
@@ -155,6 +155,7 @@ RANGES: dict[str, Rule] = {
     "callbacks.*.min_delta": NOT_NEGATIVE,
     "callbacks.*.decay": number(0, 1, above=True, below=True),
     "callbacks.*.samples": NATURAL,
+    "callbacks.*.every": COUNT,
 }
 
 
