@@ -17,6 +17,7 @@ from benchmarks.memory import demo_memory
 from benchmarks.results import Entry, table, verdict, write
 from benchmarks.shapes import shapes_generation
 from benchmarks.step import step_overhead
+from benchmarks.views import views_cost
 from benchmarks.weighting import weighting_cost
 
 Measure = Callable[[], Mapping[str, Entry]]
@@ -26,6 +27,7 @@ QUICK: Mapping[str, Measure] = {
     "batch augmentation": lambda: {"batch_augmentation": batch_versus_albumentations()},
     "decoding and augmenting": versus_pil,
     "training step": lambda: {"step_overhead": step_overhead()},
+    "views": views_cost,
     "weightings": weighting_cost,
 }
 SLOW: Mapping[str, Measure] = {

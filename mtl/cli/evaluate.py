@@ -135,8 +135,8 @@ def _several_runs(
 
     split, checkpoint = cast(EvalSplit, own["split"]), cast(Checkpoint, own["checkpoint"])
     found = evaluate_runs(members, ensemble, chosen, split, checkpoint)
-    for task, runs in found.left_out.items():
-        say(f"task {task} is left out: not in {', '.join(runs)}")
+    for task, reason in found.left_out.items():
+        say(f"task {task} is left out: {reason}")
     path = Path(own.get("out") or Path("outputs") / "eval" / f"{chosen}_{split}.json")
     options = {str(k): v for k, v in ensemble.items() if k not in ("_target_", "tta")}
     content = {

@@ -56,6 +56,9 @@ class Head(nn.Module, ABC):
     whole_objects: ClassVar[bool] = False
     """Whether objects have to be seen in one piece, as they aren't on tiles."""
 
+    between_networks: ClassVar[bool] = True
+    """Whether decisions of separately trained networks mean the same and can be combined."""
+
     def __init__(
         self, target: Target, stages: Sequence[Stage], image_size: int, metrics: Sequence[str]
     ) -> None:

@@ -46,6 +46,8 @@ class Similarity(Head):
         margin: of distances, greater than 0.
     """
 
+    between_networks = False
+
     def __init__(
         self,
         *,

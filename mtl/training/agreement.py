@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.utils import get_object
 from omegaconf import DictConfig
 
 from mtl.config.compose import flat
@@ -20,8 +21,8 @@ LOADING = ("targets", "suggested", "workers", "on_error", "cache", "cache_dir")
 
 def common_tasks(
     members: Sequence[tuple[Path, DictConfig]],
-) -> tuple[list[str], dict[str, list[str]]]:
-    """The tasks that all runs have, and for each other task the runs that lack it.
+) -> tuple[list[str], dict[str, str]]:
+    """The tasks that all runs can decide together, and for each other task why not.
 
     Raises:
         UserError: they have none in common.
@@ -30,11 +31,18 @@ def common_tasks(
     lacking = {
         task: [str(folder) for folder, cfg in members if task not in cfg.tasks] for task in every
     }
-    common = [task for task, runs in lacking.items() if not runs]
+    reasons = {task: f"not in {', '.join(runs)}" for task, runs in lacking.items() if runs}
+    for task in [task for task in every if task not in reasons]:
+        if not get_object(members[0][1].heads[task]._target_).between_networks:
+            reasons[task] = "what it says can't be compared between networks"
+    common = [task for task in every if task not in reasons]
+    if not common and not all(lacking.values()):
+        why = "; ".join(f"{task}: {reason}" for task, reason in reasons.items())
+        raise UserError(f"runs have no task to decide together: {why}")
     if not common:
         had = "; ".join(f"{folder} has {listing(cfg.tasks)}" for folder, cfg in members)
         raise UserError(f"runs have no task in common: {had}")
-    return common, {task: runs for task, runs in lacking.items() if runs}
+    return common, reasons
 
 
 def check_agreement(members: Sequence[tuple[Path, DictConfig]], tasks: Sequence[str]) -> None:

@@ -30,13 +30,13 @@ class RunsResult:
 
     Args:
         tasks: that all runs have, in the first one's order.
-        left_out: each other task, and the runs that lack it.
+        left_out: each other task, and why.
         metrics: of the ensemble, full metric name to value.
         runs: the same of each run by itself, by its folder.
     """
 
     tasks: list[str]
-    left_out: dict[str, list[str]]
+    left_out: dict[str, str]
     metrics: dict[str, float]
     runs: dict[str, dict[str, float]]
 
