@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge
 
 from mtl.backbone.base import Features
 from mtl.weighting.gradient import Row
@@ -48,13 +49,13 @@ class Cut:
         return {task: dicts[id(found)] for task, found in features.items()}
 
     def back(
-        self, row: Row, parameters: Sequence[nn.Parameter], keep: bool = False
+        self, row: Row, places: Sequence[Tensor | GradientEdge], keep: bool = False
     ) -> list[Tensor | None]:
-        """From a gradient at the leaves to that at parameters in front of them.
+        """From a gradient at the leaves to that at places in front of them.
 
         Args:
             row: one tensor per leaf, or None.
-            parameters: of the encoder or the views.
+            places: parameters of the encoder or the views, or outputs of layers.
             keep: whether there will be another call for this batch.
         """
         ends = [
@@ -62,11 +63,15 @@ class Cut:
             for feature, gradient in zip(self.features, row, strict=True)
             if gradient is not None and feature.requires_grad
         ]
-        if not ends or not parameters:
-            return [None] * len(parameters)
+        if not ends or not places:
+            return [None] * len(places)
         outputs, gradients = zip(*ends, strict=True)
         return list(
             torch.autograd.grad(
-                outputs, parameters, gradients, retain_graph=keep, allow_unused=True
+                outputs,
+                places,  # type: ignore[arg-type]
+                gradients,
+                retain_graph=keep,
+                allow_unused=True,
             )
         )

@@ -1,7 +1,7 @@
 """The backward pass of methods that combine the tasks' gradients."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mtl.errors import UserError
 from mtl.network import Network
+from mtl.weighting.activation_gramian import Call, LayerWatch, layer_products, multiplies_only
 from mtl.weighting.combined import owned, total, weighted, write
 from mtl.weighting.cut import Cut
 from mtl.weighting.gradient import Geometry, GradientWeighting, GramianWeighting, Row, RowWeighting
@@ -24,7 +25,8 @@ class GradientStep:
 
     - ``at: parameters``: one backward pass per task through everything.
     - a stage: one per task through the heads and down to that stage, then one of the weighted sum
-      through the rest of the encoder.
+      through the rest of the encoder. Where only inner products are asked for, layers that offer
+      them for less than their gradients are part of the rest.
     - ``at: representation``: one per task through its head, then one through the encoder.
 
     What lies behind the features and is shared (fusion) gets the sum with the same weights.
@@ -58,6 +60,9 @@ class GradientStep:
         self.measured = measured(network, self.entries, weighting.at, image_size) if several else ()
         weighting.bind(self.measured)
         self.cut: Cut | None = None
+        spares = multiplies_only(network, weighting)
+        self.layers = LayerWatch(network, self.measured) if spares else None
+        self.spared: set[int] = set()
         self.window = Window(network.tasks)
         self.observer: Callable[[dict[str, Found], Tensor], None] | None = None
 
@@ -75,12 +80,16 @@ class GradientStep:
                 "use weighting.at=parameters"
             )
 
-    def watching(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def watching(self) -> Iterator[None]:
         """To be around the forward pass."""
-        if self.place == "parameters":
-            return nullcontext()
-        self.cut = Cut()
-        return self.cut.watching(self.network.fusion)
+        with ExitStack() as stack:
+            if self.place != "parameters":
+                self.cut = Cut()
+                stack.enter_context(self.cut.watching(self.network.fusion))
+            if self.layers is not None:
+                stack.enter_context(self.layers.watching())
+            yield
 
     def backward(
         self, losses: TaskLosses, factor: Tensor, batches: int, last: bool, step: int
@@ -102,7 +111,13 @@ class GradientStep:
             shares = {t: n / losses.totals[t] for t, n in losses.counts.items()}
         else:
             shares = {}
-        found, features = self._gradients(losses.local, shares, scale, cut, deep=batches > 1)
+        calls = self.layers.take(len(losses.local)) if self.layers is not None else []
+        if batches > 1 or world() > 1:
+            calls = []
+        self.spared = {id(p) for call in calls for p in call.parameters}
+        found, features, outputs = self._gradients(
+            losses.local, shares, scale, cut, calls, deep=batches > 1
+        )
         products: Tensor | None = None
         if self.place == "representation":
             products = self._feature_products(features, scale)
@@ -116,12 +131,13 @@ class GradientStep:
             values = losses.values
         tasks = [task for task in self.network.tasks if task in values]
         if world() > 1:
-            found = {task: self._over_ranks(task, found.get(task, {})) for task in tasks}
+            found = {t: add_over_ranks(found.get(t, {}), self._reduced(t)) for t in tasks}
             if products is not None:
                 dist.all_reduce(products)
         if self.observer is not None:
             self.observer(found, scale)
-        self._combine(tasks, found, features, products, values, scale, cut, step)
+        more = layer_products(calls, [outputs[t] for t in tasks], scale) if calls else None
+        self._combine(tasks, found, features, products, more, values, scale, cut, step)
 
     def _reached(self, task: str, behind: bool | None = None) -> list[nn.Parameter]:
         return [
@@ -131,8 +147,8 @@ class GradientStep:
         ]
 
     def _deep(self, task: str) -> list[nn.Parameter]:
-        """What each task goes down to when the network is cut: own layers, and those compared."""
-        compared = {id(parameter) for parameter in self.measured}
+        """Below the cut: what only this task reaches, and what is compared and not spared."""
+        compared = {id(parameter) for parameter in self.measured} - self.spared
         return [
             entry.parameter
             for entry in trainable(self.entries)
@@ -140,9 +156,6 @@ class GradientStep:
             and task in entry.tasks
             and (not entry.combined or id(entry.parameter) in compared)
         ]
-
-    def _over_ranks(self, task: str, found: Found) -> Found:
-        return add_over_ranks(found, self._reduced(task))
 
     def _reduced(self, task: str) -> list[nn.Parameter]:
         if self.place == "parameters" or self.window.used:
@@ -155,11 +168,13 @@ class GradientStep:
         shares: dict[str, float],
         scale: Tensor,
         cut: Cut | None,
+        calls: Sequence[Call],
         deep: bool,
-    ) -> tuple[dict[str, Found], dict[str, Row]]:
-        """Each task's gradients at parameters, and at features where the network is cut."""
+    ) -> tuple[dict[str, Found], dict[str, Row], dict[str, Row]]:
+        """Each task's gradients at parameters; at features where the network is cut; at calls."""
         found: dict[str, Found] = {}
         features: dict[str, Row] = {}
+        outputs: dict[str, Row] = {}
         leaves = cut.leaves if cut is not None else []
         for number, (task, loss) in enumerate(losses.items()):
             more = number < len(losses) - 1
@@ -173,10 +188,13 @@ class GradientStep:
             if cut is not None:
                 features[task] = at_leaves
                 below = self._reached(task, behind=False) if deep else self._deep(task)
+                edges = [call.edge for call in calls]
+                row = cut.back(at_leaves, [*below, *edges], keep=more or not deep)
                 inputs += below
-                rest += cut.back(at_leaves, below, keep=more or not deep)
+                rest += row[: len(below)]
+                outputs[task] = row[len(below) :]
             found[task] = owned(inputs, rest)
-        return found, features
+        return found, features, outputs
 
     def _feature_products(self, features: dict[str, Row], scale: Tensor) -> Tensor:
         """(T, T) over all tasks, since what this process lacks others may have."""
@@ -196,6 +214,7 @@ class GradientStep:
         found: dict[str, Found],
         features: dict[str, Row],
         products: Tensor | None,
+        more: Tensor | None,
         values: dict[str, Tensor],
         scale: Tensor,
         cut: Cut | None,
@@ -207,6 +226,7 @@ class GradientStep:
         rows: list[Row] = [[found.get(t, {}).get(p) for p in self.measured] for t in tasks]
         if products is None:
             products = gramian(rows, scale)
+            products = products if more is None else products + more
         else:
             where = index.to(products.device)
             products = products[where[:, None], where]
@@ -256,7 +276,7 @@ class GradientStep:
             index=index[chosen],
             losses=losses[chosen],
             gramian=products[chosen[:, None], chosen],
-            rows=tuple(rows[i] for i in chosen.tolist()),
+            rows=() if self.spared else tuple(rows[i] for i in chosen.tolist()),
             scale=float(factor),
         )
 
