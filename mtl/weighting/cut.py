@@ -49,20 +49,26 @@ class Cut:
         return {task: dicts[id(found)] for task, found in features.items()}
 
     def back(
-        self, row: Row, places: Sequence[Tensor | GradientEdge], keep: bool = False
+        self,
+        row: Row,
+        places: Sequence[Tensor | GradientEdge],
+        keep: bool = False,
+        start: tuple[GradientEdge, Tensor] | None = None,
     ) -> list[Tensor | None]:
         """From a gradient at the leaves to that at places in front of them.
 
         Args:
-            row: one tensor per leaf, or None.
+            row: one tensor or None for each leaf, or only for the first of them.
             places: parameters of the encoder or the views, or outputs of layers.
             keep: whether there will be another call for this batch.
+            start: another place to begin at, and the gradient there.
         """
-        ends = [
+        ends: list[tuple[Tensor | GradientEdge, Tensor]] = [
             (feature, gradient)
-            for feature, gradient in zip(self.features, row, strict=True)
+            for feature, gradient in zip(self.features, row, strict=False)
             if gradient is not None and feature.requires_grad
         ]
+        ends += [start] if start is not None else []
         if not ends or not places:
             return [None] * len(places)
         outputs, gradients = zip(*ends, strict=True)

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from mtl.errors import UserError
 from mtl.network import Network
-from mtl.weighting.activation_gramian import Call, LayerWatch, layer_products, multiplies_only
 from mtl.weighting.combined import owned, total, weighted, write
 from mtl.weighting.cut import Cut
 from mtl.weighting.gradient import Geometry, GradientWeighting, GramianWeighting, Row, RowWeighting
 from mtl.weighting.gramian import gramian
 from mtl.weighting.layout import layout, measured, trainable
 from mtl.weighting.ranks import TaskLosses, add_over_ranks, world
+from mtl.weighting.spared import Spared, Sparing
 from mtl.weighting.window import Found, Window
 
 
@@ -60,9 +60,8 @@ class GradientStep:
         self.measured = measured(network, self.entries, weighting.at, image_size) if several else ()
         weighting.bind(self.measured)
         self.cut: Cut | None = None
-        spares = multiplies_only(network, weighting)
-        self.layers = LayerWatch(network, self.measured) if spares else None
-        self.spared: set[int] = set()
+        self.sparing = Sparing(network, weighting, self.measured)
+        self.spared = Spared()
         self.window = Window(network.tasks)
         self.observer: Callable[[dict[str, Found], Tensor], None] | None = None
 
@@ -87,8 +86,7 @@ class GradientStep:
             if self.place != "parameters":
                 self.cut = Cut()
                 stack.enter_context(self.cut.watching(self.network.fusion))
-            if self.layers is not None:
-                stack.enter_context(self.layers.watching())
+            stack.enter_context(self.sparing.watching())
             yield
 
     def backward(
@@ -111,13 +109,9 @@ class GradientStep:
             shares = {t: n / losses.totals[t] for t, n in losses.counts.items()}
         else:
             shares = {}
-        calls = self.layers.take(len(losses.local)) if self.layers is not None else []
-        if batches > 1 or world() > 1:
-            calls = []
-        self.spared = {id(p) for call in calls for p in call.parameters}
-        found, features, outputs = self._gradients(
-            losses.local, shares, scale, cut, calls, deep=batches > 1
-        )
+        spared = self.sparing.take(len(losses.local))
+        self.spared = Spared() if batches > 1 or world() > 1 else spared
+        found, features = self._gradients(losses.local, shares, scale, cut, deep=batches > 1)
         products: Tensor | None = None
         if self.place == "representation":
             products = self._feature_products(features, scale)
@@ -136,8 +130,7 @@ class GradientStep:
                 dist.all_reduce(products)
         if self.observer is not None:
             self.observer(found, scale)
-        more = layer_products(calls, [outputs[t] for t in tasks], scale) if calls else None
-        self._combine(tasks, found, features, products, more, values, scale, cut, step)
+        self._combine(tasks, found, features, products, values, scale, cut, step)
 
     def _reached(self, task: str, behind: bool | None = None) -> list[nn.Parameter]:
         return [
@@ -148,7 +141,7 @@ class GradientStep:
 
     def _deep(self, task: str) -> list[nn.Parameter]:
         """Below the cut: what only this task reaches, and what is compared and not spared."""
-        compared = {id(parameter) for parameter in self.measured} - self.spared
+        compared = {id(parameter) for parameter in self.measured} - self.spared.parameters
         return [
             entry.parameter
             for entry in trainable(self.entries)
@@ -168,13 +161,11 @@ class GradientStep:
         shares: dict[str, float],
         scale: Tensor,
         cut: Cut | None,
-        calls: Sequence[Call],
         deep: bool,
-    ) -> tuple[dict[str, Found], dict[str, Row], dict[str, Row]]:
-        """Each task's gradients at parameters; at features where the network is cut; at calls."""
+    ) -> tuple[dict[str, Found], dict[str, Row]]:
+        """Each task's gradients at parameters, and at features where the network is cut."""
         found: dict[str, Found] = {}
         features: dict[str, Row] = {}
-        outputs: dict[str, Row] = {}
         leaves = cut.leaves if cut is not None else []
         for number, (task, loss) in enumerate(losses.items()):
             more = number < len(losses) - 1
@@ -188,13 +179,12 @@ class GradientStep:
             if cut is not None:
                 features[task] = at_leaves
                 below = self._reached(task, behind=False) if deep else self._deep(task)
-                edges = [call.edge for call in calls]
-                row = cut.back(at_leaves, [*below, *edges], keep=more or not deep)
+                row = cut.back(at_leaves, [*below, *self.spared.places], keep=more or not deep)
                 inputs += below
                 rest += row[: len(below)]
-                outputs[task] = row[len(below) :]
+                self.spared.rows[task] = row[len(below) :]
             found[task] = owned(inputs, rest)
-        return found, features, outputs
+        return found, features
 
     def _feature_products(self, features: dict[str, Row], scale: Tensor) -> Tensor:
         """(T, T) over all tasks, since what this process lacks others may have."""
@@ -214,7 +204,6 @@ class GradientStep:
         found: dict[str, Found],
         features: dict[str, Row],
         products: Tensor | None,
-        more: Tensor | None,
         values: dict[str, Tensor],
         scale: Tensor,
         cut: Cut | None,
@@ -226,7 +215,8 @@ class GradientStep:
         rows: list[Row] = [[found.get(t, {}).get(p) for p in self.measured] for t in tasks]
         if products is None:
             products = gramian(rows, scale)
-            products = products if more is None else products + more
+            if self.spared.calls:
+                products = products + self.spared.products(tasks, scale)
         else:
             where = index.to(products.device)
             products = products[where[:, None], where]
@@ -246,7 +236,7 @@ class GradientStep:
         write(total(gradients, shared, made))
         if cut is not None:
             row = combined if combined is not None else weighted(features, weights)
-            self._write_encoder(tasks, cut, row)
+            self._write_encoder(tasks, cut, row, weights)
 
     def _geometry(
         self,
@@ -276,7 +266,7 @@ class GradientStep:
             index=index[chosen],
             losses=losses[chosen],
             gramian=products[chosen[:, None], chosen],
-            rows=() if self.spared else tuple(rows[i] for i in chosen.tolist()),
+            rows=() if self.spared.calls else tuple(rows[i] for i in chosen.tolist()),
             scale=float(factor),
         )
 
@@ -288,7 +278,9 @@ class GradientStep:
         method.in_force = dict(zip(seen.tasks, weights.unbind(), strict=True))
         return dict(zip(seen.tasks, weights.tolist(), strict=True))
 
-    def _write_encoder(self, tasks: Sequence[str], cut: Cut, row: Row) -> None:
+    def _write_encoder(
+        self, tasks: Sequence[str], cut: Cut, row: Row, weights: dict[str, float]
+    ) -> None:
         """One backward pass through what no task has been through alone."""
         done = {id(p) for task in tasks for p in self._deep(task)}
         rest = [
@@ -296,5 +288,5 @@ class GradientStep:
             for entry in trainable(self.entries)
             if not entry.behind and id(entry.parameter) not in done
         ]
-        gradients = cut.back(row, rest) if row else [None] * len(rest)
-        write(add_over_ranks(owned(rest, gradients), rest))
+        write(add_over_ranks(self.spared.back(cut, row, weights, rest), rest))
+        self.spared = Spared()

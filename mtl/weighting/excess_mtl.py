@@ -25,6 +25,7 @@ class ExcessMTL(GramianWeighting):
     """
 
     places: ClassVar[tuple[str, ...]] = ("parameters", "stage")
+    reads_rows = True
     shares: Tensor
     steps: Tensor
     baseline: Tensor

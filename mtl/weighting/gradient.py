@@ -82,6 +82,9 @@ class GradientWeighting(Weighting):
 class GramianWeighting(GradientWeighting):
     """A weight per task, from the inner products of their gradients."""
 
+    reads_rows: ClassVar[bool] = False
+    """Whether ``weights`` looks at ``Geometry.rows`` too; they may be empty where it doesn't."""
+
     @abstractmethod
     def weights(self, seen: Geometry) -> Tensor:
         """Weights of the rows.
