@@ -68,7 +68,7 @@ def test_settings_of_several_processes_are_not_needed(folder: Path) -> None:
         (("run={folder}", "runs=[{folder}]"), "write one of them"),
         (("runs=[{folder}]", "rotate=[0,90]"), "rotate= measures one run"),
         (("run={folder}", "rotate=[0,90]", "out=a.json"), "out= goes with a single file"),
-        (("run={folder}", "rotate=[0,up]"), "up is no number"),
+        (("run={folder}", "rotate=[0,up]"), "up is no angle"),
     ],
 )
 def test_mistakes(mtl, folder: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -29,7 +29,10 @@ def test_lists_of_angles(text: str, expected: list[float]) -> None:
     [
         ("90", "give a list of degrees"),
         ("[]", "give a list of degrees"),
-        ("[0,x]", "x is no number"),
+        ("[0,x]", "x is no angle"),
+        ("[nan]", "nan is no angle"),
+        ("[0,1,...,inf]", "inf is no angle"),
+        ("[0,0.0001,...,345]", "more than 720 angles"),
         ("[...,90]", "stands after two angles"),
         ("[0,30,...]", "stands after two angles"),
         ("[0,-30,...,90]", "steps of -30 don't lead to 90"),
@@ -56,6 +59,13 @@ def test_feature_error_by_hand() -> None:
     still[0, 0, 0, 1] = 2.0  # top right goes to top left by a quarter turn
     turned[0, 0, 0, 0] = 5.0
     assert feature_error({8: turned}, {8: still}, 90) == (9.0, 4.0)
+
+
+def test_maps_too_small_for_a_whole_cell_are_measured_too() -> None:
+    still = torch.full((1, 1, 2, 2), 2.0)
+    error, size = feature_error({32: torch.full((1, 1, 2, 2), 3.0)}, {32: still}, 45)
+    assert size > 0
+    assert error / size == pytest.approx(0.25)
 
 
 def test_spread_of_a_curve() -> None:

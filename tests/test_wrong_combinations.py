@@ -1,5 +1,6 @@
 """Parts that don't go together are refused in one line before anything trains."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -46,3 +47,15 @@ def test_refused(line: str, message: str) -> None:
         build(line)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_refused_run_leaves_nothing_behind(mtl, tmp_path: Path) -> None:
+    refused = ["encoder=branches", "encoder.tied_stages=[layer9]", "ensemble=mean"]
+    assert mtl("train", "data.train=4", *refused, "hydra.run.dir=run").code == 2
+    late = ["unfreezing=frozen", "unfreezing.stages=[layer9]"]
+    assert mtl("train", "data.train=4", *late, "hydra.run.dir=run").code == 2
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("keep")
+    assert mtl("train", "data.train=4", *refused, "hydra.run.dir=run").code == 2
+    assert (tmp_path / "run" / "mine.txt").read_text() == "keep"

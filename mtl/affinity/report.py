@@ -20,16 +20,18 @@ def named(groups: Groups, tasks: Sequence[str]) -> list[list[str]]:
     )
 
 
+def _with_error(mean: float, error: float) -> str:
+    """``+1.2e-03 ± 4e-04``; no error where a single look leaves it unknown."""
+    if np.isnan(mean):
+        return "-"
+    return f"{mean:+.1e}" + ("" if np.isnan(error) or error == 0 else f" ± {error:.0e}")
+
+
 def matrix_rows(found: Affinity) -> list[list[str]]:
     """One row per task that steps, with mean and standard error per task that is changed."""
 
-    def cell(mean: float, error: float) -> str:
-        if np.isnan(mean):
-            return "-"
-        return f"{mean:+.1e}" + ("" if np.isnan(error) else f" ± {error:.0e}")
-
     return [
-        [task, *(cell(*pair) for pair in zip(found.means[i], found.errors[i], strict=True))]
+        [task, *(_with_error(*pair) for pair in zip(found.means[i], found.errors[i], strict=True))]
         for i, task in enumerate(found.tasks)
     ]
 
@@ -41,7 +43,7 @@ def group_rows(found: Affinity) -> list[list[str]]:
         [
             str(number),
             "  ".join("+".join(group) for group in named(groups, found.tasks)),
-            f"{score(found.means, groups):+.1e} ± {score_error(found.errors, groups):.0e}",
+            _with_error(score(found.means, groups), score_error(found.errors, groups)),
             "proposed" if groups == best else "",
         ]
         for number, groups in best_groups(found.means).items()

@@ -20,7 +20,8 @@ usage: mtl eval run=DIR [split=test|val] [checkpoint=best|last] [out=FILE] [key=
 
 Evaluate a run's checkpoint, and write the metrics to DIR/eval/<split>.json. The run's own
 configuration is used; other arguments change it. With ensemble.tta=[...] the network decides on
-turned and mirrored copies of each image too.
+turned and mirrored copies of each image too (losses stay those of the image as it is), and the
+file is <split>_tta.json.
 
 With rotate= the images are turned by each angle in degrees, with their boxes and masks; metrics
 over the angle go to DIR/eval/rotation_<split>.json and .png, and to TensorBoard beside them.
@@ -61,7 +62,9 @@ def run(arguments: list[str]) -> int:
     if bool(own.get("run")) == bool(own.get("runs")):
         if own.get("run"):
             raise UserError("run= is one run and runs=[...] are several: write one of them")
-        raise UserError("run= is needed: write run=outputs/runs/NAME/TIME")
+        raise UserError(
+            "run= is needed: write run=outputs/runs/NAME/TIME, or runs=[A,B] for several"
+        )
     one_of("split", own.setdefault("split", "test"), ("test", "val"))
     one_of("checkpoint", own.setdefault("checkpoint", "best"), ("best", "last"))
     alone = _turned if "rotate" in own else _one_run
@@ -80,7 +83,8 @@ def _one_run(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path 
 
     split, checkpoint = cast(EvalSplit, own["split"]), cast(Checkpoint, own["checkpoint"])
     metrics = evaluate(cfg, folder, split, checkpoint)
-    path = Path(own.get("out") or folder / "eval" / f"{split}.json")
+    name = f"{split}_tta" if any(map(_is_tta, overrides)) else split
+    path = Path(own.get("out") or folder / "eval" / f"{name}.json")
     write_json(path, {"checkpoint": checkpoint, "overrides": overrides, "metrics": metrics})
     console.print(metrics_table(metrics))
     say(f"written to {path}")
@@ -105,6 +109,10 @@ def _turned(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path |
         for name in (f"{task}/{metric}" for task, metric in main.items())
         if name in curve.metrics
     ]
+    for task, errors in curve.errors.items():
+        mean, _, spread = flatness(errors).values()
+        worst = max(errors)
+        rows.append([f"{task} equivariance error", *(f"{v:.4f}" for v in (mean, worst, spread))])
     print_rows(rows, header=["metric", "mean", "worst", "spread"], right=[1, 2, 3])
     for path in paths:
         say(f"written to {path}")

@@ -1,8 +1,12 @@
 """The angles of ``rotate=[...]``; nothing here imports torch."""
 
+import math
+
 from mtl.errors import UserError
 
 EXAMPLE = "rotate=[0,15,...,345]"
+MOST = 720
+"""Angles in a list; each one is a pass over the split."""
 
 
 def angles(text: str) -> list[float]:
@@ -28,6 +32,8 @@ def angles(text: str) -> list[float]:
         step, last = found[-1] - found[-2], _number(text, items[-1])
         if step == 0 or (last - found[-1]) / step < 0:
             raise UserError(f"rotate={text}: steps of {step:g} don't lead to {last:g}")
+        if (last - found[-1]) / step > MOST:
+            raise UserError(f"rotate={text}: more than {MOST} angles; take larger steps")
         while abs(last - found[-1]) > abs(step) * (1 + 1e-9):
             found.append(found[-1] + step)
     turned = [angle % 360 for angle in found]
@@ -38,6 +44,9 @@ def angles(text: str) -> list[float]:
 
 def _number(text: str, item: str) -> float:
     try:
-        return float(item)
+        number = float(item)
     except ValueError:
-        raise UserError(f"rotate={text}: {item} is no number; such as {EXAMPLE}") from None
+        number = math.nan
+    if not math.isfinite(number):
+        raise UserError(f"rotate={text}: {item} is no angle; give degrees, such as {EXAMPLE}")
+    return number

@@ -124,6 +124,8 @@ def feature_error(turned: Features, still: Features, angle: float) -> tuple[floa
     size = (reference.shape[-2], reference.shape[-1])
     placement = Placement.turned(angle)
     there, shown = back(turned[stride].float(), [placement], size)
-    whole = (shown[0] > 1 - 1e-4).float()
+    # On a map of a few cells none may be seen whole; then those count that are seen best.
+    whole = (shown[0] > shown[0].max() - 1e-4).float()
+    there = there / shown[0].clamp(min=1e-6)
     distance = ((there[0] - reference) * whole).square().sum()
     return float(distance), float((reference * whole).square().sum())

@@ -9,10 +9,12 @@ import numpy as np
 import pytorch_lightning as L
 import torch
 from omegaconf import DictConfig
+from pytorch_lightning.callbacks import LambdaCallback
 
 from mtl.callbacks.throughput import Throughput
 from mtl.data.module import MultiTaskData
 from mtl.errors import UserError
+from mtl.network import Network
 from mtl.training.build import (
     build_callbacks,
     build_data,
@@ -61,7 +63,11 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
         # Lightning answers Ctrl-C with SystemExit, which would look like a failure further up.
         raise KeyboardInterrupt from stop
     except Exception as error:
-        run.fail(error)
+        if isinstance(error, UserError) and run.fresh:
+            # What was refused before its first step leaves nothing behind.
+            run.discard()
+        else:
+            run.fail(error)
         raise
     finally:
         run.release()
@@ -114,6 +120,14 @@ def _check_validation(cfg: DictConfig, data: MultiTaskData) -> None:
     say(f"no val split: the last checkpoint counts as the best; {hint}".rstrip("; "))
 
 
+def _mention_single_classes(network: Network) -> None:
+    """Say which tasks have nothing to tell apart."""
+    for task in network.tasks:
+        target = network.head(task).target
+        if target.kind == "label" and len(target.classes) == 1:
+            say(f"task {task} has a single class, {target.classes[0]}: there is nothing to learn")
+
+
 def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     quiet_lightning()
     _seed(cfg.seed)
@@ -122,6 +136,7 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     data.required("train")
     _check_validation(cfg, data)
     network = build_network(cfg, data.targets)
+    _mention_single_classes(network)
     module = build_module(cfg, network)
     last = run.last_checkpoint
     resumed_step: int | None = None
@@ -131,7 +146,8 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     loggers = build_loggers(cfg, run.path, None if resumed_step is None else resumed_step + 1)
     throughput = Throughput()
     table = HyperparameterTable(cfg)
-    callbacks = [*build_callbacks(cfg), throughput, table]
+    begun = LambdaCallback(on_train_start=lambda *_: run.keep())
+    callbacks = [*build_callbacks(cfg), throughput, table, begun]
     trainer = build_trainer(cfg, run.path, callbacks, loggers)
     if run.writes:
         print_config(cfg, run.path, data, network)

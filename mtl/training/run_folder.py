@@ -4,6 +4,7 @@ import datetime
 import json
 import os
 import platform
+import shutil
 import subprocess
 import traceback
 from importlib import metadata
@@ -74,6 +75,10 @@ def environment() -> dict[str, Any]:
     }
 
 
+LOG = "app.log"
+"""Hydra opens it in a run's folder before the run takes that."""
+
+
 class RunFolder:
     """The folder of one run.
 
@@ -85,6 +90,7 @@ class RunFolder:
     def __init__(self, path: Path, writes: bool = True) -> None:
         self.path = path
         self.writes = writes
+        self.fresh = False
         self._lock: int | None = None
 
     @property
@@ -113,12 +119,23 @@ class RunFolder:
         if not self.writes:
             return
         self.path.mkdir(parents=True, exist_ok=True)
+        self.fresh = {file.name for file in self.path.iterdir()} <= {LOG}
         self.lock()
         part = self.path / "config.part"
         part.write_text(OmegaConf.to_yaml(cfg, resolve=True))
         part.replace(self.path / "config.yaml")
         write_json(self.path / "environment.json", environment())
         self.status("running", started=_now())
+
+    def keep(self) -> None:
+        """From now on there is something to look at, however the run ends."""
+        self.fresh = False
+
+    def discard(self) -> None:
+        """Remove the folder of a run that never trained, if it was made for it."""
+        if self.writes and self.fresh:
+            self.release()
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def difference(self, cfg: DictConfig) -> str | None:
         """The first setting in which the folder's run differs from a configuration, in words."""
