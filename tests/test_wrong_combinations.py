@@ -30,6 +30,8 @@ CASES = {
     "fusion.exchange=gossip": "fusion.exchange=gossip",
     "unfreezing=staged unfreezing.at={layer9:2}": "layer9",
     "optimizer.stage_factors={layer9:0.1}": "layer9",
+    "weighting=fairgrad weighting.alpha=0": "weighting.alpha=0: must be greater than 0",
+    "weighting=db_mtl weighting.beta=1": "weighting.beta=1: must be less than 1",
     "backbone.rotation=kernels": "backbone.rotation=kernels",
 }
 

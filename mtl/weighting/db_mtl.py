@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from mtl.errors import UserError
 from mtl.weighting.gradient import Geometry, Row, RowWeighting
 from mtl.weighting.gramian import gramian
 from mtl.weighting.loss_based import TINY
@@ -32,6 +33,8 @@ class DBMTL(RowWeighting):
         self, tasks: Sequence[str], at: str | Sequence[str], beta: float, power: float
     ) -> None:
         super().__init__(tasks, at)
+        if beta >= 1:
+            raise UserError(f"weighting.beta={beta:g}: must be less than 1")
         self.beta = beta
         self.power = power
         self.register_buffer("steps", torch.zeros(len(self.tasks)))

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from mtl.errors import UserError
 from mtl.weighting.bargaining import fair_weights
 from mtl.weighting.gradient import (
     Geometry,
@@ -33,6 +34,8 @@ class FairGrad(GramianWeighting):
         preferences: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__(tasks, at)
+        if alpha <= 0:
+            raise UserError(f"weighting.alpha={alpha:g}: must be greater than 0")
         self.alpha = alpha
         self.preferences = check_preferences(tasks, preferences)
 
