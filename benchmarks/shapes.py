@@ -4,7 +4,7 @@ import time
 
 from benchmarks.results import Entry, paired
 from benchmarks.surroundings import surroundings
-from mtl.data.shapes import Shapes
+from mtl.data.sources.shapes import Shapes
 
 GOAL = 1000.0
 

@@ -13,6 +13,7 @@ from unittest.mock import patch
 import pytorch_lightning as L
 import rich
 import torch
+from mtl.training import build
 from omegaconf import DictConfig, open_dict
 from pytorch_lightning.callbacks import RichProgressBar
 from rich.console import Console
@@ -20,14 +21,13 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from benchmarks.results import Entry, paired, rounded
 from benchmarks.surroundings import surroundings
-from mtl.callbacks import progress
-from mtl.callbacks.throughput import Throughput
 from mtl.config.load import load
-from mtl.data.module import MultiTaskData
-from mtl.network import Network
-from mtl.training import build
-from mtl.training.hyperparameters import HyperparameterTable
-from mtl.training.quiet import quiet_lightning
+from mtl.data.loading.module import MultiTaskData
+from mtl.learning.callbacks import progress
+from mtl.learning.callbacks.hyperparameters import HyperparameterTable
+from mtl.learning.callbacks.throughput import Throughput
+from mtl.learning.quiet import quiet_lightning
+from mtl.model.network import Network
 
 DEMO = ("experiment=demo",)
 TINY = (

@@ -11,8 +11,8 @@ from benchmarks.results import Entry, paired, rounded
 from benchmarks.surroundings import surroundings
 from mtl.config.load import load
 from mtl.data.sample import Target
-from mtl.network import Network
-from mtl.training.build import build_network
+from mtl.model.build import build_network
+from mtl.model.network import Network
 
 FOUR = ("views=rotations", "encoder=shared", "fusion=mean")
 KINDS: Mapping[str, Sequence[str]] = {

@@ -17,10 +17,12 @@ from benchmarks.weighting_by_hand import HandStep
 from mtl.config.groups import members
 from mtl.config.load import load
 from mtl.data.batch import Batch
-from mtl.training.build import build_data, build_module, build_network
-from mtl.training.module import MultiTaskModule
-from mtl.weighting.gradient import RowWeighting
-from mtl.weighting.ranks import over_ranks
+from mtl.data.build import build_data
+from mtl.learning.build import build_module
+from mtl.learning.module import MultiTaskModule
+from mtl.learning.weighting.gradient import RowWeighting
+from mtl.learning.weighting.ranks import over_ranks
+from mtl.model.build import build_network
 
 BASE = (
     "data=shapes",

@@ -7,11 +7,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mtl.backbone.base import Backbone, Stage
-from mtl.backbone.small_cnn import SmallCNN
-from mtl.backbone.timm_model import Timm
-from mtl.views.base import Views
-from mtl.views.placement import Placement, see
+from mtl.model.backbone.base import Backbone, Stage
+from mtl.model.backbone.small_cnn import SmallCNN
+from mtl.model.backbone.timm_model import Timm
+from mtl.model.views.base import Views
+from mtl.model.views.placement import Placement, see
 
 TASKS = ["classification", "detection", "segmentation"]
 SMALL = [

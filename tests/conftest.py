@@ -55,7 +55,7 @@ def mtl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
 @pytest.fixture
 def stub_train(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     """A training that only remembers what it was called with; set ``act`` for more."""
-    module = types.ModuleType("mtl.training.run")
+    module = types.ModuleType("mtl.runs.train")
     module.calls = []
     module.act = lambda cfg, folder: {"val/score": float(cfg.lr)}
 
@@ -64,5 +64,5 @@ def stub_train(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
         return module.act(cfg, folder)
 
     module.train = train
-    monkeypatch.setitem(sys.modules, "mtl.training.run", module)
+    monkeypatch.setitem(sys.modules, "mtl.runs.train", module)
     return module

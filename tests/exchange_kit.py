@@ -6,15 +6,15 @@ from typing import Any
 import torch
 from training_kit import PlainBackbone
 
-from mtl.backbone.base import Backbone
-from mtl.backbone.small_cnn import SmallCNN
-from mtl.encoder.base import Encoder
-from mtl.encoder.cgc import CGC
-from mtl.encoder.cross_stitch import CrossStitch
-from mtl.encoder.mmoe import MMoE
-from mtl.encoder.mtan import MTAN
-from mtl.encoder.nddr import NDDR
-from mtl.views.single import Single
+from mtl.model.backbone.base import Backbone
+from mtl.model.backbone.small_cnn import SmallCNN
+from mtl.model.encoder.base import Encoder
+from mtl.model.encoder.cgc import CGC
+from mtl.model.encoder.cross_stitch import CrossStitch
+from mtl.model.encoder.mmoe import MMoE
+from mtl.model.encoder.mtan import MTAN
+from mtl.model.encoder.nddr import NDDR
+from mtl.model.views.single import Single
 
 TASKS = ("a", "b", "c")
 MEMBERS: dict[str, Callable[..., Encoder]] = {

@@ -7,21 +7,21 @@ import torch
 from torch import Tensor, nn
 from training_kit import write_conf
 
-from mtl.backbone.base import Features, Stage
-from mtl.fusion.attention import Attention
-from mtl.fusion.base import Fusion
-from mtl.fusion.concat import Concat
-from mtl.fusion.max import Max
-from mtl.fusion.mean import Mean
-from mtl.fusion.mil_attention import MilAttention
-from mtl.fusion.none import NoFusion
-from mtl.views.base import Views
-from mtl.views.placement import Placement, see
+from mtl.model.backbone.base import Features, Stage
+from mtl.model.fusion.attention import Attention
+from mtl.model.fusion.base import Fusion
+from mtl.model.fusion.concat import Concat
+from mtl.model.fusion.max import Max
+from mtl.model.fusion.mean import MeanFusion
+from mtl.model.fusion.mil_attention import MilAttention
+from mtl.model.fusion.none import NoFusion
+from mtl.model.views.base import Views
+from mtl.model.views.placement import Placement, see
 
 STAGES = (Stage("fine", 3, 2), Stage("coarse", 4, 4))
 MEMBERS: dict[str, type[Fusion]] = {
     "none": NoFusion,
-    "mean": Mean,
+    "mean": MeanFusion,
     "max": Max,
     "concat": Concat,
     "attention": Attention,

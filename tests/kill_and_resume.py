@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from mtl.config.load import load
-from mtl.training.run import train
+from mtl.runs.train import train
 
 
 def start(overrides: list[str], folder: Path) -> int:

@@ -9,12 +9,14 @@ import pytest
 import torch
 from training_kit import Recorder, fit, same_weights, write_conf
 
-from mtl.affinity.commands import command, overrides_of
-from mtl.affinity.grouping import best_groups, proposed, score, score_error
-from mtl.affinity.probe import Affinity, AffinityProbe
-from mtl.affinity.report import group_rows, matrix_rows, named
 from mtl.config.load import load
-from mtl.training.build import build_data, build_module, build_network
+from mtl.data.build import build_data
+from mtl.learning.build import build_module
+from mtl.model.build import build_network
+from mtl.runs.affinity.commands import command, overrides_of
+from mtl.runs.affinity.grouping import best_groups, proposed, score, score_error
+from mtl.runs.affinity.probe import Affinity, AffinityProbe
+from mtl.runs.affinity.report import group_rows, matrix_rows, named
 
 SMALL = [
     "data=shapes",
@@ -230,7 +232,7 @@ def test_mistakes(mtl, tmp_path, arguments, answer):
 
 
 def test_nan_is_written_as_null(tmp_path):
-    from mtl.affinity.report import write
+    from mtl.runs.affinity.report import write
 
     means = np.array([[0.1, NAN], [NAN, 0.2]])
     found = Affinity(("a", "b"), means, np.full((2, 2), NAN), np.eye(2))

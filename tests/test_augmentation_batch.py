@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from mtl.augmentation.batch import BatchAugmenter, warp
-from mtl.augmentation.engine import choose_engine
-from mtl.augmentation.geometry import affine_matrices, clip_boxes, move_boxes, turn_boxes
-from mtl.augmentation.sample import SampleAugmenter
-from mtl.augmentation.spec import Augmentation
+from mtl.data.augmentation.batch import BatchAugmenter, warp
+from mtl.data.augmentation.engine import choose_engine
+from mtl.data.augmentation.geometry import affine_matrices, clip_boxes, move_boxes, turn_boxes
+from mtl.data.augmentation.sample import SampleAugmenter
+from mtl.data.augmentation.spec import Augmentation
 from mtl.data.batch import Batch, BoxBatch, collate
+from mtl.data.preprocess.normalise import Normalise
 from mtl.data.sample import Boxes, Sample, Target
 from mtl.errors import UserError
-from mtl.preprocess.normalise import Normalise
 
 TARGETS = {
     "label": Target("label", ("a", "b")),

@@ -8,8 +8,8 @@ import albumentations as A
 import numpy as np
 import pytest
 
-from mtl.augmentation.sample import SampleAugmenter
-from mtl.augmentation.spec import Augmentation
+from mtl.data.augmentation.sample import SampleAugmenter
+from mtl.data.augmentation.spec import Augmentation
 from mtl.data.sample import Boxes, Sample, TargetValue
 from mtl.errors import UserError
 

@@ -7,13 +7,13 @@ import torch
 import torchvision
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from mtl.backbone.base import Backbone
-from mtl.backbone.efficientnet_lite0 import EfficientNetLite0
-from mtl.backbone.resnet import ResNet
-from mtl.backbone.small_cnn import SmallCNN
-from mtl.backbone.timm_model import Timm
-from mtl.backbone.vgg import VGG
 from mtl.errors import UserError
+from mtl.model.backbone.base import Backbone
+from mtl.model.backbone.efficientnet_lite0 import EfficientNetLite0
+from mtl.model.backbone.resnet import ResNet
+from mtl.model.backbone.small_cnn import SmallCNN
+from mtl.model.backbone.timm_model import Timm
+from mtl.model.backbone.vgg import VGG
 
 MAKERS: dict[str, Callable[[], Backbone]] = {
     "small_cnn": SmallCNN,

@@ -10,7 +10,7 @@ from PIL import Image
 from voc_factory import make_voc, write_annotation, write_mask
 
 from mtl.data.sample import Boxes, Sample
-from mtl.data.voc_folder import VocFolder
+from mtl.data.sources.voc_folder import VocFolder
 from mtl.errors import BadFile
 
 CLASSES = ["car", "dog", "person"]

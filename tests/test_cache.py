@@ -11,13 +11,13 @@ import pytest
 from voc_factory import make_voc, write_annotation
 
 from mtl.data import cache_build
-from mtl.data.cache import CachedSource
+from mtl.data.loading.cache import CachedSource
+from mtl.data.preprocess.base import Frame, Preprocess
 from mtl.data.sample import Boxes, Sample
-from mtl.data.source import ArraySource
-from mtl.data.voc_folder import VocFolder
-from mtl.data.voc_source import VocSource
+from mtl.data.sources.base import ArraySource
+from mtl.data.sources.voc_folder import VocFolder
+from mtl.data.sources.voc_source import VocSource
 from mtl.errors import BadFile, UserError
-from mtl.preprocess.base import Frame, Preprocess
 
 
 class Stretch(Preprocess):

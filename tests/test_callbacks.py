@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 import torch
 
-from mtl.callbacks import progress
-from mtl.callbacks.checkpoint import BestAndLast
-from mtl.callbacks.early_stopping import ResumableEarlyStopping
-from mtl.callbacks.figures import Figures
-from mtl.callbacks.progress import EpochLines
-from mtl.callbacks.throughput import Throughput
+from mtl.learning.callbacks import progress
+from mtl.learning.callbacks.checkpoint import BestAndLast
+from mtl.learning.callbacks.early_stopping import ResumableEarlyStopping
+from mtl.learning.callbacks.figures import Figures
+from mtl.learning.callbacks.progress import EpochLines
+from mtl.learning.callbacks.throughput import Throughput
 
 
 class Saver(SimpleNamespace):
@@ -88,7 +88,7 @@ def test_decision_to_stop_outlives_a_restart(waited: int, stops: bool) -> None:
 
 def test_throughput_counts_over_restarts(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr("mtl.callbacks.throughput.time.perf_counter", lambda: clock.now)
+    monkeypatch.setattr("mtl.learning.callbacks.throughput.time.perf_counter", lambda: clock.now)
     trainer: Any = SimpleNamespace(world_size=2)
 
     def step(callback: Throughput, wait: float, work: float) -> None:

@@ -14,8 +14,8 @@ import pytest
 from torchvision.datasets import CIFAR10
 
 from mtl.data import cifar_files
-from mtl.data.cifar import Cifar10, Cifar10And100, Cifar100
-from mtl.data.source import SPLITS, ArraySource
+from mtl.data.sources.base import SPLITS, ArraySource
+from mtl.data.sources.cifar import Cifar10, Cifar10And100, Cifar100
 from mtl.errors import BadFile, UserError
 
 REAL = Path(

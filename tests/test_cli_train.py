@@ -164,8 +164,8 @@ def test_interrupt_stops_the_sweep(mtl, stub_train):
 def test_users_own_backbone_and_head_train(tmp_path):
     """Members in a folder of configurations and a module of the current directory."""
     (tmp_path / "mine.py").write_text(
-        "from mtl.backbone.small_cnn import SmallCNN\n"
-        "from mtl.head.segmentation import Segmentation\n"
+        "from mtl.model.backbone.small_cnn import SmallCNN\n"
+        "from mtl.model.head.segmentation import Segmentation\n"
         "class Backbone(SmallCNN): pass\n"
         "class Depth(Segmentation): pass\n"
     )

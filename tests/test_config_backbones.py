@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from mtl.config import load, open_run
 from mtl.config.backbones import without_first_weights, write_out
 from mtl.errors import UserError
-from mtl.prediction.saved_run import open_without_data
+from mtl.runs.prediction.saved_run import open_without_data
 
 BRANCHES = ["encoder=branches", "tasks=[classification]"]
 
@@ -16,12 +16,14 @@ BRANCHES = ["encoder=branches", "tasks=[classification]"]
 def test_names_become_nodes() -> None:
     cfg = load([*BRANCHES, "encoder.backbones=[resnet18,{name: small_cnn, width: 6}]"])
     first, second = cfg.encoder.backbones
-    assert (first["_target_"], first.model) == ("mtl.backbone.resnet.ResNet", "resnet18")
-    assert (second["_target_"], second.width) == ("mtl.backbone.small_cnn.SmallCNN", 6)
+    assert (first["_target_"], first.model) == ("mtl.model.backbone.resnet.ResNet", "resnet18")
+    assert (second["_target_"], second.width) == ("mtl.model.backbone.small_cnn.SmallCNN", 6)
     assert "name" not in second
     node = OmegaConf.to_container(cfg.encoder)
     assert write_out(node, None) == node
-    assert load(["tasks=[classification]"]).encoder == {"_target_": "mtl.encoder.shared.Shared"}
+    assert load(["tasks=[classification]"]).encoder == {
+        "_target_": "mtl.model.encoder.shared.Shared"
+    }
 
 
 def test_saved_run_opens_as_it_was(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_experiment_of_the_user(user_dir):
     experiment(user_dir, "defaults:\n  - override /scheduler: plateau\nepochs: 3\n")
     cfg = load(["experiment=mine"], user_dir)
     assert cfg.epochs == 3
-    assert cfg.scheduler._target_.startswith("mtl.scheduler.plateau")
+    assert cfg.scheduler._target_.startswith("mtl.learning.scheduler.plateau")
     assert load(["experiment=mine", "epochs=4"], user_dir).epochs == 4
 
 

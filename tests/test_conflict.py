@@ -9,13 +9,15 @@ import torch
 import training_kit
 from training_kit import Recorder, fit, same_weights, write_conf
 
-from mtl.callbacks.conflict import Conflict
 from mtl.config.load import load
+from mtl.data.build import build_data
 from mtl.drawing.matrix import draw_matrices
-from mtl.logger.csv_file import CsvFile
-from mtl.training.build import build_data, build_module, build_network
-from mtl.weighting.diagnostics import EVERYWHERE, geometry
-from mtl.weighting.layout import Entry
+from mtl.learning.build import build_module
+from mtl.learning.callbacks.conflict import Conflict
+from mtl.learning.logger.csv_file import CsvFile
+from mtl.learning.weighting.diagnostics import EVERYWHERE, gradient_conflict
+from mtl.learning.weighting.layout import Entry
+from mtl.model.build import build_network
 
 SMALL = [
     "image_size=16",
@@ -72,7 +74,7 @@ def test_geometry_of_given_gradients():
         "c": {three: torch.tensor([2.0, 0.0])},
     }
     scaled = {task: {p: 8 * g for p, g in row.items()} for task, row in gradients.items()}
-    seen = geometry(entries, scaled, 8.0)
+    seen = gradient_conflict(entries, scaled, 8.0)
     assert seen is not None
     assert seen.tasks == ("a", "b", "c")
     assert seen.norms.tolist() == pytest.approx([5, 2**0.5, 2])
@@ -87,13 +89,13 @@ def test_geometry_of_given_gradients():
 def test_zero_and_infinite_gradients():
     one = torch.nn.Parameter(torch.zeros(2))
     still, moving = torch.zeros(2), torch.ones(2)
-    seen = geometry((entry(one, "early"),), {"a": {one: still}, "b": {one: moving}}, 1.0)
+    seen = gradient_conflict((entry(one, "early"),), {"a": {one: still}, "b": {one: moving}}, 1.0)
     assert seen is not None
     assert (seen.pairs(), seen.share) == ({}, None)
     assert seen.norms.tolist() == pytest.approx([0, 2**0.5])
     overflowed = {"a": {one: moving / 0}, "b": {one: moving}}
-    assert geometry((entry(one, "early"),), overflowed, 1.0) is None
-    assert geometry((entry(one, "early"),), {}, 1.0) is None
+    assert gradient_conflict((entry(one, "early"),), overflowed, 1.0) is None
+    assert gradient_conflict((entry(one, "early"),), {}, 1.0) is None
 
 
 def test_first_step_is_that_of_plain_backward_passes(tmp_path):
@@ -174,7 +176,9 @@ def test_accumulated_batches_are_seen_as_one(tmp_path, weighting):
 def test_gradients_that_the_weighting_has_are_used(tmp_path, monkeypatch):
     taken = []
     monkeypatch.setattr(
-        "mtl.weighting.diagnostics.StepGradients.add", lambda *_: taken.append(1), raising=True
+        "mtl.learning.weighting.diagnostics.StepGradients.add",
+        lambda *_: taken.append(1),
+        raising=True,
     )
     cfg = load([*SHAPES, "weighting=pcgrad"])
     values = train(cfg, tmp_path, Conflict(every=1))[2]

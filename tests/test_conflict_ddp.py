@@ -17,9 +17,9 @@ from pathlib import Path
 import torch
 from training_kit import build_data, build_module, build_network, build_trainer, quiet_lightning
 
-from mtl.callbacks.conflict import Conflict
+from mtl.learning.callbacks.conflict import Conflict
 from mtl.config.load import load
-from mtl.logger.csv_file import CsvFile
+from mtl.learning.logger.csv_file import CsvFile
 
 folder = Path(sys.argv[1])
 BASE = "backbone=plain augmentation=none optimizer=sgd scheduler=constant data=alternating epochs=1"

@@ -9,13 +9,13 @@ import pytest
 import torch
 from training_kit import Alternating, Counting
 
-from mtl.augmentation.spec import Augmentation
+from mtl.data.augmentation.spec import Augmentation
 from mtl.data.batch import Batch, Broken
-from mtl.data.module import MultiTaskData
-from mtl.data.sampler import EpochSampler, RankBatches
-from mtl.data.source import ArraySource, DataSet, Split
+from mtl.data.loading.module import MultiTaskData
+from mtl.data.loading.sampler import EpochSampler, RankBatches
+from mtl.data.preprocess.standard import Standard
+from mtl.data.sources.base import ArraySource, DataSet, Split
 from mtl.errors import UserError
-from mtl.preprocess.standard import Standard
 
 MEAN, STD = (0.5, 0.25, 0.0), (0.5, 0.25, 1.0)
 

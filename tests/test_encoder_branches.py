@@ -10,11 +10,11 @@ import torch
 from branch_kit import Plain, Turned, images, small, transformer
 from torch import nn
 
-from mtl.backbone.base import Backbone
-from mtl.backbone.resnet import ResNet
-from mtl.encoder.branches import Branches
-from mtl.encoder.shared import Shared
 from mtl.errors import UserError
+from mtl.model.backbone.base import Backbone
+from mtl.model.backbone.resnet import ResNet
+from mtl.model.encoder.branches import Branches
+from mtl.model.encoder.shared import Shared
 
 
 def branches(views: int = 1, **options: Any) -> Branches:

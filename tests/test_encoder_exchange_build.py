@@ -7,10 +7,11 @@ import torch
 
 from mtl.config.load import load
 from mtl.data.batch import Batch
-from mtl.network import Network
-from mtl.optimizer.groups import parameter_groups
-from mtl.training.build import build_data, build_network
-from mtl.weighting.equal import Equal
+from mtl.data.build import build_data
+from mtl.learning.optimizer.groups import parameter_groups
+from mtl.learning.weighting.equal import Equal
+from mtl.model.build import build_network
+from mtl.model.network import Network
 
 TASKS = ["classification", "detection", "segmentation"]
 ENCODERS = ("cross_stitch", "nddr", "mtan", "mmoe", "cgc")

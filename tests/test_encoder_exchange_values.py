@@ -7,9 +7,9 @@ import torch
 from exchange_kit import TASKS, backbones, image, make, small
 from torch import nn
 
-from mtl.encoder.base import Encoder
-from mtl.encoder.cgc import CGC
-from mtl.encoder.mmoe import MMoE
+from mtl.model.encoder.base import Encoder
+from mtl.model.encoder.cgc import CGC
+from mtl.model.encoder.mmoe import MMoE
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ from branch_kit import SMALL, TASKS, images, write_views
 from omegaconf import DictConfig
 from training_kit import Recorder, fit
 
-from mtl.backbone.base import Backbone
 from mtl.config.load import load
-from mtl.network import Network
-from mtl.optimizer.groups import parameter_groups
-from mtl.training.build import build_data, build_network
-from mtl.weighting.equal import Equal
+from mtl.data.build import build_data
+from mtl.learning.optimizer.groups import parameter_groups
+from mtl.learning.weighting.equal import Equal
+from mtl.model.backbone.base import Backbone
+from mtl.model.build import build_network
+from mtl.model.network import Network
 
 WIDTHS = "{name: small_cnn, width: 4},{name: small_cnn, width: 5}"
 CASES = {

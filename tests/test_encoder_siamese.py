@@ -6,9 +6,9 @@ import pytest
 import torch
 from branch_kit import Plain, Turned, images, small
 
-from mtl.encoder.siamese import Siamese
 from mtl.errors import UserError
-from mtl.views.single import Single
+from mtl.model.encoder.siamese import Siamese
+from mtl.model.views.single import Single
 
 
 def siamese(angles: list[float], **options: Any) -> Siamese:

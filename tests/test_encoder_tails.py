@@ -7,10 +7,10 @@ import pytest
 import torch
 from branch_kit import Turned, images, small, transformer
 
-from mtl.backbone.resnet import ResNet
-from mtl.encoder.multi_branch import MultiBranch
-from mtl.encoder.per_task import PerTask
 from mtl.errors import UserError
+from mtl.model.backbone.resnet import ResNet
+from mtl.model.encoder.multi_branch import MultiBranch
+from mtl.model.encoder.per_task import PerTask
 
 TASKS = ["a", "b"]
 

@@ -4,17 +4,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from mtl.backbone.base import Stage
 from mtl.data.sample import Target
-from mtl.head.agreement import majority, plurality
-from mtl.head.box import Box
-from mtl.head.box_fusion import supported, weighted_boxes_fusion
-from mtl.head.classification import Classification
-from mtl.head.detection import Detection
-from mtl.head.detections import Detections
-from mtl.head.multilabel import Multilabel
-from mtl.head.segmentation import Segmentation
-from mtl.views.placement import Placement
+from mtl.model.backbone.base import Stage
+from mtl.model.head.agreement import majority, plurality
+from mtl.model.head.box import Box
+from mtl.model.head.box_fusion import supported, weighted_boxes_fusion
+from mtl.model.head.classification import Classification
+from mtl.model.head.detection import Detection
+from mtl.model.head.detections import Detections
+from mtl.model.head.multilabel import Multilabel
+from mtl.model.head.segmentation import Segmentation
+from mtl.model.views.placement import Placement
 
 STAGES = (Stage("a", 8, 4), Stage("b", 8, 8))
 SIZE = 16

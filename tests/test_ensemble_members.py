@@ -7,27 +7,28 @@ import torch
 from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import Tensor
 
-from mtl.backbone.base import Stage
 from mtl.config.load import load
 from mtl.config.paths import conf_dir
 from mtl.data.batch import Batch, BoxBatch, Labelled
 from mtl.data.sample import Target
-from mtl.ensemble.base import Ensemble
-from mtl.ensemble.copies import copies_of
-from mtl.ensemble.learned import Learned
-from mtl.ensemble.mean import Mean
-from mtl.ensemble.none import NoEnsemble
-from mtl.ensemble.parts import Parts
-from mtl.ensemble.streams import split, together
-from mtl.ensemble.vote import Vote
-from mtl.ensemble.weighted import Weighted
 from mtl.errors import UserError
-from mtl.head.base import Head
-from mtl.head.classification import Classification
-from mtl.head.detection import Detection
-from mtl.head.segmentation import Segmentation
-from mtl.network import Network
-from mtl.training.build import build_module, build_network
+from mtl.learning.build import build_module
+from mtl.model.backbone.base import Stage
+from mtl.model.build import build_network
+from mtl.model.ensemble.base import Ensemble
+from mtl.model.ensemble.copies import copies_of
+from mtl.model.ensemble.learned import Learned
+from mtl.model.ensemble.mean import MeanEnsemble
+from mtl.model.ensemble.none import NoEnsemble
+from mtl.model.ensemble.parts import Parts
+from mtl.model.ensemble.streams import split, together
+from mtl.model.ensemble.vote import Vote
+from mtl.model.ensemble.weighted import Weighted
+from mtl.model.head.base import Head
+from mtl.model.head.classification import Classification
+from mtl.model.head.detection import Detection
+from mtl.model.head.segmentation import Segmentation
+from mtl.model.network import Network
 
 STAGES = (Stage("a", 8, 4), Stage("b", 8, 8))
 TARGETS = {
@@ -108,7 +109,7 @@ def test_copies() -> None:
 )
 def test_what_is_no_copy(tta: list, said: str) -> None:
     with pytest.raises(UserError, match=r"ensemble\.tta") as caught:
-        Mean(1, ["a"], tta)
+        MeanEnsemble(1, ["a"], tta)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -123,7 +124,7 @@ def test_streams_of_tensors_and_dicts() -> None:
 
 
 @pytest.mark.parametrize(
-    "ensemble", [Mean(2, ["a"]), Vote(2, ["a"]), Weighted(2, ["a"], [0.1, 0.9])]
+    "ensemble", [MeanEnsemble(2, ["a"]), Vote(2, ["a"]), Weighted(2, ["a"], [0.1, 0.9])]
 )
 def test_each_stream_learns_by_itself(ensemble: Ensemble) -> None:
     head = classification()
@@ -142,18 +143,20 @@ def test_losses_that_are_no_means_over_samples_are_averaged_too() -> None:
     for head, value in ((dice, mask), (detection, empty)):
         raw, labels = head(features), Labelled(torch.tensor([0]), value)
         own = [head.loss(part, labels) for part in split(raw, 2)]
-        torch.testing.assert_close(Mean(2, ["a"]).loss("a", head, raw, labels), sum(own) / 2)
+        torch.testing.assert_close(
+            MeanEnsemble(2, ["a"]).loss("a", head, raw, labels), sum(own) / 2
+        )
 
 
 def test_decisions_of_streams() -> None:
     head = classification()
     one, two = LOGITS[:3].softmax(1), LOGITS[3:].softmax(1)
-    torch.testing.assert_close(Mean(2, ["a"]).decide("a", head, LOGITS), (one + two) / 2)
+    torch.testing.assert_close(MeanEnsemble(2, ["a"]).decide("a", head, LOGITS), (one + two) / 2)
     weighted = Weighted(2, ["a"], [0.1, 0.9]).decide("a", head, LOGITS)
     torch.testing.assert_close(weighted, 0.1 * one + 0.9 * two)
     torch.testing.assert_close(Vote(2, ["a"]).decide("a", head, LOGITS), head.vote([one, two]))
     torch.testing.assert_close(NoEnsemble(1, ["a"]).decide("a", head, LOGITS), LOGITS.softmax(1))
-    assert torch.equal(Mean(1, ["a"]).decide("a", head, LOGITS), LOGITS.softmax(1))
+    assert torch.equal(MeanEnsemble(1, ["a"]).decide("a", head, LOGITS), LOGITS.softmax(1))
 
 
 def test_weights_are_those_of_streams_or_else_of_copies() -> None:
@@ -227,7 +230,7 @@ def test_learning_weights_leaves_the_networks_alone() -> None:
     loss = ensemble.loss("a", head, raw, LABELS)
     loss.backward()
     plain = LOGITS.clone().requires_grad_()
-    Mean(2, ["a"]).loss("a", head, plain, LABELS).backward()
+    MeanEnsemble(2, ["a"]).loss("a", head, plain, LABELS).backward()
     torch.testing.assert_close(raw.grad, plain.grad)
     mixed = (LOGITS[:3] + LOGITS[3:]) / 2
     # Of a softmax of two equal logits: half of each stream's part, less the mean of both.
@@ -235,7 +238,8 @@ def test_learning_weights_leaves_the_networks_alone() -> None:
     parts = torch.stack([(slope * own).sum(1).mean() for own in (LOGITS[:3], LOGITS[3:])])
     torch.testing.assert_close(ensemble.logits["a"].grad, (parts - parts.mean()) / 2)
     torch.testing.assert_close(
-        loss.detach(), Mean(2, ["a"]).loss("a", head, LOGITS, LABELS) + head.loss(mixed, LABELS)
+        loss.detach(),
+        MeanEnsemble(2, ["a"]).loss("a", head, LOGITS, LABELS) + head.loss(mixed, LABELS),
     )
 
 
@@ -348,5 +352,6 @@ def test_the_loss_is_that_of_the_image_itself() -> None:
     head: Head = classification()
     for tta in ([], [90, 180]):
         assert torch.equal(
-            Mean(1, ["a"], tta).loss("a", head, LOGITS[:3], LABELS), head.loss(LOGITS[:3], LABELS)
+            MeanEnsemble(1, ["a"], tta).loss("a", head, LOGITS[:3], LABELS),
+            head.loss(LOGITS[:3], LABELS),
         )

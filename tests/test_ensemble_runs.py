@@ -13,14 +13,14 @@ from mtl.cli.run_list import run_list
 from mtl.config.load import load
 from mtl.config.saved import open_run
 from mtl.data.batch import Labelled
+from mtl.data.build import build_data
 from mtl.errors import UserError
-from mtl.head.classification import ClassificationMetrics
-from mtl.prediction.predictor import Predictor
-from mtl.training.agreement import check_agreement
-from mtl.training.build import build_data
-from mtl.training.evaluate import evaluate
-from mtl.training.evaluate_runs import short_names
-from mtl.training.run import train
+from mtl.model.head.classification import ClassificationMetrics
+from mtl.runs.agreement import check_agreement
+from mtl.runs.evaluate import evaluate
+from mtl.runs.evaluate_runs import short_names
+from mtl.runs.prediction.predictor import Predictor
+from mtl.runs.train import train
 
 BASE = [
     "data=alternating",

@@ -8,12 +8,13 @@ from training_kit import checkpoint, write_conf
 
 from mtl.config.load import load
 from mtl.config.saved import open_run
+from mtl.data.build import build_data
 from mtl.errors import BadFile, UserError
-from mtl.network import Network
-from mtl.training.build import build_data, build_network
-from mtl.training.checkpoints import load_network_weights, read_checkpoint
-from mtl.training.evaluate import evaluate
-from mtl.training.run import train
+from mtl.learning.checkpoints import load_network_weights, read_checkpoint
+from mtl.model.build import build_network
+from mtl.model.network import Network
+from mtl.runs.evaluate import evaluate
+from mtl.runs.train import train
 
 BASE = ["data=alternating", "backbone=plain", "augmentation=none", "batch_size=4"]
 

@@ -11,7 +11,9 @@ from omegaconf import DictConfig
 from mtl.config.groups import members
 from mtl.config.load import load
 from mtl.data.batch import Batch
-from mtl.training.build import build_data, build_module, build_network
+from mtl.data.build import build_data
+from mtl.learning.build import build_module
+from mtl.model.build import build_network
 
 SIZE = 32
 BASE = [

@@ -10,13 +10,14 @@ from fusion_kit import write_fusion_conf as write
 from torch import Tensor, nn
 from training_kit import PlainBackbone
 
-from mtl.backbone.base import Stage
 from mtl.config.load import load
-from mtl.fusion.attention import Attention
-from mtl.fusion.base import Fusion
-from mtl.fusion.mil_attention import MilAttention
-from mtl.training.build import build_data, build_network
-from mtl.views.single import Single
+from mtl.data.build import build_data
+from mtl.model.backbone.base import Stage
+from mtl.model.build import build_network
+from mtl.model.fusion.attention import Attention
+from mtl.model.fusion.base import Fusion
+from mtl.model.fusion.mil_attention import MilAttention
+from mtl.model.views.single import Single
 
 ONE = (Stage("only", 1, 4),)
 
@@ -218,7 +219,7 @@ def test_every_member_from_its_yaml(member: str, views: str, tmp_path: Path) -> 
     overrides = ["data=alternating", "backbone=plain", f"fusion={member}", f"views={views}"]
     if member == "none":
         overrides.append("ensemble=mean")
-        pytest.importorskip("mtl.ensemble.mean")
+        pytest.importorskip("mtl.model.ensemble.mean")
     cfg = load(overrides, write(tmp_path))
     network = build_network(cfg, build_data(cfg).targets)
     found = network(torch.randn(4, 3, 16, 16))

@@ -10,11 +10,12 @@ from fusion_kit import Quarters, Turns, write_fusion_conf
 from torch import nn
 from training_kit import fit
 
-from mtl.callbacks.figures import Figures
 from mtl.config.load import load
-from mtl.drawing.instances import DARKEST, INK, ROW, draw_instances, draw_weights
+from mtl.data.build import build_data
 from mtl.drawing.pixels import to_pixels
-from mtl.training.build import build_data, build_network
+from mtl.learning.callbacks.figures import Figures
+from mtl.model.build import build_network
+from mtl.model.figures.instances import DARKEST, INK, ROW, draw_instances, draw_weights
 
 
 def test_tiles_are_the_darker_the_less_they_weigh() -> None:

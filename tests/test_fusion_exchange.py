@@ -8,12 +8,13 @@ import torch
 from fusion_kit import MEMBERS, Turns, features, fusion, write_fusion_conf
 from torch import nn
 
-from mtl.backbone.base import Stage
 from mtl.config.load import load
+from mtl.data.build import build_data
 from mtl.errors import UserError
-from mtl.fusion.exchange import AttentionExchange, ConcatExchange
-from mtl.training.build import build_data, build_network
-from mtl.views.single import Single
+from mtl.model.backbone.base import Stage
+from mtl.model.build import build_network
+from mtl.model.fusion.exchange import AttentionExchange, ConcatExchange
+from mtl.model.views.single import Single
 
 ONE = (Stage("only", 1, 4),)
 KINDS = ["concat", "attention"]

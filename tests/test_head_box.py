@@ -8,12 +8,12 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from mtl.backbone.base import Stage
 from mtl.data.batch import Batch, Labelled, collate
+from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Boxes, Sample, Target
 from mtl.errors import UserError
-from mtl.head.box import Box
-from mtl.preprocess.base import Frame
+from mtl.model.backbone.base import Stage
+from mtl.model.head.box import Box
 
 TARGET = Target("boxes", ("a", "b"))
 
@@ -178,5 +178,5 @@ def test_yaml_holds_every_option() -> None:
         for name, p in inspect.signature(Box).parameters.items()
         if p.default is not inspect.Parameter.empty
     }
-    framework = {"_target_": "mtl.head.box.Box", "kind": "boxes", "target": None}
+    framework = {"_target_": "mtl.model.head.box.Box", "kind": "boxes", "target": None}
     assert node == {**framework, "weight": 1.0, **defaults}

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mtl.backbone.base import Stage
 from mtl.data.batch import Labelled
+from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Target
 from mtl.errors import UserError
-from mtl.head.classification import METRICS, Classification, ClassificationMetrics
-from mtl.preprocess.base import Frame
+from mtl.model.backbone.base import Stage
+from mtl.model.head.classification import METRICS, Classification, ClassificationMetrics
 
 STAGES = (Stage("a", 4, 2), Stage("b", 8, 4))
 CLASSES = ("cat", "dog", "owl")

@@ -12,15 +12,15 @@ from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOS, FCOSHead
 
-from mtl.backbone.base import Stage
 from mtl.data.batch import BoxBatch, Labelled
+from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Boxes, Target
 from mtl.errors import UserError
-from mtl.head.detection import Detection
-from mtl.head.detection_metrics import DetectionMetrics
-from mtl.head.detections import Detections
-from mtl.head.fcos_targets import Points, assign
-from mtl.preprocess.base import Frame
+from mtl.model.backbone.base import Stage
+from mtl.model.head.detection import Detection
+from mtl.model.head.detection_metrics import DetectionMetrics
+from mtl.model.head.detections import Detections
+from mtl.model.head.fcos_targets import Points, assign
 
 STAGES = (Stage("a", 8, 4), Stage("b", 16, 8), Stage("c", 24, 16), Stage("d", 32, 32))
 FOCAL_AT_ZERO = 0.75 * 0.25 * math.log(2)
@@ -472,5 +472,5 @@ def test_yaml_holds_every_option() -> None:
         for name, p in inspect.signature(Detection).parameters.items()
         if p.default is not inspect.Parameter.empty
     }
-    framework = {"_target_": "mtl.head.detection.Detection", "kind": "boxes", "target": None}
+    framework = {"_target_": "mtl.model.head.detection.Detection", "kind": "boxes", "target": None}
     assert node == {**framework, "weight": 1.0, **defaults}

@@ -7,12 +7,12 @@ import torch
 from torch.nn import functional as F
 from torchvision.ops import sigmoid_focal_loss
 
-from mtl.backbone.base import Stage
 from mtl.data.batch import Labelled
 from mtl.data.sample import Target
 from mtl.errors import UserError
-from mtl.head.multilabel import METRICS, Multilabel, MultilabelMetrics
-from mtl.head.scores import average_precision, quietly
+from mtl.model.backbone.base import Stage
+from mtl.model.head.multilabel import METRICS, Multilabel, MultilabelMetrics
+from mtl.model.head.scores import average_precision, quietly
 
 CLASSES = ("cat", "dog", "owl")
 

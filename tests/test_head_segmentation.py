@@ -8,13 +8,13 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mtl.backbone.base import Features, Stage
 from mtl.data.batch import Labelled
+from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Target
 from mtl.errors import UserError
-from mtl.head.losses import soft_dice
-from mtl.head.segmentation import Segmentation
-from mtl.preprocess.base import Frame
+from mtl.model.backbone.base import Features, Stage
+from mtl.model.head.losses import soft_dice
+from mtl.model.head.segmentation import Segmentation
 
 STAGES = (Stage("a", 4, 2), Stage("b", 6, 4), Stage("c", 8, 8))
 CLASSES = ("background", "cat", "dog")

@@ -8,18 +8,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mtl.backbone.base import Stage
 from mtl.config.load import load
 from mtl.data.batch import Labelled
+from mtl.data.build import build_data
+from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Target
 from mtl.errors import UserError
-from mtl.head import similarity_metrics
-from mtl.head.similarity import Similarity
-from mtl.head.similarity_losses import LOSSES, contrastive, distances, triplet, triplet_all
-from mtl.head.similarity_metrics import nearest_neighbour, verification
-from mtl.preprocess.base import Frame
-from mtl.training.build import build_data, build_network
-from mtl.views.placement import Placement
+from mtl.model.backbone.base import Stage
+from mtl.model.build import build_network
+from mtl.model.head import similarity_metrics
+from mtl.model.head.similarity import Similarity
+from mtl.model.head.similarity_losses import LOSSES, contrastive, distances, triplet, triplet_all
+from mtl.model.head.similarity_metrics import nearest_neighbour, verification
+from mtl.model.views.placement import Placement
 
 STAGES = (Stage("a", 4, 2), Stage("b", 8, 4))
 LINE = torch.tensor([[0.0], [1.0], [3.0], [3.5]])

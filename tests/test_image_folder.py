@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtl.data.image_folder import ImageFolder
 from mtl.data.sample import Target
-from mtl.data.source import SPLITS
+from mtl.data.sources.base import SPLITS
+from mtl.data.sources.image_folder import ImageFolder
 from mtl.errors import UserError
 
 

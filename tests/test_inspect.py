@@ -9,25 +9,25 @@ import pytest
 from rich.console import Console
 from voc_factory import SHARED_DATA, make_voc, write_annotation
 
-from mtl.augmentation.spec import Augmentation
 from mtl.cli.inspect_ import run
+from mtl.data.augmentation.spec import Augmentation
 from mtl.data.batch import Broken, collate
-from mtl.data.image_file import read_image
-from mtl.data.module import MultiTaskData
+from mtl.data.inspection.draw import caption, draw_targets
+from mtl.data.inspection.integrity import looks_whole
+from mtl.data.inspection.report import print_broken
+from mtl.data.inspection.samples import augmented, separated
+from mtl.data.inspection.statistics import MOST_READ, count, looked_at
+from mtl.data.inspection.tally import Tally, spread
+from mtl.data.loading.module import MultiTaskData
+from mtl.data.preprocess.standard import Standard
 from mtl.data.sample import IGNORE_LABEL, Boxes, Sample, Target
-from mtl.data.shapes import Shapes
-from mtl.data.source import Source
-from mtl.data.voc_folder import VocFolder
+from mtl.data.sources.base import Source
+from mtl.data.sources.image_file import read_image
+from mtl.data.sources.shapes import Shapes
+from mtl.data.sources.voc_folder import VocFolder
 from mtl.drawing.palette import color
-from mtl.drawing.predictions import LEAST_SIDE
-from mtl.drawing.targets import caption, draw_targets
 from mtl.errors import UserError
-from mtl.inspection.integrity import looks_whole
-from mtl.inspection.report import print_broken
-from mtl.inspection.samples import augmented, separated
-from mtl.inspection.statistics import MOST_READ, count, looked_at
-from mtl.inspection.tally import Tally, spread
-from mtl.preprocess.standard import Standard
+from mtl.model.figures.predictions import LEAST_SIDE
 
 CLASSES = ("car", "dog", "person")
 TARGETS = {

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from mtl.data.batch import BoxBatch
-from mtl.data.loading import ArrayLoading, SampleLoading, mixed_seed, preprocessed
+from mtl.data.loading.loader import ArrayLoading, SampleLoading, mixed_seed, preprocessed
+from mtl.data.preprocess.standard import Standard
 from mtl.data.sample import Boxes, Sample, Target
-from mtl.data.source import ArraySource, Source
+from mtl.data.sources.base import ArraySource, Source
 from mtl.errors import BadFile
-from mtl.preprocess.standard import Standard
 
 TARGETS = {
     "label": Target("label", ("a", "b")),

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mtl.logger.csv_file import CsvFile
-from mtl.logger.tensorboard import RunTensorBoard
+from mtl.learning.logger.csv_file import CsvFile
+from mtl.learning.logger.tensorboard import RunTensorBoard
 
 
 def test_one_number_per_row(tmp_path: Path) -> None:

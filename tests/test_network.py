@@ -4,11 +4,13 @@ import pytest
 import torch
 from training_kit import write_conf
 
+from mtl.config.instantiate import make
 from mtl.config.load import load
 from mtl.data.batch import Batch, Labelled
+from mtl.data.build import build_data
 from mtl.errors import UserError
-from mtl.network import Network
-from mtl.training.build import build_data, build_network, make
+from mtl.model.build import build_network
+from mtl.model.network import Network
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,17 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, AdamW
 
-from mtl.backbone.base import Backbone, Features, Stage
 from mtl.config.load import load
 from mtl.data.sample import Target
-from mtl.encoder.base import Encoder
 from mtl.errors import UserError
-from mtl.optimizer.groups import parameter_groups
-from mtl.optimizer.stages import stage_parameters
-from mtl.training.build import build_module, build_network
-from mtl.training.module import MultiTaskModule
-from mtl.weighting.base import Weighting
+from mtl.learning.build import build_module
+from mtl.learning.module import MultiTaskModule
+from mtl.learning.optimizer.groups import parameter_groups
+from mtl.learning.optimizer.stages import stage_parameters
+from mtl.learning.weighting.base import Weighting
+from mtl.model.backbone.base import Backbone, Features, Stage
+from mtl.model.build import build_network
+from mtl.model.encoder.base import Encoder
 
 BASE = ["tasks=[classification]", "backbone.width=4", "lr=0.02", "image_size=32"]
 TARGETS = {"label": Target("label", ("x", "y"))}

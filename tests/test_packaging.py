@@ -55,4 +55,4 @@ def test_command_works_outside_the_checkout(unpacked, tmp_path):
     )
     assert Path(where.stdout.strip()) == unpacked / "mtl" / "conf"
     assert "small_cnn" in mtl("ls", "backbone")
-    assert "mtl.head.box.Box" in mtl("train", "--cfg", "job", "tasks=[box]")
+    assert "mtl.model.head.box.Box" in mtl("train", "--cfg", "job", "tasks=[box]")

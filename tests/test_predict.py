@@ -13,16 +13,17 @@ from rich.console import Console
 
 from mtl.cli.predict import run
 from mtl.config.load import load
-from mtl.data.image_file import read_image, read_mask
+from mtl.data.preprocess.standard import Standard
 from mtl.data.sample import Sample, Target
+from mtl.data.sources.image_file import read_image, read_mask
 from mtl.drawing.palette import color
 from mtl.errors import BadFile, UserError
-from mtl.prediction.files import Names, write_json, write_mask
-from mtl.prediction.inputs import find_images, in_batches
-from mtl.prediction.predict import predict
-from mtl.prediction.predictor import Predictor
-from mtl.preprocess.standard import Standard
-from mtl.training.build import build_network
+from mtl.files import write_json
+from mtl.model.build import build_network
+from mtl.runs.prediction.files import Names, write_mask
+from mtl.runs.prediction.inputs import find_images, in_batches
+from mtl.runs.prediction.predict import predict
+from mtl.runs.prediction.predictor import Predictor
 
 CLASSES = ("dot", "ring", "star")
 TASKS = "[classification,multilabel,box,detection,segmentation]"

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
+from mtl.data.preprocess.denoise import Denoise
+from mtl.data.preprocess.enhance import Enhance
+from mtl.data.preprocess.standard import Standard
 from mtl.data.sample import Boxes, Sample
 from mtl.errors import UserError
-from mtl.preprocess.denoise import Denoise
-from mtl.preprocess.enhance import Enhance
-from mtl.preprocess.standard import Standard
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 

@@ -18,7 +18,7 @@ from mtl.config.groups import choices, groups, members, short_keys
 from mtl.config.load import load
 from mtl.config.overrides import parse_all
 from mtl.config.saved import open_run
-from mtl.rotation.angles import angles
+from mtl.runs.rotation.angles import angles
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = REPOSITORY / "README.md"

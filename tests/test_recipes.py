@@ -11,8 +11,8 @@ from voc_factory import make_voc
 
 from mtl.config.load import load
 from mtl.data.sample import Target
-from mtl.encoder.branches import Branches
-from mtl.training.build import build_network
+from mtl.model.build import build_network
+from mtl.model.encoder.branches import Branches
 
 SYSTEMS = ("independent", "joint", "split", "siamese", "multi_branch", "mil", "cmtl", "c_rmtl")
 TINY = [

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from mtl.augmentation.spec import Augmentation
+from mtl.data.augmentation.spec import Augmentation
 from mtl.errors import UserError
-from mtl.rotation.angles import angles
-from mtl.rotation.curve import feature_error, turner
-from mtl.rotation.measure import flatness
+from mtl.runs.rotation.angles import angles
+from mtl.runs.rotation.curve import feature_error, turner
+from mtl.runs.rotation.measure import flatness
 
 
 @pytest.mark.parametrize(

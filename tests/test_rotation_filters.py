@@ -8,15 +8,16 @@ import torchvision
 from timm.layers import Conv2dSame
 from torch import Tensor, nn
 
-from mtl.backbone.base import Backbone, Stage
-from mtl.backbone.efficientnet_lite0 import EfficientNetLite0
-from mtl.backbone.resnet import ResNet
-from mtl.backbone.rotation import TurnedConv2d, apply_rotation, turn_filters
 from mtl.config.load import load
+from mtl.data.build import build_data
 from mtl.data.sample import Target
 from mtl.errors import UserError
-from mtl.head.segmentation import Segmentation
-from mtl.training.build import build_data, build_network
+from mtl.model.backbone.base import Backbone, Stage
+from mtl.model.backbone.efficientnet_lite0 import EfficientNetLite0
+from mtl.model.backbone.resnet import ResNet
+from mtl.model.backbone.rotation import TurnedConv2d, apply_rotation, turn_filters
+from mtl.model.build import build_network
+from mtl.model.head.segmentation import Segmentation
 
 DOUBLE = torch.float64
 

@@ -1,6 +1,6 @@
 """Order of samples: a function of seed and epoch."""
 
-from mtl.data.sampler import EpochSampler
+from mtl.data.loading.sampler import EpochSampler
 
 
 def positions(sampler: EpochSampler, epoch: int) -> list[int]:

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from mtl.scheduler.cosine import cosine, cosine_factor
-from mtl.scheduler.onecycle import one_cycle
-from mtl.scheduler.plateau import plateau
+from mtl.learning.scheduler.cosine import cosine, cosine_factor
+from mtl.learning.scheduler.onecycle import one_cycle
+from mtl.learning.scheduler.plateau import plateau
 
 
 def optimizer(*rates: float) -> torch.optim.Optimizer:

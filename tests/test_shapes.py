@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from mtl.data.sample import Boxes
-from mtl.data.shapes import CLASSES, Shapes
-from mtl.data.shapes_layout import arrange
-from mtl.data.source import SPLITS, ArraySource
+from mtl.data.sources.base import SPLITS, ArraySource
+from mtl.data.sources.shapes import CLASSES, Shapes
+from mtl.data.sources.shapes_layout import arrange
 from mtl.errors import UserError
 
 

@@ -9,11 +9,11 @@ import pytest
 from training_kit import checkpoint, label_of, write_conf
 from voc_factory import make_voc
 
-from mtl.callbacks.checkpoint import BestAndLast
 from mtl.config.load import load
-from mtl.data.sampler import EpochSampler
+from mtl.data.loading.sampler import EpochSampler
 from mtl.errors import RunError, UserError
-from mtl.training.run import train
+from mtl.learning.callbacks.checkpoint import BestAndLast
+from mtl.runs.train import train
 
 VOC = [
     "data=voc_folder",
@@ -154,7 +154,7 @@ def test_our_own_bug_leaves_its_traceback(tmp_path: Path, monkeypatch: pytest.Mo
     def fail(*_: object) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr("mtl.training.run.print_config", fail)
+    monkeypatch.setattr("mtl.runs.train.print_config", fail)
     conf = write_conf(tmp_path / "conf")
     with pytest.raises(ZeroDivisionError):
         train(load(["data=alternating", "backbone=plain"], conf), tmp_path / "run")
@@ -166,7 +166,7 @@ def test_interrupt_is_said_in_the_status(tmp_path: Path, monkeypatch: pytest.Mon
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mtl.training.run.print_config", stop)
+    monkeypatch.setattr("mtl.runs.train.print_config", stop)
     conf = write_conf(tmp_path / "conf")
     with pytest.raises(KeyboardInterrupt):
         train(load(["data=alternating", "backbone=plain"], conf), tmp_path / "run")

@@ -10,10 +10,12 @@ from training_kit import Alternating, Recorder, checkpoint, fit, label_of, same_
 
 from mtl.config.load import load
 from mtl.data.batch import Batch
-from mtl.data.loading import ArrayLoading
-from mtl.training.build import build_data, build_module, build_network
-from mtl.training.module import MultiTaskModule
-from mtl.training.run import train
+from mtl.data.build import build_data
+from mtl.data.loading.loader import ArrayLoading
+from mtl.learning.build import build_module
+from mtl.learning.module import MultiTaskModule
+from mtl.model.build import build_network
+from mtl.runs.train import train
 
 BASE = ["data=alternating", "backbone=plain", "augmentation=none"]
 

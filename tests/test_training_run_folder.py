@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 import training_kit
+from mtl.training import run as run_module
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
 from training_kit import checkpoint, same_weights, write_conf
 from voc_factory import make_voc
 
-from mtl.callbacks.checkpoint import BestAndLast
 from mtl.cli.main import main
 from mtl.config.load import load
 from mtl.errors import UserError
-from mtl.training import run as run_module
-from mtl.training.run import train
+from mtl.learning.callbacks.checkpoint import BestAndLast
+from mtl.runs.train import train
 
 BASE = ["data=alternating", "backbone=plain", "augmentation=light", "epochs=3", "batch_size=4"]
 LOGGING = ["trainer.log_every_n_steps=2", "lr=0.01"]
@@ -174,7 +174,7 @@ def test_finished_run_does_nothing_the_second_time(finished: Path, conf: Path) -
     [
         ("lr=0.5", "lr=0.01, not 0.5"),
         ("heads.b.weight=2", "heads.b.weight=1.0, not 2"),
-        ("tasks=[a]", "heads.b._target_=mtl.head.classification.Classification, not None"),
+        ("tasks=[a]", "heads.b._target_=mtl.model.head.classification.Classification, not None"),
     ],
 )
 def test_other_settings_are_refused(finished: Path, conf: Path, own: str, named: str) -> None:

@@ -10,8 +10,8 @@ from torch import Tensor
 from training_kit import Recorder, checkpoint, fit, same_weights, write_conf
 
 from mtl.config.load import load
-from mtl.training.build import build_callbacks
-from mtl.training.run import train
+from mtl.learning.build import build_callbacks
+from mtl.runs.train import train
 
 LABELLED = [
     "data=shapes",

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from training_kit import Recorder, fit
 
-from mtl.callbacks.early_stopping import ResumableEarlyStopping
-from mtl.callbacks.ema import ExponentialAverage
 from mtl.config.load import load
 from mtl.errors import UserError
-from mtl.unfreezing.frozen import Frozen
-from mtl.unfreezing.staged import Staged
+from mtl.learning.callbacks.early_stopping import ResumableEarlyStopping
+from mtl.learning.callbacks.ema import ExponentialAverage
+from mtl.learning.unfreezing.frozen import Frozen
+from mtl.learning.unfreezing.staged import Staged
 
 STAGES = ("stem", "stage1", "stage2", "stage3")
 BASE = [

@@ -10,7 +10,7 @@ from training_kit import checkpoint, same_weights
 from unfreezing_kit import Stop, write_watched
 
 from mtl.config.load import load
-from mtl.training.run import train
+from mtl.runs.train import train
 
 BASE = [
     "data=shapes",

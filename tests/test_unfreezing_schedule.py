@@ -5,9 +5,9 @@ import math
 import pytest
 
 from mtl.errors import UserError
-from mtl.unfreezing.frozen import Frozen
-from mtl.unfreezing.schedule import Plateau, evenly, stepwise
-from mtl.unfreezing.staged import Staged
+from mtl.learning.unfreezing.frozen import Frozen
+from mtl.learning.unfreezing.schedule import Plateau, evenly, stepwise
+from mtl.learning.unfreezing.staged import Staged
 
 RESNET = ("stem", "layer1", "layer2", "layer3", "layer4")
 

@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mtl.config.instantiate import container, make
 from mtl.config.load import load
 from mtl.data.sample import Target
 from mtl.errors import UserError
-from mtl.network import Network
-from mtl.training.build import build_network, make, plain
-from mtl.views.base import Views
-from mtl.views.modality import contrast, edges, gray, hsv
+from mtl.model.build import build_network
+from mtl.model.network import Network
+from mtl.model.views.base import Views
+from mtl.model.views.modality import contrast, edges, gray, hsv
 
 TARGETS = {"label": Target("label", ("a", "b", "c"))}
 SMALL = ("image_size=32", "backbone.width=4", "tasks=[classification]", "data=shapes")
@@ -23,7 +24,7 @@ SMALL = ("image_size=32", "backbone.width=4", "tasks=[classification]", "data=sh
 @cache
 def defaults(member: str) -> dict[str, Any]:
     """The options of a member's yaml."""
-    return plain(load([f"views={member}"]).views)
+    return container(load([f"views={member}"]).views)
 
 
 def views(member: str, **options: Any) -> Views:
@@ -212,8 +213,8 @@ def test_modalities_are_normalised_like_photographs() -> None:
 
 
 def test_modalities_know_the_preprocessing() -> None:
-    assert plain(load(["views=modalities", "backbone=resnet18"]).views)["mean"][0] == 0.485
-    options = plain(load(["views=modalities", "backbone=resnet18", "preprocess=none"]).views)
+    assert container(load(["views=modalities", "backbone=resnet18"]).views)["mean"][0] == 0.485
+    options = container(load(["views=modalities", "backbone=resnet18", "preprocess=none"]).views)
     assert (options["mean"], options["std"]) == ([0, 0, 0], [1, 1, 1])
 
 

@@ -5,8 +5,8 @@ import torch
 
 from mtl.config.load import load
 from mtl.data.sample import Target
-from mtl.network import Network
-from mtl.training.build import build_network
+from mtl.model.build import build_network
+from mtl.model.network import Network
 
 TARGETS = {"label": Target("label", ("a", "b", "c")), "mask": Target("mask", ("none", "a", "b"))}
 

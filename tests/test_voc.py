@@ -5,12 +5,12 @@ import pytest
 from PIL import Image
 from voc_factory import SHARED_DATA, make_voc, write_annotation, write_mask
 
-from mtl.data.hold_out import hold_out
 from mtl.data.sample import IGNORE_LABEL, Boxes, Sample, Target
-from mtl.data.source import SPLITS, DataSet, Source
-from mtl.data.voc import VOC_CLASSES, Voc
-from mtl.data.voc_annotation import parse_annotation
-from mtl.data.voc_folder import VocFolder
+from mtl.data.sources.base import SPLITS, DataSet, Source
+from mtl.data.sources.hold_out import hold_out
+from mtl.data.sources.voc import VOC_CLASSES, Voc
+from mtl.data.sources.voc_annotation import parse_annotation
+from mtl.data.sources.voc_folder import VocFolder
 from mtl.errors import UserError
 
 XML = """<annotation><size><width>100</width><height>80</height></size>

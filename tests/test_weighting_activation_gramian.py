@@ -8,13 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from mtl.config.load import load
-from mtl.training.build import build_data, build_module, build_network
-from mtl.training.module import MultiTaskModule
-from mtl.weighting.activation_gramian import Call, LayerWatch, layer_products
-from mtl.weighting.gradient import Geometry
-from mtl.weighting.mgda import MGDA
-from mtl.weighting.ranks import over_ranks
-from mtl.weighting.spared import Spared
+from mtl.data.build import build_data
+from mtl.learning.build import build_module
+from mtl.learning.module import MultiTaskModule
+from mtl.learning.weighting.activation_gramian import Call, LayerWatch, layer_products
+from mtl.learning.weighting.gradient import Geometry
+from mtl.learning.weighting.mgda import MGDA
+from mtl.learning.weighting.ranks import over_ranks
+from mtl.learning.weighting.spared import Spared
+from mtl.model.build import build_network
 
 BASE = [
     "data=shapes",

@@ -10,9 +10,14 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
+from mtl.config.instantiate import make
 from mtl.errors import UserError
-from mtl.training.build import make
-from mtl.weighting.gradient import Geometry, GradientWeighting, GramianWeighting, RowWeighting
+from mtl.learning.weighting.gradient import (
+    Geometry,
+    GradientWeighting,
+    GramianWeighting,
+    RowWeighting,
+)
 
 CONF = Path(__file__).parents[1] / "conf" / "weighting"
 ACUTE = [[3.0, 1.0, 0.0], [1.0, 2.0, 2.0]]

@@ -9,13 +9,15 @@ from torch import Tensor, nn
 from training_kit import checkpoint, fit, same_weights, write_conf
 
 from mtl.config.load import load
+from mtl.data.build import build_data
 from mtl.errors import UserError
-from mtl.training.build import build_data, build_module, build_network
-from mtl.training.module import MultiTaskModule
-from mtl.training.run import train
-from mtl.weighting.gradient import Geometry, GramianWeighting
-from mtl.weighting.gramian import gramian
-from mtl.weighting.layout import layout
+from mtl.learning.build import build_module
+from mtl.learning.module import MultiTaskModule
+from mtl.learning.weighting.gradient import Geometry, GramianWeighting
+from mtl.learning.weighting.gramian import gramian
+from mtl.learning.weighting.layout import layout
+from mtl.model.build import build_network
+from mtl.runs.train import train
 
 SHAPES = [
     "data=shapes",
@@ -212,7 +214,8 @@ def test_equal_weights_give_the_plain_gradient(
 ) -> None:
     """Also with several levels of features, and batch statistics."""
     monkeypatch.setattr(
-        "mtl.weighting.mgda.MGDA.weights", lambda self, seen: torch.ones(len(seen.tasks)).double()
+        "mtl.learning.weighting.mgda.MGDA.weights",
+        lambda self, seen: torch.ones(len(seen.tasks)).double(),
     )
     own = ["backbone=small_cnn", "backbone.width=4"]
     at = "stage2" if at == "second" else at
@@ -346,7 +349,7 @@ def test_overflow_is_left_to_the_scaler(conf: Path, tmp_path: Path) -> None:
     losses = {t: torch.zeros((), requires_grad=True) for t in module.network.tasks}
     weight = module.network.get_parameter("encoder.backbone.stages.first.0.weight")
     losses = {t: weight.sum() * float("inf") for t in losses}
-    from mtl.weighting.ranks import over_ranks
+    from mtl.learning.weighting.ranks import over_ranks
 
     found = over_ranks(module.network.tasks, losses, dict.fromkeys(losses, 1), weight.device)
     module.zero_grad()
@@ -450,7 +453,7 @@ def test_gramian_of_lists_is_that_of_the_matrix() -> None:
 
 def test_two_quadratics_reach_the_pareto_point_of_mgda(conf: Path) -> None:
     """Losses |x - a|² and 4 |x - b|²: the shortest mixture vanishes between a and b."""
-    from mtl.weighting.mgda import MGDA
+    from mtl.learning.weighting.mgda import MGDA
 
     method = MGDA(["u", "v"])
     x = nn.Parameter(torch.tensor([3.0, 2.0], dtype=torch.float64))

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from weighting_losses_kit import adam, method, state
 
-from mtl.weighting.base import Weighting
-from mtl.weighting.gradient import Geometry, GramianWeighting, RowWeighting
+from mtl.learning.weighting.base import Weighting
+from mtl.learning.weighting.gradient import Geometry, GramianWeighting, RowWeighting
 
 
 def seen(

@@ -10,8 +10,8 @@ import torch
 from training_kit import checkpoint, fit, same_weights, write_conf
 
 from mtl.config.load import load
-from mtl.training.module import MultiTaskModule
-from mtl.training.run import train
+from mtl.learning.module import MultiTaskModule
+from mtl.runs.train import train
 
 HERE = Path(__file__).parent
 PROGRAM = """

@@ -3,11 +3,11 @@
 import numpy as np
 import torch
 
-from mtl.augmentation.spec import Augmentation
-from mtl.data.module import MultiTaskData
+from mtl.data.augmentation.spec import Augmentation
+from mtl.data.loading.module import MultiTaskData
+from mtl.data.preprocess.standard import Standard
 from mtl.data.sample import Sample, Target
-from mtl.data.source import DataSet, Source, Split
-from mtl.preprocess.standard import Standard
+from mtl.data.sources.base import DataSet, Source, Split
 
 COUNT = 8
 PICTURE = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)

@@ -6,8 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from mtl.config.load import load
+from mtl.data.build import build_data
 from mtl.errors import UserError
-from mtl.training.build import build_callbacks, build_data, build_module, build_network
+from mtl.learning.build import build_callbacks, build_module
+from mtl.model.build import build_network
 
 CASES = {
     "views=rotations": "4 views or branches reach the heads and nothing combines them",

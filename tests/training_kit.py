@@ -14,14 +14,16 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from mtl.backbone.base import Backbone, Stage
+from mtl.data.build import build_data
 from mtl.data.sample import IGNORE_LABEL, Sample, Target
-from mtl.data.shapes import Shapes
-from mtl.data.source import ArraySource, DataSet, Source, Split
-from mtl.head.classification import Classification
-from mtl.training.build import build_data, build_module, build_network, build_trainer
-from mtl.training.module import MultiTaskModule
-from mtl.training.quiet import quiet_lightning
+from mtl.data.sources.base import ArraySource, DataSet, Source, Split
+from mtl.data.sources.shapes import Shapes
+from mtl.learning.build import build_module, build_trainer
+from mtl.learning.module import MultiTaskModule
+from mtl.learning.quiet import quiet_lightning
+from mtl.model.backbone.base import Backbone, Stage
+from mtl.model.build import build_network
+from mtl.model.head.classification import Classification
 
 SIZE = 16
 READS: Counter[str] = Counter()

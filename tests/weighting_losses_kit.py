@@ -7,8 +7,8 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor
 
-from mtl.training.build import make
-from mtl.weighting.base import Weighting
+from mtl.config.instantiate import make
+from mtl.learning.weighting.base import Weighting
 
 CONF = Path(__file__).parents[1] / "conf" / "weighting"
 L = {"a": 2.0, "b": 0.5, "c": 3.0}

@@ -53,12 +53,12 @@ def run(arguments: list[str]) -> int:
     if not any(key_of(o) == "epochs" for o in overrides):
         cfg.epochs = min(cfg.epochs, EPOCHS)
 
-    from mtl.affinity.commands import command, overrides_of
-    from mtl.affinity.grouping import proposed
-    from mtl.affinity.measure import measure
-    from mtl.affinity.report import group_rows, matrix_rows, named, write
     from mtl.cli.table import print_rows
-    from mtl.training.report import say
+    from mtl.runs.affinity.commands import command, overrides_of
+    from mtl.runs.affinity.grouping import proposed
+    from mtl.runs.affinity.measure import measure
+    from mtl.runs.affinity.report import group_rows, matrix_rows, named, write
+    from mtl.terminal import say
 
     say(f"training {cfg.epochs} epochs, looking at every {every} batches")
     found = measure(cfg, every, rate)

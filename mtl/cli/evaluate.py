@@ -11,7 +11,7 @@ from mtl.config.load import load
 from mtl.config.overrides import key_of
 from mtl.config.saved import open_run
 from mtl.errors import UserError
-from mtl.rotation.angles import angles
+from mtl.runs.rotation.angles import angles
 
 HELP = """\
 usage: mtl eval run=DIR [split=test|val] [checkpoint=best|last] [out=FILE] [key=value ...]
@@ -77,9 +77,10 @@ def _one_run(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path 
     folder = Path(own["run"])
     cfg = open_run(folder, overrides, config_dir)
 
-    from mtl.training.evaluate import evaluate
-    from mtl.training.report import console, metrics_table, say
-    from mtl.training.run_folder import write_json
+    from mtl.files import write_json
+    from mtl.runs.evaluate import evaluate
+    from mtl.runs.report import metrics_table
+    from mtl.terminal import console, say
 
     split, checkpoint = cast(EvalSplit, own["split"]), cast(Checkpoint, own["checkpoint"])
     metrics = evaluate(cfg, folder, split, checkpoint)
@@ -98,8 +99,8 @@ def _turned(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path |
     cfg = open_run(folder, overrides, config_dir)
 
     from mtl.cli.table import print_rows
-    from mtl.rotation.measure import flatness, measure, write
-    from mtl.training.report import say
+    from mtl.runs.rotation.measure import flatness, measure, write
+    from mtl.terminal import say
 
     split, checkpoint = cast(EvalSplit, own["split"]), cast(Checkpoint, own["checkpoint"])
     curve, main = measure(cfg, folder, degrees, split, checkpoint)
@@ -137,9 +138,9 @@ def _several_runs(
     theirs = [o for o in overrides if o not in ours]
     members = [(folder, open_run(folder, theirs, config_dir)) for folder in folders]
 
-    from mtl.training.evaluate_runs import evaluate_runs, runs_table
-    from mtl.training.report import console, say
-    from mtl.training.run_folder import write_json
+    from mtl.files import write_json
+    from mtl.runs.evaluate_runs import evaluate_runs, runs_table
+    from mtl.terminal import console, say
 
     split, checkpoint = cast(EvalSplit, own["split"]), cast(Checkpoint, own["checkpoint"])
     found = evaluate_runs(members, ensemble, chosen, split, checkpoint)

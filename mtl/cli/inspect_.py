@@ -6,7 +6,7 @@ from typing import cast
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import one_of, own_keys, whole_number
 from mtl.config.load import load
-from mtl.data.source import SPLITS, Split
+from mtl.data.sources.base import SPLITS, Split
 from mtl.errors import UserError
 
 HELP = """\
@@ -45,9 +45,9 @@ def run(arguments: list[str]) -> int:
     if out.suffix != ".png":
         raise UserError(f"out={out}: give the name of a .png file")
 
-    from mtl.inspection.inspect import inspect
-    from mtl.training.build import build_data
-    from mtl.training.report import console
+    from mtl.data.build import build_data
+    from mtl.data.inspection.inspect import inspect
+    from mtl.terminal import console
 
     inspect(build_data(cfg), cast(Split, split), samples, out, console)
     return 0

@@ -25,6 +25,6 @@ def job(cfg: DictConfig) -> dict[str, float]:
     ready = check(finalise(cfg, hydra_node))
     log.info("mtl train %s", " ".join(hydra_node.overrides.task))
     sys.stdout.flush()
-    from mtl.training.run import train
+    from mtl.runs.train import train
 
     return train(ready, Path(hydra_node.runtime.output_dir))

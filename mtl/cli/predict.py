@@ -47,17 +47,17 @@ def run(arguments: list[str]) -> int:
     one_of("checkpoint", checkpoint, ("best", "last"))
     one_of("device", device, DEVICES)
 
-    from mtl.prediction.inputs import find_images
+    from mtl.runs.prediction.inputs import find_images
 
     paths = find_images(own["input"])
 
-    from mtl.prediction.saved_run import open_without_data
+    from mtl.runs.prediction.saved_run import open_without_data
 
     cfg = open_without_data(folder, overrides, config_dir)
 
-    from mtl.prediction.predict import predict
-    from mtl.prediction.predictor import Checkpoint, Predictor
-    from mtl.training.report import console, say
+    from mtl.runs.prediction.predict import predict
+    from mtl.runs.prediction.predictor import Checkpoint, Predictor
+    from mtl.terminal import console, say
 
     predictor = Predictor.of(cfg, folder, cast(Checkpoint, checkpoint), device)
     written = predict(predictor, paths, out, own["run"], console)

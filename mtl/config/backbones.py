@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from mtl.config.groups import members
-from mtl.config.nearest import plain, unknown
+from mtl.config.nearest import in_words, unknown
 from mtl.config.ranges import check_ranges
 from mtl.config.schema import check_keys, composed_defaults, fit_types
 from mtl.errors import UserError
@@ -45,7 +45,7 @@ def _whole(item: object, config_dir: Path | None) -> dict[str, Any]:
     options = dict(item) if isinstance(item, dict) else {"name": item}
     name, there = options.pop("name", None), members("backbone", config_dir)
     if name is None:
-        raise UserError(f"{KEY}: {plain(item)} has no name; there are {', '.join(there)}")
+        raise UserError(f"{KEY}: {in_words(item)} has no name; there are {', '.join(there)}")
     if str(name) not in there:
         raise UserError(f"{KEY}: {unknown('backbone', str(name), there)}")
     node = composed_defaults((f"backbone={name}",), config_dir)["backbone"]

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl.config.labelling import label_tasks
 from mtl.config.monitor import check_main_metrics, check_monitor
-from mtl.config.nearest import plain
+from mtl.config.nearest import in_words
 from mtl.config.ranges import check_ranges
 from mtl.errors import UserError
 
@@ -78,7 +78,7 @@ def check_weights(backbone: Mapping[str, Any]) -> None:
         isinstance(weights, str) and Path(weights).expanduser().is_file()
     ):
         raise UserError(
-            f"backbone.weights={plain(weights)}: must be none, imagenet or a file that exists"
+            f"backbone.weights={in_words(weights)}: must be none, imagenet or a file that exists"
         )
 
 

@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from mtl.config.backbones import write_out
 from mtl.config.complaints import HYDRA_ERRORS, complaint
 from mtl.config.compose import config_dir_of, flat
-from mtl.config.nearest import listing, plain, unknown
+from mtl.config.nearest import in_words, listing, unknown
 from mtl.config.schema import MISSING, check_keys, defaults_of, fit_types, resolved
 from mtl.errors import UserError
 
@@ -81,12 +81,12 @@ def chosen_heads(tasks: object, heads: dict[str, Any]) -> dict[str, Any]:
         UserError: no tasks, one twice, or one that is no head.
     """
     if not isinstance(tasks, list):
-        raise UserError(f"tasks={plain(tasks)}: must be a list: tasks=[{plain(tasks)}]")
+        raise UserError(f"tasks={in_words(tasks)}: must be a list: tasks=[{in_words(tasks)}]")
     if not tasks:
         raise UserError(f"tasks=[]: choose at least one of {listing(heads)}")
     for task in tasks:
         if tasks.count(task) > 1:
-            raise UserError(f"tasks={plain(tasks)}: {task} is there twice")
+            raise UserError(f"tasks={in_words(tasks)}: {task} is there twice")
         if task not in heads:
-            raise UserError(f"tasks={plain(tasks)}: {unknown('head', str(task), heads)}")
+            raise UserError(f"tasks={in_words(tasks)}: {unknown('head', str(task), heads)}")
     return {task: heads[task] for task in tasks}

@@ -1,11 +1,21 @@
 """What can be followed by checkpoints and early stopping, and which metrics there are."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from mtl.config.nearest import listing, nearest
 from mtl.errors import UserError
-from mtl.training.monitor import mode_of
+
+SMALL_IS_GOOD = ("loss", "mae", "mse")
+
+
+def mode_of(metric: str) -> Literal["min", "max"]:
+    """``min`` for losses and errors, ``max`` for everything else.
+
+    Args:
+        metric: full name, such as ``val/box/mae``.
+    """
+    return "min" if metric.rsplit("/", 1)[-1] in SMALL_IS_GOOD else "max"
 
 
 def check_monitor(

@@ -43,18 +43,18 @@ def suggestion(key: str, values: Mapping[str, object]) -> str:
     near = [f"{parent}.{n}".lstrip(".") for n in nearest(leaf, leaves, 3, SURE)]
     found = list(dict.fromkeys([*near, *same_leaf, *nearest(key, values, 3, SURE)]))[:3]
     if found:
-        return "; did you mean " + " or ".join(f"{k}={plain(values[k])}" for k in found) + "?"
+        return "; did you mean " + " or ".join(f"{k}={in_words(values[k])}" for k in found) + "?"
     if parent and siblings:
         return f"; {parent} has {listing(k[len(parent) + 1 :] for k in siblings)}"
     return "; see mtl train --cfg job for all keys"
 
 
-def plain(value: object) -> str:
+def in_words(value: object) -> str:
     """A value as it would be written on the command line."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, list):
-        return "[" + ",".join(plain(item) for item in value) + "]"
+        return "[" + ",".join(in_words(item) for item in value) + "]"
     return str(value)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
-from mtl.config.nearest import plain
+from mtl.config.nearest import in_words
 from mtl.config.rules import Rule, anything, choice, each, either, number, text
 from mtl.errors import UserError
 
@@ -176,6 +176,6 @@ def check_ranges(node: Mapping[str, Any], prefix: str = "") -> None:
         dotted = f"{prefix}{key}"
         rule = rule_for(dotted)
         if rule is not None and (wrong := rule(value)):
-            raise UserError(f"{dotted}={plain(value)}: {wrong}")
+            raise UserError(f"{dotted}={in_words(value)}: {wrong}")
         if isinstance(value, dict):
             check_ranges(value, f"{dotted}.")

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Collection
 
-from mtl.config.nearest import plain
+from mtl.config.nearest import in_words
 
 Rule = Callable[[object], str | None]
 """Takes a value and returns what it must be, or None where it is fine."""
@@ -31,9 +31,9 @@ def number(
     text = "a whole number" if whole else "a number"
     limits = []
     if low > -math.inf:
-        limits.append(f"greater than {plain(low)}" if above else f"at least {plain(low)}")
+        limits.append(f"greater than {in_words(low)}" if above else f"at least {in_words(low)}")
     if high < math.inf:
-        limits.append(f"less than {plain(high)}" if below else f"at most {plain(high)}")
+        limits.append(f"less than {in_words(high)}" if below else f"at most {in_words(high)}")
     if words:
         named = " or ".join("null" if word is None else str(word) for word in words)
         wanted = f"must be {named} or {text} {' and '.join(limits)}".rstrip()

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl.config.complaints import HYDRA_ERRORS, complaint
 from mtl.config.compose import choices, compose_or_raise, flat, with_new_heads
-from mtl.config.nearest import plain, suggestion
+from mtl.config.nearest import in_words, suggestion
 from mtl.config.ranges import rule_for
 from mtl.errors import UserError
 
@@ -107,7 +107,7 @@ def fitted(key: str, value: Any, default: Any) -> Any:
         return [fitted(f"{key}[{i}]", v, default[0]) if default else v for i, v in enumerate(value)]
     wanted = expected(default)
     if not fits(value, default):
-        raise UserError(f"{key}={plain(value)}: must be {wanted}")
+        raise UserError(f"{key}={in_words(value)}: must be {wanted}")
     return value
 
 
@@ -132,7 +132,7 @@ def expected(default: object) -> str:
         int: "a whole number",
         float: "a number",
         str: "text",
-        list: f"a list, such as {plain(default)}",
+        list: f"a list, such as {in_words(default)}",
         dict: "a mapping of keys to values",
     }
     return words[type(default)]

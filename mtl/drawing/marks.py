@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mtl.data.sample import IGNORE_PIXEL
 from mtl.drawing.palette import RGB, color
 
 Canvas = npt.NDArray[np.uint8]
@@ -80,12 +79,15 @@ def draw_boxes(
     return canvas
 
 
-def draw_mask(canvas: Canvas, mask: npt.NDArray[np.uint8], opacity: float = 0.45) -> Canvas:
-    """Tint pixels by class; background (0) stays, ignored pixels (255) become whitish.
+def draw_mask(
+    canvas: Canvas, mask: npt.NDArray[np.uint8], ignored: int, opacity: float = 0.45
+) -> Canvas:
+    """Tint pixels by class; background (0) stays, ignored pixels become whitish.
 
     Args:
         canvas: (H, W, 3), not changed.
         mask: (H, W) class indices.
+        ignored: the value of pixels that say nothing.
         opacity: 0..1.
     """
     canvas = canvas.copy()
@@ -93,6 +95,6 @@ def draw_mask(canvas: Canvas, mask: npt.NDArray[np.uint8], opacity: float = 0.45
         if index == 0:
             continue
         where = mask == index
-        ink = np.array((255, 255, 255) if index == IGNORE_PIXEL else color(int(index) - 1))
+        ink = np.array((255, 255, 255) if index == ignored else color(int(index) - 1))
         canvas[where] = ((1 - opacity) * canvas[where] + opacity * ink).astype(np.uint8)
     return canvas

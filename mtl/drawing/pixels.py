@@ -6,6 +6,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+LEAST_SIDE = 320
+"""Of pictures that people look at, in pixels: captions must be readable."""
+
 
 def to_pixels(
     image: Tensor, mean: tuple[float, ...], std: tuple[float, ...], least_side: int

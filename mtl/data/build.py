@@ -1,0 +1,26 @@
+"""From a checked configuration to the data module."""
+
+from omegaconf import DictConfig
+
+from mtl.config.instantiate import container, make, without
+from mtl.data.loading.module import MultiTaskData
+
+LOADING_KEYS = ("limit", "workers", "on_error", "cache", "cache_dir")
+DATA_FRAMEWORK_KEYS = ("targets", "suggested", *LOADING_KEYS)
+
+
+def build_data(cfg: DictConfig) -> MultiTaskData:
+    """The data module; nothing is read from disk yet.
+
+    Args:
+        cfg: the whole configuration.
+    """
+    data_set = make(without(cfg.data, DATA_FRAMEWORK_KEYS), image_size=cfg.image_size)
+    return MultiTaskData(
+        data_set=data_set,
+        preprocess=make(container(cfg.preprocess), image_size=cfg.image_size),
+        augmentation=make(container(cfg.augmentation)),
+        batch_size=cfg.batch_size,
+        seed=cfg.seed,
+        **{key: cfg.data[key] for key in LOADING_KEYS},
+    )

@@ -1,0 +1,83 @@
+"""The whole of ``mtl inspect``."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+
+from mtl.data.inspection.draw import draw_targets
+from mtl.data.inspection.report import print_broken, print_report
+from mtl.data.inspection.samples import augmented
+from mtl.data.inspection.statistics import SplitStatistics, count, looked_at
+from mtl.data.loading.module import MultiTaskData
+from mtl.data.sample import Sample, Target
+from mtl.data.sources.base import SPLITS, Split
+from mtl.data.sources.limited import limited
+from mtl.drawing.grid import grid
+from mtl.drawing.marks import Canvas
+from mtl.drawing.pixels import LEAST_SIDE
+from mtl.drawing.write import write_png
+
+
+def inspect(data: MultiTaskData, split: Split, samples: int, out: Path, console: Console) -> None:
+    """Count what all splits hold, and draw augmented samples of one.
+
+    Broken samples are listed and left out.
+
+    Args:
+        data: the data module; nothing of it needs to have been read.
+        split: which samples are drawn.
+        samples: how many, 1 or more.
+        out: the picture, ``.png``.
+        console: where tables and warnings go.
+
+    Raises:
+        UserError: files are missing, or the data set has no such split.
+    """
+    # Building a cache would take longer than looking at a few samples.
+    data.cache = False
+    data.prepare_data()
+    data.required(split)
+    found = statistics(data, console)
+    print_report(console, found)
+    drawn = augmented(data, split, samples)
+    # A reason names its file, so that what both ways of looking found is listed once.
+    broken = {b.reason: (entry.split, b) for entry in found for b in entry.broken}
+    broken |= {b.reason: (split, b) for b in drawn.broken}
+    print_broken(console, list(broken.values()))
+    if not drawn.samples:
+        console.print(f"No {split} sample can be read, so there is no picture.")
+        return
+    write_png(out, picture(drawn.samples, data.targets))
+    console.print(f"{len(drawn.samples)} {split} samples drawn: {out}", soft_wrap=True)
+
+
+def statistics(data: MultiTaskData, console: Console) -> list[SplitStatistics]:
+    """The statistics of every split that there is, over the samples as they are on disk."""
+    found = []
+    for split in SPLITS:
+        source = data.data_set.split(split)
+        if source is None or len(source) == 0:
+            continue
+        source = limited(source, data.limit)
+        indices = track(
+            looked_at(source),
+            f"reading {split}",
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        found.append(count(split, source, data.targets, indices))
+    return found
+
+
+def picture(samples: Sequence[Sample], targets: Mapping[str, Target]) -> Canvas:
+    """A grid of samples with their targets; small images are enlarged, so captions can be read.
+
+    Args:
+        samples: at least one, all of one size.
+        targets: what they can be labelled with.
+    """
+    factor = max(1, -(-LEAST_SIDE // min(samples[0].image.shape[:2])))
+    return grid([draw_targets(sample, targets, factor) for sample in samples])

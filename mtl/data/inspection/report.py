@@ -1,0 +1,108 @@
+"""The statistics as tables."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mtl.data.batch import Broken
+from mtl.data.inspection.statistics import SplitStatistics
+from mtl.data.inspection.tally import Tally, spread
+
+MOST_IDS = 5
+MOST_BROKEN = 50
+UNITS = {"label": "samples", "labels": "samples", "boxes": "objects", "mask": "pixels"}
+IGNORED = {"labels": "undecided entries", "boxes": "difficult objects", "mask": "ignored pixels"}
+
+
+def print_report(console: Console, found: Sequence[SplitStatistics]) -> None:
+    """Print counts, class frequencies and what is missing.
+
+    Args:
+        console: where to.
+        found: one entry per split, at least one, all of the same targets.
+    """
+    console.print(_samples(found))
+    for name in found[0].tallies:
+        console.print(_classes(name, found))
+    for entry in found:
+        for name, tally in entry.tallies.items():
+            if tally.missing:
+                console.print(
+                    f"{len(tally.missing)} of {tally.samples + len(tally.missing)} {entry.split} "
+                    f"samples lack {escape(name)}: {escape(_some(tally.missing))}",
+                    soft_wrap=True,
+                )
+
+
+def print_broken(console: Console, broken: Sequence[tuple[str, Broken]]) -> None:
+    """Print which samples can't be read and why.
+
+    Args:
+        console: where to.
+        broken: pairs of the split's name and the sample.
+    """
+    if not broken:
+        return
+    number = "1 broken sample" if len(broken) == 1 else f"{len(broken)} broken samples"
+    console.print(
+        f"[bold yellow]Warning: {number}[/] (training stops at them, or goes on without them "
+        "with data.on_error=skip):",
+        soft_wrap=True,
+    )
+    for split, entry in broken[:MOST_BROKEN]:
+        console.print(f"  {split}: {escape(entry.reason)}", soft_wrap=True)
+    if len(broken) > MOST_BROKEN:
+        console.print(f"  and {len(broken) - MOST_BROKEN} more")
+
+
+def _samples(found: Sequence[SplitStatistics]) -> Table:
+    table = Table("split", title="samples", title_justify="left")
+    for column in ("samples", "looked at", "broken", *(f"with {n}" for n in found[0].tallies)):
+        table.add_column(escape(column), justify="right")
+    for entry in found:
+        spread_out = entry.looked_at < entry.total
+        counts = [tally.samples for tally in entry.tallies.values()]
+        table.add_row(
+            entry.split,
+            str(entry.total),
+            f"{entry.looked_at}, evenly spread" if spread_out else "all",
+            str(len(entry.broken)),
+            *(str(number) for number in counts),
+        )
+    return table
+
+
+def _classes(name: str, found: Sequence[SplitStatistics]) -> Table:
+    target = found[0].tallies[name].target
+    tallies = [entry.tallies[name] for entry in found]
+    table = Table(
+        "class", title=f"{escape(name)}: {UNITS[target.kind]} by class", title_justify="left"
+    )
+    for entry in found:
+        table.add_column(entry.split, justify="right")
+    for index, title in enumerate(target.classes):
+        cells = (_share(tally, index) for tally in tallies)
+        table.add_row(escape(title), *cells, end_section=index == len(target.classes) - 1)
+    if target.kind in IGNORED and any(tally.ignored for tally in tallies):
+        table.add_row(f"({IGNORED[target.kind]})", *(str(tally.ignored) for tally in tallies))
+    if target.kind == "boxes":
+        per_image = (_range(spread(tally.per_image)) for tally in tallies)
+        table.add_row("(objects per image: min, median, max)", *per_image)
+        sides = (_range(spread(tally.sides)) for tally in tallies)
+        table.add_row("(side in pixels: min, median, max)", *sides)
+    return table
+
+
+def _share(tally: Tally, index: int) -> str:
+    percent = f"{100 * tally.shares[index]:.1f} %"
+    return percent if tally.target.kind == "mask" else f"{tally.counts[index]} ({percent})"
+
+
+def _range(values: tuple[float, float, float] | None) -> str:
+    return "-" if values is None else ", ".join(f"{round(v, 1):g}" for v in values)
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:MOST_IDS]) + (", ..." if len(ids) > MOST_IDS else "")

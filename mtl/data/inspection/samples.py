@@ -1,0 +1,81 @@
+"""Training samples as the network gets them, one by one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from mtl.data.batch import Batch, BoxBatch, Broken
+from mtl.data.loading.module import MultiTaskData
+from mtl.data.loading.sampler import EpochSampler
+from mtl.data.sample import Boxes, Sample, TargetValue
+from mtl.data.sources.base import Split
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Samples taken for a picture.
+
+    Args:
+        samples: after preprocessing and augmentation.
+        broken: those that could not be read on the way.
+    """
+
+    samples: list[Sample]
+    broken: list[Broken]
+
+
+def augmented(data: MultiTaskData, split: Split, number: int) -> Drawn:
+    """The first readable samples of the first epoch, preprocessed and augmented as for training.
+
+    Args:
+        data: after ``prepare_data``.
+        split: which samples.
+        number: how many at most, 1 or more.
+
+    Raises:
+        UserError: the data set has no such split.
+    """
+    loading = data.loading(split, augment=True)
+    order = list(EpochSampler(len(loading), data.seed, shuffle=True))
+    drawn = Drawn([], [])
+    start = 0
+    while start < len(order) and len(drawn.samples) < number:
+        stop = start + number - len(drawn.samples)
+        batch = loading.__getitems__(order[start:stop])
+        start = stop
+        if data.batch_augmenter is not None:
+            batch = data.batch_augmenter(batch)
+        drawn.samples.extend(separated(batch))
+        drawn.broken.extend(batch.broken)
+    return drawn
+
+
+def separated(batch: Batch) -> list[Sample]:
+    """A batch taken apart again.
+
+    Args:
+        batch: on the CPU, its image uint8 or float in 0..255, not normalised.
+    """
+    pixels = batch.image
+    if pixels.is_floating_point():
+        pixels = pixels.round().clamp(0, 255).to(torch.uint8)
+    images = pixels.permute(0, 2, 3, 1).contiguous().numpy()
+    values: list[dict[str, TargetValue]] = [{} for _ in batch.ids]
+    for name, labelled in batch.targets.items():
+        for place, row in enumerate(labelled.index.tolist()):
+            if isinstance(labelled.value, BoxBatch):
+                boxes = labelled.value
+                kept = boxes.valid[place]
+                values[row][name] = Boxes(
+                    boxes.xyxy[place][kept].numpy(),
+                    boxes.labels[place][kept].numpy(),
+                    boxes.difficult[place][kept].numpy(),
+                )
+            else:
+                value = labelled.value[place].numpy()
+                values[row][name] = int(value) if value.ndim == 0 else value
+    return [
+        Sample(np.asarray(image), name, found)
+        for image, name, found in zip(images, batch.ids, values, strict=True)
+    ]

@@ -1,0 +1,172 @@
+"""From a list of keys to a batch: what runs in the data-loading workers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset
+
+from mtl.data.batch import Batch, Broken, Labelled, collate, collate_target
+from mtl.data.loading.sampler import Key
+from mtl.data.preprocess.base import Preprocess
+from mtl.data.sample import Boxes, Sample, Target, TargetValue
+from mtl.data.sources.base import ArraySource, Column, Source
+from mtl.errors import BadFile
+
+
+class Augment(Protocol):
+    """A sample engine: deterministic in ``seed``."""
+
+    def __call__(self, sample: Sample, seed: int, copy: int = 0) -> Sample:
+        """The augmented sample."""
+
+
+def mixed_seed(*parts: int) -> int:
+    """One 32-bit seed out of several numbers."""
+    return int(np.random.SeedSequence(parts).generate_state(1)[0])
+
+
+class SampleLoading(Dataset[Batch]):
+    """Reads, preprocesses and augments samples one by one, and puts them into a batch.
+
+    A broken file does not raise here: it comes home in ``Batch.broken``, since an exception would
+    lose its shape on the way out of a worker.
+
+    Args:
+        source: the samples.
+        targets: what they can be labelled with.
+        preprocess: the deterministic steps; None where the source's samples have had them.
+        augment: the random steps, or None.
+        seed: of the random steps.
+        copies: how many times each sample appears in an epoch.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        targets: Mapping[str, Target],
+        preprocess: Preprocess | None,
+        augment: Augment | None,
+        seed: int,
+        copies: int = 1,
+    ) -> None:
+        self.source = source
+        self.targets = targets
+        self.preprocess = preprocess
+        self.augment = augment
+        self.seed = seed
+        self.copies = copies
+
+    def __len__(self) -> int:
+        return len(self.source) * self.copies
+
+    def sample(self, epoch: int, position: int) -> Sample:
+        """One sample, ready for the batch.
+
+        Raises:
+            BadFile: it can't be read.
+        """
+        copy, index = divmod(position, len(self.source))
+        if self.preprocess is None:
+            sample = self.source.read(index)
+        else:
+            sample, _ = self.preprocess(self.source.read(index, self.preprocess.image_size))
+        if self.augment is not None:
+            sample = self.augment(sample, mixed_seed(self.seed, epoch, position), copy)
+        return sample
+
+    def __getitems__(self, keys: Sequence[Key]) -> Batch:
+        """The batch of those keys, of which there may be none."""
+        if not keys:
+            return collate([], self.targets)
+        samples: list[Sample] = []
+        copies: list[int] = []
+        broken: list[Broken] = []
+        for epoch, position in keys:
+            try:
+                samples.append(self.sample(epoch, position))
+                copies.append(position // len(self.source))
+            except BadFile as error:
+                broken.append(Broken(self.source.id(position % len(self.source)), str(error)))
+        return collate(samples, self.targets, mixed_seed(self.seed, *keys[0]), copies, broken)
+
+
+class ArrayLoading(Dataset[Batch]):
+    """Cuts batches out of arrays in memory; augmentation waits for the device.
+
+    Args:
+        source: images of the network's size.
+        targets: what they can be labelled with.
+        seed: of the batch's random steps.
+        copies: how many times each sample appears in an epoch.
+    """
+
+    def __init__(
+        self, source: ArraySource, targets: Mapping[str, Target], seed: int, copies: int = 1
+    ) -> None:
+        self.source = source
+        self.targets = targets
+        self.seed = seed
+        self.copies = copies
+
+    def __len__(self) -> int:
+        return len(self.source) * self.copies
+
+    def __getitems__(self, keys: Sequence[Key]) -> Batch:
+        """The batch of those keys, of which there may be none."""
+        if not keys:
+            return collate([], self.targets)
+        positions = np.array([position for _, position in keys])
+        copy, rows = np.divmod(positions, len(self.source))
+        found: dict[str, Labelled] = {}
+        for name, target in self.targets.items():
+            column = self.source.targets[name]
+            if isinstance(column, np.ndarray):
+                values = column[rows]
+                has = (
+                    np.flatnonzero(values >= 0) if target.kind == "label" else np.arange(len(rows))
+                )
+                cut = torch.from_numpy(values[has])
+                if len(has):
+                    found[name] = Labelled(torch.from_numpy(has), cut)
+            else:
+                picked = [column[row] for row in rows]
+                has = np.array([i for i, value in enumerate(picked) if value is not None], np.int64)
+                if len(has):
+                    value = collate_target(target, [picked[i] for i in has])
+                    found[name] = Labelled(torch.from_numpy(has), value)
+        return Batch(
+            image=torch.from_numpy(self.source.images[rows]).permute(0, 3, 1, 2),
+            ids=[self.source.ids[row] for row in rows],
+            targets=found,
+            seed=mixed_seed(self.seed, *keys[0]),
+            copy=torch.from_numpy(copy),
+        )
+
+
+def preprocessed(source: ArraySource, preprocess: Preprocess) -> ArraySource:
+    """The whole array after the deterministic steps; the same object where they change nothing."""
+    first = preprocess(source.read(0))[0].image
+    if first is source.images[0] or np.shares_memory(first, source.images):
+        return source
+    samples = [preprocess(source.read(index))[0] for index in range(len(source))]
+    targets = {
+        name: column
+        if isinstance(column, np.ndarray) and column.ndim < 3
+        else _column([sample.targets.get(name) for sample in samples])
+        for name, column in source.targets.items()
+    }
+    return ArraySource(np.stack([sample.image for sample in samples]), source.ids, targets)
+
+
+def _column(values: list[TargetValue | None]) -> Column:
+    if isinstance(values[0], np.ndarray):
+        return np.stack(cast(list[npt.NDArray[np.uint8]], values))
+    return cast(list[Boxes | None], values)
+
+
+def identity(batch: Batch) -> Batch:
+    """The collate function of data sets that hand out whole batches."""
+    return batch

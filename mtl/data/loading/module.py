@@ -1,0 +1,255 @@
+"""One LightningDataModule for every data set."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import cv2
+import pytorch_lightning as L
+import torch
+from torch.utils.data import DataLoader
+
+from mtl.data.augmentation.batch import BatchAugmenter
+from mtl.data.augmentation.engine import choose_engine
+from mtl.data.augmentation.sample import SampleAugmenter
+from mtl.data.augmentation.spec import Augmentation
+from mtl.data.batch import Batch, Broken
+from mtl.data.loading.cache import CachedSource
+from mtl.data.loading.loader import ArrayLoading, SampleLoading, identity, preprocessed
+from mtl.data.loading.sampler import EpochSampler, RankBatches
+from mtl.data.preprocess.base import Preprocess
+from mtl.data.preprocess.normalise import Normalise
+from mtl.data.sample import Target
+from mtl.data.sources.base import SPLITS, ArraySource, DataSet, Source, Split
+from mtl.data.sources.limited import limited
+from mtl.errors import UserError
+
+MOST_WORKERS = 8
+
+
+def quiet_worker(_: int) -> None:
+    """One thread per worker: they run beside each other already."""
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+
+
+class MultiTaskData(L.LightningDataModule):
+    """Loads, preprocesses, augments and normalises any data set.
+
+    Args:
+        data_set: what to load.
+        preprocess: deterministic steps.
+        augmentation: random steps, for training.
+        batch_size: samples per step and process.
+        seed: of order and augmentation.
+        limit: the first N samples of every split, or None for all.
+        workers: data-loading processes, or ``auto``: none for sets in memory, else one per core
+            and 8 at most.
+        on_error: what a broken file does: ``raise`` stops, ``skip`` leaves the sample out and
+            remembers it in ``skipped``.
+        cache: whether to keep decoded images on disk.
+        cache_dir: where.
+    """
+
+    def __init__(
+        self,
+        data_set: DataSet,
+        preprocess: Preprocess,
+        augmentation: Augmentation,
+        batch_size: int,
+        seed: int,
+        limit: int | None = None,
+        workers: int | Literal["auto"] = "auto",
+        on_error: Literal["raise", "skip"] = "raise",
+        cache: bool = False,
+        cache_dir: str = "outputs/cache",
+    ) -> None:
+        super().__init__()
+        self.data_set = data_set
+        self.preprocess = preprocess
+        self.augmentation = augmentation
+        self.batch_size = batch_size
+        self.seed = seed
+        self.limit = limit
+        self.workers = workers
+        self.on_error = on_error
+        self.cache = cache
+        self.cache_dir = Path(cache_dir)
+        self.skipped: dict[str, str] = {}
+        self.first_epoch = 0
+        self.normalise = Normalise(preprocess.mean, preprocess.std)
+        self.batch_augmenter: BatchAugmenter | None = None
+        self._sources: dict[Split, Source | None] = {}
+
+    @property
+    def targets(self) -> Mapping[str, Target]:
+        """What the data can label, by target name."""
+        return self.data_set.targets
+
+    def prepare_data(self) -> None:
+        """Download or check the files, once."""
+        self.data_set.prepare()
+
+    def source(self, split: Split) -> Source | None:
+        """The samples of a split as the loaders read them, or None where there is no such split."""
+        if split not in self._sources:
+            self._sources[split] = self._open(split)
+        return self._sources[split]
+
+    def _open(self, split: Split) -> Source | None:
+        source = self.data_set.split(split)
+        if source is None or len(source) == 0:
+            return None
+        source = limited(source, self.limit)
+        if isinstance(source, ArraySource):
+            return preprocessed(source, self.preprocess)
+        if self.cache:
+            return CachedSource.open(source, self.preprocess, self.cache_dir)
+        return source
+
+    def required(self, split: Split) -> Source:
+        """The samples of a split.
+
+        Raises:
+            UserError: the data set has no such split.
+        """
+        source = self.source(split)
+        if source is None:
+            have = ", ".join(name for name in SPLITS if self.source(name) is not None)
+            raise UserError(f"the data has no {split} split (it has {have or 'no samples at all'})")
+        return source
+
+    def loading(self, split: Split, augment: bool) -> SampleLoading | ArrayLoading:
+        """The data set that a loader draws batches from.
+
+        Args:
+            split: which samples.
+            augment: whether the random steps run, here or later on the device.
+        """
+        source = self.required(split)
+        copies = self.augmentation.copies if augment else 1
+        in_memory = isinstance(source, ArraySource)
+        engine = choose_engine(self.augmentation, in_memory) if augment else None
+        if isinstance(source, ArraySource) and engine != "sample":
+            if augment:
+                self.batch_augmenter = BatchAugmenter(self.augmentation)
+            return ArrayLoading(source, self.targets, self.seed, copies)
+        augmenter = (
+            SampleAugmenter(self.augmentation, self.preprocess.image_size)
+            if engine == "sample"
+            else None
+        )
+        if engine == "batch":
+            self.batch_augmenter = BatchAugmenter(self.augmentation)
+        ready = in_memory or isinstance(source, CachedSource)
+        return SampleLoading(
+            source, self.targets, None if ready else self.preprocess, augmenter, self.seed, copies
+        )
+
+    def loader(self, split: Split, training: bool = False) -> DataLoader[Batch]:
+        """Batches of a split.
+
+        Args:
+            split: which samples.
+            training: shuffled, augmented, and without a short last batch where there is a full one.
+        """
+        loading = self.loading(split, augment=training)
+        trainer = self.trainer
+        sampler = EpochSampler(
+            len(loading),
+            self.seed,
+            shuffle=training,
+            rank=trainer.global_rank if trainer else 0,
+            ranks=trainer.world_size if trainer else 1,
+        )
+        # Lightning opens the loader, and workers fetch ahead, before it tells the sampler the epoch
+        # of a resumed run.
+        sampler.set_epoch(self.first_epoch if training else 0)
+        drop = training and len(sampler) >= self.batch_size
+        workers = self._worker_count(loading)
+        batches = RankBatches(sampler, self.batch_size, drop_last=drop)
+        return DataLoader(
+            loading,
+            batch_sampler=batches,
+            collate_fn=cast(Callable[[list[Any]], Any], identity),
+            num_workers=workers,
+            worker_init_fn=quiet_worker,
+            persistent_workers=workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def _worker_count(self, loading: SampleLoading | ArrayLoading) -> int:
+        if self.workers != "auto":
+            return self.workers
+        if isinstance(loading, ArrayLoading):
+            return 0
+        return min(
+            MOST_WORKERS,
+            len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1,
+        )
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled and augmented."""
+        return self.loader("train", training=True)
+
+    def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
+        """In order; an empty list where there is no such split."""
+        return self.loader("val") if self.source("val") is not None else []
+
+    def test_dataloader(self) -> DataLoader[Batch]:
+        """In order."""
+        return self.loader("test")
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run has to know: it may not read every sample again."""
+        return {"skipped": dict(self.skipped)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The counterpart."""
+        self.skipped.update(state_dict["skipped"])
+
+    def all_skipped(self) -> dict[str, str]:
+        """Id and reason of every sample left out, by any process of the run."""
+        if not torch.distributed.is_initialized():
+            return self.skipped
+        found: list[dict[str, str]] = [{} for _ in range(torch.distributed.get_world_size())]
+        torch.distributed.all_gather_object(found, self.skipped)
+        return {key: reason for skipped in found for key, reason in skipped.items()}
+
+    def note_broken(self, broken: tuple[Broken, ...]) -> None:
+        """Stop at a broken sample, or remember it, as ``on_error`` says.
+
+        Raises:
+            UserError: a sample is broken and ``on_error`` is ``raise``.
+        """
+        if broken and self.on_error == "raise":
+            raise UserError(f"{broken[0].reason} (data.on_error=skip goes on without such samples)")
+        self.skipped.update({entry.id: entry.reason for entry in broken})
+
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Deal with what could not be read."""
+        self.note_broken(batch.broken)
+        return batch
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Augment whole batches where that engine is chosen, and normalise, on the device."""
+        if len(batch) == 0:
+            return batch
+        training = self.trainer is not None and self.trainer.training
+        return self.finish(batch, training)
+
+    def finish(self, batch: Batch, training: bool) -> Batch:
+        """uint8 pixels to what the network takes.
+
+        Args:
+            batch: on its device.
+            training: whether the batch engine, if chosen, runs.
+        """
+        if training and self.batch_augmenter is not None:
+            batch = cast(Batch, self.batch_augmenter(batch))
+        self.normalise.to(batch.image.device)
+        return replace(batch, image=self.normalise(batch.image))

@@ -1,0 +1,150 @@
+"""``data=voc_folder``: anyone's own images in VOC layout."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from mtl.data.sample import IGNORE_PIXEL, Target
+from mtl.data.sources.base import DataSet, Split
+from mtl.data.sources.hold_out import check_fraction, hold_out
+from mtl.data.sources.voc_annotation import class_names
+from mtl.data.sources.voc_layout import VocLayout, check_disjoint
+from mtl.data.sources.voc_source import VocSource
+from mtl.errors import UserError
+
+OTHERS = ("error", "drop")
+
+
+class VocFolder(DataSet):
+    """A folder with JPEGImages, Annotations, ImageSets and perhaps SegmentationClass.
+
+    An image belongs to the split whose list in ImageSets/Main or ImageSets/Segmentation names it.
+    Annotations and masks may be missing for any image, which then lacks those targets.
+
+    Args:
+        root: the folder.
+        classes: all class names, in the order in which masks number them from 1; None takes the
+            names found in the annotations, sorted.
+        others: ``error`` or ``drop``: what becomes of objects of other classes.
+        val_fraction: share of the training images held out as ``val``, 0 to below 1. If above 0,
+            the folder's own val list becomes ``test`` where it has no test list.
+        split_seed: of that choice.
+        image_size: not needed, since sources are told at each reading.
+
+    Raises:
+        UserError: an option is out of its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        image_size: int,
+        classes: Sequence[str] | None = None,
+        others: str = "error",
+        val_fraction: float = 0.0,
+        split_seed: int = 0,
+    ) -> None:
+        del image_size
+        check_fraction("data.val_fraction", val_fraction)
+        if others not in OTHERS:
+            raise UserError(f"data.others={others} must be one of {', '.join(OTHERS)}")
+        self.root = Path(root)
+        self.chosen = _checked(classes)
+        self.dropped: Collection[str] | None = None if others == "drop" else ()
+        self.val_fraction = val_fraction
+        self.split_seed = split_seed
+
+    def prepare(self) -> None:
+        """Check the folder and find the classes.
+
+        Raises:
+            UserError: the folder or one of its parts is missing, or an image is in two splits.
+        """
+        _ = self.splits, self.classes
+
+    @property
+    def targets(self) -> Mapping[str, Target]:
+        """``label``, ``labels`` and ``boxes`` if there are annotations, ``mask`` if any masks."""
+        found: dict[str, Target] = {}
+        if self.layout.has_annotations:
+            found["label"] = Target("label", self.classes)
+            found["labels"] = Target("labels", self.classes)
+            found["boxes"] = Target("boxes", self.classes)
+        if self.layout.has_masks:
+            found["mask"] = Target("mask", ("background", *self.classes))
+        return found
+
+    def split(self, split: Split) -> VocSource | None:
+        """That split, or None where the folder has no list for it."""
+        if split not in self.splits:
+            return None
+        names = self.splits[split]
+        return VocSource(self.layout, names, self.classes, self.dropped, self.mask_values)
+
+    @cached_property
+    def layout(self) -> VocLayout:
+        """The folder, checked."""
+        layout = VocLayout(self.root)
+        layout.check()
+        return layout
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """The class names in the order of their indices."""
+        if self.chosen is not None:
+            return self.chosen
+        names: set[str] = set()
+        for listed in self.layout.listed.values():
+            for name in listed:
+                file = self.layout.annotation(name)
+                names |= (class_names(file) if file.exists() else None) or set()
+        if not names:
+            folder = self.root / "Annotations"
+            raise UserError(f"{folder} names no object of any class; give data.classes=[...]")
+        return tuple(sorted(names))
+
+    @property
+    def mask_values(self) -> dict[int, int]:
+        """What each value in a mask's file becomes; see VocSource."""
+        return {value: value for value in (*range(len(self.classes) + 1), IGNORE_PIXEL)}
+
+    @cached_property
+    def splits(self) -> dict[Split, list[str]]:
+        """Image ids by split, after holding out."""
+        lists = dict(self.lists())
+        check_disjoint(lists, self.layout.root)
+        if self.val_fraction > 0:
+            train = lists["train"]
+            if len(train) < 2:
+                raise UserError(f"data.val_fraction={self.val_fraction} needs 2 training images")
+            if "val" in lists:
+                lists.setdefault("test", lists["val"])
+            lists["train"], lists["val"] = hold_out(train, self.val_fraction, self.split_seed)
+        # Chosen after holding out, so that no choice of classes moves an image between splits.
+        kept = {split: list(filter(self.keeps, names)) for split, names in lists.items()}
+        if not kept["train"]:
+            raise UserError(f"no training image in {self.root} has an object of data.classes")
+        return kept
+
+    def lists(self) -> Mapping[Split, list[str]]:
+        """Image ids as the folder lists them."""
+        return self.layout.listed
+
+    def keeps(self, name: str) -> bool:
+        """Whether an image of these lists is used."""
+        return True
+
+
+def _checked(classes: Sequence[str] | None) -> tuple[str, ...] | None:
+    if classes is None:
+        return None
+    names = tuple(str(name) for name in classes)
+    if not names:
+        raise UserError("data.classes=[] must name at least one class, or be null for all")
+    twice = [name for name in names if names.count(name) > 1]
+    if twice:
+        raise UserError(f"data.classes names {twice[0]!r} twice")
+    return names

@@ -1,0 +1,111 @@
+"""One split of a folder in VOC layout."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mtl.data.sample import Sample, TargetValue
+from mtl.data.sources.file_source import FileSource
+from mtl.data.sources.image_file import image_size, read_image, read_mask
+from mtl.data.sources.voc_annotation import object_targets, parse_annotation
+from mtl.data.sources.voc_layout import VocLayout
+from mtl.errors import BadFile
+
+Size = tuple[int, int]
+
+
+class VocSource(FileSource):
+    """Samples with ``label``, ``labels`` and ``boxes`` where annotated, ``mask`` where masked.
+
+    Args:
+        layout: the folder.
+        names: image ids of this split.
+        classes: the chosen names, in the order of their indices.
+        dropped: names of objects to leave out quietly; None for every name not chosen.
+        mask_values: which index (or IGNORE_PIXEL) each value that may stand in a mask's file
+            becomes.
+    """
+
+    def __init__(
+        self,
+        layout: VocLayout,
+        names: Sequence[str],
+        classes: tuple[str, ...],
+        dropped: Collection[str] | None,
+        mask_values: Mapping[int, int],
+    ) -> None:
+        self.layout = layout
+        self.names = list(names)
+        self.classes = classes
+        self.dropped = dropped
+        self.mask_values = dict(mask_values)
+        self._table = np.zeros(256, np.uint8)
+        self._table[list(mask_values)] = list(mask_values.values())
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def id(self, index: int) -> str:
+        """The image's path."""
+        return str(self.layout.image(self.names[index]))
+
+    def read(self, index: int, size: int | None = None) -> Sample:
+        """The sample at ``index``; see ``Source.read``."""
+        path = self.layout.image(self.names[index])
+        image, full = read_image(path, size)
+        shown = (image.shape[1], image.shape[0])
+        return Sample(image, str(path), self._targets(index, full, shown))
+
+    def annotations(self, index: int) -> Mapping[str, object]:
+        """The targets in the pixels of the full image, without decoding it."""
+        full = image_size(self.layout.image(self.names[index]))
+        return self._targets(index, full, full)
+
+    def files(self, index: int) -> list[Path]:
+        """Image, annotation and mask."""
+        name = self.names[index]
+        layout = self.layout
+        return [layout.image(name), layout.annotation(name), layout.mask(name)]
+
+    def key(self) -> str:
+        """Classes and what becomes of the others."""
+        dropped = None if self.dropped is None else sorted(self.dropped)
+        return f"{type(self).__qualname__}{self.classes}{dropped}{sorted(self.mask_values.items())}"
+
+    def _targets(self, index: int, full: Size, shown: Size) -> dict[str, TargetValue]:
+        targets: dict[str, TargetValue] = {}
+        annotation = self.layout.annotation(self.names[index])
+        if annotation.exists():
+            parsed = parse_annotation(annotation)
+            targets |= object_targets(parsed, self.classes, self.dropped, full, shown)
+        mask = self.layout.mask(self.names[index])
+        if mask.exists():
+            targets["mask"] = self._mask(mask, full, shown)
+        return targets
+
+    def _mask(self, path: Path, full: Size, shown: Size) -> npt.NDArray[np.uint8]:
+        mask = read_mask(path)
+        height, width = mask.shape
+        if (width, height) != full:
+            raise BadFile(
+                path,
+                f"has {width}x{height} pixels, but its image has {full[0]}x{full[1]}",
+            )
+        present = np.flatnonzero(cv2.calcHist([mask], [0], None, [256], [0, 256])).tolist()
+        wrong = [value for value in present if value not in self.mask_values]
+        if wrong:
+            raise BadFile(
+                path,
+                f"has pixels of value {wrong[0]}; 0 to {max(self.mask_values.keys() - {255})} "
+                "(background and the classes) and 255 (ignored) are allowed",
+            )
+        mask = np.asarray(cv2.LUT(mask, self._table), np.uint8)
+        if shown == full:
+            return mask
+        resized = cv2.resize(mask, shown, interpolation=cv2.INTER_NEAREST_EXACT)
+        return np.asarray(resized, np.uint8)

@@ -1,0 +1,29 @@
+"""Files that are written whole or not at all."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file beside its place and move it there in one step; its folder is made if needed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write plain values; what JSON has no word for is written as text."""
+    text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
+    write_whole(path, f"{text}\n".encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The content, or an empty dict where there is no file."""
+    content: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return content

@@ -1,0 +1,47 @@
+"""Reading checkpoints, which hold tensors and plain containers only."""
+
+import pickle
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+
+from mtl.errors import BadFile, UserError
+from mtl.model.network import Network
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint's content, on the CPU.
+
+    Raises:
+        UserError: there is no such file.
+        BadFile: it is cut off, or holds something other than tensors and plain containers.
+    """
+    if not path.is_file():
+        raise UserError(f"no checkpoint at {path}: has the run finished an epoch?")
+    try:
+        return cast(dict[str, Any], torch.load(path, map_location="cpu", weights_only=True))
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise BadFile(
+            path, f"can't be read as a checkpoint ({str(error).splitlines()[0]})"
+        ) from error
+
+
+def load_network_weights(network: Network, path: Path) -> None:
+    """Put a run's weights into a network of the same configuration.
+
+    Args:
+        network: as ``build_network`` makes it.
+        path: of a checkpoint.
+
+    Raises:
+        UserError: the weights don't fit.
+    """
+    state = read_checkpoint(path)["state_dict"]
+    prefix = "network."
+    own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    try:
+        network.load_state_dict(own)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
+        raise UserError(f"{path} doesn't fit this configuration: {reason}") from error

@@ -1,0 +1,93 @@
+"""``weighting=db_mtl``."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from mtl.errors import UserError
+from mtl.learning.weighting.gradient import Geometry, Row, RowWeighting
+from mtl.learning.weighting.gramian import gramian
+from mtl.learning.weighting.loss_based import TINY
+
+
+class DBMTL(RowWeighting):
+    """Losses by their logarithms, gradients brought to one length (Lin et al., 2023).
+
+    With g = ∇L / (L + 1e-8) of each task and step k: y ← y + (1 - beta / k^power) (g - y), and the
+    step is Σ y · max‖y‖ / ‖y‖ over the tasks that are there. With beta above 0 one copy of the
+    shared parameters is kept per task.
+
+    Args:
+        tasks: names of all tasks, in order.
+        at: only ``parameters``.
+        beta: at least 0 and less than 1, how much of the running mean stays; 0: no mean.
+        power: at least 0, how fast that shrinks with a task's number of steps.
+    """
+
+    places: ClassVar[tuple[str, ...]] = ("parameters",)
+    steps: Tensor
+
+    def __init__(
+        self, tasks: Sequence[str], at: str | Sequence[str], beta: float, power: float
+    ) -> None:
+        super().__init__(tasks, at)
+        if beta >= 1:
+            raise UserError(f"weighting.beta={beta:g}: must be less than 1")
+        self.beta = beta
+        self.power = power
+        self.register_buffer("steps", torch.zeros(len(self.tasks)))
+        self.trackers = nn.Module()
+
+    def bind(self, parameters: Sequence[nn.Parameter]) -> None:
+        """A running mean for every task and parameter, in the parameter's layout."""
+        if self.beta > 0:
+            for number, parameter in enumerate(parameters):
+                for task in range(len(self.tasks)):
+                    self.trackers.register_buffer(_name(task, number), torch.zeros_like(parameter))
+
+    @torch.no_grad()
+    def combine(self, seen: Geometry, seed: int) -> Row:
+        """Σ y · max‖y‖ / ‖y‖, times the scale of the rows."""
+        index = seen.index.to(self.steps.device)
+        self.steps[index] += 1
+        news = (1 - self.beta / self.steps[index].double().cpu() ** self.power).tolist()
+        factors = (1 / (seen.losses + TINY)).tolist()
+        rows: list[Row] = []
+        for task, row, factor, new in zip(
+            seen.index.tolist(), seen.rows, factors, news, strict=True
+        ):
+            rows.append(self._tracked(task, row, factor / seen.scale, new))
+        lengths = gramian(rows, self.steps).diagonal().sqrt().double().cpu()
+        pulls = lengths.max() / lengths.clamp(min=torch.finfo(torch.float32).tiny)
+        self.in_force.update(
+            zip(seen.tasks, (pulls * torch.tensor(factors).double()).unbind(), strict=True)
+        )
+        weights = (pulls * seen.scale).tolist()
+        return [_sum(column, weights) for column in zip(*rows, strict=True)]
+
+    def _tracked(self, task: int, row: Row, factor: float, new: float) -> Row:
+        """The task's y; gradients of losses times ``factor`` are g."""
+        kept: Row = []
+        for number, gradient in enumerate(row):
+            if gradient is None:
+                kept.append(None)
+            elif self.beta == 0:
+                kept.append(gradient.mul_(factor))
+            else:
+                mean: Tensor = getattr(self.trackers, _name(task, number))
+                kept.append(mean.lerp_((gradient * factor).to(mean.dtype), new))
+        return kept
+
+
+def _name(task: int, number: int) -> str:
+    return f"task{task}_parameter{number}"
+
+
+def _sum(column: Sequence[Tensor | None], weights: Sequence[float]) -> Tensor | None:
+    result: Tensor | None = None
+    for weight, tensor in zip(weights, column, strict=True):
+        if tensor is not None:
+            result = tensor * weight if result is None else result.add_(tensor, alpha=weight)
+    return result

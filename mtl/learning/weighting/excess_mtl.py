@@ -1,0 +1,91 @@
+"""``weighting=excess_mtl``."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from mtl.learning.weighting.gradient import Geometry, GramianWeighting
+
+
+class ExcessMTL(GramianWeighting):
+    """More weight to tasks far from their own best (He et al., 2024).
+
+    How far is estimated by gᵀ H⁻¹ g with H the root of the sum of all squared gradients, relative
+    to the mean of that over the first steps; weights go up by its exponential. It keeps one copy
+    of the compared parameters per task. torchjd's can't load its state into a fresh object, nor
+    skip a task.
+
+    Args:
+        tasks: names of all tasks, in order.
+        at: ``parameters`` or a stage: features differ from batch to batch.
+        rate: greater than 0, the step of the weights.
+        warmup: steps of each task, at least 1, in which its estimates are only gathered.
+    """
+
+    places: ClassVar[tuple[str, ...]] = ("parameters", "stage")
+    reads_rows = True
+    shares: Tensor
+    steps: Tensor
+    baseline: Tensor
+
+    def __init__(
+        self,
+        tasks: Sequence[str],
+        at: str | Sequence[str] = "parameters",
+        rate: float = 0.01,
+        warmup: int = 1,
+    ) -> None:
+        super().__init__(tasks, at)
+        self.rate = rate
+        self.warmup = warmup
+        count = len(self.tasks)
+        self.register_buffer("shares", torch.full((count,), 1 / max(count, 1)))
+        self.register_buffer("steps", torch.zeros(count))
+        self.register_buffer("baseline", torch.zeros(count))
+        self.squares = nn.Module()
+
+    def bind(self, parameters: Sequence[nn.Parameter]) -> None:
+        """A sum of squares for every task and parameter, in the parameter's layout."""
+        for number, parameter in enumerate(parameters):
+            for task in range(len(self.tasks)):
+                self.squares.register_buffer(_name(task, number), torch.zeros_like(parameter))
+
+    @torch.no_grad()
+    def weights(self, seen: Geometry) -> Tensor:
+        """Non-negative; their sum is that of the shares of the tasks that are there."""
+        index = seen.index.to(self.steps.device)
+        excess = torch.stack(
+            [
+                self._excess(task, row, seen.scale)
+                for task, row in zip(seen.index.tolist(), seen.rows, strict=True)
+            ]
+        )
+        self.steps[index] += 1
+        gathering = self.steps[index] <= self.warmup
+        gathered = torch.where(gathering, excess / self.warmup, 0.0)
+        self.baseline[index] += gathered
+        relative = excess / self.baseline[index].clamp(min=1e-30)
+        pace = torch.where(gathering, 1.0, relative)
+        shares = self.shares[index]
+        if not bool(gathering.any()):
+            mass = shares.sum()
+            shares = mass * torch.softmax(shares.log() + self.rate * pace, 0)
+            self.shares[index] = shares
+        return shares.cpu().double()
+
+    def _excess(self, task: int, row: Sequence[Tensor | None], scale: float) -> Tensor:
+        total = torch.zeros_like(self.baseline[0])
+        for number, gradient in enumerate(row):
+            if gradient is None:
+                continue
+            squares: Tensor = getattr(self.squares, _name(task, number))
+            square = (gradient / scale).square()
+            squares += square
+            total += (square / (squares + 1e-7).sqrt()).sum()
+        return total
+
+
+def _name(task: int, number: int) -> str:
+    return f"task{task}_parameter{number}"

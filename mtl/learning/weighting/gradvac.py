@@ -1,0 +1,57 @@
+"""``weighting=gradvac``."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from mtl.learning.weighting.gradient import Geometry, GramianWeighting
+
+
+class GradVac(GramianWeighting):
+    """Gradients are turned to each other up to a usual cosine (Wang et al., 2021).
+
+    Each pair's usual cosine is a running mean that starts at 0. torchjd's can't load its state
+    into a fresh object, nor skip a task.
+
+    Args:
+        tasks: names of all tasks, in order.
+        at: see ``GradientWeighting``.
+        beta: between 0 and 1, how much the newest cosine counts in the running mean; the paper's
+            is 0.01.
+    """
+
+    usual: Tensor
+
+    def __init__(
+        self, tasks: Sequence[str], at: str | Sequence[str] = "parameters", beta: float = 0.01
+    ) -> None:
+        super().__init__(tasks, at)
+        self.beta = beta
+        self.register_buffer("usual", torch.zeros(len(self.tasks), len(self.tasks)))
+
+    def weights(self, seen: Geometry) -> Tensor:
+        """Those of the sum of the changed gradients."""
+        norms = seen.gramian.diagonal().sqrt()
+        index = seen.index.to(self.usual.device)
+        usual = self.usual[index[:, None], index].cpu().double()
+        count = len(norms)
+        mixtures = torch.eye(count, dtype=torch.float64)
+        for i in range(count):
+            mixture = mixtures[i]
+            for j in torch.randperm(count).tolist():
+                if j == i:
+                    continue
+                norm = (mixture @ seen.gramian @ mixture).clamp(min=0).sqrt()
+                # Turned right onto others, a gradient may vanish; then it has no angle.
+                cosine = (seen.gramian[j] @ mixture / (norm * norms[j]).clamp(min=1e-30)).clamp(
+                    -1, 1
+                )
+                goal = usual[i, j]
+                if cosine < goal:
+                    sine, goal_sine = (1 - cosine**2).sqrt(), (1 - goal**2).sqrt()
+                    turn = norm * (goal * sine - cosine * goal_sine) / (norms[j] * goal_sine)
+                    mixture[j] += turn
+                usual[i, j] = (1 - self.beta) * goal + self.beta * cosine
+        self.usual[index[:, None], index] = usual.to(self.usual)
+        return mixtures.sum(0)

@@ -1,0 +1,50 @@
+"""``weighting=mgda``."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mtl.errors import UserError
+from mtl.learning.weighting.gradient import Geometry, GramianWeighting
+from mtl.learning.weighting.quadratic import on_simplex
+
+NORMALISATIONS = ("none", "l2", "loss", "loss_plus")
+
+
+class MGDA(GramianWeighting):
+    """The shortest vector in the convex hull of the gradients (Désidéri, 2012).
+
+    For networks by Sener and Koltun (2018), whose Frank-Wolfe steps are replaced by the exact
+    solution of the quadratic program.
+
+    Args:
+        tasks: names of all tasks, in order.
+        at: see ``GradientWeighting``; ``representation`` is the authors' MGDA-UB.
+        normalise: what gradients are divided by while the weights are sought, as in the authors'
+            code: ``none``, ``l2`` (their norm), ``loss`` (their task's loss) or ``loss_plus``
+            (both).
+
+    Raises:
+        UserError: ``normalise`` is none of these.
+    """
+
+    def __init__(
+        self, tasks: Sequence[str], at: str | Sequence[str] = "parameters", normalise: str = "none"
+    ) -> None:
+        super().__init__(tasks, at)
+        if normalise not in NORMALISATIONS:
+            raise UserError(f"weighting.normalise={normalise}: use {', '.join(NORMALISATIONS)}")
+        self.normalise = normalise
+
+    def weights(self, seen: Geometry) -> Tensor:
+        """Non-negative, with sum 1."""
+        divisors = torch.ones_like(seen.losses)
+        if self.normalise in ("l2", "loss_plus"):
+            divisors = divisors * seen.gramian.diagonal().sqrt()
+        if self.normalise in ("loss", "loss_plus"):
+            divisors = divisors * seen.losses.abs().clamp(min=1e-12)
+        gramian = seen.gramian / divisors[:, None] / divisors
+        gramian = gramian / gramian.diagonal().mean()
+        return torch.from_numpy(on_simplex(gramian.numpy(), np.zeros(len(gramian))))

@@ -1,0 +1,92 @@
+"""The one description that every backbone gives of itself."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from mtl.model.backbone.checkpointing import checkpointed
+
+Features = dict[int, Tensor]
+"""Stride to feature map (B, C, H / stride, W / stride), rounded up."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a backbone.
+
+    Args:
+        name: as used by freezing, tying and learning-rate factors (``layer2``).
+        channels: of its output.
+        stride: of its output relative to the image.
+    """
+
+    name: str
+    channels: int
+    stride: int
+
+
+class Backbone(nn.Module):
+    """A feature extractor that is a chain of named stages.
+
+    Each stage is one module that takes the output of the one before it; every parameter and buffer
+    belongs to exactly one stage.
+
+    Args:
+        stages: stage name to module, in the order of execution.
+        description: one ``Stage`` for each, in the same order.
+    """
+
+    def __init__(self, stages: dict[str, nn.Module], description: tuple[Stage, ...]) -> None:
+        super().__init__()
+        if list(stages) != [stage.name for stage in description]:
+            raise ValueError("stages and description differ")
+        self.stages = nn.ModuleDict(stages)
+        self.description = description
+        self.checkpointing = False
+
+    @property
+    def feature_stages(self) -> tuple[Stage, ...]:
+        """The stages whose outputs ``forward`` returns: the last one of each stride."""
+        return tuple({stage.stride: stage for stage in self.description}.values())
+
+    def forward(self, image: Tensor) -> Features:
+        """Run all stages.
+
+        Args:
+            image: (B, 3, H, W) float, normalised.
+
+        Returns:
+            Stride to the output of the last stage with that stride.
+        """
+        features: Features = {}
+        for stage in self.description:
+            image = self.run(stage.name, image)
+            features[stage.stride] = image
+        return features
+
+    def run(self, stage: str, x: Tensor) -> Tensor:
+        """One stage; with ``checkpointing`` its activations are not kept for the backward pass.
+
+        Args:
+            stage: its name.
+            x: output of the stage before, or the image.
+        """
+        module = self.stages[stage]
+        if not (self.checkpointing and self.training and torch.is_grad_enabled()):
+            result: Tensor = module(x)
+            return result
+        return checkpointed(module, x)
+
+
+def pick(features: Features, rows: Tensor, size: int) -> Features:
+    """The features of some samples; the same object where the rows are all of them.
+
+    Args:
+        features: stride to (B, C, h, w).
+        rows: (n,) int64, ascending.
+        size: B.
+    """
+    if len(rows) == size:
+        return features
+    return {stride: torch.index_select(f, 0, rows) for stride, f in features.items()}

@@ -1,0 +1,80 @@
+"""Any model of timm that gives feature maps."""
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import timm
+from torch import nn
+
+from mtl.errors import UserError
+from mtl.model.backbone.base import Backbone
+from mtl.model.backbone.chain import cut
+from mtl.model.backbone.weights import State, apply_weights, no_download
+
+
+class Timm(Backbone):
+    """A feature extractor from timm (Wightman, 2019).
+
+    The stages end where timm's ``features_only`` outputs lie. A model whose outputs don't follow
+    from each other (transformers, HRNet) becomes one stage ``body`` with its coarsest output.
+
+    Args:
+        model: timm's name of it, with or without a tag for its weights (``resnet18.a1_in1k``).
+        weights: ``none``, ``imagenet`` (timm's own, downloaded) or a file.
+        options: further arguments of ``timm.create_model`` (``{drop_path_rate: 0.1}``,
+            ``{img_size: 128}`` for transformers).
+
+    Raises:
+        UserError: no such model, or one that gives no feature maps.
+    """
+
+    def __init__(
+        self,
+        model: str = "mobilenetv3_large_100",
+        weights: str | None = "none",
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        arguments = dict(options or {})
+        net = _features(model, arguments)
+        super().__init__(*cut(net, _trial_size(net, model, arguments)))
+        inner = getattr(net, "model", net)  # timm wraps transformers once more
+        apply_weights(self, weights, inner, lambda: self.imagenet(model, arguments))
+
+    @staticmethod
+    def imagenet(model: str, options: Mapping[str, Any]) -> State:
+        """The model's pre-trained tensors under timm's names.
+
+        Raises:
+            UserError: they can't be downloaded.
+        """
+        try:
+            state: State = timm.create_model(model, pretrained=True, **options).state_dict()
+        except Exception as error:  # the hub's client has errors of many libraries
+            raise no_download(model, error) from error
+        return state
+
+
+def _trial_size(net: nn.Module, model: str, options: Mapping[str, Any]) -> int:
+    """A side in pixels that the model takes; transformers are built for one."""
+    config = timm.get_pretrained_cfg(model)
+    if config is not None and any(hasattr(module, "img_size") for module in net.modules()):
+        return int(options.get("img_size", config.input_size[-1]))
+    return 64
+
+
+def _features(model: str, options: Mapping[str, Any]) -> nn.Module:
+    if not timm.is_model(model):
+        near = get_close_matches(model, timm.list_models(), n=3)
+        hint = f"did you mean {', '.join(near)}?" if near else "see timm.list_models()"
+        raise UserError(f"backbone.model={model}: timm has no such model; {hint}")
+    try:
+        net: nn.Module = timm.create_model(model, features_only=True, **options)
+    except TypeError as error:
+        raise UserError(f"backbone.options: {' '.join(str(error).split())}") from error
+    except (RuntimeError, AttributeError, AssertionError) as error:
+        raise UserError(
+            f"backbone.model={model}: timm gets no feature maps out of it "
+            f"({' '.join(str(error).split()) or type(error).__name__}); choose another model"
+        ) from error
+    return net

@@ -1,0 +1,98 @@
+"""From a checked configuration to the network."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from omegaconf import DictConfig
+
+from mtl.config.instantiate import container, make, without
+from mtl.data.sample import Target
+from mtl.errors import UserError
+from mtl.model.backbone.base import Backbone
+from mtl.model.backbone.rotation import apply_rotation
+from mtl.model.fusion.base import Fusion
+from mtl.model.head.base import Head
+from mtl.model.network import Network
+from mtl.model.views.base import Views
+
+HEAD_FRAMEWORK_KEYS = ("kind", "target", "weight")
+BACKBONE_FRAMEWORK_KEYS = ("mean", "std", "stride", "rotation", "rotation_pool")
+
+
+def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
+    """The network with fresh weights, or with those that ``backbone.weights`` names.
+
+    Args:
+        cfg: the whole configuration.
+        targets: what the data can label.
+
+    Raises:
+        UserError: a task's target is not among them, or the parts don't go together.
+    """
+    tasks = list(cfg.tasks)
+    chosen = container(cfg.backbone)
+
+    def make_backbone(settings: Mapping[str, Any] | None = None) -> Backbone:
+        node = chosen if settings is None else settings
+        own = {key: value for key, value in node.items() if key not in BACKBONE_FRAMEWORK_KEYS}
+        made = cast(Backbone, make(own))
+        # A user's own backbone need not have the keys.
+        apply_rotation(made, node.get("rotation", "none"), node.get("rotation_pool", "max"))
+        return made
+
+    views = make(container(cfg.views))
+    encoder = make(container(cfg.encoder), make_backbone=make_backbone, tasks=tasks, views=views)
+    fusion = make(
+        container(cfg.fusion),
+        stages=encoder.feature_stages,
+        tasks=tasks,
+        views=views,
+        streams=encoder.streams,
+    )
+    names = {task: str(cfg.heads[task].target) for task in tasks}
+    for task, name in names.items():
+        if name not in targets:
+            raise UserError(
+                f"task {task} needs the target '{name}', which this data doesn't have; "
+                f"it labels {', '.join(targets)}"
+            )
+    heads = {
+        task: make(
+            without(cfg.heads[task], HEAD_FRAMEWORK_KEYS),
+            target=targets[names[task]],
+            stages=fusion.feature_stages,
+            image_size=cfg.image_size,
+        )
+        for task in tasks
+    }
+    for task, head in heads.items():
+        _check_views(task, head, views, fusion)
+    fusion.only({stride for head in heads.values() for stride in head.reads})
+    if views.equivariant and views.quarter_turns and encoder.symmetric and fusion.symmetric:
+        for head in heads.values():
+            head.make_equivariant()
+    ensemble = make(container(cfg.ensemble), streams=fusion.streams, tasks=tasks)
+    for module in encoder.modules():
+        if isinstance(module, Backbone):
+            module.checkpointing = views.checkpointing
+    return Network(views, encoder, fusion, heads, names, ensemble)
+
+
+def _check_views(task: str, head: Head, views: Views, fusion: Fusion) -> None:
+    """A head whose decisions have a place must get the whole picture.
+
+    Raises:
+        UserError: it would get parts of it.
+    """
+    if views.whole or head.target.kind not in ("boxes", "mask"):
+        return
+    if head.whole_objects:
+        raise UserError(
+            f"task {task}: views=tiles cut objects apart, which it has to see whole; choose other "
+            "views, or tasks such as classification and box"
+        )
+    if fusion.streams > 1:
+        raise UserError(
+            f"task {task}: fusion=none leaves tiles apart, and it says where things are in the "
+            "whole image; choose fusion=mil_attention or fusion=mean"
+        )

@@ -1,0 +1,176 @@
+"""What every task brings: a head with its loss, its metrics and its drawing."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from mtl.data.batch import Batch, Labelled
+from mtl.data.preprocess.base import Frame
+from mtl.data.sample import Target
+from mtl.model.backbone.base import Features, Stage
+from mtl.model.head.agreement import weighted_mean
+from mtl.model.views.placement import Placement
+
+
+class HeadMetrics(nn.Module, ABC):
+    """The running metrics of one task over one split, of torchmetrics, which sync over ranks."""
+
+    @abstractmethod
+    def update(self, prediction: Any, labels: Labelled) -> None:
+        """Count one batch.
+
+        Args:
+            prediction: what ``Head.predict`` returned for the labelled samples.
+            labels: their targets; ``labels.index`` is to be ignored here.
+        """
+
+    @abstractmethod
+    def compute(self) -> dict[str, Tensor]:
+        """Metric name to scalar, in the order asked for; empty when nothing was counted."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Forget everything."""
+
+
+class Head(nn.Module, ABC):
+    """One task.
+
+    A head gets the features of the labelled samples only, so that neither its loss nor its batch
+    statistics see samples of other tasks.
+
+    Subclasses take these arguments and add their own options, one per key of their yaml.
+
+    Args:
+        target: what the data labels for this task.
+        stages: the features on offer, from fine to coarse, with channels and strides.
+        image_size: side in pixels of the square picture that the network sees.
+        metrics: names of the metrics to compute; the first is the task's main metric.
+    """
+
+    whole_objects: ClassVar[bool] = False
+    """Whether objects have to be seen in one piece, as they aren't on tiles."""
+
+    between_networks: ClassVar[bool] = True
+    """Whether decisions of separately trained networks mean the same and can be combined."""
+
+    def __init__(
+        self, target: Target, stages: Sequence[Stage], image_size: int, metrics: Sequence[str]
+    ) -> None:
+        super().__init__()
+        self.target = target
+        self.stages = tuple(stages)
+        self.image_size = image_size
+        self.metrics = tuple(metrics)
+
+    def labels(self, batch: Batch, target_name: str) -> Labelled | None:
+        """This task's labels in the batch, or None where no sample has one.
+
+        Heads that use only part of a target (one box out of many) override this.
+        """
+        return batch.targets.get(target_name)
+
+    @property
+    def reads(self) -> Collection[int]:
+        """Strides of the features that ``forward`` looks at; here those of all stages."""
+        return [stage.stride for stage in self.stages]
+
+    def make_equivariant(self) -> None:
+        """See that the output turns with the features by quarter turns, where it has a place."""
+
+    @abstractmethod
+    def forward(self, features: Features) -> Any:
+        """Raw output, the input of ``loss`` and ``predict``: a Tensor or a dict of Tensors."""
+
+    @abstractmethod
+    def loss(self, raw: Any, labels: Labelled) -> Tensor:
+        """Scalar float loss, the mean over the samples; 0-dimensional, with gradient.
+
+        Args:
+            raw: output of ``forward`` for the n labelled samples, in the order of ``labels.value``.
+            labels: their targets.
+        """
+
+    @abstractmethod
+    def predict(self, raw: Any) -> Any:
+        """Raw output to decisions in the network's picture; see each head for the type."""
+
+    def average(self, decisions: Sequence[Any], weights: Tensor) -> Any:
+        """Decisions on the same n samples to one: their weighted mean, or what comes closest.
+
+        Heads whose decisions are no single tensor override this.
+
+        Args:
+            decisions: M of what ``predict`` returns.
+            weights: (M,) float, at least 0, with sum 1.
+        """
+        return weighted_mean(decisions, weights)
+
+    def vote(self, decisions: Sequence[Any]) -> Any:
+        """Decisions on the same n samples to what most of them say; here their median.
+
+        Args:
+            decisions: M of what ``predict`` returns, at least 2.
+        """
+        return torch.stack(list(decisions)).quantile(0.5, dim=0)
+
+    def carry_back(self, decision: Any, placement: Placement) -> Any:
+        """A decision on a turned or mirrored copy of the images, in the images' own frame.
+
+        Heads whose decisions have a place override this.
+
+        Args:
+            decision: what ``predict`` returns.
+            placement: where the copy lies in the image.
+        """
+        return decision
+
+    @property
+    def output_count(self) -> int:
+        """How many outputs ``put_together`` shares out."""
+        return len(self.target.classes)
+
+    def put_together(self, raws: Sequence[Any]) -> Any:
+        """Raw outputs of M networks to one whose share number m of the outputs is network m's.
+
+        The outputs of a network are the columns (dimension 1) of ``forward``'s tensor.
+
+        Args:
+            raws: M outputs of ``forward`` for the same n samples.
+        """
+        shares = [raw.tensor_split(len(raws), dim=1)[m] for m, raw in enumerate(raws)]
+        return torch.cat(shares, dim=1)
+
+    @abstractmethod
+    def make_metrics(self) -> HeadMetrics:
+        """Fresh metrics for one split."""
+
+    @abstractmethod
+    def unbatch(self, prediction: Any) -> list[Any]:
+        """What ``predict`` returned, sample by sample, on the CPU."""
+
+    @abstractmethod
+    def to_original(self, prediction: Any, frame: Frame) -> Any:
+        """One sample's prediction from the network's picture to the original image."""
+
+    def captions(self, prediction: Any) -> list[str]:
+        """What there is to say in words about one sample's prediction, line by line."""
+        return []
+
+    def draw(self, canvas: npt.NDArray[np.uint8], prediction: Any) -> npt.NDArray[np.uint8]:
+        """Draw what has a place in the image of one sample's prediction; captions come later.
+
+        Args:
+            canvas: (H, W, 3) uint8 RGB in whose frame the prediction is given; not changed.
+            prediction: one item of ``unbatch``.
+        """
+        return canvas
+
+    @abstractmethod
+    def record(self, prediction: Any) -> Mapping[str, Any]:
+        """One sample's prediction as plain JSON values; arrays (masks) stay numpy arrays."""

@@ -1,0 +1,210 @@
+"""One box per image: the position of its largest object."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torchmetrics import Metric
+from torchvision.ops import box_convert, box_iou
+
+from mtl.data.batch import Batch, BoxBatch, Labelled
+from mtl.data.preprocess.base import Frame
+from mtl.data.sample import Target
+from mtl.drawing.marks import draw_boxes
+from mtl.model.backbone.base import Features, Stage
+from mtl.model.head.base import Head, HeadMetrics
+from mtl.model.head.options import check_names, check_range
+from mtl.model.views.placement import Placement, boxes_back
+
+METRICS = ("iou", "mae", "mse", "recall50")
+
+
+class Box(Head):
+    """Regression of one box, trained with the Huber loss in pixels (Huber, 1964; as in C-RMTL).
+
+    ``forward`` returns (n, 4) logits of centre x, centre y, width and height as shares of the
+    picture; ``predict`` returns (n, 4) xyxy pixels inside the picture, x1 < x2 and y1 < y2.
+
+    Args:
+        target: boxes; the largest object that is not difficult is the one to find.
+        stages: the features on offer; the coarsest is used.
+        image_size: pixels.
+        metrics: of ``iou`` (mean intersection over union), ``mae`` and ``mse`` (mean absolute and
+            squared error of the coordinates in pixels), ``recall50`` (share of images with an IoU
+            of at least 0.5).
+        channels: that the features are brought down to before they are laid side by side.
+        grid: cells a side that the features are pooled to; a box can't be read off a global mean.
+        hidden: width of the hidden layer.
+        delta: pixels from which on the loss grows linearly instead of quadratically.
+
+    Raises:
+        UserError: an option out of its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        target: Target,
+        stages: Sequence[Stage],
+        image_size: int,
+        metrics: Sequence[str] = METRICS,
+        channels: int = 32,
+        grid: int = 4,
+        hidden: int = 128,
+        delta: float = 10.0,
+    ) -> None:
+        super().__init__(target, stages, image_size, metrics)
+        check_names("box", "metrics", self.metrics, METRICS)
+        for option, value in (("channels", channels), ("grid", grid), ("hidden", hidden)):
+            check_range("box", option, value, 1)
+        check_range("box", "delta", delta, 1e-6)
+        self.delta = delta
+        self.stride = self.stages[-1].stride
+        self.regression = nn.Sequential(
+            nn.Conv2d(self.stages[-1].channels, channels, kernel_size=1),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(grid),
+            nn.Flatten(),
+            nn.Linear(channels * grid**2, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, 4),
+        )
+
+    def labels(self, batch: Batch, target_name: str) -> Labelled | None:
+        """The largest object of each sample that has one that is not difficult.
+
+        Returns:
+            ``value`` is (n, 4) float xyxy pixels; None where no sample has such an object.
+        """
+        found = batch.targets.get(target_name)
+        if found is None:
+            return None
+        boxes = found.value
+        assert isinstance(boxes, BoxBatch)
+        if boxes.labels.shape[1] == 0:
+            return None
+        area = (boxes.xyxy[..., 2:] - boxes.xyxy[..., :2]).prod(dim=-1)
+        area = area.masked_fill(~boxes.valid | boxes.difficult, 0)
+        largest, which = area.max(dim=1)
+        rows = largest.nonzero().squeeze(1)
+        if len(rows) == 0:
+            return None
+        return Labelled(found.index[rows], boxes.xyxy[rows, which[rows]])
+
+    def forward(self, features: Features) -> Tensor:
+        """(n, 4) logits; see the class."""
+        raw: Tensor = self.regression(features[self.stride])
+        return raw
+
+    def loss(self, raw: Tensor, labels: Labelled) -> Tensor:
+        """Huber loss in pixels, the mean over coordinates and samples."""
+        assert isinstance(labels.value, Tensor)
+        boxes = self._boxes(raw)
+        return F.huber_loss(boxes, labels.value.to(boxes.dtype), delta=self.delta)
+
+    @torch.no_grad()
+    def predict(self, raw: Tensor) -> Tensor:
+        """(n, 4) xyxy in network pixels."""
+        return self._boxes(raw).clamp(0, self.image_size)
+
+    def _boxes(self, raw: Tensor) -> Tensor:
+        """(n, 4) xyxy pixels, not clipped, so that every coordinate keeps its gradient."""
+        if raw.dtype in (torch.float16, torch.bfloat16):
+            raw = raw.float()
+        boxes: Tensor = box_convert(raw.sigmoid() * self.image_size, "cxcywh", "xyxy")
+        return boxes
+
+    @property
+    def reads(self) -> tuple[int]:
+        """The coarsest."""
+        return (self.stride,)
+
+    @property
+    def output_count(self) -> int:
+        """Centre x, centre y, width and height."""
+        return 4
+
+    def carry_back(self, decision: Tensor, placement: Placement) -> Tensor:
+        """The upright box around the box turned back, clipped; exact for quarter turns."""
+        return boxes_back(decision, placement, self.image_size)
+
+    def make_metrics(self) -> "BoxMetrics":
+        """Fresh metrics for one split."""
+        return BoxMetrics(self.metrics)
+
+    def unbatch(self, prediction: Tensor) -> list[Tensor]:
+        """(4,) per sample, on the CPU."""
+        return list(prediction.cpu())
+
+    def to_original(self, prediction: Tensor, frame: Frame) -> Tensor:
+        """(4,) in the original image, clipped to it."""
+        return torch.from_numpy(frame.boxes_to_original(prediction.float().numpy()[None]))[0]
+
+    def draw(self, canvas: npt.NDArray[np.uint8], prediction: Tensor) -> npt.NDArray[np.uint8]:
+        """The box without a caption: it has no class."""
+        return draw_boxes(canvas, prediction.numpy()[None], [""], [0])
+
+    def record(self, prediction: Tensor) -> Mapping[str, Any]:
+        """``box``: x, y, width, height in pixels."""
+        x1, y1, x2, y2 = prediction.tolist()
+        return {"box": [round(v, 2) for v in (x1, y1, x2 - x1, y2 - y1)]}
+
+
+class BoxMetrics(HeadMetrics):
+    """Means over samples; see ``Box`` for the names.
+
+    Args:
+        names: of ``iou``, ``mae``, ``mse``, ``recall50``.
+    """
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__()
+        self.names = tuple(names)
+        self._sums = _Sums(len(METRICS))
+
+    def update(self, prediction: Tensor, labels: Labelled) -> None:
+        """Count n boxes, (n, 4) xyxy pixels each side."""
+        assert isinstance(labels.value, Tensor)
+        truth = labels.value
+        iou = box_iou(prediction, truth).diagonal()
+        error = prediction - truth
+        columns = (iou, error.abs().mean(dim=1), error.square().mean(dim=1), (iou >= 0.5).float())
+        self._sums.update(torch.stack(columns, dim=1))
+
+    def compute(self) -> dict[str, Tensor]:
+        """Metric name to scalar; empty when nothing was counted."""
+        if not self._sums.update_called:  # nothing to add, but other ranks may wait for us
+            self._sums.update(torch.zeros((0, len(METRICS)), device=self._sums.device))
+        sums, count = self._sums.compute()
+        if count == 0:
+            return {}
+        means = dict(zip(METRICS, sums / count, strict=True))
+        return {name: means[name] for name in self.names}
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self._sums.reset()
+
+
+class _Sums(Metric):
+    """Column sums and the number of rows."""
+
+    full_state_update = False
+    sums: Tensor
+    count: Tensor
+
+    def __init__(self, columns: int) -> None:
+        super().__init__()
+        self.add_state("sums", torch.zeros(columns), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros(()), dist_reduce_fx="sum")
+
+    def update(self, rows: Tensor) -> None:
+        self.sums += rows.sum(dim=0)
+        self.count += len(rows)
+
+    def compute(self) -> tuple[Tensor, Tensor]:
+        return self.sums, self.count

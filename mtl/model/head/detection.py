@@ -1,0 +1,275 @@
+"""Many objects per image: FCOS over a feature pyramid."""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.models.detection.fcos import FCOSHead
+from torchvision.ops import (
+    FeaturePyramidNetwork,
+    generalized_box_iou_loss,
+    sigmoid_focal_loss,
+)
+
+from mtl.data.batch import BoxBatch, Labelled
+from mtl.data.preprocess.base import Frame
+from mtl.data.sample import Target
+from mtl.drawing.marks import draw_boxes
+from mtl.errors import UserError
+from mtl.model.backbone.base import Features, Stage
+from mtl.model.head.base import Head
+from mtl.model.head.box_fusion import supported, weighted_boxes_fusion
+from mtl.model.head.detection_metrics import COCO_NAMES, DetectionMetrics
+from mtl.model.head.detections import Detections
+from mtl.model.head.fcos_targets import Points, assign
+from mtl.model.head.options import check_names, check_per_class, check_range
+from mtl.model.views.placement import Placement, boxes_back
+
+RAW = ("cls_logits", "bbox_regression", "bbox_ctrness")
+"""The parts of the raw output."""
+NORM_GROUPS = 32
+"""Of the group normalisation inside torchvision's FCOS head."""
+
+
+class Detection(Head):
+    """Fully convolutional one-stage detection (FCOS; Tian et al., 2019) with torchvision's parts.
+
+    ``forward`` returns for the P points of the pyramid's levels, from fine to coarse and row by
+    row, ``cls_logits`` (n, P, C), ``bbox_regression`` (n, P, 4), the distances left, top, right,
+    bottom in strides, and ``bbox_ctrness`` (n, P, 1), a logit. ``predict`` returns a list of n
+    ``Detections``.
+
+    Args:
+        target: boxes.
+        stages: the features on offer.
+        image_size: pixels.
+        metrics: of ``map``, ``map50``, ``recall``.
+        per_class: add the metric ``map_<class>`` for each class.
+        strides: the pyramid's levels. Those that the backbone doesn't offer are dropped; the
+            finest level that is left answers for all small and the coarsest for all large objects.
+        channels: of the pyramid and the head, a multiple of 32.
+        convs: how many in each of the head's two branches, before the output.
+        focal_alpha: weight of positive against negative points, 0..1 (Lin et al., 2017).
+        focal_gamma: how much easy points are played down, 0 for not at all.
+        class_weights: C factors of the classification loss, or None for ones.
+        score_threshold: candidates that score less are dropped.
+        candidates: how many of an image's best go into non-maximum suppression.
+        nms: IoU above which two boxes of a class are one object.
+        detections: per image at most.
+        draw_threshold: score from which on a detection is drawn.
+
+    Raises:
+        UserError: an option out of its range, or none of the strides on offer.
+    """
+
+    whole_objects = True
+
+    def __init__(
+        self,
+        *,
+        target: Target,
+        stages: Sequence[Stage],
+        image_size: int,
+        metrics: Sequence[str] = ("map", "map50", "recall"),
+        per_class: bool = False,
+        strides: Sequence[int] = (8, 16, 32),
+        channels: int = 64,
+        convs: int = 2,
+        focal_alpha: float = 0.25,
+        focal_gamma: float = 2.0,
+        class_weights: Sequence[float] | None = None,
+        score_threshold: float = 0.05,
+        candidates: int = 1000,
+        nms: float = 0.6,
+        detections: int = 100,
+        draw_threshold: float = 0.5,
+    ) -> None:
+        super().__init__(target, stages, image_size, metrics)
+        check_names("detection", "metrics", self.metrics, tuple(COCO_NAMES))
+        levels = [s for s in sorted(stages, key=lambda s: s.stride) if s.stride in strides]
+        if not levels:
+            offered = ", ".join(str(stage.stride) for stage in stages)
+            raise UserError(f"detection.strides={list(strides)}: not on offer; allowed: {offered}")
+        if channels < NORM_GROUPS or channels % NORM_GROUPS:
+            raise UserError(f"detection.channels={channels}: allowed: multiples of {NORM_GROUPS}")
+        infinity = float("inf")
+        for option, value, low, high in (
+            ("convs", convs, 0, infinity),
+            ("focal_alpha", focal_alpha, 0, 1),
+            ("focal_gamma", focal_gamma, 0, infinity),
+            ("score_threshold", score_threshold, 0, 1),
+            ("candidates", candidates, 1, infinity),
+            ("nms", nms, 0, 1),
+            ("detections", detections, 1, infinity),
+            ("draw_threshold", draw_threshold, 0, 1),
+        ):
+            check_range("detection", option, value, low, high)
+        check_per_class("detection", "class_weights", class_weights, target.classes)
+        self.per_class = per_class
+        self.focal_alpha = focal_alpha
+        self.focal_gamma = focal_gamma
+        self.score_threshold = score_threshold
+        self.candidates = candidates
+        self.nms = nms
+        self.detections = detections
+        self.draw_threshold = draw_threshold
+        self.strides = tuple(level.stride for level in levels)
+        self.pyramid = FeaturePyramidNetwork([level.channels for level in levels], channels)
+        self.outputs = FCOSHead(channels, 1, len(target.classes), convs)
+        self.points = Points(self.strides, image_size)
+        self.class_weights: Tensor
+        weights = [1.0] * len(target.classes) if class_weights is None else list(class_weights)
+        self.register_buffer("class_weights", torch.tensor(weights), persistent=False)
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The pyramid's levels."""
+        return self.strides
+
+    def forward(self, features: Features) -> dict[str, Tensor]:
+        """Run pyramid and branches; see the class for what comes out."""
+        levels = OrderedDict((str(stride), features[stride]) for stride in self.strides)
+        raw: dict[str, Tensor] = self.outputs(list(self.pyramid(levels).values()))
+        return raw
+
+    def loss(self, raw: dict[str, Tensor], labels: Labelled) -> Tensor:
+        """Focal + GIoU + centerness, summed over the batch, per foreground point.
+
+        Points on nothing but difficult objects take no part. Without any object the sum counts as
+        is, so that a batch of empty images still teaches what background is.
+        """
+        boxes = labels.value
+        assert isinstance(boxes, BoxBatch)
+        logits, sides, centerness = _full_precision(raw)
+        found = assign(self.points, boxes)
+        rows, spots = found.foreground.nonzero(as_tuple=True)
+        objects = found.object[rows, spots]
+        truth = boxes.xyxy[rows, objects].to(sides.dtype)
+
+        wanted = torch.zeros_like(logits)
+        wanted[rows, spots, boxes.labels[rows, objects]] = 1
+        focal = sigmoid_focal_loss(logits, wanted, self.focal_alpha, self.focal_gamma)
+        counted = (~found.ignored)[..., None] * self.class_weights.to(focal.dtype)
+        position = generalized_box_iou_loss(
+            self.points.decode(spots, sides[rows, spots]), truth, reduction="sum"
+        )
+        centered = F.binary_cross_entropy_with_logits(
+            centerness[rows, spots], self.points.centerness(spots, truth), reduction="sum"
+        )
+        total: Tensor = (focal * counted).sum() + position + centered
+        return total / max(1, len(rows))
+
+    @torch.no_grad()
+    def predict(self, raw: dict[str, Tensor]) -> list[Detections]:
+        """Decide: n images' detections in network pixels, clipped to the picture.
+
+        A candidate's score is the geometric mean of its class's probability and its centerness.
+        """
+        logits, sides, centerness = _full_precision(raw)
+        scores = (logits.sigmoid() * centerness.sigmoid().unsqueeze(-1)).sqrt_()
+        classes = scores.shape[-1]
+        most = min(self.candidates, scores.shape[1] * classes)
+        scores, where = scores.flatten(1).topk(most)
+        spots = where.div(classes, rounding_mode="floor")
+        boxes = self.points.decode(spots, sides.take_along_dim(spots[..., None], dim=1))
+        boxes = boxes.clamp(0, self.image_size)
+        good = (scores > self.score_threshold).sum(dim=1).tolist()
+        return [
+            Detections(boxes[i, :k], scores[i, :k], where[i, :k] % classes).suppressed(
+                self.nms, self.detections
+            )
+            for i, k in enumerate(good)
+        ]
+
+    @property
+    def output_count(self) -> int:
+        """Per point a logit for each class, four sides and the centerness."""
+        return len(self.target.classes) + 5
+
+    def average(self, decisions: Sequence[list[Detections]], weights: Tensor) -> list[Detections]:
+        """Weighted boxes fusion, with ``nms`` as the IoU from which boxes are fused."""
+        return weighted_boxes_fusion(decisions, weights, self.nms, self.detections)
+
+    def vote(self, decisions: Sequence[list[Detections]]) -> list[Detections]:
+        """The best boxes of all, as far as more than half of the detectors support them."""
+        return supported(decisions, self.nms, self.detections)
+
+    def carry_back(self, decision: list[Detections], placement: Placement) -> list[Detections]:
+        """Upright boxes around the boxes turned back, clipped; exact for quarter turns.
+
+        What lies outside it altogether is dropped.
+        """
+        return [self._carried_back(found, placement) for found in decision]
+
+    def _carried_back(self, found: Detections, placement: Placement) -> Detections:
+        boxes = boxes_back(found.boxes, placement, self.image_size)
+        inside = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
+        return Detections(boxes, found.scores, found.labels)[inside]
+
+    def put_together(self, raws: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+        """Shares of a point's outputs: its class logits, then its sides, then its centerness."""
+        whole = (
+            super()
+            .put_together(
+                [torch.cat([raw[name] for name in RAW], dim=-1).movedim(-1, 1) for raw in raws]
+            )
+            .movedim(1, -1)
+        )
+        widths = [len(self.target.classes), 4, 1]
+        return dict(zip(RAW, whole.split(widths, dim=-1), strict=True))
+
+    def make_metrics(self) -> DetectionMetrics:
+        """Fresh metrics for one split."""
+        return DetectionMetrics(self.metrics, self.target.classes, self.per_class)
+
+    def unbatch(self, prediction: list[Detections]) -> list[Detections]:
+        """Image by image, on the CPU."""
+        return [found.cpu() for found in prediction]
+
+    def to_original(self, prediction: Detections, frame: Frame) -> Detections:
+        """Into the original image; what lies outside it altogether is dropped."""
+        boxes = torch.from_numpy(frame.boxes_to_original(prediction.boxes.float().numpy()))
+        inside = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
+        return Detections(boxes, prediction.scores, prediction.labels)[inside]
+
+    def draw(self, canvas: npt.NDArray[np.uint8], prediction: Detections) -> npt.NDArray[np.uint8]:
+        """Boxes with ``name 0.87``, where the score reaches ``draw_threshold``."""
+        shown = prediction[prediction.scores >= self.draw_threshold]
+        captions = [
+            f"{self.target.classes[label]} {score:.2f}"
+            for label, score in zip(shown.labels.tolist(), shown.scores.tolist(), strict=True)
+        ]
+        return draw_boxes(canvas, shown.boxes.numpy(), captions, shown.labels.tolist())
+
+    def record(self, prediction: Detections) -> Mapping[str, Any]:
+        """``detections``: COCO-style dicts of bbox (x, y, width, height), category and score."""
+        return {
+            "detections": [
+                {
+                    "bbox": [round(v, 2) for v in (x1, y1, x2 - x1, y2 - y1)],
+                    "category_id": label,
+                    "category": self.target.classes[label],
+                    "score": round(score, 4),
+                }
+                for (x1, y1, x2, y2), label, score in zip(
+                    prediction.boxes.tolist(),
+                    prediction.labels.tolist(),
+                    prediction.scores.tolist(),
+                    strict=True,
+                )
+            ]
+        }
+
+
+def _full_precision(raw: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    """Class logits (n, P, C), sides (n, P, 4), centerness (n, P); float32 where it was less."""
+    logits, sides, centerness = (
+        raw[name].float() if raw[name].dtype in (torch.float16, torch.bfloat16) else raw[name]
+        for name in RAW
+    )
+    return logits, sides, centerness.squeeze(-1)

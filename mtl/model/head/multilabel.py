@@ -1,0 +1,179 @@
+"""Any number of classes per image."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+from torchmetrics.classification import MultilabelStatScores
+
+from mtl.data.batch import Labelled
+from mtl.data.preprocess.base import Frame
+from mtl.data.sample import IGNORE_LABEL, Target
+from mtl.model.backbone.base import Features, Stage
+from mtl.model.head.agreement import majority
+from mtl.model.head.base import Head, HeadMetrics
+from mtl.model.head.losses import binary_cross_entropy, full_precision
+from mtl.model.head.options import check_names, check_per_class, check_range, per_class_tensor
+from mtl.model.head.pooled import Pooled
+from mtl.model.head.scores import average_precision, present, quietly, ratio
+
+METRICS = ("map", "f1")
+THRESHOLD = 0.5
+
+
+class MultilabelMetrics(HeadMetrics):
+    """Mean average precision and F1, both as means over classes; ignored entries don't count.
+
+    ``map`` is over the classes with a positive; ``f1``, at probability 0.5, over those that occur
+    among the targets or the decisions.
+    """
+
+    def __init__(self, classes: Sequence[str], names: Sequence[str], per_class: bool) -> None:
+        super().__init__()
+        self.classes = tuple(classes)
+        self.names = tuple(names)
+        self.per_class = per_class
+        self.precision = average_precision(len(classes))
+        self.counts = MultilabelStatScores(
+            num_labels=len(classes),
+            threshold=THRESHOLD,
+            average=None,
+            ignore_index=IGNORE_LABEL,
+            validate_args=False,
+        )
+
+    def update(self, prediction: Tensor, labels: Labelled) -> None:
+        """Count (n, C) probabilities."""
+        assert isinstance(labels.value, Tensor)
+        if "map" in self.names:
+            self.precision.update(prediction, labels.value)
+        if "f1" in self.names:
+            # As decisions: torchmetrics would take a sigmoid of scores that it thinks are logits.
+            self.counts.update((prediction >= THRESHOLD).long(), labels.value.long())
+
+    def compute(self) -> dict[str, Tensor]:
+        """Metric name to scalar."""
+        by_class = {}
+        for name in self.names:
+            if name == "map":
+                by_class[name] = quietly(self.precision)
+            else:
+                hits, false, _, missed, _ = quietly(self.counts).view(-1, 5).unbind(1)
+                by_class[name] = ratio(2 * hits, 2 * hits + false + missed)
+        values = {name: numbers.nanmean() for name, numbers in by_class.items()}
+        return present(values, by_class if self.per_class else {}, self.classes)
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.precision.reset()
+        self.counts.reset()
+
+
+class Multilabel(Head):
+    """A linear layer (or two) on the pooled coarsest features, with binary cross-entropy.
+
+    ``predict`` gives (n, C) probabilities, each in 0..1 by itself.
+
+    Args:
+        target: ``labels``.
+        stages: see Head.
+        image_size: see Head.
+        metrics: of ``map``, ``f1``.
+        pool: ``avg`` or ``max`` over the picture.
+        hidden: width of a hidden layer; 0 for none.
+        dropout: 0..1.
+        positive_weights: one factor per class for its positives.
+        focal_gamma: exponent of the focal loss; 0 for plain cross-entropy.
+        per_class: adds ``map_<class>`` and ``f1_<class>`` to the metrics.
+    """
+
+    positive_weights: Tensor | None
+
+    def __init__(
+        self,
+        *,
+        target: Target,
+        stages: Sequence[Stage],
+        image_size: int,
+        metrics: Sequence[str] = METRICS,
+        pool: Literal["avg", "max"] = "avg",
+        hidden: int = 0,
+        dropout: float = 0.0,
+        positive_weights: Sequence[float] | None = None,
+        focal_gamma: float = 0.0,
+        per_class: bool = False,
+    ) -> None:
+        super().__init__(target, stages, image_size, metrics)
+        check_names("multilabel", "metrics", metrics, METRICS)
+        check_range("multilabel", "focal_gamma", focal_gamma, 0)
+        check_per_class("multilabel", "positive_weights", positive_weights, target.classes)
+        self.focal_gamma = focal_gamma
+        self.per_class = per_class
+        self.layers = Pooled(
+            "multilabel",
+            stages,
+            len(target.classes),
+            pool=pool,
+            hidden=hidden,
+            dropout=dropout,
+        )
+        weights = per_class_tensor(positive_weights)
+        self.register_buffer("positive_weights", weights, persistent=False)
+
+    @property
+    def reads(self) -> tuple[int]:
+        """The coarsest."""
+        return (self.layers.stride,)
+
+    def forward(self, features: Features) -> Tensor:
+        """Logits (n, C)."""
+        logits: Tensor = self.layers(features)
+        return logits
+
+    def loss(self, raw: Tensor, labels: Labelled) -> Tensor:
+        """Binary cross-entropy of (n, C) logits, the mean over the entries that aren't ignored."""
+        assert isinstance(labels.value, Tensor)
+        return binary_cross_entropy(
+            full_precision(raw),
+            labels.value,
+            positive_weight=self.positive_weights,
+            gamma=self.focal_gamma,
+            ignore=IGNORE_LABEL,
+        )
+
+    def predict(self, raw: Tensor) -> Tensor:
+        """Probabilities (n, C)."""
+        return full_precision(raw).sigmoid()
+
+    def vote(self, decisions: Sequence[Tensor]) -> Tensor:
+        """Share of the votes for each class; a tie goes by the mean probability."""
+        return majority(decisions, THRESHOLD)
+
+    def make_metrics(self) -> MultilabelMetrics:
+        """Fresh metrics for one split."""
+        return MultilabelMetrics(self.target.classes, self.metrics, self.per_class)
+
+    def unbatch(self, prediction: Tensor) -> list[npt.NDArray[np.float32]]:
+        """N arrays of (C,) probabilities."""
+        return list(prediction.float().cpu().numpy())
+
+    def to_original(
+        self, prediction: npt.NDArray[np.float32], frame: Frame
+    ) -> npt.NDArray[np.float32]:
+        """The same: a class has no place."""
+        return prediction
+
+    def captions(self, prediction: npt.NDArray[np.float32]) -> list[str]:
+        """The classes from probability 0.5 up, the likeliest first."""
+        order = [i for i in np.argsort(-prediction) if prediction[i] >= THRESHOLD]
+        return [f"{self.target.classes[i]} {prediction[i]:.2f}" for i in order]
+
+    def record(self, prediction: npt.NDArray[np.float32]) -> Mapping[str, Any]:
+        """``probabilities`` by class name, and the ``labels`` from probability 0.5 up."""
+        named = dict(zip(self.target.classes, prediction.tolist(), strict=True))
+        return {
+            "probabilities": named,
+            "labels": [name for name, p in named.items() if p >= THRESHOLD],
+        }

@@ -1,0 +1,51 @@
+"""From a feature map to one vector of numbers per image."""
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mtl.model.backbone.base import Features, Stage
+from mtl.model.head.options import check_names, check_range
+
+
+class Pooled(nn.Module):
+    """The coarsest feature map, pooled over the whole picture and mapped to numbers.
+
+    Args:
+        head: name of the head's config group, for messages.
+        stages: the features on offer, from fine to coarse.
+        outputs: how many numbers.
+        pool: ``avg`` or ``max``.
+        hidden: width of a hidden layer; 0 for none.
+        dropout: before each layer, 0..1.
+    """
+
+    def __init__(
+        self,
+        head: str,
+        stages: Sequence[Stage],
+        outputs: int,
+        *,
+        pool: str,
+        hidden: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        check_names(head, "pool", [pool], ("avg", "max"))
+        check_range(head, "hidden", hidden, 0)
+        check_range(head, "dropout", dropout, 0, 1)
+        self.stride = stages[-1].stride
+        self.pool = F.adaptive_avg_pool2d if pool == "avg" else F.adaptive_max_pool2d
+        width = stages[-1].channels
+        layers: list[nn.Module] = []
+        if hidden:
+            layers += [nn.Dropout(dropout), nn.Linear(width, hidden), nn.ReLU(inplace=True)]
+            width = hidden
+        self.layers = nn.Sequential(*layers, nn.Dropout(dropout), nn.Linear(width, outputs))
+
+    def forward(self, features: Features) -> Tensor:
+        """Stride to (n, C, h, w) in, (n, outputs) out."""
+        pooled: Tensor = self.pool(features[self.stride], 1)
+        result: Tensor = self.layers(pooled.flatten(1))
+        return result

@@ -1,0 +1,236 @@
+"""A class for every pixel."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+from torchmetrics.classification import MulticlassConfusionMatrix
+
+from mtl.data.batch import Labelled
+from mtl.data.preprocess.base import Frame
+from mtl.data.sample import IGNORE_PIXEL, Target
+from mtl.drawing.marks import draw_mask
+from mtl.errors import UserError
+from mtl.model.backbone.base import Features, Stage
+from mtl.model.backbone.rotation import turn_filters
+from mtl.model.head.agreement import plurality
+from mtl.model.head.base import Head, HeadMetrics
+from mtl.model.head.losses import cross_entropy, full_precision, soft_dice
+from mtl.model.head.options import check_names, check_per_class, check_range, per_class_tensor
+from mtl.model.head.pyramid_decoder import PyramidDecoder, upsample
+from mtl.model.head.scores import present, quietly, ratio
+from mtl.model.views.placement import Placement, back
+
+METRICS = ("miou", "pixel_accuracy")
+
+Mask = npt.NDArray[np.uint8]
+"""(H, W) class indices."""
+Probabilities = npt.NDArray[np.float32]
+"""(K, H, W)."""
+
+
+class SegmentationMetrics(HeadMetrics):
+    """Mean intersection over union and pixel accuracy, from all pixels of the split together.
+
+    The mean is over the classes that occur in a target or a prediction; ignored pixels count for
+    neither.
+    """
+
+    def __init__(self, classes: Sequence[str], names: Sequence[str], per_class: bool) -> None:
+        super().__init__()
+        self.classes = tuple(classes)
+        self.names = tuple(names)
+        self.per_class = per_class
+        self.confusion = MulticlassConfusionMatrix(
+            len(classes), ignore_index=IGNORE_PIXEL, validate_args=False
+        )
+
+    def update(self, prediction: Tensor, labels: Labelled) -> None:
+        """Count (n, K, H, W) probabilities."""
+        assert isinstance(labels.value, Tensor)
+        # Not argmax, which takes five times as long over a middle dimension on CPUs.
+        self.confusion.update(prediction.max(1).indices, labels.value.long())
+
+    def compute(self) -> dict[str, Tensor]:
+        """Metric name to scalar."""
+        confusion = quietly(self.confusion)
+        hits = confusion.diag()
+        iou = ratio(hits, confusion.sum(0) + confusion.sum(1) - hits)
+        values = {
+            "miou": iou.nanmean(),
+            "pixel_accuracy": ratio(hits.sum(), confusion.sum()),
+        }
+        return present(
+            {name: values[name] for name in self.names},
+            {"iou": iou} if self.per_class else {},
+            self.classes,
+        )
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.confusion.reset()
+
+
+class Segmentation(Head):
+    """A light pyramid decoder with cross-entropy, and Dice where asked for.
+
+    ``forward`` gives logits at the finest stride in use; ``predict`` gives (n, K, H, W)
+    probabilities at the size of the network's picture. K counts the background.
+
+    Args:
+        target: a ``mask``.
+        stages: see Head.
+        image_size: see Head.
+        metrics: of ``miou``, ``pixel_accuracy``.
+        strides: of the features to use, as far as they are on offer; the finest one on offer where
+            none is.
+        channels: of the decoder.
+        label_smoothing: 0..1.
+        class_weights: one factor per class.
+        focal_gamma: exponent of the focal loss; 0 for plain cross-entropy.
+        dice: weight of the Dice loss that is added; 0 for none.
+        per_class: adds ``iou_<class>`` to the metrics.
+    """
+
+    class_weights: Tensor | None
+
+    def __init__(
+        self,
+        *,
+        target: Target,
+        stages: Sequence[Stage],
+        image_size: int,
+        metrics: Sequence[str] = METRICS,
+        strides: Sequence[int] = (4, 8, 16, 32),
+        channels: int = 64,
+        label_smoothing: float = 0.0,
+        class_weights: Sequence[float] | None = None,
+        focal_gamma: float = 0.0,
+        dice: float = 0.0,
+        per_class: bool = False,
+    ) -> None:
+        super().__init__(target, stages, image_size, metrics)
+        check_names("segmentation", "metrics", metrics, METRICS)
+        check_range("segmentation", "channels", channels, 2)
+        check_range("segmentation", "label_smoothing", label_smoothing, 0, 1)
+        check_range("segmentation", "focal_gamma", focal_gamma, 0)
+        check_range("segmentation", "dice", dice, 0)
+        check_per_class("segmentation", "class_weights", class_weights, target.classes)
+        if len(target.classes) > IGNORE_PIXEL:
+            raise UserError(
+                f"segmentation: {len(target.classes)} classes; a mask can tell {IGNORE_PIXEL} apart"
+            )
+        self.label_smoothing = label_smoothing
+        self.focal_gamma = focal_gamma
+        self.dice = dice
+        self.per_class = per_class
+        used = [stage for stage in stages if stage.stride in strides] or [stages[0]]
+        self.decoder = PyramidDecoder(used, channels, len(target.classes))
+        weights = per_class_tensor(class_weights)
+        self.register_buffer("class_weights", weights, persistent=False)
+
+    def make_equivariant(self) -> None:
+        """Average the decoder's kernels over the quarter turns.
+
+        The output then turns with the features exactly, where the sides of their maps are
+        multiples of each other (an ``image_size`` that the largest stride in use divides).
+        """
+        turn_filters(self.decoder, "mean", "views.equivariant=true")
+
+    @property
+    def reads(self) -> tuple[int, ...]:
+        """The decoder's levels."""
+        return self.decoder.strides
+
+    def forward(self, features: Features) -> Tensor:
+        """Logits (n, K, h, w) at the finest stride in use."""
+        logits: Tensor = self.decoder(features)
+        return logits
+
+    def loss(self, raw: Tensor, labels: Labelled) -> Tensor:
+        """Cross-entropy, the mean over the pixels that aren't ignored, plus Dice.
+
+        0 with gradient where all pixels are ignored.
+        """
+        assert isinstance(labels.value, Tensor)
+        mask = labels.value.long()
+        logits = upsample(full_precision(raw), mask.shape[-2:])
+        loss = cross_entropy(
+            logits,
+            mask,
+            weight=self.class_weights,
+            smoothing=self.label_smoothing,
+            gamma=self.focal_gamma,
+            ignore=IGNORE_PIXEL,
+        )
+        if self.dice:
+            loss = loss + self.dice * soft_dice(logits, mask, IGNORE_PIXEL)
+        return loss
+
+    def predict(self, raw: Tensor) -> Tensor:
+        """Probabilities (n, K, image_size, image_size)."""
+        return upsample(full_precision(raw), [self.image_size] * 2).softmax(1)
+
+    def vote(self, decisions: Sequence[Tensor]) -> Tensor:
+        """Share of the votes in each pixel; ties go by the mean probability."""
+        return plurality(decisions)
+
+    def carry_back(self, decision: Tensor, placement: Placement) -> Tensor:
+        """Turned back; a pixel that the copy doesn't show has the same probability for all classes.
+
+        So it changes no order of classes in a mean, and abstains from a vote. A pixel shown in
+        part is a mixture of both.
+        """
+        maps, shown = back(decision, [placement], (decision.shape[-2], decision.shape[-1]))
+        return maps[0] + (1 - shown) / decision.shape[1]
+
+    def make_metrics(self) -> SegmentationMetrics:
+        """Fresh metrics for one split."""
+        return SegmentationMetrics(self.target.classes, self.metrics, self.per_class)
+
+    def unbatch(self, prediction: Tensor) -> list[Probabilities]:
+        """N arrays of (K, H, W) probabilities."""
+        return list(prediction.float().cpu().numpy())
+
+    def to_original(self, prediction: Probabilities, frame: Frame) -> Mask:
+        """The mask at the original's size, from probabilities resized bilinearly."""
+        left, top = round(frame.offset_x), round(frame.offset_y)
+        right = max(left + 1, round(frame.offset_x + frame.width * frame.scale_x))
+        bottom = max(top + 1, round(frame.offset_y + frame.height * frame.scale_y))
+        # From the centre of an original pixel to the one of a content pixel.
+        x = frame.scale_x / 2 + frame.offset_x - left - 0.5
+        y = frame.scale_y / 2 + frame.offset_y - top - 0.5
+        matrix = np.array([[frame.scale_x, 0, x], [0, frame.scale_y, y]])
+        best = np.full((frame.height, frame.width), -1, np.float32)
+        mask = np.zeros((frame.height, frame.width), np.uint8)
+        # Class by class: all of a large photograph's probabilities at once would fill the memory.
+        for index, plane in enumerate(prediction):
+            resized = cv2.warpAffine(
+                plane[top:bottom, left:right],
+                matrix,
+                (frame.width, frame.height),
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            mask[resized > best] = index
+            np.maximum(best, resized, out=best)
+        return mask
+
+    def draw(self, canvas: npt.NDArray[np.uint8], prediction: Probabilities | Mask) -> Mask:
+        """Tint the pixels by class; takes (K, H, W) probabilities or an (H, W) mask."""
+        return draw_mask(canvas, as_mask(prediction), IGNORE_PIXEL)
+
+    def record(self, prediction: Probabilities | Mask) -> Mapping[str, Any]:
+        """``mask``, an (H, W) uint8 array, and the names of its ``classes``."""
+        return {"mask": as_mask(prediction), "classes": list(self.target.classes)}
+
+
+def as_mask(prediction: Probabilities | Mask) -> Mask:
+    """(K, H, W) probabilities to the (H, W) indices of the likeliest; a mask stays as it is."""
+    if prediction.ndim == 2:
+        return prediction.astype(np.uint8)
+    mask: Mask = prediction.argmax(0).astype(np.uint8)
+    return mask

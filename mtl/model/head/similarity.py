@@ -1,0 +1,137 @@
+"""Vectors that lie close together for images of one class."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mtl.data.batch import Labelled
+from mtl.data.preprocess.base import Frame
+from mtl.data.sample import Target
+from mtl.errors import UserError
+from mtl.model.backbone.base import Features, Stage
+from mtl.model.head.base import Head
+from mtl.model.head.losses import full_precision
+from mtl.model.head.options import check_names, check_range
+from mtl.model.head.pooled import Pooled
+from mtl.model.head.similarity_losses import LOSSES, distances
+from mtl.model.head.similarity_metrics import METRICS, SimilarityMetrics
+from mtl.model.views.placement import Placement
+
+Embedding = npt.NDArray[np.float32]
+"""(D,)."""
+
+
+class Similarity(Head):
+    """An embedding of the pooled coarsest features, learned from the pairs in each batch.
+
+    ``forward`` gives (n, D) vectors of any length, ``predict`` the embeddings, whose Euclidean
+    distance says how unlike two images are.
+
+    Args:
+        target: a ``label``.
+        stages: see Head.
+        image_size: see Head.
+        metrics: of ``auroc``, ``top1``.
+        pool: ``avg`` or ``max`` over the picture.
+        dimension: D.
+        hidden: width of a hidden layer; 0 for none.
+        dropout: 0..1.
+        normalise: whether embeddings have length 1, so that distances run from 0 to 2.
+        loss: ``contrastive``, ``triplet`` or ``triplet_all``; see ``similarity_losses``.
+        margin: of distances, greater than 0.
+    """
+
+    between_networks = False
+
+    def __init__(
+        self,
+        *,
+        target: Target,
+        stages: Sequence[Stage],
+        image_size: int,
+        metrics: Sequence[str] = tuple(METRICS),
+        pool: Literal["avg", "max"] = "avg",
+        dimension: int = 64,
+        hidden: int = 0,
+        dropout: float = 0.0,
+        normalise: bool = True,
+        loss: Literal["contrastive", "triplet", "triplet_all"] = "contrastive",
+        margin: float = 0.5,
+    ) -> None:
+        super().__init__(target, stages, image_size, metrics)
+        check_names("similarity", "metrics", metrics, METRICS)
+        check_names("similarity", "loss", [loss], LOSSES)
+        check_range("similarity", "dimension", dimension, 1)
+        check_range("similarity", "margin", margin, 0)
+        if normalise and not 0 < margin < 2:
+            raise UserError(
+                f"similarity.margin={margin:g}: allowed: between 0 and 2, the largest distance "
+                "of normalised embeddings (similarity.normalise=false has no limit)"
+            )
+        self.dimension = dimension
+        self.normalise = normalise
+        self.margin = margin
+        self.compare = LOSSES[loss]
+        self.layers = Pooled(
+            "similarity", stages, dimension, pool=pool, hidden=hidden, dropout=dropout
+        )
+
+    @property
+    def reads(self) -> tuple[int]:
+        """The coarsest."""
+        return (self.layers.stride,)
+
+    def forward(self, features: Features) -> Tensor:
+        """Vectors (n, D), not normalised yet."""
+        vectors: Tensor = self.layers(features)
+        return vectors
+
+    def loss(self, raw: Tensor, labels: Labelled) -> Tensor:
+        """The chosen loss on the distances between the samples; 0 where nothing compares."""
+        assert isinstance(labels.value, Tensor)
+        return self.compare(distances(self.predict(raw)), labels.value, self.margin)
+
+    def predict(self, raw: Tensor) -> Tensor:
+        """Embeddings (n, D)."""
+        return self._normalised(full_precision(raw))
+
+    def average(self, decisions: Sequence[Tensor], weights: Tensor) -> Tensor:
+        """Weighted mean of the embeddings, normalised again where they are.
+
+        It means something for views and copies; separately trained networks don't agree on what
+        their coordinates stand for.
+        """
+        stacked = torch.stack(list(decisions))
+        return self._normalised(torch.tensordot(weights.to(stacked), stacked, 1))
+
+    def vote(self, decisions: Sequence[Tensor]) -> Tensor:
+        """Median of each coordinate, normalised again where embeddings are; see ``average``."""
+        return self._normalised(torch.stack(list(decisions)).quantile(0.5, dim=0))
+
+    def carry_back(self, decision: Tensor, placement: Placement) -> Tensor:
+        """The same: an embedding has no place."""
+        return decision
+
+    def make_metrics(self) -> SimilarityMetrics:
+        """Fresh metrics for one split."""
+        return SimilarityMetrics(self.metrics, self.dimension)
+
+    def unbatch(self, prediction: Tensor) -> list[Embedding]:
+        """N arrays of (D,)."""
+        return list(prediction.float().cpu().numpy())
+
+    def to_original(self, prediction: Embedding, frame: Frame) -> Embedding:
+        """The same: an embedding has no place."""
+        return prediction
+
+    def record(self, prediction: Embedding) -> Mapping[str, Any]:
+        """``embedding``: D numbers."""
+        return {"embedding": prediction.tolist()}
+
+    def _normalised(self, vectors: Tensor) -> Tensor:
+        return F.normalize(vectors, dim=1) if self.normalise else vectors

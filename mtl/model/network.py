@@ -1,0 +1,173 @@
+"""Views, encoder, fusion, heads and ensemble put together."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from mtl.data.batch import Batch, Labelled
+from mtl.model.backbone.base import Features, pick
+from mtl.model.encoder.base import Encoder
+from mtl.model.ensemble.base import Ensemble
+from mtl.model.fusion.base import Fusion
+from mtl.model.head.base import Head
+from mtl.model.views.base import Views, stream_rows
+from mtl.model.views.placement import see
+
+
+class Network(nn.Module):
+    """The whole multi-task network.
+
+    Args:
+        views: makes views of the image.
+        encoder: turns views into features per task.
+        fusion: merges views and lets tasks exchange features.
+        heads: task name to head.
+        target_names: task name to the name of the data's target that labels it.
+        ensemble: combines decisions.
+
+    Raises:
+        UserError: a head doesn't go with the ensemble.
+    """
+
+    def __init__(
+        self,
+        views: Views,
+        encoder: Encoder,
+        fusion: Fusion,
+        heads: Mapping[str, Head],
+        target_names: Mapping[str, str],
+        ensemble: Ensemble,
+    ) -> None:
+        super().__init__()
+        self.views: Views = views
+        self.encoder: Encoder = encoder
+        self.fusion: Fusion = fusion
+        self.heads = nn.ModuleDict(heads)
+        self.target_names = dict(target_names)
+        self.ensemble: Ensemble = ensemble
+        for task in self.tasks:
+            ensemble.check(task, self.head(task))
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Names of the tasks, in order."""
+        return tuple(self.heads)
+
+    def head(self, task: str) -> Head:
+        """The head of a task."""
+        return cast(Head, self.heads[task])
+
+    def features(self, image: Tensor) -> dict[str, Features]:
+        """What each head gets, for S·B rows where S streams are left.
+
+        Args:
+            image: (B, 3, H, W) float, normalised.
+        """
+        return cast(dict[str, Features], self.fusion(self.encoder(self.views(image))))
+
+    def labelled_outputs(self, batch: Batch) -> dict[str, tuple[Any, Labelled]]:
+        """Raw output and labels of every task that has a label in the batch, over its own samples.
+
+        Args:
+            batch: with a normalised float image.
+
+        Returns:
+            Task to the head's output for S·n rows, stream by stream, and the labels of the n.
+        """
+        features = self.features(batch.image)
+        streams, size = self.fusion.streams, len(batch)
+        outputs: dict[str, tuple[Any, Labelled]] = {}
+        for task in self.tasks:
+            head = self.head(task)
+            labels = head.labels(batch, self.target_names[task])
+            if labels is not None:
+                rows = stream_rows(labels.index, streams, size)
+                outputs[task] = (head(pick(features[task], rows, streams * size)), labels)
+        return outputs
+
+    def loss(self, task: str, raw: Any, labels: Labelled) -> Tensor:
+        """Scalar loss of a task.
+
+        Args:
+            task: its name.
+            raw: see ``labelled_outputs``.
+            labels: likewise.
+        """
+        return self.ensemble.loss(task, self.head(task), raw, labels)
+
+    def decide(self, task: str, raw: Any) -> Any:
+        """Raw output for S·n rows to n decisions, as ``Head.predict`` makes them."""
+        return self.ensemble.decide(task, self.head(task), raw)
+
+    def forward(self, image: Tensor) -> dict[str, Any]:
+        """Raw output of every task for every image and stream.
+
+        Args:
+            image: (B, 3, H, W) float, normalised.
+        """
+        features = self.features(image)
+        return {task: self.head(task)(features[task]) for task in self.tasks}
+
+    @torch.no_grad()
+    def predict(self, image: Tensor) -> dict[str, Any]:
+        """Decisions of every task for every image, in the network's picture.
+
+        With ``ensemble.tta`` those on the copies, combined: one pass of the network for each.
+
+        Args:
+            image: (B, 3, H, W) float, normalised.
+        """
+        return self._decided(image, self)
+
+    @torch.no_grad()
+    def decisions(
+        self, batch: Batch, outputs: Mapping[str, tuple[Any, Labelled]]
+    ) -> dict[str, Any]:
+        """``predict`` for the labelled samples of every task only.
+
+        Args:
+            batch: with a normalised float image.
+            outputs: what ``labelled_outputs`` gave for it, which is not computed again.
+        """
+
+        def raws(image: Tensor) -> dict[str, Any]:
+            same = image is batch.image
+            found = outputs if same else self.labelled_outputs(replace(batch, image=image))
+            return {task: raw for task, (raw, _) in found.items()}
+
+        return self._decided(batch.image, raws)
+
+    def _decided(self, image: Tensor, raws: Callable[[Tensor], dict[str, Any]]) -> dict[str, Any]:
+        """Decisions on the image, or on its copies, carried back and combined."""
+        copies = self.ensemble.copies
+        if not copies:
+            return {task: self.decide(task, raw) for task, raw in raws(image).items()}
+        found: dict[str, list[Any]] = {}
+        for copy in copies:
+            size = (image.shape[-2], image.shape[-1])
+            for task, raw in raws(see(image, [copy], size)).items():
+                decision = self.head(task).carry_back(self.decide(task, raw), copy)
+                found.setdefault(task, []).append(decision)
+        if len(copies) == 1:
+            return {task: decisions[0] for task, decisions in found.items()}
+        return {
+            task: self.ensemble.combine_copies(task, self.head(task), decisions)
+            for task, decisions in found.items()
+        }
+
+    def gauges(self) -> dict[str, Tensor]:
+        """Scalars that the parts want to have a curve in the log, by full name."""
+        found = {
+            "views": self.views.gauges(),
+            "encoder": self.encoder.gauges(),
+            "fusion": self.fusion.gauges(),
+            "ensemble": self.ensemble.gauges(),
+        }
+        return {
+            f"{part}/{name}": value
+            for part, gauges in found.items()
+            for name, value in gauges.items()
+        }

@@ -1,0 +1,1 @@
+"""What is done with runs, and the folder that a run leaves."""

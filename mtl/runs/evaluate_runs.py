@@ -1,0 +1,168 @@
+"""Evaluating what separately trained runs decide together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from hydra.utils import get_object
+from omegaconf import DictConfig
+from rich.table import Table
+
+from mtl.config.backbones import without_first_weights
+from mtl.config.instantiate import container, make
+from mtl.data.build import build_data
+from mtl.data.sources.base import Split
+from mtl.errors import UserError
+from mtl.learning.quiet import quiet_lightning
+from mtl.model.ensemble.base import Ensemble
+from mtl.model.head.base import HeadMetrics
+from mtl.runs.agreement import check_agreement, check_classes, common_tasks
+from mtl.runs.prediction.predictor import Predictor
+
+Member = tuple[Path, DictConfig]
+"""A run's folder and its configuration."""
+
+
+@dataclass(frozen=True)
+class RunsResult:
+    """What came out.
+
+    Args:
+        tasks: that all runs have, in the first one's order.
+        left_out: each other task, and why.
+        metrics: of the ensemble, full metric name to value.
+        runs: the same of each run by itself, by its folder.
+    """
+
+    tasks: list[str]
+    left_out: dict[str, str]
+    metrics: dict[str, float]
+    runs: dict[str, dict[str, float]]
+
+
+@torch.no_grad()
+def evaluate_runs(
+    members: Sequence[Member],
+    settings: DictConfig,
+    chosen: str,
+    split: Split,
+    checkpoint: Literal["best", "last"] = "best",
+) -> RunsResult:
+    """Metrics of several runs, and of what they decide together, over one split.
+
+    Each sample is read once, with the first run's settings, and normalised for each network as it
+    was trained. Metrics are those of the first run's heads for all.
+
+    Args:
+        members: at least 2.
+        settings: the ensemble's node.
+        chosen: its name.
+        split: ``val`` or ``test``.
+        checkpoint: which one of each run.
+
+    Raises:
+        UserError: the runs don't go together, or with this ensemble; or there is no such split or
+            checkpoint.
+    """
+    quiet_lightning()
+    refuse(chosen, settings)
+    tasks, left_out = common_tasks(members)
+    check_agreement(members, tasks)
+    ensemble: Ensemble = make(container(settings), streams=len(members), tasks=tasks)
+    _, first = members[0]
+    data = build_data(first)
+    data.prepare_data()
+    data.required(split)
+    device = "cpu" if first.trainer.accelerator == "cpu" else "auto"
+    networks = [_opened(path, cfg, checkpoint, device) for path, cfg in members]
+    check_classes([path for path, _ in members], networks, data.targets, tasks)
+    heads = {task: networks[0].network.head(task) for task in tasks}
+    counted = [
+        {task: head.make_metrics().to(networks[0].device) for task, head in heads.items()}
+        for _ in range(len(members) + 1)
+    ]
+    for raw in data.loader(split):
+        data.note_broken(raw.broken)
+        if len(raw) == 0:
+            continue
+        batch = raw.to(networks[0].device)
+        decided = []
+        for member in networks:
+            own = replace(batch, image=member.normalise(batch.image))
+            decided.append(member.network.decisions(own, member.network.labelled_outputs(own)))
+        for task, head in heads.items():
+            labels = head.labels(batch, networks[0].network.target_names[task])
+            if labels is None:
+                continue
+            decisions = [found[task] for found in decided]
+            for metrics, decision in zip(counted, decisions, strict=False):
+                metrics[task].update(decision, labels)
+            counted[-1][task].update(ensemble.combine(task, head, decisions), labels)
+    mains = {task: head.metrics[0] for task, head in heads.items()}
+    *singles, together = [_results(split, metrics, mains) for metrics in counted]
+    names = [str(path) for path, _ in members]
+    return RunsResult(tasks, left_out, together, dict(zip(names, singles, strict=True)))
+
+
+def refuse(chosen: str, settings: DictConfig) -> None:
+    """Refuse an ensemble that has to be trained with its networks.
+
+    Raises:
+        UserError: it is one.
+    """
+    if not getattr(get_object(settings._target_), "over_models", True):
+        raise UserError(
+            f"ensemble={chosen}: can't combine separately trained runs; choose mean, weighted or "
+            "vote"
+        )
+
+
+def _opened(folder: Path, cfg: DictConfig, checkpoint: Any, device: str) -> Predictor:
+    cfg = cfg.copy()
+    without_first_weights(cfg)
+    return Predictor.of(cfg, folder, checkpoint, device)
+
+
+def _results(
+    split: Split, counted: Mapping[str, HeadMetrics], mains: Mapping[str, str]
+) -> dict[str, float]:
+    """Full metric name to value, with the mean over tasks of each one's main metric."""
+    found = {task: metrics.compute() for task, metrics in counted.items()}
+    values = {
+        f"{split}/{task}/{name}": float(value)
+        for task, named in found.items()
+        for name, value in named.items()
+    }
+    main = [float(named[mains[task]]) for task, named in found.items() if mains[task] in named]
+    return values | ({f"{split}/score": sum(main) / len(main)} if main else {})
+
+
+def runs_table(result: RunsResult, chosen: str) -> Table:
+    """One row per metric, one column per run and one for the ensemble.
+
+    Args:
+        result: of ``evaluate_runs``.
+        chosen: the ensemble's name.
+    """
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("metric")
+    columns = [*result.runs.values(), result.metrics]
+    for name in [*short_names(list(result.runs)), chosen]:
+        table.add_column(name, justify="right")
+    for metric in dict.fromkeys(name for column in columns for name in column):
+        cells = [column.get(metric) for column in columns]
+        table.add_row(metric, *("" if cell is None else f"{cell:.4f}" for cell in cells))
+    return table
+
+
+def short_names(paths: Sequence[str]) -> list[str]:
+    """The last parts of paths, as few as tell them apart."""
+    parts = [Path(path).parts for path in paths]
+    longest = max(map(len, parts))
+    for count in range(1, longest + 1):
+        names = ["/".join(own[-count:]) for own in parts]
+        if len(set(names)) == len(names):
+            return names
+    return list(paths)

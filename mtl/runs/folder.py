@@ -1,0 +1,211 @@
+"""What a run leaves on disk."""
+
+import datetime
+import os
+import platform
+import shutil
+import subprocess
+import traceback
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from mtl.errors import UserError
+from mtl.files import read_json, write_json, write_whole
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "pytorch-lightning",
+    "hydra-core",
+    "omegaconf",
+    "albumentations",
+    "torchmetrics",
+    "timm",
+    "opencv-python-headless",
+    "numpy",
+)
+MAY_DIFFER = ("data.workers", "data.cache_dir", "data.on_error")
+
+
+def _now() -> str:
+    return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        flat.update(_flat(item, f"{prefix}.{key}" if prefix else str(key)))
+    return flat
+
+
+def environment() -> dict[str, Any]:
+    """Versions, commit and device."""
+    git = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=Path.cwd()
+    )
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor()
+    installed = {dist.metadata["Name"].lower() for dist in metadata.distributions()}
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "device": device or platform.machine(),
+        "threads": torch.get_num_threads(),
+        "commit": git.stdout.strip() or None,
+        "packages": {name: metadata.version(name) for name in PACKAGES if name in installed},
+    }
+
+
+LOG = "app.log"
+"""Hydra opens it in a run's folder before the run takes that."""
+
+
+class RunFolder:
+    """The folder of one run.
+
+    Args:
+        path: made where it is missing.
+        writes: whether this process writes into it (the first one under DDP).
+    """
+
+    def __init__(self, path: Path, writes: bool = True) -> None:
+        self.path = path
+        self.writes = writes
+        self.fresh = False
+        self._lock: int | None = None
+
+    @property
+    def last_checkpoint(self) -> Path | None:
+        """What a resume starts from, if anything."""
+        path = self.path / "checkpoints" / "last.ckpt"
+        return path if path.exists() else None
+
+    @property
+    def finished(self) -> bool:
+        """Whether a run has ended well here."""
+        return read_json(self.path / "status.json").get("state") == "finished"
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """results.json."""
+        return read_json(self.path / "results.json")
+
+    def begin(self, cfg: DictConfig) -> None:
+        """Take the folder for a run.
+
+        Raises:
+            UserError: it holds a run with other settings, or one that is running now.
+        """
+        self.compare(cfg)
+        if not self.writes:
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.fresh = {file.name for file in self.path.iterdir()} <= {LOG}
+        self.lock()
+        write_whole(self.path / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True).encode())
+        write_json(self.path / "environment.json", environment())
+        self.status("running", started=_now())
+
+    def keep(self) -> None:
+        """From now on there is something to look at, however the run ends."""
+        self.fresh = False
+
+    def discard(self) -> None:
+        """Remove the folder of a run that never trained, if it was made for it."""
+        if self.writes and self.fresh:
+            self.release()
+            shutil.rmtree(self.path, ignore_errors=True)
+
+    def difference(self, cfg: DictConfig) -> str | None:
+        """The first setting in which the folder's run differs from a configuration, in words."""
+        before = _flat(OmegaConf.to_container(OmegaConf.load(self.path / "config.yaml")))
+        now = _flat(OmegaConf.to_container(cfg, resolve=True))
+        for key in sorted(before.keys() | now.keys()):
+            if key not in MAY_DIFFER and before.get(key) != now.get(key):
+                return f"{key}={before.get(key)}, not {now.get(key)}"
+        return None
+
+    def compare(self, cfg: DictConfig) -> None:
+        """Refuse a folder that belongs to other settings.
+
+        Raises:
+            UserError: names the first setting that differs.
+        """
+        different = self.difference(cfg) if (self.path / "config.yaml").exists() else None
+        if different is not None:
+            raise UserError(
+                f"{self.path} holds a run with {different}: "
+                "choose another hydra.run.dir or name, or remove the folder"
+            )
+
+    def unfinished_twin(self, cfg: DictConfig) -> Path | None:
+        """A run of the same settings in a folder beside this one that was stopped half way."""
+        if (self.path / "config.yaml").exists():
+            return None
+        for file in sorted(self.path.parent.glob("*/status.json"), reverse=True):
+            other = RunFolder(file.parent, writes=False)
+            stopped = read_json(file).get("state") in ("running", "interrupted")
+            if stopped and other.last_checkpoint and other.difference(cfg) is None:
+                return file.parent
+        return None
+
+    def lock(self) -> None:
+        """Hold the folder as long as this process lives.
+
+        Raises:
+            UserError: another process holds it.
+        """
+        try:
+            import fcntl
+        except ImportError:
+            return
+        self._lock = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR)
+        try:
+            # Unlike flock, workers, which outlive a killed run for a while, don't inherit this.
+            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.release()
+            raise UserError(f"{self.path} is in use by a run that is going on now") from None
+
+    def release(self) -> None:
+        """Let go of the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def status(self, state: str, **more: Any) -> None:
+        """Write status.json.
+
+        Args:
+            state: ``running``, ``finished``, ``failed`` or ``interrupted``.
+            more: further entries, kept over later calls.
+        """
+        if self.writes:
+            self._write_status(state, **more)
+
+    def _write_status(self, state: str, **more: Any) -> None:
+        path = self.path / "status.json"
+        kept = {k: v for k, v in read_json(path).items() if k != "error"}
+        write_json(path, {**kept, "state": state, "updated": _now(), **more})
+
+    def fail(self, error: BaseException) -> None:
+        """Write what went wrong, in whichever process it went wrong first.
+
+        Args:
+            error: what was raised.
+        """
+        going_on = read_json(self.path / "status.json").get("state") == "running"
+        if not self.path.exists() or not (self.writes or going_on):
+            return
+        self._write_status("failed", error=f"{error}" or type(error).__name__)
+        (self.path / "traceback.txt").write_text("".join(traceback.format_exception(error)))
+
+    def write_skipped(self, skipped: dict[str, str]) -> None:
+        """List the samples that were left out."""
+        if self.writes and skipped:
+            write_json(self.path / "skipped.json", {"count": len(skipped), "samples": skipped})

@@ -1,0 +1,127 @@
+"""The whole of ``mtl predict``."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+
+from mtl.data.sources.image_file import read_image
+from mtl.errors import BadFile, UserError
+from mtl.files import write_json
+from mtl.model.figures.predictions import draw_sample
+from mtl.model.network import Network
+from mtl.runs.prediction.files import JPEG_SUFFIXES, Names, write_mask, write_picture
+from mtl.runs.prediction.inputs import in_batches
+from mtl.runs.prediction.predictor import Picture, Predictor
+
+MOST_PIXELS = 50_000_000
+"""Of the images held at once, at full resolution: 150 MB."""
+
+
+@dataclass
+class Written:
+    """What was done with the images.
+
+    Args:
+        images: the entries of predictions.json.
+        skipped: files that could not be read, and why.
+    """
+
+    images: list[dict[str, Any]] = field(default_factory=list)
+    skipped: list[BadFile] = field(default_factory=list)
+
+
+def predict(
+    predictor: Predictor, paths: Sequence[Path], out: Path, run: str, console: Console
+) -> Written:
+    """Write annotated pictures, masks and ``predictions.json``.
+
+    Files that can't be read are skipped, with a message.
+
+    Args:
+        predictor: decides and draws.
+        paths: images, at least one.
+        out: a folder; it is made where it is missing.
+        run: what predictions.json names as the origin.
+        console: where messages go.
+
+    Raises:
+        UserError: none of the images can be read, or a picture would replace one of them.
+    """
+    folder = out.resolve()
+    if any(path.resolve().parent == folder for path in paths):
+        raise UserError(f"out={out}: holds the input images; choose a folder of its own")
+    written = Written()
+    quiet = not console.is_terminal
+    shown = track(paths, "predicting", console=console, transient=True, disable=quiet)
+    readable = _read(shown, written, console)
+    names = Names(predictor.network.tasks)
+    for batch in in_batches(readable, predictor.batch_size, MOST_PIXELS):
+        out.mkdir(parents=True, exist_ok=True)
+        predictions = predictor([image for _, image in batch])
+        for (path, image), found in zip(batch, predictions, strict=True):
+            ending = ".jpg" if path.suffix.lower() in JPEG_SUFFIXES else ".png"
+            picture = out / f"{names.stem(path)}{ending}"
+            entry = _write(predictor.network, image, found, picture)
+            written.images.append({"file": str(path), **entry})
+    if not written.images:
+        first = written.skipped[0]
+        if len(paths) == 1:
+            raise first
+        raise UserError(f"none of the {len(paths)} images can be read; the first: {first}")
+    write_json(out / "predictions.json", _summary(predictor, run, written))
+    return written
+
+
+def _read(
+    paths: Iterable[Path], written: Written, console: Console
+) -> Iterator[tuple[tuple[Path, Picture], int]]:
+    """Images with their files, and how many pixels each has."""
+    for path in paths:
+        try:
+            image, (width, height) = read_image(path)
+        except BadFile as error:
+            written.skipped.append(error)
+            console.print(f"skipped {error}", markup=False, soft_wrap=True)
+            continue
+        yield (path, image), width * height
+
+
+def _write(
+    network: Network, image: Picture, found: Mapping[str, Any], picture: Path
+) -> dict[str, Any]:
+    """Write one image's files; what predictions.json says of them.
+
+    Args:
+        network: draws.
+        image: at full resolution.
+        found: task to prediction.
+        picture: the annotated picture's file; masks lie beside it.
+    """
+    write_picture(picture, draw_sample(network, image, found))
+    height, width = image.shape[:2]
+    entry: dict[str, Any] = {"width": width, "height": height, "picture": picture.name}
+    for task, prediction in found.items():
+        entry[task] = dict(network.head(task).record(prediction))
+        for key, value in entry[task].items():
+            if isinstance(value, np.ndarray):
+                entry[task][key] = f"{picture.stem}_{task}.png"
+                write_mask(picture.with_name(entry[task][key]), value)
+    return entry
+
+
+def _summary(predictor: Predictor, run: str, written: Written) -> dict[str, Any]:
+    heads = {task: predictor.network.head(task) for task in predictor.network.tasks}
+    return {
+        "run": run,
+        "tasks": {
+            task: {"kind": head.target.kind, "classes": list(head.target.classes)}
+            for task, head in heads.items()
+        },
+        "images": written.images,
+        "skipped": [{"file": bad.path, "reason": bad.reason} for bad in written.skipped],
+    }

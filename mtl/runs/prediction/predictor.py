@@ -1,0 +1,147 @@
+"""A trained network that takes images as they are and answers in their own pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from omegaconf import DictConfig
+
+from mtl.config.instantiate import container, make
+from mtl.data.preprocess.base import Preprocess
+from mtl.data.preprocess.normalise import Normalise
+from mtl.data.sample import Sample, Target
+from mtl.errors import UserError
+from mtl.learning.checkpoints import load_network_weights, read_checkpoint
+from mtl.model.build import build_network
+from mtl.model.figures.predictions import unbatched
+from mtl.model.network import Network
+from mtl.runs.prediction.saved_run import open_without_data
+
+Checkpoint = Literal["best", "last"]
+Picture = npt.NDArray[np.uint8]
+
+
+class Predictor:
+    """Preprocessing, network and the way back to the original pixels.
+
+    Args:
+        network: with its trained weights.
+        preprocess: the deterministic steps it was trained with.
+        batch_size: images that go through the network together, 1 or more.
+        device: where it runs.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        preprocess: Preprocess,
+        batch_size: int,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.device = torch.device(device)
+        self.network = network.eval().to(self.device)
+        self.normalise = Normalise(preprocess.mean, preprocess.std).to(self.device)
+        self.preprocess = preprocess
+        self.batch_size = batch_size
+
+    @classmethod
+    def open(
+        cls,
+        run: str | Path,
+        overrides: Sequence[str] = (),
+        checkpoint: Checkpoint = "best",
+        device: str = "auto",
+        config_dir: Path | None = None,
+    ) -> Predictor:
+        """The network that a run trained; neither its data nor the internet is needed.
+
+        Args:
+            run: the run's folder.
+            overrides: of its configuration.
+            checkpoint: ``best`` or ``last``.
+            device: see ``device_named``.
+            config_dir: a user's folder of further members.
+
+        Raises:
+            UserError: there is no such run or checkpoint, or an override is wrong.
+            BadFile: the checkpoint can't be read.
+        """
+        return cls.of(open_without_data(run, overrides, config_dir), run, checkpoint, device)
+
+    @classmethod
+    def of(
+        cls,
+        cfg: DictConfig,
+        run: str | Path,
+        checkpoint: Checkpoint = "best",
+        device: str = "auto",
+    ) -> Predictor:
+        """``open`` with a configuration that has been read.
+
+        Args:
+            cfg: as ``open_without_data`` returns it.
+            run: see ``open``.
+            checkpoint: see ``open``.
+            device: see ``open``.
+        """
+        path = Path(run) / "checkpoints" / f"{checkpoint}.ckpt"
+        network = build_network(cfg, trained_targets(path))
+        load_network_weights(network, path)
+        if cfg.trainer.channels_last:
+            network = network.to(memory_format=torch.channels_last)
+        preprocess = make(container(cfg.preprocess), image_size=cfg.image_size)
+        return cls(network, preprocess, cfg.batch_size, device_named(device))
+
+    def __call__(self, images: Sequence[Picture]) -> list[dict[str, Any]]:
+        """Decide on images.
+
+        Args:
+            images: (H, W, 3) uint8 RGB each, of any size.
+
+        Returns:
+            For each image task to prediction, in the pixels of the image (see ``Head.unbatch``).
+        """
+        found: list[dict[str, Any]] = []
+        for start in range(0, len(images), self.batch_size):
+            found += self._batch(images[start : start + self.batch_size])
+        return found
+
+    def _batch(self, images: Sequence[Picture]) -> list[dict[str, Any]]:
+        ready = [self.preprocess(Sample(image, "")) for image in images]
+        pixels = torch.from_numpy(np.stack([sample.image for sample, _ in ready]))
+        batch = self.normalise(pixels.permute(0, 3, 1, 2).to(self.device))
+        rows = unbatched(self.network, self.network.predict(batch))
+        return [
+            {task: self.network.head(task).to_original(p, frame) for task, p in row.items()}
+            for row, (_, frame) in zip(rows, ready, strict=True)
+        ]
+
+
+def trained_targets(path: Path) -> Mapping[str, Target]:
+    """What the data that a checkpoint was trained on could label.
+
+    Raises:
+        UserError: there is no such checkpoint, or it says nothing of this.
+        BadFile: it can't be read.
+    """
+    saved = read_checkpoint(path).get("mtl", {}).get("targets")
+    if saved is None:
+        raise UserError(f"{path} does not hold the names of its classes; train the run again")
+    return {name: Target(t["kind"], tuple(t["classes"])) for name, t in saved.items()}
+
+
+def device_named(name: str) -> torch.device:
+    """``cpu``, ``cuda``, or ``auto``: the GPU where there is one.
+
+    Raises:
+        UserError: ``cuda`` where there is none.
+    """
+    there = torch.cuda.is_available()
+    if name == "cuda" and not there:
+        raise UserError("device=cuda: torch finds no GPU here; write device=cpu or leave it out")
+    return torch.device("cuda" if there and name != "cpu" else "cpu")

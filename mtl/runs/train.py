@@ -1,0 +1,173 @@
+"""One run, from a checked configuration to results.json."""
+
+import os
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as L
+import torch
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import LambdaCallback
+
+from mtl.data.build import build_data
+from mtl.data.loading.module import MultiTaskData
+from mtl.errors import UserError
+from mtl.files import write_json
+from mtl.learning.build import build_callbacks, build_loggers, build_module, build_trainer
+from mtl.learning.callbacks.hyperparameters import HyperparameterTable
+from mtl.learning.callbacks.throughput import Throughput
+from mtl.learning.checkpoints import load_network_weights, read_checkpoint
+from mtl.learning.module import MultiTaskModule
+from mtl.learning.quiet import quiet_lightning
+from mtl.model.build import build_network
+from mtl.model.network import Network
+from mtl.runs.folder import RunFolder
+from mtl.runs.report import print_config, print_results
+from mtl.terminal import say
+
+
+def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
+    """Train, evaluate the best checkpoint on the test split, and leave a run folder.
+
+    The same configuration into the same folder resumes; a finished run is left alone.
+
+    Args:
+        cfg: finalised and checked.
+        folder: of the run.
+
+    Returns:
+        The metrics of results.json.
+
+    Raises:
+        UserError: the folder belongs to other settings, or the input is at fault.
+        RunError: training can't go on.
+    """
+    run = RunFolder(folder.absolute(), writes=is_first_process())
+    if run.finished:
+        run.compare(cfg)
+        say(f"{folder} holds this run, finished; nothing to do (its results: results.json)")
+        return dict(run.results["metrics"])
+    twin = run.unfinished_twin(cfg)
+    if twin is not None:
+        say(f"{twin} holds an unfinished run of these settings; hydra.run.dir={twin} resumes it")
+    run.begin(cfg)
+    try:
+        return _train(cfg, run)
+    except (KeyboardInterrupt, SystemExit) as stop:
+        run.status("interrupted")
+        # Lightning answers Ctrl-C with SystemExit, which would look like a failure further up.
+        raise KeyboardInterrupt from stop
+    except Exception as error:
+        if isinstance(error, UserError) and run.fresh:
+            # What was refused before its first step leaves nothing behind.
+            run.discard()
+        else:
+            run.fail(error)
+        raise
+    finally:
+        run.release()
+
+
+def is_first_process() -> bool:
+    """Whether this is the process that writes, before a Trainer knows."""
+    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - libraries draw from the global state
+    torch.manual_seed(seed)
+
+
+def _evaluate_best(
+    cfg: DictConfig,
+    run: RunFolder,
+    data: MultiTaskData,
+    module: MultiTaskModule,
+    trainer: L.Trainer,
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """Metrics of the best checkpoint: validation as it was then, and test, once, now."""
+    path = run.path / "checkpoints" / "best.ckpt"
+    saved = read_checkpoint(path)["mtl"]
+    metrics = {name: value for name, value in saved["metrics"].items() if name.startswith("val/")}
+    best = {"epoch": saved["epoch"] + 1, "monitor": cfg.monitor, "score": metrics.get(cfg.monitor)}
+    if cfg.test and data.source("test") is not None:
+        load_network_weights(module.network, path)
+        trainer.test(module, datamodule=data, verbose=False)
+        found = trainer.callback_metrics.items()
+        metrics |= {name: float(value) for name, value in found if name.startswith("test/")}
+    return metrics, best
+
+
+def _check_validation(cfg: DictConfig, data: MultiTaskData) -> None:
+    """Say what a missing validation split means.
+
+    Raises:
+        UserError: early stopping is asked for, which needs one.
+    """
+    if data.source("val") is not None:
+        return
+    hint = "data.val_fraction=0.2 holds some of train out" if "val_fraction" in cfg.data else ""
+    if cfg.callbacks.early_stopping.enabled:
+        raise UserError(
+            f"callbacks.early_stopping needs a val split, and the data has none; {hint}"
+        )
+    say(f"no val split: the last checkpoint counts as the best; {hint}".rstrip("; "))
+
+
+def _mention_single_classes(network: Network) -> None:
+    """Say which tasks have nothing to tell apart."""
+    for task in network.tasks:
+        target = network.head(task).target
+        if target.kind == "label" and len(target.classes) == 1:
+            say(f"task {task} has a single class, {target.classes[0]}: there is nothing to learn")
+
+
+def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
+    quiet_lightning()
+    _seed(cfg.seed)
+    data = build_data(cfg)
+    data.prepare_data()
+    data.required("train")
+    _check_validation(cfg, data)
+    network = build_network(cfg, data.targets)
+    _mention_single_classes(network)
+    module = build_module(cfg, network)
+    last = run.last_checkpoint
+    resumed_step: int | None = None
+    if last is not None:
+        saved = read_checkpoint(last)
+        resumed_step, data.first_epoch = int(saved["global_step"]), int(saved["epoch"]) + 1
+    loggers = build_loggers(cfg, run.path, None if resumed_step is None else resumed_step + 1)
+    throughput = Throughput()
+    table = HyperparameterTable(cfg)
+    begun = LambdaCallback(on_train_start=lambda *_: run.keep())
+    callbacks = [*build_callbacks(cfg), throughput, table, begun]
+    trainer = build_trainer(cfg, run.path, callbacks, loggers)
+    if run.writes:
+        print_config(cfg, run.path, data, network)
+        if last is not None:
+            say(f"resuming from {last} after step {resumed_step}")
+    trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
+    metrics, best = _evaluate_best(cfg, run, data, module, trainer)
+    skipped = data.all_skipped()
+    run.write_skipped(skipped)
+    results = {
+        "metrics": metrics,
+        "best": best,
+        "seed": cfg.seed,
+        "epochs": trainer.current_epoch,
+        "duration_s": round(throughput.duration, 1),
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "images_per_second": round(throughput.images_per_second, 1),
+        "data_wait": round(throughput.data_wait, 4),
+        "skipped_samples": len(skipped),
+    }
+    if run.writes:
+        table.finish(trainer, metrics)
+        write_json(run.path / "results.json", results)
+        run.status("finished")
+        print_results(results, run.path)
+    return metrics

@@ -1,1 +1,0 @@
-"""Training, evaluating, and the folder that a run leaves."""
