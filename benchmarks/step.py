@@ -13,7 +13,6 @@ from unittest.mock import patch
 import pytorch_lightning as L
 import rich
 import torch
-from mtl.training import build
 from omegaconf import DictConfig, open_dict
 from pytorch_lightning.callbacks import RichProgressBar
 from rich.console import Console
@@ -22,11 +21,14 @@ from torch.optim.lr_scheduler import OneCycleLR
 from benchmarks.results import Entry, paired, rounded
 from benchmarks.surroundings import surroundings
 from mtl.config.load import load
+from mtl.data.build import build_data
 from mtl.data.loading.module import MultiTaskData
+from mtl.learning.build import build_callbacks, build_loggers, build_module, build_trainer
 from mtl.learning.callbacks import progress
 from mtl.learning.callbacks.hyperparameters import HyperparameterTable
 from mtl.learning.callbacks.throughput import Throughput
 from mtl.learning.quiet import quiet_lightning
+from mtl.model.build import build_network
 from mtl.model.network import Network
 
 DEMO = ("experiment=demo",)
@@ -84,9 +86,9 @@ def side_by_side(overrides: Sequence[str], rounds: int) -> tuple[list[float], li
         with open_dict(cfg):
             cfg.trainer.limit_val_batches = 0
         torch.manual_seed(cfg.seed)
-        data = build.build_data(cfg)
+        data = build_data(cfg)
         data.prepare_data()
-        network = build.build_network(cfg, data.targets)
+        network = build_network(cfg, data.targets)
         turns = Turns(by_hand(cfg, copy.deepcopy(network), data))
         with_progress_bar(cfg, Path(folder), data, network, turns)
     # The first epoch of each warms up.
@@ -134,16 +136,16 @@ def with_progress_bar(
     cfg: DictConfig, folder: Path, data: MultiTaskData, network: Network, turns: Turns
 ) -> None:
     """Train as ``mtl train`` does, with a terminal's progress bar that nobody sees."""
-    callbacks = [turns, *build.build_callbacks(cfg), Throughput(), HyperparameterTable(cfg)]
-    loggers = build.build_loggers(cfg, folder, None)
+    callbacks = [turns, *build_callbacks(cfg), Throughput(), HyperparameterTable(cfg)]
+    loggers = build_loggers(cfg, folder, None)
     unseen: dict[str, Any] = {"file": io.StringIO(), "force_terminal": True}
     bar = RichProgressBar(refresh_rate=10, console_kwargs=unseen)
     with (
         patch.object(build, "bars", lambda: [bar]),
         patch.object(progress, "console", Console(**unseen)),
     ):
-        trainer = build.build_trainer(cfg, folder, callbacks, loggers)
-        trainer.fit(build.build_module(cfg, network), datamodule=data)
+        trainer = build_trainer(cfg, folder, callbacks, loggers)
+        trainer.fit(build_module(cfg, network), datamodule=data)
     rich.reconfigure()
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from voc_factory import make_voc, write_annotation
 
-from mtl.data import cache_build
+from mtl.data.loading import cache_build
 from mtl.data.loading.cache import CachedSource
 from mtl.data.preprocess.base import Frame, Preprocess
 from mtl.data.sample import Boxes, Sample

@@ -12,7 +12,7 @@ from unfreezing_kit import write_watched
 
 from mtl.cli.main import main
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 EPOCHS = 4
 ARGUMENTS = [
     "data=shapes",

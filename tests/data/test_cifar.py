@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 from torchvision.datasets import CIFAR10
 
-from mtl.data import cifar_files
+from mtl.data.sources import cifar_files
 from mtl.data.sources.base import SPLITS, ArraySource
 from mtl.data.sources.cifar import Cifar10, Cifar10And100, Cifar100
 from mtl.errors import BadFile, UserError
 
 REAL = Path(
-    os.environ.get("MTL_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data")
+    os.environ.get("MTL_SHARED_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
 )
 NAMES = [f"class{i}" for i in range(10)]
 

@@ -13,7 +13,7 @@ from mtl.config.load import load
 from mtl.learning.module import MultiTaskModule
 from mtl.runs.train import train
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 PROGRAM = """
 # One import serves the training of one process and that of two: each is a fork.
 import os

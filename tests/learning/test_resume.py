@@ -10,7 +10,7 @@ import pytest
 import torch
 from voc_factory import make_voc
 
-SCRIPT = Path(__file__).with_name("kill_and_resume.py")
+SCRIPT = Path(__file__).parents[1] / "kill_and_resume.py"
 
 SHAPES = [
     "data=shapes",

@@ -9,7 +9,7 @@ import pytest
 import torch
 from training_kit import write_conf
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 PROGRAM = """
 import sys
 from pathlib import Path

@@ -19,7 +19,7 @@ from mtl.learning.weighting.gradient import (
     RowWeighting,
 )
 
-CONF = Path(__file__).parents[1] / "conf" / "weighting"
+CONF = Path(__file__).parents[2] / "conf" / "weighting"
 ACUTE = [[3.0, 1.0, 0.0], [1.0, 2.0, 2.0]]
 OPPOSED = [[2.0, 0.0, 0.0], [-1.0, 1.0, 0.0]]
 THREE = [[4.0, 0.0, 1.0, 0.5], [-1.0, 2.0, 0.0, 0.5], [0.5, -1.0, 1.5, 0.0]]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import training_kit
-from mtl.training import run as run_module
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
@@ -20,6 +19,7 @@ from mtl.cli.main import main
 from mtl.config.load import load
 from mtl.errors import UserError
 from mtl.learning.callbacks.checkpoint import BestAndLast
+from mtl.runs import train as run_module
 from mtl.runs.train import train
 
 BASE = ["data=alternating", "backbone=plain", "augmentation=light", "epochs=3", "batch_size=4"]

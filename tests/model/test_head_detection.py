@@ -464,7 +464,7 @@ def test_wrong_options(options: dict[str, Any], message: str) -> None:
 
 
 def test_yaml_holds_every_option() -> None:
-    path = Path(__file__).resolve().parents[1] / "conf" / "head" / "detection.yaml"
+    path = Path(__file__).resolve().parents[2] / "conf" / "head" / "detection.yaml"
     node = OmegaConf.to_container(OmegaConf.load(path))
     assert isinstance(node, dict)
     defaults = {

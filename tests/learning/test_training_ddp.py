@@ -13,7 +13,7 @@ from training_kit import checkpoint, write_conf
 
 from mtl.cli.main import main
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 ARGUMENTS = [
     "trainer=ddp",
     "trainer.accelerator=cpu",

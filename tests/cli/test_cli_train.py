@@ -169,7 +169,7 @@ def test_users_own_backbone_and_head_train(tmp_path):
         "class Backbone(SmallCNN): pass\n"
         "class Depth(Segmentation): pass\n"
     )
-    conf = Path(__file__).parents[1] / "conf"
+    conf = Path(__file__).parents[2] / "conf"
     for group, old, name, target in (
         ("backbone", "small_cnn", "mine", "mine.Backbone"),
         ("head", "segmentation", "depth", "mine.Depth"),
