@@ -141,7 +141,7 @@ def with_progress_bar(
     unseen: dict[str, Any] = {"file": io.StringIO(), "force_terminal": True}
     bar = RichProgressBar(refresh_rate=10, console_kwargs=unseen)
     with (
-        patch.object(build, "bars", lambda: [bar]),
+        patch("mtl.learning.build.bars", lambda: [bar]),
         patch.object(progress, "console", Console(**unseen)),
     ):
         trainer = build_trainer(cfg, folder, callbacks, loggers)
