@@ -117,6 +117,7 @@ RANGES: dict[str, Rule] = {
     "unfreezing.every": number(1, whole=True, words=(None,)),
     "unfreezing.patience": COUNT,
     "unfreezing.min_delta": NOT_NEGATIVE,
+    "weighting.every": COUNT,
     "weighting.at": either(text(), each(text(), least=1)),
     "weighting.normalise": choice("none", "l2", "loss", "loss_plus"),
     "weighting.c": NOT_NEGATIVE,
