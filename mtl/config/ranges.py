@@ -99,6 +99,7 @@ RANGES: dict[str, Rule] = {
     "heads.*.grid": COUNT,
     "heads.*.hidden": NATURAL,
     "heads.*.delta": POSITIVE,
+    "heads.*.delta_unit": choice("share", "pixel"),
     "heads.*.strides": each(COUNT, least=1),
     "heads.*.convs": NATURAL,
     "heads.*.focal_alpha": PROBABILITY,
