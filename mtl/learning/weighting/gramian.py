@@ -172,12 +172,12 @@ class RecentWeights(nn.Module):
             self.values[place] = float(weight)
 
     def get_extra_state(self) -> Tensor:
-        """The age and the weights, NaN where there is none, for checkpoints."""
-        weights = [math.nan if value is None else value for value in self.values]
+        """The age and the weights, infinite where there is none, for checkpoints."""
+        weights = [math.inf if value is None else value for value in self.values]
         return torch.tensor([float(self.age), *weights], dtype=torch.float64)
 
     def set_extra_state(self, state: Tensor) -> None:
         """The counterpart."""
         age, *weights = state.tolist()
         self.age = int(age)
-        self.values = [None if math.isnan(value) else value for value in weights]
+        self.values = [None if math.isinf(value) else value for value in weights]
