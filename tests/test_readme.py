@@ -203,7 +203,7 @@ def test_modules_exist():
     import importlib
 
     for name in re.findall(
-        r"`(mtl\.[\w.]+\.[A-Z]\w+)`", (REPOSITORY / "docs/architecture.md").read_text()
+        r"`(mtl\.(?:[\w.]+\.)?[A-Z]\w+)`", (REPOSITORY / "docs/architecture.md").read_text()
     ):
         module, _, attribute = name.rpartition(".")
         assert hasattr(importlib.import_module(module), attribute)
