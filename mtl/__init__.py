@@ -9,41 +9,67 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mtl.data.augmentation.spec import Augmentation as Augmentation
-    from mtl.data.batch import Batch as Batch, BoxBatch as BoxBatch, Labelled as Labelled
-    from mtl.data.preprocess.base import Frame as Frame, Preprocess as Preprocess
+    from mtl.data.batch import Batch as Batch
+    from mtl.data.batch import BoxBatch as BoxBatch
+    from mtl.data.batch import Labelled as Labelled
+    from mtl.data.preprocess.base import Frame as Frame
+    from mtl.data.preprocess.base import Preprocess as Preprocess
     from mtl.data.preprocess.standard import Standard as Standard
     from mtl.data.sample import (
         IGNORE_LABEL as IGNORE_LABEL,
+    )
+    from mtl.data.sample import (
         IGNORE_PIXEL as IGNORE_PIXEL,
+    )
+    from mtl.data.sample import (
         Boxes as Boxes,
+    )
+    from mtl.data.sample import (
         Sample as Sample,
+    )
+    from mtl.data.sample import (
         Target as Target,
     )
     from mtl.data.sources.base import (
         ArraySource as ArraySource,
+    )
+    from mtl.data.sources.base import (
         DataSet as DataSet,
+    )
+    from mtl.data.sources.base import (
         Source as Source,
     )
     from mtl.data.sources.file_source import FileSource as FileSource
-    from mtl.errors import BadFile as BadFile, RunError as RunError, UserError as UserError
+    from mtl.errors import BadFile as BadFile
+    from mtl.errors import RunError as RunError
+    from mtl.errors import UserError as UserError
     from mtl.learning.unfreezing.base import StageFreezing as StageFreezing
     from mtl.learning.weighting.base import Weighting as Weighting
     from mtl.learning.weighting.gradient import (
         Geometry as Geometry,
+    )
+    from mtl.learning.weighting.gradient import (
         GramianWeighting as GramianWeighting,
+    )
+    from mtl.learning.weighting.gradient import (
         RowWeighting as RowWeighting,
     )
     from mtl.learning.weighting.loss_based import LossWeighting as LossWeighting
-    from mtl.model.backbone.base import Backbone as Backbone, Features as Features, Stage as Stage
+    from mtl.model.backbone.base import Backbone as Backbone
+    from mtl.model.backbone.base import Features as Features
+    from mtl.model.backbone.base import Stage as Stage
     from mtl.model.backbone.weights import apply_weights as apply_weights
     from mtl.model.encoder.base import Encoder as Encoder
     from mtl.model.ensemble.base import Ensemble as Ensemble
     from mtl.model.fusion.base import Fusion as Fusion
-    from mtl.model.head.base import Head as Head, HeadMetrics as HeadMetrics
+    from mtl.model.head.base import Head as Head
+    from mtl.model.head.base import HeadMetrics as HeadMetrics
     from mtl.model.head.pooled import Pooled as Pooled
-    from mtl.model.head.scores import present as present, quietly as quietly
+    from mtl.model.head.scores import present as present
+    from mtl.model.head.scores import quietly as quietly
     from mtl.model.views.base import Views as Views
-    from mtl.model.views.placement import Placement as Placement, see as see
+    from mtl.model.views.placement import Placement as Placement
+    from mtl.model.views.placement import see as see
 
 __version__ = "0.1.0"
 
