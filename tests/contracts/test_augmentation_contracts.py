@@ -37,7 +37,9 @@ def sample() -> Sample:
     mask = np.zeros((SIDE, SIDE), np.uint8)
     image[14:22, 12:32] = 220
     mask[14:22, 12:32] = 1
-    boxes = Boxes(np.array([[12, 14, 32, 22]], np.float32), np.zeros(1, np.int64), np.zeros(1, bool))
+    boxes = Boxes(
+        np.array([[12, 14, 32, 22]], np.float32), np.zeros(1, np.int64), np.zeros(1, bool)
+    )
     return Sample(image, "a.png", {"label": 1, "boxes": boxes, "mask": mask})
 
 

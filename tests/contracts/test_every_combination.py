@@ -10,9 +10,7 @@ TASKS = every("head")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("encoder", "fusion"), list(product(every("encoder"), every("fusion")))
-)
+@pytest.mark.parametrize(("encoder", "fusion"), list(product(every("encoder"), every("fusion"))))
 def test_one_step(encoder: str, fusion: str) -> None:
     cfg = chosen(TASKS, encoder=node("encoder", encoder), fusion=node("fusion", fusion))
     cfg.backbone.width = 4

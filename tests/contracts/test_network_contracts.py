@@ -19,15 +19,29 @@ from contracts_kit import (
 )
 from torch import Tensor
 
+from mtl.config.groups import choices
 from mtl.data.batch import Batch
 from mtl.learning.module import MultiTaskModule
 from mtl.model.ensemble.streams import split
 
 GROUPS = ("backbone", "encoder", "fusion", "head", "views", "ensemble")
-SUBJECTS = [(group, name) for group in GROUPS for name in every(group)]
 
 
-@pytest.fixture(scope="module", params=SUBJECTS, ids="-".join)
+def subjects() -> list[Any]:
+    """All members; the large backbones are slow."""
+    small = {choices()["backbone"].default, "tiny"}
+    return [
+        pytest.param(
+            (group, name),
+            id=f"{group}-{name}",
+            marks=[pytest.mark.slow] if group == "backbone" and name not in small else [],
+        )
+        for group in GROUPS
+        for name in every(group)
+    ]
+
+
+@pytest.fixture(scope="module", params=subjects())
 def module(request: pytest.FixtureRequest) -> Iterator[MultiTaskModule]:
     """One network for all tests of a member; none of them minds what its weights are."""
     yield build(subject(*request.param))
@@ -161,7 +175,9 @@ def test_features_are_those_that_are_announced(module: MultiTaskModule) -> None:
             raise
         for task in network.tasks:
             shapes(encoded[task], network.encoder.feature_stages, 2 * len(network.encoder.streams))
-            wanted = [s for s in network.fusion.feature_stages if s.stride in network.fusion.strides]
+            wanted = [
+                s for s in network.fusion.feature_stages if s.stride in network.fusion.strides
+            ]
             shapes(fused[task], wanted, 2 * network.fusion.streams)
             whole = fused[task][wanted[-1].stride].shape[-1]
             assert whole in (side // wanted[-1].stride, -(-side // wanted[-1].stride)), side
