@@ -1,7 +1,6 @@
 """What every backbone, encoder, fusion, head, views and ensemble has to do within a network."""
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -42,9 +41,9 @@ def subjects() -> list[Any]:
 
 
 @pytest.fixture(scope="module", params=subjects())
-def module(request: pytest.FixtureRequest) -> Iterator[MultiTaskModule]:
+def module(request: pytest.FixtureRequest) -> MultiTaskModule:
     """One network for all tests of a member; none of them minds what its weights are."""
-    yield build(subject(*request.param))
+    return build(subject(*request.param))
 
 
 @pytest.fixture
@@ -86,10 +85,7 @@ def test_a_step_moves_all_that_a_loss_reaches(module: MultiTaskModule, batch: Ba
     for name, gradient in found.items():
         moved = not torch.equal(before[name], trainable[name])
         assert moved or not gradient.any(), name
-    # A finer stage that no head reads is the only thing that may have no gradient.
-    parts = {name.split(".")[0] for name in found}
-    assert {"encoder", "heads"} <= parts
-    assert {name.split(".")[0] for name in trainable} == parts
+    assert {name for name in trainable if name not in found} == set()
 
 
 def test_state_carries_everything(module: MultiTaskModule, batch: Batch) -> None:
@@ -164,23 +160,17 @@ def test_features_are_those_that_are_announced(module: MultiTaskModule) -> None:
     network = module.eval().network
     least = network.encoder.feature_stages[-1].stride
     for side in (side for side in (31, 33, 64) if side >= least):
-        try:
-            image = network.views(torch.rand(2, 3, side, side))
-            with torch.no_grad():
-                encoded = network.encoder(image)
-                fused = network.fusion(encoded)
-        except AssertionError as error:
-            # Transformers of timm are built for one size of picture.
-            pytest.skip(str(error)) if "doesn't match model" in str(error) else None
-            raise
+        with torch.no_grad():
+            encoded = network.encoder(network.views(torch.rand(2, 3, side, side)))
+            fused = network.fusion(encoded)
+        read = [s for s in network.fusion.feature_stages if s.stride in network.fusion.strides]
         for task in network.tasks:
-            shapes(encoded[task], network.encoder.feature_stages, 2 * len(network.encoder.streams))
-            wanted = [
-                s for s in network.fusion.feature_stages if s.stride in network.fusion.strides
-            ]
-            shapes(fused[task], wanted, 2 * network.fusion.streams)
-            whole = fused[task][wanted[-1].stride].shape[-1]
-            assert whole in (side // wanted[-1].stride, -(-side // wanted[-1].stride)), side
+            streams = len(network.encoder.streams)
+            shapes(encoded[task], network.encoder.feature_stages, 2 * streams)
+            shapes(fused[task], read, 2 * network.fusion.streams)
+            whole = fused[task][read[-1].stride].shape[-1]
+            # Some backbones drop what does not fill a stride.
+            assert whole in (side // read[-1].stride, -(-side // read[-1].stride)), side
 
 
 def shapes(features: dict[int, Tensor], stages: Any, rows: int) -> None:
