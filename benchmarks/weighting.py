@@ -19,9 +19,9 @@ from mtl.config.load import load
 from mtl.data.batch import Batch
 from mtl.data.build import build_data
 from mtl.learning.build import build_module
+from mtl.learning.gradients.ranks import over_ranks
 from mtl.learning.module import MultiTaskModule
-from mtl.learning.weighting.gradient import RowWeighting
-from mtl.learning.weighting.ranks import over_ranks
+from mtl.learning.weighting.rows import RowWeighting
 from mtl.model.build import build_network
 
 BASE = (

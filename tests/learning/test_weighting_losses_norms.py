@@ -7,14 +7,15 @@ from torch import nn
 from weighting_losses_kit import adam, method, state
 
 from mtl.learning.weighting.base import Weighting
-from mtl.learning.weighting.gradient import Geometry, GramianWeighting, RowWeighting
+from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
+from mtl.learning.weighting.rows import RowWeighting
 
 
 def seen(
     rows: list[list[float]], losses: tuple[float, ...], index: tuple[int, ...], scale: float = 1.0
-) -> Geometry:
+) -> TaskGradients:
     jacobian = torch.tensor(rows, dtype=torch.float64)
-    return Geometry(
+    return TaskGradients(
         tasks=tuple("abc"[i] for i in index),
         index=torch.tensor(index),
         losses=torch.tensor(losses, dtype=torch.float64),
@@ -130,7 +131,7 @@ def test_state_of_gradient_methods_goes_through_a_checkpoint(name: str) -> None:
         totals = []
         for k in steps:
             given = seen([[3.0, 4.0 - k], [0.0, 1.0 + k]], (2.0, 0.1 + k), (0, k % 2 + 1))
-            given = Geometry(
+            given = TaskGradients(
                 given.tasks,
                 given.index,
                 given.losses,

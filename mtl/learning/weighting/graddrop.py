@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from mtl.errors import UserError
-from mtl.learning.weighting.gradient import Geometry, Row, RowWeighting
+from mtl.learning.weighting.gramian import Row, TaskGradients
+from mtl.learning.weighting.rows import RowWeighting
 
 
 class GradDrop(RowWeighting):
@@ -34,7 +35,7 @@ class GradDrop(RowWeighting):
         self.leak = leak
 
     @torch.no_grad()
-    def combine(self, seen: Geometry, seed: int) -> Row:
+    def combine(self, seen: TaskGradients, seed: int) -> Row:
         """Coordinate by coordinate."""
         combined: Row = []
         generator: torch.Generator | None = None

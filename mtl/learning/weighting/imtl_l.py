@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mtl.learning.weighting.loss_based import LossWeighting, Places
+from mtl.learning.weighting.losses import LossWeighting, Places
 
 
 class IMTLL(LossWeighting):
@@ -27,3 +27,7 @@ class IMTLL(LossWeighting):
         logs = torch.stack([self.log_scales[place] for place in places])
         weights = logs.exp()
         return (weights * values - logs).sum(), weights
+
+    def ahead(self, places: Places) -> Tensor:
+        """They depend on the scales alone."""
+        return torch.stack([self.log_scales[place].detach() for place in places]).exp()

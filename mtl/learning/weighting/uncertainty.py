@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mtl.learning.weighting.loss_based import LossWeighting, Places
+from mtl.learning.weighting.losses import LossWeighting, Places
 
 
 class Uncertainty(LossWeighting):
@@ -28,3 +28,8 @@ class Uncertainty(LossWeighting):
         logs = torch.stack([self.log_variances[place] for place in places])
         weights = 0.5 * torch.exp(-logs)
         return (weights * values + 0.5 * logs).sum(), weights
+
+    def ahead(self, places: Places) -> Tensor:
+        """They depend on the variances alone."""
+        logs = torch.stack([self.log_variances[place].detach() for place in places])
+        return 0.5 * torch.exp(-logs)

@@ -91,13 +91,6 @@ class GatedExperts(Encoder):
         positions = {"stem": 2, "experts": 3}
         return parts[positions[parts[0]]] if parts[0] in positions else "encoder"
 
-    def tasks_of(self, parameter: str) -> tuple[str, ...]:
-        """Those that may ask the expert, the one whose gate it is, else all."""
-        parts = parameter.split(".")
-        if parts[0] == "experts":
-            return self.askers[int(parts[1])]
-        return (parts[1],) if parts[0] == "gates" else self.tasks
-
     def weights(self, task: str, summary: Tensor) -> Tensor:
         """(B, C) seen by the gates, to (B, strides, experts of the task) with sum 1 over these."""
         logits: Tensor = self.gates[task](summary)

@@ -143,8 +143,9 @@ class Detection(Head):
     def loss(self, raw: dict[str, Tensor], labels: Labelled) -> Tensor:
         """Focal + GIoU + centerness, summed over the batch, per foreground point.
 
-        Points on nothing but difficult objects take no part. Without any object the sum counts as
-        is, so that a batch of empty images still teaches what background is.
+        Points on nothing but difficult objects take no part. The sum is divided by the number of
+        images where that is larger, so that empty images still teach what background is, and a
+        batch of many of them no more than a batch of one.
         """
         boxes = labels.value
         assert isinstance(boxes, BoxBatch)
@@ -165,7 +166,7 @@ class Detection(Head):
             centerness[rows, spots], self.points.centerness(spots, truth), reduction="sum"
         )
         total: Tensor = (focal * counted).sum() + position + centered
-        return total / max(1, len(rows))
+        return total / max(len(boxes), len(rows))
 
     @torch.no_grad()
     def predict(self, raw: dict[str, Tensor]) -> list[Detections]:
