@@ -45,16 +45,10 @@ if TYPE_CHECKING:
     from mtl.errors import UserError as UserError
     from mtl.learning.unfreezing.base import StageFreezing as StageFreezing
     from mtl.learning.weighting.base import Weighting as Weighting
-    from mtl.learning.weighting.gradient import (
-        Geometry as Geometry,
-    )
-    from mtl.learning.weighting.gradient import (
-        GramianWeighting as GramianWeighting,
-    )
-    from mtl.learning.weighting.gradient import (
-        RowWeighting as RowWeighting,
-    )
-    from mtl.learning.weighting.loss_based import LossWeighting as LossWeighting
+    from mtl.learning.weighting.gramian import GramianWeighting as GramianWeighting
+    from mtl.learning.weighting.gramian import TaskGradients as TaskGradients
+    from mtl.learning.weighting.losses import LossWeighting as LossWeighting
+    from mtl.learning.weighting.rows import RowWeighting as RowWeighting
     from mtl.model.backbone.base import Backbone as Backbone
     from mtl.model.backbone.base import Features as Features
     from mtl.model.backbone.base import Stage as Stage
@@ -109,10 +103,10 @@ _HOMES = {
     "Ensemble": "mtl.model.ensemble.base",
     # weighting, unfreezing
     "Weighting": "mtl.learning.weighting.base",
-    "LossWeighting": "mtl.learning.weighting.loss_based",
-    "GramianWeighting": "mtl.learning.weighting.gradient",
-    "RowWeighting": "mtl.learning.weighting.gradient",
-    "Geometry": "mtl.learning.weighting.gradient",
+    "LossWeighting": "mtl.learning.weighting.losses",
+    "GramianWeighting": "mtl.learning.weighting.gramian",
+    "RowWeighting": "mtl.learning.weighting.rows",
+    "TaskGradients": "mtl.learning.weighting.gramian",
     "StageFreezing": "mtl.learning.unfreezing.base",
     # what goes wrong
     "UserError": "mtl.errors",

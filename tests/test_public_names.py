@@ -23,7 +23,7 @@ BASES = {
     "fusion": ("Fusion",),
     "head": ("Head", "HeadMetrics"),
     "ensemble": ("Ensemble",),
-    "weighting": ("Weighting", "LossWeighting", "GramianWeighting", "RowWeighting"),
+    "weighting": ("LossWeighting", "GramianWeighting", "RowWeighting", "TaskGradients"),
     "unfreezing": ("StageFreezing",),
 }
 """Group to what its members are derived from."""
@@ -91,7 +91,7 @@ def test_examples_in_the_documents_use_public_names():
         for source in re.findall(r"^```python[^\n]*\n(.*?)^```$", page.read_text(), re.M | re.S):
             seen |= from_mtl(source)
             assert "from mtl." not in source, page
-    assert {"Backbone", "Head", "Weighting"} <= seen
+    assert {"Backbone", "Head"} <= seen
     assert seen <= set(public.__all__)
 
 

@@ -1,7 +1,9 @@
 """What every weighting has to do in a training, with labels that are partial."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytorch_lightning as L
@@ -96,7 +98,15 @@ def trained(
 
 
 def state(module: MultiTaskModule) -> dict[str, Tensor]:
-    return {k: v for k, v in module.state_dict().items() if "metrics" not in k}
+    """Every tensor of the state by its name; a method may keep some in a dict of its own."""
+
+    def leaves(found: Any, name: str) -> dict[str, Tensor]:
+        if isinstance(found, Mapping):
+            inner = [leaves(value, f"{name}/{key}") for key, value in found.items()]
+            return {key: value for part in inner for key, value in part.items()}
+        return {name: torch.as_tensor(found)}
+
+    return {k: v for k, v in leaves(module.state_dict(), "").items() if "metrics" not in k}
 
 
 def test_labelled_batches_make_steps_and_others_none(trained: Training) -> None:
