@@ -98,9 +98,11 @@ def trained(
 
 
 def state(module: MultiTaskModule) -> dict[str, Tensor]:
-    """Every tensor of the state by its name; a method may keep some in a dict of its own."""
+    """Every tensor of the state by its name; a method may keep some in its extra state."""
 
     def leaves(found: Any, name: str) -> dict[str, Tensor]:
+        if isinstance(found, list | tuple):
+            found = dict(enumerate(found))
         if isinstance(found, Mapping):
             inner = [leaves(value, f"{name}/{key}") for key, value in found.items()]
             return {key: value for part in inner for key, value in part.items()}
