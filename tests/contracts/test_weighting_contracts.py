@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as L
 import torch
-from contracts_kit import OWN, every, node
+from contracts_kit import every, node
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import Checkpoint
 from torch import Tensor
@@ -151,8 +151,3 @@ def test_a_single_task_trains(trained: Training, tmp_path: Path) -> None:
     weights = train(cfg, tmp_path).recorder.weights
     assert all(value.isfinite().all() for value in weights[-1].values())
     assert {n for n, value in weights[0].items() if torch.equal(value, weights[-1][n])} == set()
-
-
-def test_weightings_of_a_users_own_are_among_them() -> None:
-    assert "learned" in every("weighting")
-    assert (OWN / "weighting" / "learned.yaml").is_file()
