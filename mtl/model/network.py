@@ -13,6 +13,7 @@ from mtl.model.encoder.base import Encoder
 from mtl.model.ensemble.base import Ensemble
 from mtl.model.fusion.base import Fusion
 from mtl.model.head.base import Head
+from mtl.model.single_values import allow_single_values
 from mtl.model.views.base import Views, stream_rows
 from mtl.model.views.placement import see
 
@@ -50,6 +51,7 @@ class Network(nn.Module):
         self.ensemble: Ensemble = ensemble
         for task in self.tasks:
             ensemble.check(task, self.head(task))
+        allow_single_values(self)
 
     @property
     def tasks(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
 from mtl.model.build import build_network
 from mtl.model.network import Network
 
+pytestmark = pytest.mark.slow
 BASE = [
     "data.train=6",
     "data.val=2",

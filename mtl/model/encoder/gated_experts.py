@@ -94,7 +94,7 @@ class GatedExperts(Encoder):
     def weights(self, task: str, summary: Tensor) -> Tensor:
         """(B, C) seen by the gates, to (B, strides, experts of the task) with sum 1 over these."""
         logits: Tensor = self.gates[task](summary)
-        return logits.view(len(summary), len(self.gated), -1).softmax(-1)
+        return logits.unflatten(1, (len(self.gated), len(self.pool(task)))).softmax(-1)
 
     def forward(self, image: Tensor) -> dict[str, Features]:
         """Stem, all experts, and each task's mixture of what they say."""

@@ -67,7 +67,8 @@ class MultiBranch(Encoder):
 
     def forward(self, image: Tensor) -> dict[str, Features]:
         """The trunk once, then each tail, with all views stacked."""
-        x, shared = image, Features()
+        x = image
+        shared: Features = {}
         for stage in self.trunk.description:
             x = self.trunk.run(stage.name, x)
             shared[stage.stride] = x

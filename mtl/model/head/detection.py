@@ -134,8 +134,11 @@ class Detection(Head):
     def forward(self, features: Features) -> dict[str, Tensor]:
         """Run pyramid and branches; see the class for what comes out."""
         levels = OrderedDict((str(stride), features[stride]) for stride in self.strides)
+        nothing = any(len(level) == 0 for level in levels.values())
+        if nothing:  # torchvision's head can't tell the shape of no rows
+            levels = OrderedDict((k, x.new_zeros(1, *x.shape[1:])) for k, x in levels.items())
         raw: dict[str, Tensor] = self.outputs(list(self.pyramid(levels).values()))
-        return raw
+        return {name: rows[:0] for name, rows in raw.items()} if nothing else raw
 
     def loss(self, raw: dict[str, Tensor], labels: Labelled) -> Tensor:
         """Focal + GIoU + centerness, summed over the batch, per foreground point.
