@@ -201,11 +201,10 @@ def test_center_sampling_is_one_and_a_half_strides() -> None:
 
 def test_centerness_and_decoding_by_hand() -> None:
     points = points_of_16_pixels()
-    spot = torch.tensor([0])  # (4, 4)
-    box = torch.tensor([[3.0, 0.0, 8.0, 8.0]])  # left 1, right 4, top and bottom 4
-    assert points.centerness(spot, box).item() == pytest.approx(0.5)
-    sides = torch.tensor([[1 / 8, 4 / 8, 4 / 8, 4 / 8]])
-    torch.testing.assert_close(points.decode(spot, sides), box)
+    box = torch.tensor([3.0, 0.0, 8.0, 8.0])  # around (4, 4): left 1, right 4, top and bottom 4
+    assert points.centerness(box.expand(4, 4))[0].item() == pytest.approx(0.5)
+    sides = torch.tensor([1 / 8, 4 / 8, 4 / 8, 4 / 8])
+    torch.testing.assert_close(points.decode(sides.expand(4, 4))[0], box)
 
 
 def raw_of_16_pixels(n: int, classes: int) -> dict[str, Tensor]:

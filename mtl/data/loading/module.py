@@ -235,6 +235,12 @@ class MultiTaskData(L.LightningDataModule):
         self.note_broken(batch.broken)
         return batch
 
+    def transfer_batch_to_device(
+        self, batch: Batch, device: torch.device, dataloader_idx: int
+    ) -> Batch:
+        """Without waiting for the copy; Lightning would wait for what is not a plain tensor."""
+        return batch.to(device, non_blocking=device.type == "cuda")
+
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Augment whole batches where that engine is chosen, and normalise, on the device."""
         if len(batch) == 0:

@@ -145,24 +145,26 @@ class Detection(Head):
         """
         boxes = labels.value
         assert isinstance(boxes, BoxBatch)
+        boxes = boxes.at_least_one()
         logits, sides, centerness = _full_precision(raw)
+        # Every point has an object to look at, if a made-up one: how many points answer for a real
+        # one is known on the GPU alone, and asking it would make the step wait.
         found = assign(self.points, boxes)
-        rows, spots = found.foreground.nonzero(as_tuple=True)
-        objects = found.object[rows, spots]
-        truth = boxes.xyxy[rows, objects].to(sides.dtype)
+        label = torch.where(found.foreground, boxes.labels.gather(1, found.object), -1)
+        truth = boxes.xyxy.gather(1, found.object.unsqueeze(-1).expand(-1, -1, 4)).to(sides.dtype)
+        truth = torch.where(found.foreground.unsqueeze(-1), truth, self.points.boxes(sides.dtype))
 
-        wanted = torch.zeros_like(logits)
-        wanted[rows, spots, boxes.labels[rows, objects]] = 1
+        classes = torch.arange(logits.shape[-1], device=logits.device)
+        wanted = (label.unsqueeze(-1) == classes).to(logits.dtype)
         focal = sigmoid_focal_loss(logits, wanted, self.focal_alpha, self.focal_gamma)
         counted = (~found.ignored)[..., None] * self.class_weights.to(focal.dtype)
-        position = generalized_box_iou_loss(
-            self.points.decode(spots, sides[rows, spots]), truth, reduction="sum"
-        )
+        position = generalized_box_iou_loss(self.points.decode(sides), truth)
         centered = F.binary_cross_entropy_with_logits(
-            centerness[rows, spots], self.points.centerness(spots, truth), reduction="sum"
+            centerness, self.points.centerness(truth), reduction="none"
         )
-        total: Tensor = (focal * counted).sum() + position + centered
-        return total / max(1, len(rows))
+        total: Tensor = (focal * counted).sum()
+        total = total + ((position + centered) * found.foreground).sum()
+        return total / found.foreground.sum().clamp(min=1)
 
     @torch.no_grad()
     def predict(self, raw: dict[str, Tensor]) -> list[Detections]:
@@ -176,7 +178,7 @@ class Detection(Head):
         most = min(self.candidates, scores.shape[1] * classes)
         scores, where = scores.flatten(1).topk(most)
         spots = where.div(classes, rounding_mode="floor")
-        boxes = self.points.decode(spots, sides.take_along_dim(spots[..., None], dim=1))
+        boxes = self.points.decode(sides).take_along_dim(spots[..., None], dim=1)
         boxes = boxes.clamp(0, self.image_size)
         good = (scores > self.score_threshold).sum(dim=1).tolist()
         return [

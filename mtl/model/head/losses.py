@@ -39,9 +39,16 @@ def cross_entropy(
         A scalar.
     """
     weight = None if weight is None else weight.to(logits.dtype)
+    # One row for each entry: the loss over maps has no deterministic kernel on GPUs.
+    rows = logits.movedim(1, -1).flatten(0, -2)
     loss = F.cross_entropy(
-        logits, target, weight, ignore_index=ignore, reduction="none", label_smoothing=smoothing
-    )
+        rows,
+        target.flatten(),
+        weight,
+        ignore_index=ignore,
+        reduction="none",
+        label_smoothing=smoothing,
+    ).view(target.shape)
     valid = target != ignore
     index = torch.where(valid, target, 0)
     if gamma:
@@ -96,8 +103,8 @@ def soft_dice(logits: Tensor, target: Tensor, ignore: int) -> Tensor:
         A scalar in 0..1; 0 where every entry is ignored.
     """
     valid = (target != ignore).unsqueeze(1)
-    one_hot = torch.zeros_like(logits)
-    one_hot.scatter_(1, torch.where(valid, target.unsqueeze(1), 0), valid.to(logits.dtype))
+    classes = torch.arange(logits.shape[1], device=logits.device)
+    one_hot = (target.unsqueeze(-1) == classes).movedim(-1, 1).to(logits.dtype) * valid
     probability = logits.softmax(1) * valid
     over = [d for d in range(logits.ndim) if d != 1]
     counts = one_hot.sum(over)
