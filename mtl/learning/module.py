@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, cast
 
 import pytorch_lightning as L
@@ -250,6 +251,38 @@ class MultiTaskModule(L.LightningModule):
                 values[f"lr/{group['name']}"] = 0.0 if frozen else group["lr"]
         for logger in self.loggers:
             logger.log_metrics(values, step=self.global_step)
+
+    def forward(self, image: Tensor) -> dict[str, Any]:
+        """Raw output of every task, the input of its loss; ``predict_step`` gives decisions.
+
+        Args:
+            image: (B, 3, H, W) float, normalised.
+        """
+        return cast(dict[str, Any], self.network(image))
+
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
+        """Decisions of every task for all samples of a batch, labelled or not, by ``batch.ids``.
+
+        Args:
+            batch: with a normalised float image.
+            batch_idx: see Lightning.
+            dataloader_idx: likewise.
+        """
+        return self.network.predict(batch.image) if len(batch) else {}
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]
+        cls, checkpoint_path: str | Path, map_location: torch.device | str = "cpu"
+    ) -> "MultiTaskModule":
+        """A trained module; see ``restored``.
+
+        Args:
+            checkpoint_path: of a run.
+            map_location: where the module is moved.
+        """
+        from mtl.learning.restored import restored  # which builds modules
+
+        return restored(Path(checkpoint_path)).to(map_location)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count."""

@@ -37,9 +37,7 @@ def resized(maps: Tensor, size: Size, antialias: bool = False) -> Tensor:
         antialias: whether to average where maps shrink.
     """
     if not asked_for(maps):
-        return F.interpolate(
-            maps, size, mode="bilinear", align_corners=False, antialias=antialias
-        )
+        return F.interpolate(maps, size, mode="bilinear", align_corners=False, antialias=antialias)
     height, width = maps.shape[-2:]
     down = _weights(height, size[0], maps, antialias)
     return _product(down, maps, _weights(width, size[1], maps, antialias))
@@ -76,7 +74,7 @@ def _taken(maps: Tensor, place: Tensor) -> Tensor:
         own.flatten(1).index_select(1, where.flatten())
         for own, where in zip(maps, place, strict=True)
     ]
-    return torch.stack(cells).unflatten(2, place.shape[1:])
+    return torch.stack(cells).view(*maps.shape[:2], *place.shape[1:])
 
 
 def _product(down: Tensor, maps: Tensor, across: Tensor) -> Tensor:
@@ -100,9 +98,8 @@ def _shares(side: int, cells: int, like: Tensor) -> Tensor:
 
 def _weights(side: int, cells: int, like: Tensor, antialias: bool) -> Tensor:
     """(cells, side): what each cell of the result takes of each place, as torch resizes."""
-    places = torch.eye(side, dtype=_exact(like), device=like.device).view(1, side, side, 1)
-    shape = (cells, 1)
+    places = torch.eye(side, dtype=_exact(like), device=like.device).view(1, 1, side, side)
     taken = F.interpolate(
-        places, shape, mode="bilinear", align_corners=False, antialias=antialias
+        places, (side, cells), mode="bilinear", align_corners=False, antialias=antialias
     )
-    return taken.view(side, cells).T
+    return taken[0, 0].T

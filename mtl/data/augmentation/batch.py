@@ -171,9 +171,7 @@ def _on_cpu(labelled: Labelled, change: Callable[[Labelled], BoxBatch]) -> Label
     return changed.to(labelled.index.device, non_blocking=True)
 
 
-def _turn_boxes(
-    labelled: Labelled, count: int, size: tuple[int, int], chosen: Tensor
-) -> BoxBatch:
+def _turn_boxes(labelled: Labelled, count: int, size: tuple[int, int], chosen: Tensor) -> BoxBatch:
     boxes = labelled.value
     assert isinstance(boxes, BoxBatch)
     rows = chosen[labelled.index].unsqueeze(-1) & boxes.valid

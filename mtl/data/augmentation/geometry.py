@@ -101,14 +101,14 @@ def resample(
         # A few at a time stay in the processor's cache, and need no fresh memory from the system.
         at_once = max(1, CACHED_VALUES * at_once // picture.numel())
     for start in range(0, len(picture), at_once):
-        rows = slice(start, start + at_once)
-        pixels = picture[rows].float()
-        grid = (across[rows] + down[rows]).permute(0, 2, 3, 1)
+        part = slice(start, start + at_once)
+        pixels = picture[part].float()
+        grid = (across[part] + down[part]).permute(0, 2, 3, 1)
         if fill:
             pixels.sub_(fill)
         found = F.grid_sample(pixels, grid, mode=mode, align_corners=False)
         # Back to the picture's order before bytes are made, which are slower to rearrange.
-        moved[rows] = pixels.copy_(found).add_(fill + 0.5)
+        moved[part] = pixels.copy_(found).add_(fill + 0.5)
     return moved
 
 

@@ -27,6 +27,8 @@ from mtl.data.sources.limited import limited
 from mtl.errors import UserError
 
 MOST_WORKERS = 8
+WHOLLY = {"16-true": torch.float16, "bf16-true": torch.bfloat16, "64-true": torch.float64}
+"""Precisions in which the whole network has another type than float32, and so must its input."""
 
 
 def quiet_worker(_: int) -> None:
@@ -204,6 +206,10 @@ class MultiTaskData(L.LightningDataModule):
         """In order."""
         return self.loader("test")
 
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        """The test split, in order."""
+        return self.loader("test")
+
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run has to know: it may not read every sample again."""
         return {"skipped": dict(self.skipped)}
@@ -258,4 +264,6 @@ class MultiTaskData(L.LightningDataModule):
         if training and self.batch_augmenter is not None:
             batch = cast(Batch, self.batch_augmenter(batch))
         self.normalise.to(batch.image.device)
-        return replace(batch, image=self.normalise(batch.image))
+        image = self.normalise(batch.image)
+        precision = self.trainer.precision if self.trainer is not None else "32-true"
+        return replace(batch, image=image.to(WHOLLY.get(str(precision), image.dtype)))

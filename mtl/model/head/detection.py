@@ -10,11 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.models.detection.fcos import FCOSHead
-from torchvision.ops import (
-    FeaturePyramidNetwork,
-    generalized_box_iou_loss,
-    sigmoid_focal_loss,
-)
+from torchvision.ops import FeaturePyramidNetwork, sigmoid_focal_loss
 
 from mtl.data.batch import BoxBatch, Labelled
 from mtl.data.preprocess.base import Frame
@@ -27,6 +23,7 @@ from mtl.model.head.box_fusion import supported, weighted_boxes_fusion
 from mtl.model.head.detection_metrics import COCO_NAMES, DetectionMetrics
 from mtl.model.head.detections import Detections
 from mtl.model.head.fcos_targets import Points, assign
+from mtl.model.head.losses import giou_loss
 from mtl.model.head.options import check_names, check_per_class, check_range
 from mtl.model.views.placement import Placement, boxes_back
 
@@ -158,7 +155,7 @@ class Detection(Head):
         wanted = (label.unsqueeze(-1) == classes).to(logits.dtype)
         focal = sigmoid_focal_loss(logits, wanted, self.focal_alpha, self.focal_gamma)
         counted = (~found.ignored)[..., None] * self.class_weights.to(focal.dtype)
-        position = generalized_box_iou_loss(self.points.decode(sides), truth)
+        position = giou_loss(self.points.decode(sides), truth)
         centered = F.binary_cross_entropy_with_logits(
             centerness, self.points.centerness(truth), reduction="none"
         )

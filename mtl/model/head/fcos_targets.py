@@ -78,7 +78,7 @@ class Points(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Points":
         """Move, but stay exact where a whole network is made half precision."""
-        super()._apply(lambda tensor: tensor.to(fn(tensor).device), recurse)
+        super()._apply(lambda t: t.to(fn(t).device), recurse)  # type: ignore[no-untyped-call]
         return self
 
 

@@ -113,6 +113,34 @@ def soft_dice(logits: Tensor, target: Tensor, ignore: int) -> Tensor:
     return ((1 - dice) * occurs).sum() / _positive(occurs.sum())
 
 
+def giou_loss(boxes: Tensor, truth: Tensor) -> Tensor:
+    """1 - generalised intersection over union (Rezatofighi et al., 2019).
+
+    torchvision's waits for the GPU, which it asks how many boxes overlap.
+
+    Args:
+        boxes: (..., 4) xyxy, each side at least 0 long.
+        truth: likewise.
+
+    Returns:
+        (...) in 0..2.
+    """
+    tiny = 1e-7
+    overlap = _area(_sides(torch.maximum(boxes, truth), torch.minimum(boxes, truth)).clamp(min=0))
+    hull = _area(_sides(torch.minimum(boxes, truth), torch.maximum(boxes, truth)))
+    union = _area(_sides(boxes, boxes)) + _area(_sides(truth, truth)) - overlap
+    return 1 - overlap / (union + tiny) + (hull - union) / (hull + tiny)
+
+
+def _sides(near: Tensor, far: Tensor) -> Tensor:
+    """(..., 2) from the corners near the origin of one and far from it of the other."""
+    return far[..., 2:] - near[..., :2]
+
+
+def _area(sides: Tensor) -> Tensor:
+    return sides[..., 0] * sides[..., 1]
+
+
 def _focus(true: Tensor, gamma: float) -> Tensor:
     # Away from 0, where the gradient of a power below 1 is infinite.
     return (1 - true).clamp(min=torch.finfo(true.dtype).eps) ** gamma
