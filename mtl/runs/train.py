@@ -22,6 +22,7 @@ from mtl.learning.build import (
     build_trainer,
     is_enabled,
 )
+from mtl.learning.callbacks.broken import BrokenSamples
 from mtl.learning.callbacks.hyperparameters import HyperparameterTable
 from mtl.learning.callbacks.throughput import Throughput
 from mtl.learning.checkpoints import load_network_weights, read_checkpoint
@@ -141,7 +142,7 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     throughput = Throughput()
     table = HyperparameterTable(cfg)
     begun = LambdaCallback(on_train_start=lambda *_: run.keep())
-    callbacks = [*build_callbacks(cfg), throughput, table, begun]
+    callbacks = [*build_callbacks(cfg), BrokenSamples(), throughput, table, begun]
     trainer = build_trainer(cfg, run.path, callbacks, loggers)
     if run.writes:
         print_config(cfg, run.path, data, network)

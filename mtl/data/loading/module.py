@@ -80,6 +80,7 @@ class MultiTaskData(L.LightningDataModule):
         self.cache = cache
         self.cache_dir = Path(cache_dir)
         self.skipped: dict[str, str] = {}
+        self.failure: str | None = None
         self.first_epoch = 0
         self.normalise = Normalise(preprocess.mean, preprocess.std)
         self.batch_augmenter: BatchAugmenter | None = None
@@ -229,11 +230,17 @@ class MultiTaskData(L.LightningDataModule):
     def note_broken(self, broken: tuple[Broken, ...]) -> None:
         """Stop at a broken sample, or remember it, as ``on_error`` says.
 
+        One of several processes only remembers that it has to stop, in ``failure``: the others
+        would wait for it (see ``BrokenSamples``).
+
         Raises:
             UserError: a sample is broken and ``on_error`` is ``raise``.
         """
         if broken and self.on_error == "raise":
-            raise UserError(f"{broken[0].reason} (data.on_error=skip goes on without such samples)")
+            hint = "(data.on_error=skip goes on without such samples)"
+            self.failure = self.failure or f"{broken[0].reason} {hint}"
+            if self.trainer is None or self.trainer.world_size == 1:
+                raise UserError(self.failure)
         self.skipped.update({entry.id: entry.reason for entry in broken})
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
