@@ -2,28 +2,28 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytorch_lightning as L
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mtl.config.monitor import mode_of
 from mtl.data.batch import Batch
-from mtl.data.sources.base import Split
 from mtl.errors import RunError
+from mtl.learning.evaluation import Evaluation
 from mtl.learning.gradients.accumulation import Accumulation, Part, shared_losses
 from mtl.learning.gradients.ranks import world
 from mtl.learning.gradients.step import GradientStep
 from mtl.learning.interval import Interval
+from mtl.learning.optimizer.schedule import advance, look, with_schedule
 from mtl.learning.weighting.base import Weighting
 from mtl.learning.weighting.gramian import GradientWeighting
 from mtl.learning.weighting.losses import LossWeighting
 from mtl.model.backbone.base import Features
-from mtl.model.head.base import HeadMetrics
 from mtl.model.network import Network
 from mtl.terminal import say
 
@@ -69,10 +69,8 @@ class MultiTaskModule(L.LightningModule):
         self.make_scheduler = make_scheduler
         self.monitor = monitor
         self.settings = dict(settings)
-        self.val_metrics = self._fresh_metrics()
-        self.test_metrics = self._fresh_metrics()
+        self.val, self.test = Evaluation(network, "val"), Evaluation(network, "test")
         self.interval = Interval()
-        self.evaluation_losses: dict[str, list[tuple[Tensor, int]]] = {}
         self.accumulation = Accumulation(self.network)
         self.gradient_step: GradientStep | None = None
         if isinstance(weighting, GradientWeighting):
@@ -81,11 +79,6 @@ class MultiTaskModule(L.LightningModule):
         self.pending: tuple[Part, Tensor] | None = None
         self.total = torch.zeros(())
         self.said: str | None = None
-
-    def _fresh_metrics(self) -> nn.ModuleDict:
-        return nn.ModuleDict(
-            {task: self.network.head(task).make_metrics() for task in self.network.tasks}
-        )
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Loss of each task that has a label in the batch, times the task's weight.
@@ -291,17 +284,7 @@ class MultiTaskModule(L.LightningModule):
         """
         self.flush()
         self.weighting.on_epoch_end()
-        scheduler = self.lr_schedulers()
-        if (
-            isinstance(scheduler, ReduceLROnPlateau)
-            and self.monitor in self.trainer.callback_metrics
-        ):
-            scheduler.step(self.trainer.callback_metrics[self.monitor])
-
-    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Step everything but plateaus, which wait for the epoch's metrics."""
-        if not isinstance(scheduler, ReduceLROnPlateau):
-            scheduler.step()
+        look(self.lr_schedulers(), self.trainer.callback_metrics, self.monitor)
 
     def flush(self) -> None:
         """Log the means since the last flush."""
@@ -318,69 +301,57 @@ class MultiTaskModule(L.LightningModule):
         for logger in self.loggers:
             logger.log_metrics(values, step=self.global_step)
 
-    def evaluate_batch(self, batch: Batch, metrics: nn.ModuleDict) -> None:
-        """Count a batch's losses and decisions."""
-        if len(batch) == 0:
-            return
-        outputs = self.network.labelled_outputs(batch)
-        for task, (raw, labels) in outputs.items():
-            loss = self.task_weights[task] * self.network.loss(task, raw, labels)
-            self.evaluation_losses.setdefault(task, []).append((loss, len(labels.index)))
-        for task, decision in self.network.decisions(batch, outputs).items():
-            cast(HeadMetrics, metrics[task]).update(decision, outputs[task][1])
+    def forward(self, image: Tensor) -> dict[str, Any]:
+        """Raw output of every task, the input of its loss; ``predict_step`` gives decisions.
 
-    def evaluation_results(self, split: Split, metrics: nn.ModuleDict) -> dict[str, Tensor]:
-        """Metrics and mean losses of a split, by full name; forgets what was counted.
-
-        ``<split>/score`` is the mean over tasks of each task's main metric.
+        Args:
+            image: (B, 3, H, W) float, normalised.
         """
-        values: dict[str, Tensor] = {}
-        main: list[Tensor] = []
-        losses: list[Tensor] = []
-        for task in self.network.tasks:
-            counted = cast(HeadMetrics, metrics[task])
-            found = counted.compute()
-            counted.reset()
-            values.update({f"{split}/{task}/{name}": value for name, value in found.items()})
-            if self.network.head(task).metrics[0] in found:
-                main.append(found[self.network.head(task).metrics[0]].float())
-            pairs = self._gathered_losses(task)
-            if pairs[1] > 0:
-                losses.append(pairs[0] / pairs[1])
-                values[f"{split}/{task}/loss"] = losses[-1]
-        self.evaluation_losses.clear()
-        if losses:
-            values[f"{split}/loss"] = torch.stack(losses).sum()
-        if main:
-            values[f"{split}/score"] = torch.stack(main).mean()
-        return values
+        return cast(dict[str, Any], self.network(image))
 
-    def _gathered_losses(self, task: str) -> tuple[Tensor, Tensor]:
-        """Sum of sample losses and number of samples, over all ranks."""
-        pairs = self.evaluation_losses.get(task, [])
-        total = torch.zeros(2, dtype=torch.float64, device=self.device)
-        for loss, count in pairs:
-            total += torch.stack(
-                (loss.double() * count, torch.tensor(float(count)).to(loss.device))
-            )
-        total = cast(Tensor, self.trainer.strategy.reduce(total, reduce_op="sum"))
-        return total[0].float(), total[1].float()
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
+        """Decisions of every task for all samples of a batch, labelled or not, by ``batch.ids``.
+
+        Args:
+            batch: with a normalised float image.
+            batch_idx: see Lightning.
+            dataloader_idx: likewise.
+        """
+        return self.network.predict(batch.image) if len(batch) else {}
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]
+        cls, checkpoint_path: str | Path, map_location: torch.device | str = "cpu"
+    ) -> "MultiTaskModule":
+        """A trained module; see ``restored``.
+
+        Args:
+            checkpoint_path: of a run.
+            map_location: where the module is moved.
+        """
+        from mtl.learning.restored import restored  # which builds modules
+
+        return restored(Path(checkpoint_path)).to(map_location)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count."""
-        self.evaluate_batch(batch, self.val_metrics)
+        self.val.count(self.network, batch, self.task_weights)
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation metrics."""
-        self.log_dict(self.evaluation_results("val", self.val_metrics))
+        self.log_dict(self.val.results(self.device, self._add_up))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Count."""
-        self.evaluate_batch(batch, self.test_metrics)
+        self.test.count(self.network, batch, self.task_weights)
 
     def on_test_epoch_end(self) -> None:
         """Log the test metrics."""
-        self.log_dict(self.evaluation_results("test", self.test_metrics))
+        self.log_dict(self.test.results(self.device, self._add_up))
+
+    def _add_up(self, value: Tensor) -> Tensor:
+        """Over all processes."""
+        return cast(Tensor, self.trainer.strategy.reduce(value, reduce_op="sum"))
 
     def configure_optimizers(self) -> Any:
         """The optimiser over named groups, and its schedule per step."""
@@ -389,16 +360,11 @@ class MultiTaskModule(L.LightningModule):
         scheduler = self.make_scheduler(
             optimizer=optimizer, steps=steps, mode=mode_of(self.monitor)
         )
-        plateau = isinstance(scheduler, ReduceLROnPlateau)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {
-                "scheduler": scheduler,
-                "interval": "epoch" if plateau else "step",
-                "monitor": self.monitor,
-                "strict": False,
-            },
-        }
+        return with_schedule(optimizer, scheduler, self.monitor)
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """See ``advance``."""
+        advance(scheduler)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the configuration and the metrics of this moment, as plain containers."""

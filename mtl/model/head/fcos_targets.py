@@ -1,6 +1,6 @@
 """Which point of a feature pyramid answers for which object (FCOS; Tian et al., 2019)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -46,33 +46,40 @@ class Points(nn.Module):
         self.register_buffer("stride", torch.cat(sizes), persistent=False)
         self.register_buffer("reach", torch.cat(reaches), persistent=False)
 
-    def decode(self, spots: Tensor, sides: Tensor) -> Tensor:
+    def decode(self, sides: Tensor) -> Tensor:
         """Boxes from the distances of their sides.
 
         Args:
-            spots: (...) int64 indices of points.
-            sides: (..., 4) left, top, right, bottom distances in strides.
+            sides: (..., P, 4) left, top, right, bottom distances in strides.
 
         Returns:
-            (..., 4) xyxy pixels.
+            (..., P, 4) xyxy pixels.
         """
-        center = self.center[spots].to(sides.dtype)
-        sides = sides * self.stride[spots].to(sides.dtype).unsqueeze(-1)
+        center = self.center.to(sides.dtype)
+        sides = sides * self.stride.to(sides.dtype).unsqueeze(-1)
         return torch.cat((center - sides[..., :2], center + sides[..., 2:]), dim=-1)
 
-    def centerness(self, spots: Tensor, xyxy: Tensor) -> Tensor:
+    def boxes(self, dtype: torch.dtype) -> Tensor:
+        """(P, 4) xyxy pixels: each point's box of a stride to each side."""
+        return self.decode(torch.ones(len(self.stride), 4, dtype=dtype, device=self.stride.device))
+
+    def centerness(self, xyxy: Tensor) -> Tensor:
         """How central points are in the boxes that contain them.
 
         Args:
-            spots: (F,) int64 indices of points, each inside its box.
-            xyxy: (F, 4) pixels.
+            xyxy: (..., P, 4) pixels, each box around its point.
 
         Returns:
-            (F,) in 0..1: 1 in the middle, 0 on the border.
+            (..., P) in 0..1: 1 in the middle, 0 on the border.
         """
-        center = self.center[spots].to(xyxy.dtype)
-        near, far = center - xyxy[:, :2], xyxy[:, 2:] - center
-        return (torch.minimum(near, far) / torch.maximum(near, far)).prod(dim=1).sqrt()
+        center = self.center.to(xyxy.dtype)
+        near, far = center - xyxy[..., :2], xyxy[..., 2:] - center
+        return (torch.minimum(near, far) / torch.maximum(near, far)).prod(dim=-1).sqrt()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Points":
+        """Move, but stay exact where a whole network is made half precision."""
+        super()._apply(lambda t: t.to(fn(t).device), recurse)  # type: ignore[no-untyped-call]
+        return self
 
 
 @dataclass(frozen=True)
@@ -100,11 +107,8 @@ def assign(points: Points, boxes: BoxBatch) -> Assignment:
 
     Args:
         points: P points.
-        boxes: of n images.
+        boxes: of n images, with places for at least one object.
     """
-    if boxes.labels.shape[1] == 0:
-        nobody = boxes.labels.new_zeros((len(boxes), len(points.stride)))
-        return Assignment(nobody.bool(), nobody, nobody.bool())
     x, y = points.center[:, None].unbind(-1)  # each (P, 1), against (n, 1, M)
     x1, y1, x2, y2 = boxes.xyxy[:, None].unbind(-1)
     left, top, right, bottom = x - x1, y - y1, x2 - x, y2 - y
