@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from mtl.config.monitor import mode_of
+from mtl.config.measures import Mode, mode_of
 from mtl.data.batch import Batch
 from mtl.data.sources.base import Split
 from mtl.errors import RunError
@@ -73,6 +73,14 @@ class MultiTaskModule(L.LightningModule):
             size, seed = self.settings["image_size"], self.settings["seed"]
             self.gradient_step = GradientStep(self.network, weighting, size, seed)
         self.pending: tuple[TaskLosses, Tensor] | None = None
+
+    def mode_of(self, metric: str) -> Mode:
+        """Whether a metric is to become small or large, as its head declares it.
+
+        Args:
+            metric: full name.
+        """
+        return mode_of(metric, self.settings["heads"])
 
     def _fresh_metrics(self) -> nn.ModuleDict:
         return nn.ModuleDict(
@@ -247,7 +255,9 @@ class MultiTaskModule(L.LightningModule):
             isinstance(scheduler, ReduceLROnPlateau)
             and self.monitor in self.trainer.callback_metrics
         ):
-            scheduler.step(self.trainer.callback_metrics[self.monitor])
+            value = self.trainer.callback_metrics[self.monitor]
+            # An infinite best value could never be beaten; NaN is no progress.
+            scheduler.step(value if value.isfinite() else torch.full_like(value, torch.nan))
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
         """Step everything but plateaus, which wait for the epoch's metrics."""
@@ -338,7 +348,7 @@ class MultiTaskModule(L.LightningModule):
         optimizer = self.make_optimizer(self.network, self.weighting)
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler = self.make_scheduler(
-            optimizer=optimizer, steps=steps, mode=mode_of(self.monitor)
+            optimizer=optimizer, steps=steps, mode=self.mode_of(self.monitor)
         )
         plateau = isinstance(scheduler, ReduceLROnPlateau)
         return {
