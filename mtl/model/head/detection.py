@@ -134,7 +134,9 @@ class Detection(Head):
     def forward(self, features: Features) -> dict[str, Tensor]:
         """Run pyramid and branches; see the class for what comes out."""
         levels = OrderedDict((str(stride), features[stride]) for stride in self.strides)
-        raw: dict[str, Tensor] = self.outputs(list(self.pyramid(levels).values()))
+        maps = list(self.pyramid(levels).values())
+        self.points.fit([(found.shape[-2], found.shape[-1]) for found in maps])
+        raw: dict[str, Tensor] = self.outputs(maps)
         return raw
 
     def loss(self, raw: dict[str, Tensor], labels: Labelled) -> Tensor:
