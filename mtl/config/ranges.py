@@ -87,6 +87,9 @@ RANGES: dict[str, Rule] = {
     "encoder.backbones": each(anything),
     "backbone.rotation": choice("none", "filters"),
     "backbone.rotation_pool": choice("max", "mean"),
+    # First, since a metric may be called like an option.
+    "heads.*.larger_is_better.*": each(number(words=(None,)), length=2),
+    "heads.*.smaller_is_better.*": each(number(words=(None,)), length=2),
     "heads.*.weight": NOT_NEGATIVE,
     "heads.*.dimension": COUNT,
     "heads.*.margin": POSITIVE,

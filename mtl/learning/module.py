@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
-from mtl.config.monitor import mode_of
+from mtl.config.measures import Mode, mode_of
 from mtl.data.batch import Batch
 from mtl.errors import RunError
 from mtl.learning.evaluation import Evaluation
@@ -79,6 +79,14 @@ class MultiTaskModule(L.LightningModule):
         self.pending: tuple[Part, Tensor] | None = None
         self.total = torch.zeros(())
         self.said: str | None = None
+
+    def mode_of(self, metric: str) -> Mode:
+        """Whether a metric is to become small or large, as its head declares it.
+
+        Args:
+            metric: full name.
+        """
+        return mode_of(metric, self.settings["heads"])
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Loss of each task that has a label in the batch, times the task's weight.
@@ -358,7 +366,7 @@ class MultiTaskModule(L.LightningModule):
         optimizer = self.make_optimizer(self.network, self.weighting)
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler = self.make_scheduler(
-            optimizer=optimizer, steps=steps, mode=mode_of(self.monitor)
+            optimizer=optimizer, steps=steps, mode=self.mode_of(self.monitor)
         )
         return with_schedule(optimizer, scheduler, self.monitor)
 

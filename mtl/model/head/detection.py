@@ -134,7 +134,9 @@ class Detection(Head):
         nothing = any(len(level) == 0 for level in levels.values())
         if nothing:  # torchvision's head can't tell the shape of no rows
             levels = OrderedDict((k, x.new_zeros(1, *x.shape[1:])) for k, x in levels.items())
-        raw: dict[str, Tensor] = self.outputs(list(self.pyramid(levels).values()))
+        maps = list(self.pyramid(levels).values())
+        self.points.fit([(found.shape[-2], found.shape[-1]) for found in maps])
+        raw: dict[str, Tensor] = self.outputs(maps)
         return {name: rows[:0] for name, rows in raw.items()} if nothing else raw
 
     def loss(self, raw: dict[str, Tensor], labels: Labelled) -> Tensor:
