@@ -8,20 +8,18 @@ from typing import Any, cast
 import pytorch_lightning as L
 import torch
 from torch import Tensor
-from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from mtl.config.measures import Mode, mode_of
 from mtl.data.batch import Batch
-from mtl.errors import RunError
 from mtl.learning.evaluation import Evaluation
-from mtl.learning.gradients.accumulation import Accumulation, Part, shared_losses
-from mtl.learning.gradients.ranks import world
+from mtl.learning.gradients.accumulation import Accumulation, Part
+from mtl.learning.gradients.reducer import hold_back
 from mtl.learning.gradients.step import GradientStep
+from mtl.learning.gradients.summed import SummedStep
 from mtl.learning.interval import Interval
 from mtl.learning.optimizer.schedule import advance, look, with_schedule
 from mtl.learning.weighting.base import Weighting
-from mtl.learning.weighting.gramian import GradientWeighting
 from mtl.learning.weighting.losses import LossWeighting
 from mtl.model.backbone.base import Features
 from mtl.model.network import Network
@@ -73,11 +71,11 @@ class MultiTaskModule(L.LightningModule):
         self.interval = Interval()
         self.accumulation = Accumulation(self.network)
         self.gradient_step: GradientStep | None = None
-        if isinstance(weighting, GradientWeighting):
-            size, seed = self.settings["image_size"], self.settings["seed"]
-            self.gradient_step = GradientStep(self.network, weighting, size, seed)
-        self.pending: tuple[Part, Tensor] | None = None
-        self.total = torch.zeros(())
+        if isinstance(weighting, LossWeighting):
+            self.summed = SummedStep(weighting, list(network.parameters()))
+        else:
+            self.gradient_step = self._one_by_one()
+        self.pending: tuple[Part, Tensor, Callable[[], None]] | None = None
         self.said: str | None = None
 
     def mode_of(self, metric: str) -> Mode:
@@ -116,27 +114,22 @@ class MultiTaskModule(L.LightningModule):
         return losses, counts
 
     def on_fit_start(self) -> None:
-        """Refuse what doesn't go together.
+        """Decide how gradients are found.
 
         Raises:
             UserError: see ``GradientStep.check_accumulation``.
         """
-        self.gradient_step = self._gradient_step(self.trainer.accumulate_grad_batches)
-
-    def _gradient_step(self, batches: int) -> GradientStep | None:
-        """How the tasks' gradients are found, where a step needs them one by one.
-
-        Methods on losses do where batches are accumulated and the weights depend on all of them.
-        """
-        method = self.weighting
-        if batches > 1 and isinstance(method, LossWeighting):
-            if method.ahead(tuple(range(len(self.network.tasks)))) is not None:
-                return None
-            size, seed = self.settings["image_size"], self.settings["seed"]
-            return GradientStep(self.network, method, size, seed)
-        if self.gradient_step is not None:
+        method, batches = self.weighting, self.trainer.accumulate_grad_batches
+        if isinstance(method, LossWeighting):
+            everything = tuple(range(len(self.network.tasks)))
+            one_by_one = batches > 1 and method.ahead(everything) is None
+            self.gradient_step = self._one_by_one() if one_by_one else None
+        elif self.gradient_step is not None:
             self.gradient_step.check_accumulation(batches)
-        return self.gradient_step
+
+    def _one_by_one(self) -> GradientStep:
+        size, seed = self.settings["image_size"], self.settings["seed"]
+        return GradientStep(self.network, self.weighting, size, seed)
 
     def on_train_epoch_start(self) -> None:
         """Say where frozen stages leave nothing to weigh, once for each time."""
@@ -163,51 +156,24 @@ class MultiTaskModule(L.LightningModule):
         part = self.accumulation.part(batch, *self.counted_losses(batch, encode))
         if not part.tasks:
             return None
-        loss = self._loss(part) if self.gradient_step is None else self._stand_in(part)
+        if self.gradient_step is None:
+            loss = self.summed.loss(part)
+        else:
+            # Lightning gets a loss that leads nowhere; ``backward`` knows where to go.
+            loss = torch.zeros((), device=self.device).requires_grad_()
+            self.pending = part, loss, hold_back(self.trainer.strategy.model)
         if part.last:
             ids = [name for member in batch.window or (batch,) for name in member.ids]
-            self.interval.add(part.values, self.total, ids)
+            self.interval.add(part.values, self._total(part), ids)
             if self.device.type == "cpu":
                 self.check_finite()
         return loss
 
-    def _loss(self, part: Part) -> Tensor:
-        """What a plain backward pass takes: this batch's share of the step's combined loss."""
-        method = cast(LossWeighting, self.weighting)
-        ranks, batches = world(), part.batches
-        if batches == 1:
-            total = cast(Tensor, method(shared_losses(part, ranks)))
-            self.total = total.detach()
-            return total if total.requires_grad else total + self._no_loss()
-        places = tuple(self.network.tasks.index(task) for task in part.tasks)
-        weights = method.ahead(places)
-        assert weights is not None
-        # Lightning divides by the number of batches, and DDP by that of processes.
-        terms = [
-            part.losses[task].float() * (weight * (part.shares[task] * ranks * batches))
-            for task, weight in zip(part.tasks, weights, strict=True)
-            if task in part.losses
-        ]
-        loss = torch.stack(terms).sum() if terms else self._no_loss()
-        if part.last:
-            combined = method(part.values)
-            self.total = combined.detach()
-            # Whatever the method learns by itself has its gradient from here, once a step.
-            loss = loss + (combined - self.total) * batches
-        return loss
-
-    def _stand_in(self, part: Part) -> Tensor:
-        """Put the losses by for ``backward``, and give Lightning a loss that leads nowhere."""
-        if part.last:
-            self.total = torch.stack([value.float() for value in part.values.values()]).sum()
-        stand_in = torch.zeros((), device=self.device).requires_grad_()
-        self.pending = part, stand_in
-        wrapper = self.trainer.strategy.model
-        if isinstance(wrapper, DistributedDataParallel):
-            # Its reducer would wait for gradients that never come by.
-            self.synchronises = wrapper.require_backward_grad_sync
-            wrapper.require_backward_grad_sync = False
-        return stand_in
+    def _total(self, part: Part) -> Tensor:
+        """The step's combined loss, for the log; the plain sum where gradients are combined."""
+        if self.gradient_step is None:
+            return self.summed.total
+        return torch.stack([value.float() for value in part.values.values()]).sum()
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """The plain backward pass, or that of a weighting that combines gradients.
@@ -220,12 +186,8 @@ class MultiTaskModule(L.LightningModule):
         if self.pending is None or self.gradient_step is None:
             super().backward(loss, *args, **kwargs)
             return
-        (part, stand_in), self.pending = self.pending, None
-        wrapper = self.trainer.strategy.model
-        if isinstance(wrapper, DistributedDataParallel):
-            wrapper.require_backward_grad_sync = self.synchronises
-            # The next forward pass starts from the first process's buffers again.
-            wrapper.require_forward_param_sync = True
+        (part, stand_in, let_go), self.pending = self.pending, None
+        let_go()
         (factor,) = torch.autograd.grad(loss, stand_in)
         scale = factor * self.trainer.accumulate_grad_batches
         self.gradient_step.backward(part, scale, self.global_step)
@@ -238,28 +200,15 @@ class MultiTaskModule(L.LightningModule):
         if all(p.grad is None for p in parameters):
             parameters[0].grad = torch.zeros_like(parameters[0])
 
-    def _no_loss(self) -> Tensor:
-        """0, with a gradient of 0 for one parameter; DDP finds the others unused."""
-        return 0.0 * next(p for p in self.network.parameters() if p.requires_grad).sum()
-
     def check_finite(self) -> None:
         """Look at the losses since the last flush.
 
         Raises:
             RunError: one is not finite; names the task, the samples and the last good checkpoint.
         """
-        bad = self.interval.not_finite()
-        if bad is None:
-            return
-        task, ids = bad
         callback = self.trainer.checkpoint_callback
         last = getattr(callback, "last_model_path", "") or "none yet"
-        shown = ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
-        raise RunError(
-            f"the loss of task {task} is not finite in epoch {self.current_epoch + 1}, step "
-            f"{self.global_step + 1}; samples: {shown}; last good checkpoint: {last} "
-            "(a smaller lr or trainer.gradient_clip_val may help)"
-        )
+        self.interval.check(f"epoch {self.current_epoch + 1}, step {self.global_step + 1}", last)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Show the weighting what its step did, if it asks, and write what was gathered."""
