@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mtl.cli.options import split_options
-from mtl.cli.own_keys import own_keys, whole_number
+from mtl.cli.own_keys import own_keys, trust_of, whole_number
 from mtl.config.overrides import key_of
 from mtl.config.saved import open_run
 from mtl.errors import UserError
@@ -20,11 +20,12 @@ Written to DIR/affinity.
   every=        batches from one look to the next (10)
   rate=         learning rate of the steps that are looked at (the run's lr)
   key=value     changes the run's configuration: data.limit=1000
+  trust=        modules whose classes the run may name: trust=[mine]
   --config-dir  a folder of your own configurations
 
 1 - after / before of a loss: positive where a step helps. A look costs a forward pass for each task
 and one more, and a backward pass for each task."""
-KEYS = ("run", "every", "rate")
+KEYS = ("run", "every", "rate", "trust")
 EPOCHS = 5
 
 
@@ -46,7 +47,7 @@ def run(arguments: list[str]) -> int:
         raise UserError("run= is needed: write run=outputs/runs/NAME/TIME")
     every = whole_number("every", own.get("every", "10"))
     folder = Path(own["run"])
-    cfg = open_run(folder, overrides, config_dir)
+    cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
     if len(cfg.tasks) < 2:
         raise UserError(f"run={folder}: has one task, {cfg.tasks[0]}; affinity needs two or more")
     rate = _rate(own["rate"]) if "rate" in own else float(cfg.lr)

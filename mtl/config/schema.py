@@ -31,7 +31,7 @@ def defaults_of(cfg: DictConfig, config_dir: Path | None = None) -> dict[str, An
     return composed_defaults(tuple(f"{g}={n}" for g, n in chosen.items()), config_dir)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def composed_defaults(chosen: tuple[str, ...], config_dir: Path | None) -> dict[str, Any]:
     """The resolved configuration of these choices; not to be changed."""
     try:

@@ -17,6 +17,7 @@ from mtl.learning.callbacks.progress import bars
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.optimizer.groups import parameter_groups
 from mtl.learning.optimizer.stages import stage_parameters, stage_rates
+from mtl.learning.scheduler.base import Schedule
 from mtl.learning.weighting.base import Weighting
 from mtl.model.network import Network
 
@@ -48,7 +49,7 @@ def _make_optimizer(
     groups = parameter_groups(
         network, weighting, lr, factor, options["weight_decay"], settings["decay_vectors"], rates
     )
-    return cast(Optimizer, make(options, params=groups, lr=lr))
+    return cast(Optimizer, make(options, Optimizer, params=groups, lr=lr))
 
 
 def _pretrained(cfg: DictConfig) -> bool:
@@ -75,10 +76,10 @@ def build_module(cfg: DictConfig, network: Network) -> MultiTaskModule:
     rates = stage_rates(stages, settings["stage_factors"], settings["stage_decay"])
     module = MultiTaskModule(
         network=network,
-        weighting=make(container(cfg.weighting), tasks=list(cfg.tasks)),
+        weighting=make(container(cfg.weighting), Weighting, tasks=list(cfg.tasks)),
         task_weights={task: cfg.heads[task].weight for task in cfg.tasks},
         make_optimizer=partial(_make_optimizer, settings, cfg.lr, factor, rates),
-        make_scheduler=partial(make, container(cfg.scheduler)),
+        make_scheduler=partial(make, container(cfg.scheduler), Schedule),
         monitor=cfg.monitor,
         settings=container(cfg),
         channels_last=cfg.trainer.channels_last,
@@ -92,7 +93,10 @@ def build_callbacks(cfg: DictConfig) -> list[L.Callback]:
     """The enabled callbacks, and what trains when."""
     entries = container(cfg.callbacks).values()
     chosen = [{k: v for k, v in e.items() if k != "enabled"} for e in entries if e["enabled"]]
-    return [make(container(cfg.unfreezing)), *(make(entry) for entry in chosen)]
+    return [
+        make(container(cfg.unfreezing), L.Callback),
+        *(make(entry, L.Callback) for entry in chosen),
+    ]
 
 
 def build_loggers(cfg: DictConfig, folder: Path, purge_step: int | None) -> list[Logger]:
@@ -103,7 +107,10 @@ def build_loggers(cfg: DictConfig, folder: Path, purge_step: int | None) -> list
         folder: of the run.
         purge_step: on a resume, the step from which on earlier entries don't count.
     """
-    return [make(e, folder=folder, purge_step=purge_step) for e in container(cfg.logger).values()]
+    return [
+        make(e, Logger, folder=folder, purge_step=purge_step)
+        for e in container(cfg.logger).values()
+    ]
 
 
 def build_trainer(
@@ -124,6 +131,7 @@ def build_trainer(
     try:
         trainer = make(
             without(cfg.trainer, TRAINER_FRAMEWORK_KEYS),
+            L.Trainer,
             max_epochs=cfg.epochs,
             callbacks=callbacks + moving,
             logger=loggers or False,

@@ -212,7 +212,9 @@ def test_evaluation_gives_the_metrics_of_the_run(
     assert not any(name.startswith("test/") for name in results(in_process)["metrics"])
     for folder in (finished, in_process):
         for split in ("test", "val"):
-            code, out, err = command("eval", f"run={folder}", f"split={split}")
+            code, out, err = command(
+                "eval", "trust=[training_kit]", f"run={folder}", f"split={split}"
+            )
             assert (code, err) == (0, "")
             assert "a/balanced_accuracy" in out
             written = json.loads((folder / "eval" / f"{split}.json").read_text())
