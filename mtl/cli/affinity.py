@@ -56,7 +56,7 @@ def run(arguments: list[str]) -> int:
 
     from mtl.cli.table import print_rows
     from mtl.runs.affinity.commands import command, overrides_of
-    from mtl.runs.affinity.grouping import proposed
+    from mtl.runs.affinity.grouping import proposed, settled
     from mtl.runs.affinity.measure import measure
     from mtl.runs.affinity.report import group_rows, matrix_rows, named, write
     from mtl.terminal import say
@@ -64,7 +64,9 @@ def run(arguments: list[str]) -> int:
     say(f"training {cfg.epochs} epochs, looking at every {every} batches")
     found = measure(cfg, every, rate)
     kept = overrides_of(folder)
-    groups = named(proposed(found.means), found.tasks)
+    best = proposed(found.means)
+    sure = settled(found.means, found.errors, best)
+    groups = named(best, found.tasks) if sure else []
     commands = {"+".join(group): command(group, kept or [], config_dir) for group in groups}
     files = write(
         found, commands, folder, every=every, rate=rate, epochs=cfg.epochs, overrides=overrides
@@ -75,7 +77,10 @@ def run(arguments: list[str]) -> int:
     say("")
     print_rows(group_rows(found), ["networks", "groups", "mean affinity", ""], right=[0, 2])
     say("")
-    if kept is None:
+    if not sure:
+        say("no grouping is better than the others beyond chance; look more often, or for longer:")
+        say(f"mtl affinity run={folder} every={max(1, every // 2)} epochs={2 * cfg.epochs}")
+    elif kept is None:
         say(f"add the run's own settings, which {folder / 'app.log'} would have told:")
     for line in commands.values():
         say(line)

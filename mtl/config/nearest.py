@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+from mtl.config.other_words import KEYS, MEMBERS
+
 SURE = 0.7
 """How much alike keys must be; there are many of them."""
 
@@ -20,6 +22,9 @@ def listing(names: Iterable[object]) -> str:
 def unknown(kind: str, name: str, names: Iterable[str]) -> str:
     """``no backbone 'resnt18'; did you mean 'resnet18'? There are: resnet18, resnet34``."""
     names = sorted(names)
+    ours = MEMBERS.get(kind, {}).get(name.lower())
+    if ours in names:
+        return f"no {kind} '{name}'; did you mean '{ours}'? There are: {listing(names)}"
     hint = "".join(f"; did you mean '{near}'?" for near in nearest(name, names))
     return f"no {kind} '{name}'{hint or '.'} There are: {listing(names)}"
 
@@ -36,6 +41,8 @@ def unknown_key(key: str, values: Mapping[str, object]) -> str:
 
 def suggestion(key: str, values: Mapping[str, object]) -> str:
     """``; did you mean epochs=10?``: nearest keys with their values, else what there is."""
+    if key in KEYS:
+        return f"; did you mean {KEYS[key]}?"
     parent, _, leaf = key.rpartition(".")
     same_leaf = [k for k in values if k.rpartition(".")[2] == leaf]
     siblings = [k for k in values if k.rpartition(".")[0] == parent]

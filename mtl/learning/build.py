@@ -21,7 +21,7 @@ from mtl.learning.scheduler.base import Schedule
 from mtl.learning.weighting.base import Weighting
 from mtl.model.network import Network
 
-TRAINER_FRAMEWORK_KEYS = ("compile", "channels_last")
+TRAINER_FRAMEWORK_KEYS = ("compile", "channels_last", "limit_epochs")
 OPTIMIZER_FRAMEWORK_KEYS = ("backbone_factor", "stage_factors", "stage_decay", "decay_vectors")
 
 
