@@ -2,9 +2,7 @@
 
 KEYS = {
     **dict.fromkeys(("model", "arch", "architecture", "net", "network"), "backbone=NAME"),
-    **dict.fromkeys(
-        ("imgsz", "img_size", "imagesize", "input_size", "resolution"), "image_size=64"
-    ),
+    **dict.fromkeys(("imgsz", "img_size", "input_size", "resolution"), "image_size=64"),
     **dict.fromkeys(("lr0", "learning_rate", "base_lr"), "lr=1e-3"),
     **dict.fromkeys(("batch", "bs", "batchsize", "train_batch_size"), "batch_size=32"),
     **dict.fromkeys(("max_epochs", "num_epochs", "n_epochs"), "epochs=10"),

@@ -93,13 +93,15 @@ def fit_types(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[st
     }
 
 
-def fitted(key: str, value: Any, default: Any) -> Any:
-    """One value, or a whole node, made to fit its default."""
+def fitted(key: str, value: Any, default: Any, target: object = None) -> Any:
+    """One value, or a whole node, made to fit its default; ``target``: see ``rule_for``."""
     if isinstance(default, dict) and isinstance(value, dict):
+        target = value.get("_target_", target)
         return {
-            k: fitted(f"{key}.{k}", v, default[k]) if k in default else v for k, v in value.items()
+            k: fitted(f"{key}.{k}", v, default[k], target) if k in default else v
+            for k, v in value.items()
         }
-    if default in (None, MISSING, "auto") or rule_for(key) is not None:
+    if default in (None, MISSING, "auto") or rule_for(key, target) is not None:
         return value
     if isinstance(default, str) and is_number(value):
         return str(value)

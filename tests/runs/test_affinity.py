@@ -62,7 +62,7 @@ def test_best_groups_by_hand():
 def test_nothing_is_proposed_within_its_error():
     best = proposed(HELP)
     # Of a with b: 0.6 / 3 over each alone, and 0.6 / 3 + 0.3 / 3 over all together, with errors of
-    # e √2 / 3 and e √(2 / 4 + 4 / 4) / 3.
+    # e √2 / 3 and e √6 / 6.
     assert settled(HELP, np.full((3, 3), 0.2), best)
     assert not settled(HELP, np.full((3, 3), 0.22), best)
     # A single look says nothing about its error.
