@@ -43,8 +43,9 @@ def run(arguments: list[str]) -> int:
     for name in names:
         if len(names) > 1:
             print(f"{name}:")
-        if "/" in name:
-            print("\n".join(options_of(*name.split("/", 1), config_dir)))
+        group, _, member = name.partition("/")
+        if member:
+            print("\n".join(options_of(group, member, config_dir)))
         else:
             print_rows(member_rows(name, config_dir))
     return 0

@@ -58,7 +58,7 @@ def _check_program(data: bytes) -> None:
         steps[step.name] += 1
         if step.name not in OPCODES:
             raise pickle.UnpicklingError(f"has the step {step.name}, which image data never needs")
-        if step.name == "LONG_BINPUT" and argument > len(data):
+        if step.name == "LONG_BINPUT" and int(argument or 0) > len(data):
             raise pickle.UnpicklingError("numbers its parts beyond its own length")
     if sum(count for name, count in steps.items() if "TUPLE" in name) > MOST_TUPLES:
         raise pickle.UnpicklingError("has too many tuples")

@@ -33,7 +33,8 @@ class RunTensorBoard(TensorBoardLogger):
         """
         self.log_metrics(dict.fromkeys(metrics, 0.0), 0)
         writer = self.experiment._get_file_writer()
-        for summary in hparams(hyperparameters, dict.fromkeys(columns, 0.0)):
+        rows = hparams(hyperparameters, dict.fromkeys(columns, 0.0))  # type: ignore[no-untyped-call]
+        for summary in rows:
             writer.add_summary(summary)
 
     def save(self) -> None:
