@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from mtl.errors import BadFile as BadFile
     from mtl.errors import RunError as RunError
     from mtl.errors import UserError as UserError
+    from mtl.learning.scheduler.base import Schedule as Schedule
     from mtl.learning.unfreezing.base import StageFreezing as StageFreezing
     from mtl.learning.weighting.base import Weighting as Weighting
     from mtl.learning.weighting.gramian import GramianWeighting as GramianWeighting
@@ -111,6 +112,7 @@ _HOMES = {
     "RowWeighting": "mtl.learning.weighting.rows",
     "TaskGradients": "mtl.learning.weighting.gramian",
     "StageFreezing": "mtl.learning.unfreezing.base",
+    "Schedule": "mtl.learning.scheduler.base",
     # runs
     "open_run": "mtl.runs.opened",
     "train": "mtl.runs.opened",

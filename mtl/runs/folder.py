@@ -1,5 +1,6 @@
 """What a run leaves on disk."""
 
+import contextlib
 import datetime
 import os
 import platform
@@ -136,9 +137,11 @@ class RunFolder:
             return None
         for file in sorted(self.path.parent.glob("*/status.json"), reverse=True):
             other = RunFolder(file.parent, writes=False)
-            stopped = read_json(file).get("state") in ("running", "interrupted")
-            if stopped and other.last_checkpoint and other.difference(cfg) is None:
-                return file.parent
+            # A neighbour that can't be read is no twin.
+            with contextlib.suppress(UserError):
+                stopped = read_json(file).get("state") in ("running", "interrupted")
+                if stopped and other.last_checkpoint and other.difference(cfg) is None:
+                    return file.parent
         return None
 
     def lock(self) -> None:

@@ -13,7 +13,8 @@ from omegaconf import OmegaConf
 from mtl.config import load, open_run
 from mtl.config.saved import read_config
 from mtl.config.trust import PLACES, Trust, leaves, ours, refuse_strangers, trusted_modules
-from mtl.errors import UserError
+from mtl.errors import BadFile, UserError
+from mtl.files import read_json
 
 EVIL = 'open("mark", "w").write("imported")\nclass Thing:\n    def __init__(self, **_): pass\n'
 
@@ -144,6 +145,13 @@ def test_files_that_are_no_configuration(tmp_path, monkeypatch, text):
     with pytest.raises(UserError, match=r"config\.yaml"):
         open_run(tmp_path)
     assert not Path("mark").exists()
+
+
+@pytest.mark.parametrize("text", ["", "[1]", "{", "[" * 100_000, "\x80"])
+def test_files_that_are_no_json(tmp_path, text):
+    (tmp_path / "results.json").write_bytes(text.encode("latin1"))
+    with pytest.raises(BadFile, match=r"results\.json"):
+        read_json(tmp_path / "results.json")
 
 
 def test_trust_is_by_module_and_folder(tmp_path, monkeypatch):
