@@ -49,7 +49,7 @@ def test_files_and_arrays_are_decided_alike(run, tmp_path: Path) -> None:
     assert all(set(f) == {"classification", "detection", "segmentation"} for f in found)
     masks = [f["segmentation"]["mask"] for f in found]
     assert all(mask.shape == (40, 60) and (mask == masks[0]).all() for mask in masks)
-    assert all(f["classification"] == found[0]["classification"] for f in found)
+    assert len({f["classification"]["label"] for f in found}) == 1
     assert run.network.tasks == ("classification", "detection", "segmentation")
 
 
