@@ -21,7 +21,7 @@ def check(cfg: DictConfig, needs_data: bool = True) -> DictConfig:
         needs_data: whether the data's folders must be there.
 
     Returns:
-        The same with ``heads.<task>.target`` filled in.
+        The same with ``heads.<task>.target`` filled in, and ``epochs`` within its limit.
 
     Raises:
         UserError: names the key and what is allowed.
@@ -30,6 +30,8 @@ def check(cfg: DictConfig, needs_data: bool = True) -> DictConfig:
     assert isinstance(values, dict)
     plain_values = {str(key): value for key, value in values.items()}
     check_ranges(plain_values)
+    if (most := plain_values["trainer"].get("limit_epochs")) is not None:
+        plain_values["epochs"] = min(plain_values["epochs"], most)
     check_image_size(plain_values["image_size"], plain_values["backbone"])
     check_weights(plain_values["backbone"])
     for backbone in plain_values["encoder"].get("backbones") or []:

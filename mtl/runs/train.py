@@ -11,10 +11,11 @@ import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import LambdaCallback
 
+from mtl.config.paths import SWEEP_FILE
 from mtl.data.build import build_data
 from mtl.data.loading.module import MultiTaskData
 from mtl.errors import UserError
-from mtl.files import write_json
+from mtl.files import read_json, write_json
 from mtl.learning.build import (
     build_callbacks,
     build_loggers,
@@ -140,7 +141,8 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
         resumed_step, data.first_epoch = int(saved["global_step"]), int(saved["epoch"]) + 1
     loggers = build_loggers(cfg, run.path, None if resumed_step is None else resumed_step + 1)
     throughput = Throughput()
-    table = HyperparameterTable(cfg)
+    further = read_json(run.path.parent / SWEEP_FILE).get("metrics", [])
+    table = HyperparameterTable(cfg, further)
     begun = LambdaCallback(on_train_start=lambda *_: run.keep())
     callbacks = [*build_callbacks(cfg), BrokenSamples(), throughput, table, begun]
     trainer = build_trainer(cfg, run.path, callbacks, loggers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -103,7 +104,20 @@ class VocLayout:
 
 def _ids(file: Path) -> list[str]:
     """The first column of each line; per-class lists have a second one."""
-    return [line.split()[0] for line in file.read_text().splitlines() if line.strip()]
+    names = [line.split()[0] for line in file.read_text().splitlines() if line.strip()]
+    refuse_outside(names, file)
+    return names
+
+
+def refuse_outside(names: Iterable[str], file: Path) -> None:
+    """Look for ids that lead out of the folder.
+
+    Raises:
+        UserError: there is one.
+    """
+    for name in names:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise UserError(f"{file} lists {name!r}, which leads out of the folder")
 
 
 def check_disjoint(lists: dict[Split, list[str]], root: Path) -> None:
