@@ -364,12 +364,12 @@ def test_overflow_is_left_to_the_scaler(conf: Path, tmp_path: Path) -> None:
     assert torch.equal(module.weighting.get_buffer("usual"), before)
 
 
-@pytest.mark.parametrize("name", ["gradvac", "moco"])
+@pytest.mark.parametrize("name", ["gradvac", "moco", "cagrad weighting.every=3"])
 def test_resume_is_exact(conf: Path, tmp_path: Path, name: str) -> None:
     """Two epochs at once, and one after the other."""
     own = [
         *SHAPES,
-        f"weighting={name}",
+        *f"weighting={name}".split(),
         "test=false",
         "callbacks.figures.enabled=false",
         "logger=none",

@@ -18,6 +18,11 @@ class CAGrad(GramianWeighting):
 
     torchjd's does the same through a modelling language, which takes 15 ms a step.
 
+    >>> seen = TaskGradients.of([[2.0, 0.0], [0.0, 2.0]])
+    >>> weights = CAGrad(["a", "b"], c=0.0).weights(seen)
+    >>> [round(w, 6) for w in weights.tolist()]  # the mean gradient
+    [0.5, 0.5]
+
     Args:
         tasks: names of all tasks, in order.
         at: see ``GradientWeighting``.

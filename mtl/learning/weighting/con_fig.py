@@ -15,6 +15,10 @@ class ConFIG(GramianWeighting):
     As long as all projections of the gradients onto it together. torchjd's needs the Jacobian;
     this says the same in terms of the Gramian.
 
+    >>> seen = TaskGradients.of([[2.0, 0.0], [0.0, 2.0]])
+    >>> [round(w, 6) for w in ConFIG(["a", "b"]).weights(seen).tolist()]
+    [1.0, 1.0]
+
     Args:
         tasks: names of all tasks, in order.
         at: see ``GradientWeighting``.

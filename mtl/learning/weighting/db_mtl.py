@@ -21,6 +21,11 @@ class DBMTL(RowWeighting):
     step is Σ y · max‖y‖ / ‖y‖ over the tasks that are there. With beta above 0 one copy of the
     shared parameters is kept per task.
 
+    >>> method = DBMTL(["a", "b"], at="parameters", beta=0.0, power=0.5)
+    >>> seen = TaskGradients.of([[3.0, 0.0], [0.0, 4.0]])
+    >>> [round(x, 4) for x in method.combine(seen, seed=0)[0].tolist()]  # both 4 long
+    [4.0, 4.0]
+
     Args:
         tasks: names of all tasks, in order.
         at: only ``parameters``.

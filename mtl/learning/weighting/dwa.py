@@ -16,6 +16,10 @@ class DWA(LossWeighting):
     means are over steps; an epoch without a label for a task
     is none for it. Tasks without a label in a batch are left out of Σ λ L.
 
+    >>> weighting = DWA(["a", "b"], temperature=2.0)
+    >>> weighting({"a": torch.tensor(2.0), "b": torch.tensor(8.0)})  # weights 1 at first
+    tensor(10.)
+
     Args:
         tasks: names of all tasks, in order.
         temperature: greater than 0; the larger, the more equal the weights.

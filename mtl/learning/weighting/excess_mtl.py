@@ -18,6 +18,12 @@ class ExcessMTL(GramianWeighting):
     of the compared parameters per task. torchjd's can't load its state into a fresh object, nor
     skip a task.
 
+    >>> method = ExcessMTL(["a", "b"])
+    >>> method.bind([nn.Parameter(torch.zeros(2, dtype=torch.float64))])
+    >>> seen = TaskGradients.of([[3.0, 0.0], [0.0, 4.0]])
+    >>> method.weights(seen).tolist()  # equal in the warm-up
+    [0.5, 0.5]
+
     Args:
         tasks: names of all tasks, in order.
         at: ``parameters`` or a stage: features differ from batch to batch.

@@ -14,6 +14,11 @@ from mtl.learning.weighting.preferences import check_preferences, preference_vec
 class FairGrad(GramianWeighting):
     """Fair shares of the progress: G·w = w^(-1/alpha) (Ban and Ji, 2024).
 
+    >>> seen = TaskGradients.of([[4.0, 0.0], [0.0, 1.0]])
+    >>> weights = FairGrad(["a", "b"], alpha=1.0).weights(seen)
+    >>> [round(w, 4) for w in weights.tolist()]  # 16 a = 1 / a, b = 1 / b
+    [0.25, 1.0]
+
     Args:
         tasks: names of all tasks, in order.
         at: see ``GradientWeighting``.

@@ -19,6 +19,11 @@ class FAMO(LossWeighting):
     Adam of its own along Jᵀ(log before - log after) + decay · w, J being the softmax's. A task
     whose loss is below 1e-8 is reached: it leaves the sum, where it would take all of the weight.
 
+    >>> weighting = FAMO(["a", "b"], rate=0.025, decay=0.001)
+    >>> _ = weighting({"a": torch.tensor(1.0), "b": torch.tensor(3.0)})
+    >>> [round(float(w), 2) for w in weighting.in_force.values()]  # as 1 / L, with sum 1
+    [0.75, 0.25]
+
     Args:
         tasks: names of all tasks, in order.
         rate: greater than 0, learning rate of w.

@@ -12,6 +12,9 @@ from mtl.learning.weighting.losses import LossWeighting, Places
 class Fixed(LossWeighting):
     """Σ w L with given weights.
 
+    >>> Fixed(["a", "b"], {"b": 3.0})({"a": torch.tensor(2.0), "b": torch.tensor(1.0)})
+    tensor(5.)
+
     Args:
         tasks: names of all tasks, in order.
         weights: task to w, at least 0; those not named have 1; null: all have.

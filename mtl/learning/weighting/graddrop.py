@@ -14,6 +14,10 @@ from mtl.learning.weighting.rows import RowWeighting
 class GradDrop(RowWeighting):
     """Each coordinate keeps one sign, drawn by how much of the gradient has it (Chen et al., 2020).
 
+    >>> seen = TaskGradients.of([[1.0, 2.0], [3.0, 0.0]])
+    >>> GradDrop(["a", "b"]).combine(seen, seed=0)[0].tolist()  # no signs to drop
+    [4.0, 2.0]
+
     Args:
         tasks: names of all tasks, in order.
         at: ``parameters`` or ``representation``; at the features each element of each sample's

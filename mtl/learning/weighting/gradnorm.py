@@ -18,6 +18,10 @@ class GradNorm(GramianWeighting):
     divided by the mean of that over tasks. Afterwards w is scaled so that its sum stays the number
     of tasks. As in the paper, a step uses the weights from before its own update.
 
+    >>> weighting = GradNorm(["a", "b"], at="parameters", every=1, alpha=1.5, rate=0.025)
+    >>> weighting.weights(TaskGradients.of([[4.0, 0.0], [0.0, 1.0]])).tolist()  # 1 at first
+    [1.0, 1.0]
+
     Args:
         tasks: names of all tasks, in order.
         at: see ``GradientWeighting``; the authors take the last stage that is shared.

@@ -18,6 +18,10 @@ class GradVac(GramianWeighting):
     Each pair's usual cosine is a running mean that starts at 0. torchjd's can't load its state
     into a fresh object, nor skip a task.
 
+    >>> seen = TaskGradients.of([[1.0, 0.0], [-1.0, 1.0]])
+    >>> GradVac(["a", "b"]).weights(seen).tolist()  # both turned until they are orthogonal
+    [2.0, 1.5]
+
     Args:
         tasks: names of all tasks, in order.
         at: see ``GradientWeighting``.

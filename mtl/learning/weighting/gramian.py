@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -170,10 +171,13 @@ class RecentWeights(nn.Module):
         for place, weight in zip(index, weights, strict=True):
             self.values[place] = float(weight)
 
-    def get_extra_state(self) -> dict[str, Any]:
-        """For checkpoints."""
-        return {"age": self.age, "values": list(self.values)}
+    def get_extra_state(self) -> Tensor:
+        """The age and the weights, infinite where there is none, for checkpoints."""
+        weights = [math.inf if value is None else value for value in self.values]
+        return torch.tensor([float(self.age), *weights], dtype=torch.float64)
 
-    def set_extra_state(self, state: dict[str, Any]) -> None:
+    def set_extra_state(self, state: Tensor) -> None:
         """The counterpart."""
-        self.age, self.values = int(state["age"]), list(state["values"])
+        age, *weights = state.tolist()
+        self.age = int(age)
+        self.values = [None if math.isinf(value) else value for value in weights]

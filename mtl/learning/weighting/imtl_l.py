@@ -14,6 +14,10 @@ class IMTLL(LossWeighting):
     Σ (exp(s) L - s), where s starts at 0: each weight is 1 at first and goes to 1 / L. There is one
     parameter per task, so that an optimiser's momentum doesn't move that of a task without labels.
 
+    >>> losses = {"a": torch.tensor(2.0), "b": torch.tensor(4.0)}
+    >>> IMTLL(["a", "b"])(losses).detach()  # (2 - 0) + (4 - 0)
+    tensor(6.)
+
     Args:
         tasks: names of all tasks, in order.
     """

@@ -19,6 +19,10 @@ class MGDA(GramianWeighting):
     For networks by Sener and Koltun (2018), whose Frank-Wolfe steps are replaced by the exact
     solution of the quadratic program.
 
+    >>> seen = TaskGradients.of([[2.0, 0.0], [0.0, 1.0]])
+    >>> [round(w, 6) for w in MGDA(["a", "b"]).weights(seen).tolist()]  # (0.4, 0.8) is shortest
+    [0.2, 0.8]
+
     Args:
         tasks: names of all tasks, in order.
         at: see ``GradientWeighting``; ``representation`` is the authors' MGDA-UB.

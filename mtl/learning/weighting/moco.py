@@ -21,6 +21,12 @@ class MoCo(RowWeighting):
     λ - gamma/√k (YYᵀ + rho) λ; the step is Σ λ y. One copy of the shared parameters is kept per
     task.
 
+    >>> method = MoCo(["a", "b"], beta=1.0, gamma=0.0)
+    >>> method.bind([nn.Parameter(torch.zeros(2))])
+    >>> seen = TaskGradients.of([[2.0, 0.0], [0.0, 4.0]])
+    >>> [round(float(x), 4) for x in method.combine(seen, seed=0)[0]]  # the mean at first
+    [1.0, 2.0]
+
     Args:
         tasks: names of all tasks, in order.
         at: only ``parameters``.

@@ -19,6 +19,11 @@ class NashMTL(GramianWeighting):
     The combined gradient has the norm √m for m tasks, whatever the losses, so that ``max_norm``
     is its norm where it is less.
 
+    >>> seen = TaskGradients.of([[4.0, 0.0], [0.0, 1.0]])
+    >>> weights = NashMTL(["a", "b"], max_norm=0.0).weights(seen)
+    >>> [round(w, 4) for w in weights.tolist()]  # 16 a = 1 / a, b = 1 / b
+    [0.25, 1.0]
+
     Args:
         tasks: names of all tasks, in order.
         at: see ``GradientWeighting``.

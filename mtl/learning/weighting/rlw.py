@@ -17,6 +17,11 @@ class RLW(LossWeighting):
     number that is drawn once from torch's generator, so on the run's seed, and both are kept: a
     resumed run and all processes draw the same.
 
+    >>> weighting = RLW(["a", "b"])
+    >>> losses = {"a": torch.tensor(1.0), "b": torch.tensor(1.0)}
+    >>> bool(weighting(losses).isclose(torch.tensor(1.0)))  # the weights sum to 1
+    True
+
     Args:
         tasks: names of all tasks, in order.
     """

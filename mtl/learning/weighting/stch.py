@@ -17,6 +17,10 @@ class STCH(LossWeighting):
     warm-up, and for a task that had no label in it until it has had an epoch, it is Σ log L, which
     is also what it comes to for a very large mu. Losses below 1e-8 have no gradient.
 
+    >>> weighting = STCH(["a", "b"], mu=1.0, warmup_epochs=0, preferences=None)
+    >>> weighting({"a": torch.tensor(1.0), "b": torch.tensor(3.0)})  # 2 · log(1 + 3)
+    tensor(2.7726)
+
     Args:
         tasks: names of all tasks, in order.
         mu: greater than 0; the smaller, the more the worst task alone counts.

@@ -1,7 +1,6 @@
 """What methods keep of every task at every compared parameter."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,13 +34,16 @@ class TaskCopies(nn.Module):
         self.tensors = [[fn(tensor) for tensor in row] for row in self.tensors]
         return self
 
-    def get_extra_state(self) -> dict[str, Any]:
-        """For checkpoints."""
-        return {"tensors": self.tensors}
+    def get_extra_state(self) -> Tensor:
+        """All in one vector, for checkpoints."""
+        parts = [tensor.reshape(-1) for row in self.tensors for tensor in row]
+        return torch.cat(parts) if parts else torch.zeros(0)
 
     @torch.no_grad()
-    def set_extra_state(self, state: dict[str, Any]) -> None:
+    def set_extra_state(self, state: Tensor) -> None:
         """The counterpart; devices and layouts stay."""
-        for own, kept in zip(self.tensors, state["tensors"], strict=True):
-            for tensor, value in zip(own, kept, strict=True):
-                tensor.copy_(value)
+        tensors = [tensor for row in self.tensors for tensor in row]
+        for tensor, part in zip(
+            tensors, torch.split(state, [tensor.numel() for tensor in tensors]), strict=True
+        ):
+            tensor.copy_(part.view(tensor.shape))

@@ -18,6 +18,12 @@ class TorchJD(GramianWeighting):
     The Gramian is brought to a mean diagonal of 1 first: torchjd's methods take small ones for
     zero, and their weights don't depend on its size.
 
+    >>> name = "torchjd.aggregation.UPGradWeighting"
+    >>> method = TorchJD(["a", "b"], at="parameters", every=1, method=name)
+    >>> seen = TaskGradients.of([[1.0, 0.0], [-1.0, 1.0]])
+    >>> [round(w, 3) for w in method.weights(seen).tolist()]
+    [1.0, 0.75]
+
     Args:
         tasks: names of all tasks, in order.
         at: see ``GradientWeighting``.

@@ -15,6 +15,10 @@ class Uncertainty(LossWeighting):
     to 1 / (2 L). There is one parameter per task, so that an optimiser's momentum doesn't move that
     of a task without labels.
 
+    >>> losses = {"a": torch.tensor(2.0), "b": torch.tensor(4.0)}
+    >>> Uncertainty(["a", "b"])(losses).detach()  # (2 + 0) / 2 + (4 + 0) / 2
+    tensor(3.)
+
     Args:
         tasks: names of all tasks, in order.
     """
