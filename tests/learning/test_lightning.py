@@ -25,6 +25,7 @@ from mtl.learning.build import (
     build_module,
     build_trainer,
 )
+from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 from mtl.runs.idle import idle
 from mtl.runs.train import train
