@@ -120,6 +120,9 @@ class Batch:
         copy: (B,) int64 on the CPU, which copy of the sample this is for augmentations that keep
             the original and add copies; 0 is the original.
         broken: samples left out of this batch because they could not be read.
+        window: the batches that are accumulated for one step, this one included; empty where it is
+            a step by itself.
+        place: which of them this is.
     """
 
     image: Tensor
@@ -128,6 +131,8 @@ class Batch:
     seed: int = 0
     copy: Tensor | None = None
     broken: tuple[Broken, ...] = field(default=())
+    window: Sequence[Batch] = field(default=(), repr=False)
+    place: int = 0
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -19,6 +19,7 @@ from mtl.data.batch import Batch, Broken
 from mtl.data.loading.cache import CachedSource
 from mtl.data.loading.loader import ArrayLoading, SampleLoading, identity, preprocessed
 from mtl.data.loading.sampler import EpochSampler, RankBatches
+from mtl.data.loading.windows import Windows
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.normalise import Normalise
 from mtl.data.sample import Target
@@ -195,9 +196,14 @@ class MultiTaskData(L.LightningDataModule):
             else os.cpu_count() or 1,
         )
 
-    def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled and augmented."""
-        return self.loader("train", training=True)
+    def train_dataloader(self) -> DataLoader[Batch] | Windows:
+        """Shuffled and augmented; batches of one step know each other."""
+        loader = self.loader("train", training=True)
+        trainer = self.trainer
+        if trainer is None or trainer.accumulate_grad_batches < 2:
+            return loader
+        size = trainer.accumulate_grad_batches
+        return Windows(loader, size, lambda: trainer.num_training_batches)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
         """In order; an empty list where there is no such split."""
@@ -256,10 +262,16 @@ class MultiTaskData(L.LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Augment whole batches where that engine is chosen, and normalise, on the device."""
-        if len(batch) == 0:
+        if len(batch) == 0 and not batch.window:
             return batch
         training = self.trainer is not None and self.trainer.training
-        return self.finish(batch, training)
+        if not batch.window:
+            return self.finish(batch, training)
+        members = cast(list[Batch], batch.window)
+        if batch.place == 0:
+            moved = [member.to(batch.image.device, non_blocking=True) for member in members]
+            members[:] = [self.finish(m, training) if len(m) else m for m in moved]
+        return replace(members[batch.place], window=members, place=batch.place)
 
     def finish(self, batch: Batch, training: bool) -> Batch:
         """uint8 pixels to what the network takes.

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
@@ -41,4 +42,6 @@ def look(scheduler: Any, metrics: dict[str, Any], monitor: str) -> None:
         monitor: the one to follow; without it nothing happens.
     """
     if isinstance(scheduler, ReduceLROnPlateau) and monitor in metrics:
-        scheduler.step(metrics[monitor])
+        value = metrics[monitor]
+        # An infinite best value could never be beaten; NaN is no progress.
+        scheduler.step(value if value.isfinite() else torch.full_like(value, torch.nan))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mtl.model.backbone.checkpointing import checkpointed
 
 Features = dict[int, Tensor]
-"""Stride to feature map (B, C, H / stride, W / stride), rounded up."""
+"""Stride to feature map (B, C, H / stride, W / stride), rounded up or down."""
 
 
 @dataclass(frozen=True)

@@ -94,11 +94,6 @@ class Fusion(nn.Module, ABC):
         """
         return None
 
-    def tasks_of(self, parameter: str) -> tuple[str, ...]:
-        """The tasks whose losses reach one of this module's parameters."""
-        part, _, rest = parameter.partition(".")
-        return self.exchange.tasks_of(rest) if part == "exchange" else self.tasks
-
     def back(self, maps: Tensor) -> tuple[Tensor, Tensor]:
         """Maps of all streams in the frame of the image.
 

@@ -131,14 +131,20 @@ class Detection(Head):
     def forward(self, features: Features) -> dict[str, Tensor]:
         """Run pyramid and branches; see the class for what comes out."""
         levels = OrderedDict((str(stride), features[stride]) for stride in self.strides)
-        raw: dict[str, Tensor] = self.outputs(list(self.pyramid(levels).values()))
-        return raw
+        nothing = any(len(level) == 0 for level in levels.values())
+        if nothing:  # torchvision's head can't tell the shape of no rows
+            levels = OrderedDict((k, x.new_zeros(1, *x.shape[1:])) for k, x in levels.items())
+        maps = list(self.pyramid(levels).values())
+        self.points.fit([(found.shape[-2], found.shape[-1]) for found in maps])
+        raw: dict[str, Tensor] = self.outputs(maps)
+        return {name: rows[:0] for name, rows in raw.items()} if nothing else raw
 
     def loss(self, raw: dict[str, Tensor], labels: Labelled) -> Tensor:
         """Focal + GIoU + centerness, summed over the batch, per foreground point.
 
-        Points on nothing but difficult objects take no part. Without any object the sum counts as
-        is, so that a batch of empty images still teaches what background is.
+        Points on nothing but difficult objects take no part. The sum is divided by the number of
+        images where that is larger, so that empty images still teach what background is, and a
+        batch of many of them no more than a batch of one.
         """
         boxes = labels.value
         assert isinstance(boxes, BoxBatch)
@@ -161,7 +167,7 @@ class Detection(Head):
         )
         total: Tensor = (focal * counted).sum()
         total = total + ((position + centered) * found.foreground).sum()
-        return total / found.foreground.sum().clamp(min=1)
+        return total / found.foreground.sum().clamp(min=len(boxes))
 
     @torch.no_grad()
     def predict(self, raw: dict[str, Tensor]) -> list[Detections]:
