@@ -92,7 +92,7 @@ def build_module(cfg: DictConfig, network: Network) -> MultiTaskModule:
         settings=container(cfg),
         channels_last=cfg.trainer.channels_last,
     )
-    compile_encoder(network.encoder, cfg.trainer.compile)
+    compile_encoder(network.encoder, cfg.trainer.compile, network.views.checkpointing)
     return module
 
 
