@@ -1,6 +1,7 @@
 """The command ``mtl``: finds the subcommand and turns errors into exit codes."""
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from mtl import __version__
 from mtl.config.nearest import listing, nearest
 from mtl.errors import RunError, UserError
+from mtl.files import printable
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         141 nobody reads the output any more.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What the terminal can't show must not end the command.
+        sys.stdout.reconfigure(errors="replace")
     try:
         code = dispatch(arguments)
         sys.stdout.flush()
@@ -76,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def say(what: object) -> None:
     """One line on the error stream."""
-    print("mtl:", " ".join(str(what).split()), file=sys.stderr)
+    print("mtl:", printable(" ".join(str(what).split())), file=sys.stderr)
 
 
 def dispatch(arguments: list[str]) -> int:

@@ -13,9 +13,9 @@ from rich.console import Console
 
 from mtl.cli.predict import run
 from mtl.config.load import load
+from mtl.data.image_file import read_image, read_mask
 from mtl.data.preprocess.standard import Standard
 from mtl.data.sample import Sample, Target
-from mtl.data.sources.image_file import read_image, read_mask
 from mtl.drawing.palette import color
 from mtl.errors import BadFile, UserError
 from mtl.files import write_json
