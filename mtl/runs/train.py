@@ -145,7 +145,10 @@ def _check_labels(cfg: DictConfig, data: MultiTaskData) -> None:
     there = {name: data.targets[name] for name in wanted.values() if name in data.targets}
     for split in SPLITS:
         source = data.files(split)
-        missing = [] if source is None else unlabelled(source, there)
+        missing, broken = ([], []) if source is None else unlabelled(source, there)
+        if missing:
+            # What can't be read may be the reason.
+            data.note_broken(tuple(broken))
         for task, name in wanted.items():
             if name not in missing:
                 continue

@@ -15,7 +15,9 @@ VALUES = {
     "label": [1, 2],
     "labels": [np.array([1, 0, 1], np.int8), np.array([0, IGNORE_LABEL, 1], np.int8)],
     "boxes": [
-        Boxes(np.array([[0, 0, 4, 4], [1, 1, 5, 5]], np.float32), np.array([2, 0]), np.zeros(2, bool)),
+        Boxes(
+            np.array([[0, 0, 4, 4], [1, 1, 5, 5]], np.float32), np.array([2, 0]), np.zeros(2, bool)
+        ),
         Boxes.empty(),
     ],
     "mask": [np.array([[0, 1], [2, 255]], np.uint8), np.array([[3, 3], [0, 1]], np.uint8)],

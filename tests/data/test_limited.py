@@ -1,6 +1,7 @@
 """``data.limit``: which samples are chosen."""
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ def test_fewer_than_there_are_labels_takes_each_once() -> None:
 @pytest.mark.parametrize("strata", [None, [number % 3 for number in range(50)]])
 def test_a_larger_limit_chooses_the_same_and_more(strata: list[int] | None) -> None:
     choices = [chosen(50, count, strata) for count in range(51)]
-    for smaller, larger in zip(choices, choices[1:], strict=False):
+    for smaller, larger in pairwise(choices):
         assert set(smaller) < set(larger)
         assert larger == sorted(larger)
     assert choices[10] == chosen(50, 10, strata)

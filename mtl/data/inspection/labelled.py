@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from mtl.data.batch import Broken
 from mtl.data.sample import IGNORE_PIXEL, Target
 from mtl.data.sources.base import ArraySource, Source
 from mtl.errors import BadFile, UserError
 
 
-def unlabelled(source: Source, names: Iterable[str]) -> list[str]:
-    """The targets among ``names`` that no sample of a split has.
+def unlabelled(source: Source, names: Iterable[str]) -> tuple[list[str], list[Broken]]:
+    """The targets among ``names`` that no sample of a split has, and the broken samples met.
 
     Samples are looked at in a spread order until each target was seen; broken ones don't count. A
     source that can't tell without reading images is taken to be labelled.
@@ -23,19 +24,21 @@ def unlabelled(source: Source, names: Iterable[str]) -> list[str]:
     """
     missing = dict.fromkeys(names)
     if isinstance(source, ArraySource):
-        return [name for name in missing if not _any_value(source, name)]
+        return [name for name in missing if not _any_value(source, name)], []
     if type(source).annotations is Source.annotations:
-        return []
+        return [], []
+    broken = []
     for index in np.random.default_rng(0).permutation(len(source)).tolist():
         if not missing:
             break
         try:
             found = source.annotations(index)
-        except BadFile:
+        except BadFile as error:
+            broken.append(Broken(source.id(index), str(error)))
             continue
         for name in found:
             missing.pop(name, None)
-    return list(missing)
+    return list(missing), broken
 
 
 def check_masks(source: Source, targets: Mapping[str, Target]) -> list[str]:

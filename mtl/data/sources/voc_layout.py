@@ -173,8 +173,10 @@ class VocLayout:
 
     @cached_property
     def _masks(self) -> dict[str, Path]:
-        # A mask in a format that loses nothing goes before one that does.
-        suffixes = sorted(IMAGE_SUFFIXES, key=lambda suffix: suffix != ".png")
+        # A mask in a format that loses nothing goes before one that does; GIF's writers renumber.
+        suffixes = sorted(
+            {*IMAGE_SUFFIXES} - {".gif"}, key=lambda suffix: (suffix != ".png", suffix)
+        )
         return _composed(_indexed(self._part("SegmentationClass"), suffixes))
 
     @staticmethod
