@@ -174,10 +174,8 @@ class VocLayout:
     @cached_property
     def _masks(self) -> dict[str, Path]:
         # A mask in a format that loses nothing goes before one that does; GIF's writers renumber.
-        suffixes = sorted(
-            {*IMAGE_SUFFIXES} - {".gif"}, key=lambda suffix: (suffix != ".png", suffix)
-        )
-        return _composed(_indexed(self._part("SegmentationClass"), suffixes))
+        others = [suffix for suffix in IMAGE_SUFFIXES if suffix not in (".png", ".gif")]
+        return _composed(_indexed(self._part("SegmentationClass"), (".png", *others)))
 
     @staticmethod
     def _beside(files: Mapping[str, Path], name: str) -> Path | None:
