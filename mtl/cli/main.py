@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from mtl import __version__
 from mtl.config.nearest import listing, nearest
@@ -93,7 +94,7 @@ def dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("--help", "-h", "help"):
         print(usage())
         return 0
-    name, *rest = arguments
+    name, *rest = map(at_home, arguments)
     if name == "--version":
         print(f"mtl {__version__}")
         return 0
@@ -110,6 +111,14 @@ def dispatch(arguments: list[str]) -> int:
         return 0
     code: int = module.run(rest)
     return code
+
+
+def at_home(argument: str) -> str:
+    """``key=~/folder`` with the home folder written out: neither the shell nor Hydra does it."""
+    key, equals, value = argument.partition("=")
+    if not equals or not (value == "~" or value.startswith("~/")):
+        return argument
+    return f"{key}={Path(value).expanduser()}"
 
 
 def usage() -> str:

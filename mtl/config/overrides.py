@@ -36,7 +36,7 @@ def parse(override: str) -> Override:
 def in_quotes(override: str) -> str:
     """An override whose value is quoted for Hydra, as it is to be typed into a shell."""
     key, _, value = override.partition("=")
-    inner = value.strip("'\"").replace("\\", "\\\\").replace("'", "\\'")
+    inner = value.strip("'\"").replace("'", "\\'")
     text = f"{key}='{inner}'"
     # Within double quotes a shell still reads these.
     return shlex.quote(text) if set('$`"\\!') & set(text) else f'"{text}"'
