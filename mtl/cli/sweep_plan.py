@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
@@ -12,9 +13,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from mtl.config.check import check
-from mtl.config.compose import compose, initialised, with_new_heads
+from mtl.config.compose import compose, initialised, with_new_members
 from mtl.config.finalise import finalise
 from mtl.config.job_name import job_name
+from mtl.config.measures import mode_of
 from mtl.config.overrides import key_of, parse_all
 from mtl.errors import UserError
 
@@ -53,7 +55,9 @@ def plan_sweep(overrides: Sequence[str], config_dir: Path | None) -> Plan:
     fixed = [o for o, p in zip(overrides, parsed, strict=True) if not p.is_sweep_override()]
     node = compose(fixed, config_dir).hydra
     jobs = planned_jobs(overrides, node.sweeper, config_dir)
-    check_jobs(jobs, basic=node.launcher._target_ == BASIC_LAUNCHER, config_dir=config_dir)
+    checked = check_jobs(
+        jobs, basic=node.launcher._target_ == BASIC_LAUNCHER, config_dir=config_dir
+    )
     not_swept = [p.get_key_element() for p in parsed if not p.is_sweep_override()]
     if node.sweeper._target_ == BASIC_SWEEPER:
         refuse_same_names([job_name(task_part(job), not_swept) for job in jobs])
@@ -64,8 +68,23 @@ def plan_sweep(overrides: Sequence[str], config_dir: Path | None) -> Plan:
     settings = [
         f"hydra.job.config.override_dirname.exclude_keys=[{fixed_keys}]",
         f"hydra.sweep.dir='{folder}'",
+        *searched_direction(node.sweeper, checked),
     ]
     return Plan([*complete, *settings], folder)
+
+
+def searched_direction(sweeper: DictConfig, cfg: DictConfig) -> list[str]:
+    """The override by which a sweeper that searches knows which way ``monitor`` is better.
+
+    Args:
+        sweeper: its node; those that search for a best value have a ``direction`` (Optuna).
+        cfg: a job's configuration.
+    """
+    if "direction" not in sweeper:
+        return []
+    heads = cast(dict[str, Any], OmegaConf.to_container(cfg.heads))
+    larger = mode_of(str(cfg.monitor), heads) == "max"
+    return [f"hydra.sweeper.direction={'maximize' if larger else 'minimize'}"]
 
 
 def task_part(job: Sequence[str]) -> list[str]:
@@ -109,7 +128,7 @@ def representative(override: Override) -> str:
     return f"{key}={next(iter(override.sweep_string_iterator()))}"
 
 
-def check_jobs(jobs: Sequence[list[str]], basic: bool, config_dir: Path | None) -> None:
+def check_jobs(jobs: Sequence[list[str]], basic: bool, config_dir: Path | None) -> DictConfig:
     """Compose all jobs, and check them until one is fine.
 
     A job whose values are out of range fails alone, later; but where none is fine, nothing starts.
@@ -119,11 +138,14 @@ def check_jobs(jobs: Sequence[list[str]], basic: bool, config_dir: Path | None) 
         basic: whether the basic launcher runs them, in this process.
         config_dir: the user's folder.
 
+    Returns:
+        The configuration of the first that is fine.
+
     Raises:
         UserError: see ``plan_sweep``.
     """
     wrong: UserError | None = None
-    fine = False
+    fine: DictConfig | None = None
     for job in jobs:
         cfg = finalise(compose(task_part(job), config_dir))
         if basic and restarts(str(cfg.trainer.strategy)):
@@ -132,14 +154,15 @@ def check_jobs(jobs: Sequence[list[str]], basic: bool, config_dir: Path | None) 
                 " device, so it can't run under -m with the basic launcher; run the jobs one by"
                 " one, or choose another launcher"
             )
-        if not fine:
+        if fine is None:
             try:
-                check(cfg)
-                fine = True
+                fine = check(cfg)
             except UserError as error:
                 wrong = wrong or error
-    if not fine and wrong is not None:
+    if fine is None:
+        assert wrong is not None
         raise wrong
+    return fine
 
 
 def restarts(strategy: str) -> bool:
@@ -161,7 +184,7 @@ def refuse_same_names(names: Sequence[str]) -> None:
 def new_heads_in_all(
     overrides: Sequence[str], jobs: Sequence[list[str]], config_dir: Path | None
 ) -> list[str]:
-    """``with_new_heads`` for a sweep.
+    """``with_new_members`` for a sweep.
 
     Raises:
         UserError: a head is new in some jobs and not in others.
@@ -169,7 +192,7 @@ def new_heads_in_all(
     keys = [key_of(o) for o in overrides if o.startswith("head@")]
     if not keys:
         return list(overrides)
-    written = {key_of(o) for job in jobs for o in with_new_heads(job, config_dir)}
+    written = {key_of(o) for job in jobs for o in with_new_members(job, config_dir)}
     for key in keys:
         if {key, f"+{key}"} <= written:
             raise UserError(f"{key}: some data sets of the sweep bring it and others don't")

@@ -6,6 +6,7 @@ from typing import Any
 
 from mtl.config.nearest import in_words
 from mtl.config.rules import Rule, anything, choice, each, either, number, text
+from mtl.config.trainer_keys import PRECISIONS
 from mtl.errors import UserError
 
 PROBABILITY = number(0, 1)
@@ -87,6 +88,9 @@ RANGES: dict[str, Rule] = {
     "encoder.backbones": each(anything),
     "backbone.rotation": choice("none", "filters"),
     "backbone.rotation_pool": choice("max", "mean"),
+    # First, since a metric may be called like an option.
+    "heads.*.larger_is_better.*": each(number(words=(None,)), length=2),
+    "heads.*.smaller_is_better.*": each(number(words=(None,)), length=2),
     "heads.*.weight": NOT_NEGATIVE,
     "heads.*.dimension": COUNT,
     "heads.*.margin": POSITIVE,
@@ -100,6 +104,7 @@ RANGES: dict[str, Rule] = {
     "heads.*.grid": COUNT,
     "heads.*.hidden": NATURAL,
     "heads.*.delta": POSITIVE,
+    "heads.*.delta_unit": choice("share", "pixel"),
     "heads.*.strides": each(COUNT, least=1),
     "heads.*.convs": NATURAL,
     "heads.*.focal_alpha": PROBABILITY,
@@ -118,6 +123,7 @@ RANGES: dict[str, Rule] = {
     "unfreezing.every": number(1, whole=True, words=(None,)),
     "unfreezing.patience": COUNT,
     "unfreezing.min_delta": NOT_NEGATIVE,
+    "weighting.every": COUNT,
     "weighting.at": either(text(), each(text(), least=1)),
     "weighting.normalise": choice("none", "l2", "loss", "loss_plus"),
     "weighting.c": NOT_NEGATIVE,
@@ -151,7 +157,18 @@ RANGES: dict[str, Rule] = {
     "trainer.check_val_every_n_epoch": COUNT,
     "trainer.limit_train_batches": number(0, above=True, words=(None,)),
     "trainer.deterministic": choice(True, False, "warn"),
-    "trainer.precision": choice("32-true", "16-mixed", "bf16-mixed"),
+    "trainer.precision": choice(*PRECISIONS),
+    "trainer.matmul_precision": choice("highest", "high", "medium"),
+    "trainer.gradient_clip_algorithm": choice("norm", "value"),
+    "trainer.compile": either(choice(True, False), text()),
+    "trainer.benchmark": choice(True, False, None),
+    "trainer.num_nodes": COUNT,
+    "trainer.max_steps": number(-1, whole=True),
+    "trainer.min_steps": number(1, whole=True, words=(None,)),
+    "trainer.min_epochs": number(1, whole=True, words=(None,)),
+    "trainer.limit_val_batches": number(0, words=(None,)),
+    "trainer.limit_test_batches": number(0, words=(None,)),
+    "trainer.limit_predict_batches": number(0, words=(None,)),
     "callbacks.*.patience": COUNT,
     "callbacks.*.min_delta": NOT_NEGATIVE,
     "callbacks.*.decay": number(0, 1, above=True, below=True),

@@ -8,6 +8,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from mtl.config.measures import DIRECTIONS
 from mtl.data.batch import Batch, Labelled, collate
 from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Boxes, Sample, Target
@@ -21,7 +22,7 @@ TARGET = Target("boxes", ("a", "b"))
 def head(**options: Any) -> Box:
     torch.manual_seed(0)
     stages = (Stage("fine", 4, 8), Stage("coarse", 6, 16))
-    return Box(target=TARGET, stages=stages, image_size=64, **options)
+    return Box(target=TARGET, stages=stages, **{"image_size": 64, **options})
 
 
 def sample(*rows: Sequence[float]) -> Sample:
@@ -77,18 +78,49 @@ def test_prediction_by_hand() -> None:
     )
 
 
+RAW = (0.5, 0.25, 0.5, 0.75)
+"""Box (16, -8, 48, 40) of 64 pixels: shares 1/4, -1/8, 3/4, 5/8."""
+
+
 def test_loss_by_hand() -> None:
-    # Box (16, -8, 48, 40) against (16, -4, 28, 40): errors 0, 4, 20, 0 pixels. Huber at delta 10:
-    # 0, 4² / 2 = 8, 10 (20 - 5) = 150, 0.
+    # Against (16, -4, 28, 40): errors 0, 1/16, 5/16, 0. Smooth L1 at 1/10: 0, (1/16)² / (2/10),
+    # 5/16 - 1/20, 0; ten times their mean.
     box = head()
     truth = labelled((16, -4, 28, 40))
-    raw = logit(0.5, 0.25, 0.5, 0.75).requires_grad_()
+    raw = logit(*RAW).requires_grad_()
     loss = box.loss(raw, truth)
-    assert loss.item() == pytest.approx((8 + 150) / 4)
+    assert loss.item() == pytest.approx(10 * (5 / 256 + 21 / 80) / 4)
     loss.backward()
     assert raw.grad is not None
-    # At delta 20: 0, 8, 20² / 2 = 200, 0.
-    assert head(delta=20).loss(raw, truth).item() == pytest.approx((8 + 200) / 4)
+
+
+def test_delta_in_pixels_by_hand() -> None:
+    # Errors 0, 4, 20, 0 pixels. Huber at delta 10: 0, 4² / 2 = 8, 10 (20 - 5) = 150, 0 pixels².
+    # The loss is that over delta times side, times 10.
+    truth = labelled((16, -4, 28, 40))
+    by_hand = (8 + 150) / 4
+    loss = head(delta=10, delta_unit="pixel").loss(logit(*RAW), truth)
+    assert loss.item() == pytest.approx(by_hand / (10 * 64) * 10)
+    # At delta 20: 0, 8, 20² / 2 = 200, 0. The same as a share is 20 / 64.
+    by_hand = (8 + 200) / 4 / (20 * 64) * 10
+    assert head(delta=20, delta_unit="pixel").loss(logit(*RAW), truth).item() == pytest.approx(
+        by_hand
+    )
+    assert head(delta=20 / 64).loss(logit(*RAW), truth).item() == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize("size", [32, 64, 96, 224, 512])
+def test_the_loss_is_the_same_at_any_image_size(size: int) -> None:
+    torch.manual_seed(1)
+    raw, shares = torch.randn(9, 4, dtype=torch.float64), torch.rand(9, 4, dtype=torch.float64)
+    losses = [
+        head(image_size=side).loss(raw, Labelled(torch.arange(9), shares * side)).item()
+        for side in (64, size)
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-12)
+    # Eight pixels of 64 are an eighth of any picture.
+    eighth = head(image_size=size, delta=size / 8, delta_unit="pixel")
+    assert eighth.delta == pytest.approx(1 / 8)
 
 
 def test_every_raw_output_is_a_box_inside_the_picture() -> None:
@@ -161,6 +193,8 @@ def test_way_back_to_the_original_image() -> None:
     [
         ({"metrics": ["recal50"]}, "box.metrics=recal50: did you mean recall50"),
         ({"delta": 0.0}, "box.delta=0.0: allowed: from 1e-06 up"),
+        ({"delta": 10}, "box.delta=10: a share .* at most 1; box.delta_unit=pixel"),
+        ({"delta_unit": "pixels"}, "box.delta_unit=pixels: did you mean pixel"),
         ({"hidden": 0}, "box.hidden=0: allowed: from 1 up"),
     ],
 )
@@ -179,4 +213,5 @@ def test_yaml_holds_every_option() -> None:
         if p.default is not inspect.Parameter.empty
     }
     framework = {"_target_": "mtl.model.head.box.Box", "kind": "boxes", "target": None}
+    node = {key: value for key, value in node.items() if key not in DIRECTIONS}
     assert node == {**framework, "weight": 1.0, **defaults}

@@ -14,6 +14,8 @@ from mtl.data.sample import Target
 from mtl.model.build import build_network
 from mtl.model.encoder.branches import Branches
 
+pytestmark = pytest.mark.slow
+
 SYSTEMS = ("independent", "joint", "split", "siamese", "multi_branch", "mil", "cmtl", "c_rmtl")
 TINY = [
     "data.train=16",
@@ -79,8 +81,8 @@ def test_c_rmtl_with_the_article_s_settings(mtl, tmp_path: Path) -> None:
     cfg = load(["experiment=c_rmtl_voc2007", f"data.root={root}"])
     assert (cfg.batch_size, cfg.image_size, cfg.lr) == (16, 224, 1e-3)
     assert cfg.lr * cfg.optimizer.backbone_factor == pytest.approx(1e-4)
-    assert (cfg.heads.classification.label_smoothing, cfg.heads.box.delta) == (0.1, 10)
-    assert cfg.heads.box.weight == 1
+    assert cfg.heads.classification.label_smoothing == 0.1
+    assert (cfg.heads.box.delta, cfg.heads.box.delta_unit, cfg.heads.box.weight) == (10, "pixel", 1)
     assert list(cfg.views.angles) == [0, 90, 180, 270]
     assert cfg.encoder.tied_stages == ["layer1", "layer2"]
     assert len(cfg.data.classes) == 5
