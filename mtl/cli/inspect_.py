@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import cast
 
 from mtl.cli.options import split_options
-from mtl.cli.own_keys import one_of, own_keys, whole_number
+from mtl.cli.own_keys import one_of, own_keys, place, refuse_folder, whole_number
 from mtl.config.load import load
 from mtl.data.sources.base import SPLITS, Split
 from mtl.errors import UserError
@@ -41,9 +41,10 @@ def run(arguments: list[str]) -> int:
     one_of("split", split, SPLITS)
     samples = whole_number("samples", own.get("samples", "16"))
     cfg = load(overrides, config_dir)
-    out = Path(own.get("out") or f"outputs/inspect/{cfg.name}.png")
-    if out.suffix != ".png":
+    out = place(own, "out", Path(f"outputs/inspect/{cfg.name}.png"))
+    if out.suffix.lower() != ".png":
         raise UserError(f"out={out}: give the name of a .png file")
+    refuse_folder("out", own.get("out"))
 
     from mtl.data.build import build_data
     from mtl.data.inspection.inspect import inspect

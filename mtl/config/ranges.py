@@ -52,6 +52,7 @@ MEMBERS: dict[str, Rule] = {
     "data.split_seed": NATURAL,
     "data.year": number(2007, 2012, whole=True),
     "data.others": choice("error", "drop"),
+    "data.masks": choice("indices", "binary"),
     "preprocess.fit": choice("stretch", "letterbox"),
     "preprocess.mean": each(PROBABILITY, length=3),
     "preprocess.std": each(POSITIVE, length=3),

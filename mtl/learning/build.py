@@ -7,12 +7,12 @@ from typing import Any, cast
 
 import pytorch_lightning as L
 import torch
+from lightning_fabric.plugins.environments import ClusterEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import GradientAccumulationScheduler
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins import CheckpointIO, LayerSync, Precision
-from pytorch_lightning.plugins.environments import ClusterEnvironment
 from pytorch_lightning.profilers import Profiler
 from pytorch_lightning.strategies import Strategy
 from torch.optim import Optimizer

@@ -256,10 +256,10 @@ class Detection(Head):
         return {
             "detections": [
                 {
-                    "bbox": [round(v, 2) for v in (x1, y1, x2 - x1, y2 - y1)],
+                    "bbox": [round(v, 4) for v in (x1, y1, x2 - x1, y2 - y1)],
                     "category_id": label,
                     "category": self.target.classes[label],
-                    "score": round(score, 4),
+                    "score": score,
                 }
                 for (x1, y1, x2, y2), label, score in zip(
                     prediction.boxes.tolist(),
