@@ -24,6 +24,7 @@ from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 from mtl.model.network import Network
 from mtl.runs.folder import RunFolder
+from mtl.runs.left_out import left_out_lines
 from mtl.runs.report import print_config, print_results
 from mtl.terminal import say
 
@@ -148,6 +149,8 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     trainer = build_trainer(cfg, run.path, callbacks, loggers)
     if run.writes:
         print_config(cfg, run.path, data, network)
+        for line in left_out_lines(network, data):
+            say(line)
         if last is not None:
             say(f"resuming from {last} after step {resumed_step}")
     trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)

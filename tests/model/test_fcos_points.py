@@ -128,6 +128,8 @@ def test_difficult_and_empty_objects_ask_for_nothing() -> None:
     )
     assert not assign(points, boxes).foreground.any()
     assert not orphans(assign(points, boxes), boxes).any()
+    nothing = batch([], [])
+    assert orphans(assign(points, nothing), nothing).shape == (2, 0)
 
 
 def test_order_of_objects_changes_nothing() -> None:

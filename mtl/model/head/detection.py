@@ -26,7 +26,7 @@ from mtl.model.head.base import Head
 from mtl.model.head.box_fusion import supported, weighted_boxes_fusion
 from mtl.model.head.detection_metrics import COCO_NAMES, DetectionMetrics
 from mtl.model.head.detections import Detections
-from mtl.model.head.fcos_targets import Points, assign
+from mtl.model.head.fcos_targets import Points, assign, counted, orphans
 from mtl.model.head.options import check_names, check_per_class, check_range
 from mtl.model.views.placement import Placement, boxes_back
 
@@ -68,6 +68,7 @@ class Detection(Head):
     """
 
     whole_objects = True
+    may_leave_out = True
 
     def __init__(
         self,
@@ -166,6 +167,14 @@ class Detection(Head):
         )
         total: Tensor = (focal * counted).sum() + position + centered
         return total / max(len(boxes), len(rows))
+
+    def left_out(self, labels: Labelled) -> tuple[int, int]:
+        """The objects whose points smaller ones have, and all that have to be found."""
+        boxes = labels.value
+        assert isinstance(boxes, BoxBatch)
+        boxes = boxes.map(lambda part: part.to(self.points.center.device))
+        without = orphans(assign(self.points, boxes), boxes)
+        return int(without.sum()), int(counted(boxes).sum())
 
     @torch.no_grad()
     def predict(self, raw: dict[str, Tensor]) -> list[Detections]:

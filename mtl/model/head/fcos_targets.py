@@ -202,6 +202,8 @@ def orphans(found: Assignment, boxes: BoxBatch) -> Tensor:
 
 
 def _without(foreground: Tensor, which: Tensor, wanted: Tensor) -> Tensor:
+    if wanted.shape[1] == 0:
+        return wanted
     has = torch.zeros(wanted.shape, dtype=torch.int64, device=wanted.device)
     return wanted & (has.scatter_add_(1, which, foreground.long()) == 0)
 
