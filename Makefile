@@ -9,7 +9,7 @@ DEMO := outputs/demo
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -e ".[weights,dev]"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format typecheck bench bench-all tensorboard clean
+.PHONY: help setup demo test test-fast lint format typecheck bench bench-all tensorboard clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ demo: $(STAMP) ## train three tasks on generated images, evaluate, draw predicti
 
 test: $(STAMP) ## run the tests
 	$(BIN)/pytest -n auto --dist loadfile
+
+test-fast: $(STAMP) ## run those that take no training, under a minute
+	$(BIN)/pytest -n auto --dist loadfile -m "not slow"
 
 lint: $(STAMP) ## check style
 	$(BIN)/ruff check .

@@ -1,9 +1,14 @@
-"""``python -m benchmarks``: measure, write results.json, and show what misses its goal."""
+"""``python -m benchmarks``: measure, write results.json, and show what misses its goal.
+
+With names or patterns (``'weighting/pcgrad*'``) only those are measured. Each entry is written as
+soon as it is there, and those of other measurements stay as they are.
+"""
 
 import argparse
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else importing it calls the network
@@ -11,52 +16,83 @@ os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # the profiler tells of every st
 
 from rich.console import Console
 
+from benchmarks import weighting
 from benchmarks.augmentation import batch_versus_albumentations, versus_pil
 from benchmarks.command import command_seconds
 from benchmarks.memory import demo_memory
-from benchmarks.results import Entry, table, verdict, write
+from benchmarks.results import Entry, read, table, verdict, write
 from benchmarks.shapes import shapes_generation
 from benchmarks.step import step_overhead
 from benchmarks.views import views_cost
-from benchmarks.weighting import weighting_cost
 
 Measure = Callable[[], Mapping[str, Entry]]
 RESULTS = Path(__file__).parent / "results.json"
-QUICK: Mapping[str, Measure] = {
-    "shapes generation": lambda: {"shapes_generation": shapes_generation()},
-    "batch augmentation": lambda: {"batch_augmentation": batch_versus_albumentations()},
-    "decoding and augmenting": versus_pil,
-    "training step": lambda: {"step_overhead": step_overhead()},
-    "views": views_cost,
-    "weightings": weighting_cost,
-}
-SLOW: Mapping[str, Measure] = {
-    "help": lambda: {"help_seconds": command_seconds(["--help"], 0, 1.0, "seconds of mtl --help")},
-    "misspelt key": lambda: {
-        "misspelt_seconds": command_seconds(
-            ["train", "epohcs=3"], 2, 2.0, "seconds until a misspelt key is answered"
-        )
-    },
-    "memory of the demo": demo_memory,
-}
 
 
-def main() -> None:
-    """Measure everything, then write."""
+def quick() -> dict[str, Measure]:
+    """Name to measurement."""
+    return {
+        "shapes_generation": lambda: {"shapes_generation": shapes_generation()},
+        "batch_augmentation": lambda: {"batch_augmentation": batch_versus_albumentations()},
+        "files": versus_pil,
+        "step_overhead": lambda: {"step_overhead": step_overhead()},
+        "views": views_cost,
+        **weighting.measurements(),
+    }
+
+
+def slow() -> dict[str, Measure]:
+    """The same of those that take longer."""
+    misspelt, answer = ["train", "epohcs=3"], "seconds until a misspelt key is answered"
+    return {
+        **weighting.many_tasks(),
+        "help_seconds": lambda: {
+            "help_seconds": command_seconds(["--help"], 0, 1.0, "seconds of mtl --help")
+        },
+        "misspelt_seconds": lambda: {"misspelt_seconds": command_seconds(misspelt, 2, 2.0, answer)},
+        "demo_memory": demo_memory,
+    }
+
+
+def chosen(names: Sequence[str], everything: bool) -> dict[str, Measure]:
+    """The measurements that are asked for.
+
+    Raises:
+        SystemExit: a name fits none of them; lists them.
+    """
+    there = quick() | slow()
+    if not names:
+        return there if everything else quick()
+    for name in names:
+        if not any(fnmatchcase(key, name) for key in there):
+            raise SystemExit(f"no measurement is called {name}; there are:\n" + "\n".join(there))
+    return {k: run for k, run in there.items() if any(fnmatchcase(k, name) for name in names)}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument(
+        "names", nargs="*", help="of measurements, or patterns; none: all quick ones"
+    )
     parser.add_argument("--all", action="store_true", help="the slower measurements too")
-    chosen = {**QUICK, **SLOW} if parser.parse_args().all else QUICK
+    given = parser.parse_args(arguments)
+    measurements = chosen(given.names, given.all)
     console = Console(highlight=False)
-    entries: dict[str, Entry] = {}
-    for number, (name, measure) in enumerate(chosen.items(), 1):
+    measured: dict[str, Entry] = {}
+    for number, (name, measure) in enumerate(measurements.items(), 1):
         start = time.perf_counter()
-        with console.status(f"{number}/{len(chosen)} {name}"):
-            entries.update(measure())
-        console.print(f"{number}/{len(chosen)} {name}: {time.perf_counter() - start:.0f} s")
-    write(entries, RESULTS)
+        with console.status(f"{number}/{len(measurements)} {name}"):
+            found = dict(measure())
+        measured |= found
+        entries = read(RESULTS) | found
+        write(entries | weighting.medians(entries), RESULTS)
+        took = f"{number}/{len(measurements)} {name}: {time.perf_counter() - start:.0f} s"
+        console.print(took + "".join(f"  {e.ratio:.4g}" for e in found.values()))
+    shown = measured | weighting.medians(measured)
     console.print()
-    console.print(table(entries))
-    console.print(verdict(entries))
+    console.print(table(shown))
+    console.print(verdict(shown))
 
 
 if __name__ == "__main__":

@@ -22,21 +22,23 @@ class Entry:
 
     Args:
         ratio: what was measured, relative to what it is held against.
-        goal: of the ratio.
+        goal: of the ratio; None where it is only reported.
         better: which side of the goal is good.
         what: one line for people.
         raw: the numbers behind the ratio.
     """
 
     ratio: float
-    goal: float
+    goal: float | None
     better: Better
     what: str
     raw: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def met(self) -> bool:
-        """Whether the ratio is as good as its goal."""
+        """Whether the ratio is as good as its goal, if it has one."""
+        if self.goal is None:
+            return True
         return self.ratio <= self.goal if self.better == "lower" else self.ratio >= self.goal
 
 
@@ -44,7 +46,7 @@ def paired(
     ours: Sequence[float],
     theirs: Sequence[float],
     *,
-    goal: float,
+    goal: float | None,
     better: Better,
     what: str,
     unit: str,
@@ -78,6 +80,12 @@ def rounded(value: float) -> float:
     return float(f"{value:.{FIGURES}g}")
 
 
+def read(path: Path) -> dict[str, Entry]:
+    """What was written before; nothing where there is no file."""
+    content = json.loads(path.read_text()) if path.exists() else {}
+    return {name: Entry(**entry) for name, entry in content.items()}
+
+
 def write(entries: Mapping[str, Entry], path: Path) -> None:
     """Write all entries, whole or not at all.
 
@@ -102,8 +110,10 @@ def table(entries: Mapping[str, Entry]) -> Table:
     for name, entry in entries.items():
         sign = "≤" if entry.better == "lower" else "≥"
         mark = Text("met", "green") if entry.met else Text("MISSED", "bold red")
-        what = Text(entry.what)
-        made.add_row(name, f"{entry.ratio:.4g}", f"{sign} {entry.goal:g}", mark, what)
+        goal = f"{sign} {entry.goal:g}"
+        if entry.goal is None:
+            goal, mark = "", Text("")
+        made.add_row(name, f"{entry.ratio:.4g}", goal, mark, Text(entry.what))
     return made
 
 

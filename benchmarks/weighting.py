@@ -5,8 +5,13 @@ import gc
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache, partial
+from typing import Any, cast
 
 import torch
+from hydra.utils import get_class
+from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from benchmarks import weighting_by_hand
@@ -20,8 +25,8 @@ from mtl.data.batch import Batch
 from mtl.data.build import build_data
 from mtl.learning.build import build_module
 from mtl.learning.module import MultiTaskModule
-from mtl.learning.weighting.gradient import RowWeighting
-from mtl.learning.weighting.ranks import over_ranks
+from mtl.learning.weighting.losses import LossWeighting
+from mtl.learning.weighting.rows import RowWeighting
 from mtl.model.build import build_network
 
 BASE = (
@@ -35,7 +40,12 @@ BASE = (
     "data.test=2",
     "batch_size=32",
 )
-GOALS = {"losses": 1.03, "representation": 1.10, "stage": 1.35, "parameters": 2.2}
+GOALS: Mapping[str, float | None] = {"losses": 1.05, "representation": 1.10, "stage": None}
+"""Of single methods; at the parameters it is of the median over all of them."""
+EVERY = 10
+EVERY_GOALS: Mapping[str, float | None] = {"stage": 1.15, "parameters": 1.2}
+"""With ``weighting.every=10``."""
+MEDIAN_GOAL = 2.25
 FORWARD_AGAIN = 1.4
 """For methods that look at the losses again after the step."""
 WHOLE_GRADIENTS = 4.0
@@ -44,29 +54,94 @@ BY_HAND: Mapping[str, weighting_by_hand.Combine] = {
     "pcgrad": weighting_by_hand.pcgrad,
     "mgda": weighting_by_hand.mgda,
 }
+TASKS = (3, 10, 20, 40)
 Step = Callable[[], None]
+Measure = Callable[[], Mapping[str, Entry]]
 
 
-def weighting_cost(
-    rounds: int = 6, names: Sequence[str] | None = None, more: Sequence[str] = ()
-) -> dict[str, Entry]:
-    """A training step on one batch: forward, backward, optimiser.
+def measurements(rounds: int = 6, more: Sequence[str] = ()) -> dict[str, Measure]:
+    """A training step of each method at each place: forward, backward, optimiser.
 
     Args:
         rounds: steps of each method that count; one more warms up.
-        names: of the methods; None for all.
         more: overrides of the configuration.
+
+    Returns:
+        Name of the entry to what measures it.
     """
-    bench = Bench(more)
-    entries: dict[str, Entry] = {}
-    for name in names or list(members("weighting")):
-        for place, overrides in bench.places(name).items():
+    bench = cache(lambda: Bench(more))
+    found: dict[str, Measure] = {}
+
+    def add(key: str, measure: Callable[[Bench], Entry]) -> None:
+        found[key] = lambda: {key: measure(bench())}
+
+    for name in members("weighting"):
+        for place in places(name):
             key = f"weighting/{name}" if place == "losses" else f"weighting/{name}/{place}"
-            entries[key] = bench.entry(name, place, overrides, rounds)
+            add(key, partial(Bench.entry, name=name, place=place, rounds=rounds))
+            if place in EVERY_GOALS and "every" in defaults(name):
+                add(
+                    f"{key}/every={EVERY}",
+                    partial(Bench.cycle, name=name, place=place, rounds=max(1, rounds // 3)),
+                )
     for name, combine in BY_HAND.items():
-        if names is None or name in names:
-            entries[f"weighting/{name}/by_hand"] = bench.against_hand(name, combine, rounds)
-    return entries
+        add(
+            f"weighting/{name}/by_hand",
+            partial(Bench.against_hand, name=name, combine=combine, rounds=rounds),
+        )
+    return found
+
+
+def many_tasks(rounds: int = 3, more: Sequence[str] = ()) -> dict[str, Measure]:
+    """What a step costs over summed losses with more and more tasks, by ``upgrad``.
+
+    Args:
+        rounds: see ``measurements``.
+        more: likewise.
+    """
+    found: dict[str, Measure] = {}
+    for count in TASKS:
+        names = [f"t{number}" for number in range(count)]
+        heads = [f"head@heads.{name}=classification" for name in names]
+        bench = cache(partial(Bench, [*more, *heads, f"tasks=[{','.join(names)}]"]))
+        for place, kind in (("representation", "entry"), ("parameters", "cycle")):
+            every = f"/every={EVERY}" if kind == "cycle" else ""
+            key = f"weighting/{count}_tasks/{place}{every}"
+
+            def measure(
+                key: str = key, bench: Any = bench, place: str = place, kind: str = kind
+            ) -> Mapping[str, Entry]:
+                entry = getattr(bench(), kind)(name="upgrad", place=place, rounds=rounds)
+                return {key: replace(entry, goal=None)}
+
+            found[key] = measure
+    return found
+
+
+def medians(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Over the methods that take a Gramian at the parameters, where all were measured."""
+    wanted = [
+        f"weighting/{name}/parameters"
+        for name in members("weighting")
+        if "every" in defaults(name) and name != "excess_mtl"
+    ]
+    if not all(key in entries for key in wanted):
+        return {}
+    ratios = [entries[key].ratio for key in wanted]
+    what = f"median of {len(ratios)} methods' steps, at parameters"
+    key = "weighting/median/parameters"
+    return {key: Entry(rounded(statistics.median(ratios)), MEDIAN_GOAL, "lower", what)}
+
+
+def defaults(name: str) -> dict[str, Any]:
+    """What a method's yaml says."""
+    return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(members("weighting")[name])))
+
+
+def places(name: str) -> tuple[str, ...]:
+    """Where a method can look."""
+    found: tuple[str, ...] = getattr(get_class(defaults(name)["_target_"]), "places", ("losses",))
+    return found
 
 
 class Bench:
@@ -96,26 +171,24 @@ class Bench:
         cfg = load([*BASE, *self.more, f"weighting={name}", *overrides])
         return build_module(cfg, self.network).train()
 
-    def places(self, name: str) -> dict[str, list[str]]:
-        """Where a method can look, and the overrides that make it."""
-        weighting = self.module(name).weighting
-        places = getattr(weighting, "places", None)
-        if places is None:
-            return {"losses": []}
-        at = {"stage": self.last_stage}
-        return {place: [f"weighting.at={at.get(place, place)}"] for place in places}
+    def overrides(self, place: str, every: int = 1) -> list[str]:
+        """Of a method that is to look at a place."""
+        if place == "losses":
+            return []
+        at = self.last_stage if place == "stage" else place
+        return [f"weighting.at={at}", *([f"weighting.every={every}"] if every > 1 else [])]
 
-    def entry(self, name: str, place: str, overrides: Sequence[str], rounds: int) -> Entry:
+    def entry(self, name: str, place: str, rounds: int) -> Entry:
         """One method against summed losses."""
-        module = self.module(name, overrides)
+        module = self.module(name, self.overrides(place))
         optimizer = module.make_optimizer(module.network, module.weighting)
         step = framework_step(module, optimizer, self.batch)
         ours, theirs = in_turns(step, self.baseline, rounds)
         held = size_of(optimizer, module.network, module.weighting)
         memory = held + peak_of(step)
         base = self.baseline_memory
-        goal, note = GOALS[place], ""
-        if module.weighting.looks_again:
+        goal, note = GOALS.get(place), ""
+        if getattr(module.weighting, "looks_again", False):
             goal, note = FORWARD_AGAIN, ", one more forward pass"
         elif isinstance(module.weighting, RowWeighting) or name == "excess_mtl":
             goal, note = WHOLE_GRADIENTS, ", works on whole gradients"
@@ -129,6 +202,26 @@ class Bench:
             memory_ratio=rounded(memory / base),
             memory_mb=rounded(memory),
             memory_mb_baseline=rounded(base),
+            **surroundings(),
+        )
+
+    def cycle(self, name: str, place: str, rounds: int) -> Entry:
+        """Steps from one finding of the weights to the next, against as many summed ones."""
+        module = self.module(name, self.overrides(place, EVERY))
+        optimizer = module.make_optimizer(module.network, module.weighting)
+        step = framework_step(module, optimizer, self.batch)
+
+        def several(once: Step) -> Step:
+            return lambda: [once() for _ in range(EVERY)] and None
+
+        ours, theirs = in_turns(several(step), several(self.baseline), rounds)
+        return paired(
+            ours,
+            theirs,
+            goal=EVERY_GOALS.get(place),
+            better="lower",
+            what=f"{EVERY} steps, at {place}, weights found in one of them",
+            unit="ms",
             **surroundings(),
         )
 
@@ -170,24 +263,19 @@ class Bench:
 
 def framework_step(module: MultiTaskModule, optimizer: torch.optim.Optimizer, batch: Batch) -> Step:
     """What the module does in a step, without Lightning's loop around it."""
-    factor = torch.ones(())
+    scale = torch.ones(())
     engine, weighting = module.gradient_step, module.weighting
+    encode = module.network.encode if engine is None else engine.encode
 
     def step() -> None:
-        if engine is None:
-            local, counts = module.counted_losses(batch)
-        else:
-            with engine.watching():
-                local, counts = module.counted_losses(batch)
-        losses = over_ranks(module.network.tasks, local, counts, module.device)
-        total: Tensor = weighting(losses.shared())
+        part = module.accumulation.part(batch, *module.counted_losses(batch, encode))
         optimizer.zero_grad()
         if engine is None:
-            total.backward()  # type: ignore[no-untyped-call]
+            weighting(part.losses).backward()
         else:
-            engine.backward(losses, factor, batches=1, last=True, step=0)
+            engine.backward(part, scale, step=0)
         optimizer.step()
-        if weighting.looks_again:
+        if isinstance(weighting, LossWeighting) and weighting.looks_again:
             with torch.no_grad():
                 weighting.after_step(module.losses(batch))
 
@@ -207,8 +295,8 @@ def in_turns(one: Step, other: Step, rounds: int) -> tuple[list[float], list[flo
 
 
 def size_of(optimizer: torch.optim.Optimizer, *modules: nn.Module) -> float:
-    """MB of parameters, buffers and the optimiser's state."""
-    tensors = [t for module in modules for t in (*module.parameters(), *module.buffers())]
+    """MB of what modules keep and of the optimiser's state."""
+    tensors = [t for m in modules for t in m.state_dict().values() if isinstance(t, Tensor)]
     states = optimizer.state.values()
     tensors += [v for state in states for v in state.values() if isinstance(v, Tensor)]
     return sum(t.numel() * t.element_size() for t in tensors) / 1e6

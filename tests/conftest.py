@@ -16,6 +16,17 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = Path(os.environ.get("MTL_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
 
 
+TRAINS = {"fit", "train", "subprocess"}
+"""What a test module imports that trains or starts processes."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """``slow`` for all tests of such modules; others carry the mark themselves."""
+    for item in items:
+        if isinstance(item, pytest.Function) and vars(item.module).keys() & TRAINS:
+            item.add_marker("slow")
+
+
 @dataclass
 class Result:
     code: int

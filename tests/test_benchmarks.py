@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from benchmarks import __main__ as command
 from benchmarks.memory import memory_of_tree
 from benchmarks.results import Better, Entry, paired, table, verdict, write
 from benchmarks.shapes import shapes_generation
@@ -80,3 +81,25 @@ def test_a_measurement_tells_its_surroundings() -> None:
 
 def test_memory_of_this_process() -> None:
     assert 0.01 < memory_of_tree(os.getpid()) < 64
+
+
+def test_one_measurement_leaves_the_others_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "results.json"
+    write({"kept": entry(1, "lower"), "one": entry(9, "lower")}, path)
+    monkeypatch.setattr(command, "RESULTS", path)
+    monkeypatch.setattr(command, "slow", dict)
+    monkeypatch.setattr(
+        command,
+        "quick",
+        lambda: {"one": lambda: {"one": entry(1, "lower")}, "two": lambda: 1 / 0},
+    )
+    command.main(["on*"])
+    found = json.loads(path.read_text())
+    assert (found["kept"]["ratio"], found["one"]["ratio"]) == (1, 1)
+    with pytest.raises(ZeroDivisionError):
+        command.main([])
+    assert json.loads(path.read_text()) == found
+    with pytest.raises(SystemExit, match="no measurement is called three"):
+        command.main(["three"])

@@ -22,7 +22,12 @@ from mtl.runs.rotation.angles import angles
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 README = REPOSITORY / "README.md"
-PAGES = [README, *sorted((REPOSITORY / "docs").glob("*.md")), REPOSITORY / "conf/data/README.md"]
+PAGES = [
+    README,
+    REPOSITORY / "CONTRIBUTING.md",
+    *sorted((REPOSITORY / "docs").glob("*.md")),
+    REPOSITORY / "conf/data/README.md",
+]
 BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEAD_METRICS_ROW = re.compile(r"^\| `(\w+)` \| (`.*`) \|$", re.MULTILINE)
 
@@ -203,7 +208,7 @@ def test_modules_exist():
     import importlib
 
     for name in re.findall(
-        r"`(mtl\.[\w.]+\.[A-Z]\w+)`", (REPOSITORY / "docs/architecture.md").read_text()
+        r"`(mtl\.(?:[\w.]+\.)?[A-Z]\w+)`", (REPOSITORY / "docs/architecture.md").read_text()
     ):
         module, _, attribute = name.rpartition(".")
         assert hasattr(importlib.import_module(module), attribute)

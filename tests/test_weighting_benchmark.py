@@ -3,28 +3,60 @@
 import pytest
 import torch
 
-from benchmarks.weighting import weighting_cost
+from benchmarks.results import Entry
+from benchmarks.weighting import many_tasks, measurements, medians
 from benchmarks.weighting_by_hand import mgda, pcgrad
+
+SMALL = ["image_size=32", "backbone=small_cnn", "backbone.width=8", "batch_size=4"]
 
 
 def test_every_place_is_measured():
-    small = ["image_size=32", "backbone=small_cnn", "backbone.width=4", "batch_size=4"]
-    entries = weighting_cost(1, ["equal", "famo", "pcgrad", "moco"], small)
-    assert list(entries) == [
+    there = measurements(1, SMALL)
+    wanted = [
         "weighting/equal",
         "weighting/famo",
         "weighting/pcgrad/parameters",
+        "weighting/pcgrad/parameters/every=10",
         "weighting/pcgrad/representation",
         "weighting/pcgrad/stage",
+        "weighting/pcgrad/stage/every=10",
         "weighting/moco/parameters",
         "weighting/pcgrad/by_hand",
     ]
-    assert entries["weighting/equal"].goal == 1.03
+    names = ("equal", "famo", "pcgrad", "moco")
+    assert {key for key in there if key.split("/")[1] in names} == set(wanted)
+    entries: dict[str, Entry] = {}
+    for key in wanted:
+        entries |= there[key]()
+    assert list(entries) == wanted
+    goals = [entries[key].goal for key in wanted]
+    assert goals == [1.05, 1.4, None, 1.2, 1.1, None, 1.15, 4.0, 1.05]
     memory = {name: entry.raw.get("memory_ratio") for name, entry in entries.items()}
-    assert memory["weighting/equal"] == pytest.approx(1, abs=0.05)
+    assert memory["weighting/equal"] == pytest.approx(1, abs=0.1)
     # One more copy of the shared parameters for each task.
     assert memory["weighting/moco/parameters"] > memory["weighting/pcgrad/parameters"]
     assert all(entry.ratio > 0 for entry in entries.values())
+
+
+def test_many_tasks_are_measured():
+    there = many_tasks(1, SMALL)
+    assert len(there) == 8
+    key = "weighting/3_tasks/representation"
+    assert there[key]()[key].goal is None
+
+
+def test_the_median_is_of_all_methods_on_gramians():
+    keys = [
+        key
+        for key in measurements()
+        if key.endswith("/parameters/every=10") and "excess_mtl" not in key
+    ]
+    keys = [key.removesuffix("/every=10") for key in keys]
+    assert len(keys) == 12
+    entries = {key: Entry(float(i), None, "lower", "") for i, key in enumerate(keys)}
+    assert medians(entries)["weighting/median/parameters"].ratio == 5.5
+    entries.popitem()
+    assert medians(entries) == {}
 
 
 def test_loops_by_hand():

@@ -18,6 +18,7 @@ from mtl.data.build import build_data
 from mtl.data.sample import IGNORE_LABEL, Sample, Target
 from mtl.data.sources.base import ArraySource, DataSet, Source, Split
 from mtl.data.sources.shapes import Shapes
+from mtl.errors import BadFile
 from mtl.learning.build import build_module, build_trainer
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.quiet import quiet_lightning
@@ -92,6 +93,23 @@ class Counting(Alternating):
     def split(self, split: Split) -> Source | None:
         source = super().split(split)
         return None if source is None else Watched(source)
+
+
+class OneBroken(Alternating):
+    """``Alternating`` with a sample that can't be read."""
+
+    def split(self, split: Split) -> Source | None:
+        source = super().split(split)
+        return None if source is None else Unreadable(source)
+
+
+class Unreadable(Watched):
+    """Sample 5 is broken."""
+
+    def read(self, index: int, size: int | None = None) -> Sample:
+        if index == 5:
+            raise BadFile(self.id(index), "is broken")
+        return super().read(index, size)
 
 
 class PartlyLabelled(Shapes):
@@ -220,10 +238,11 @@ _target_: training_kit.PartlyLabelled
 
 
 def write_conf(folder: Path) -> Path:
-    """Write ``data=alternating|counting|partly``, ``backbone=plain``, ``head=failing|depth``."""
+    """Write the configs below: ``data=alternating``, ``backbone=plain``, ``head=failing``, ..."""
     for name, content in {
         "data/alternating.yaml": DATA.format(name="Alternating"),
         "data/counting.yaml": DATA.format(name="Counting"),
+        "data/broken.yaml": DATA.format(name="OneBroken"),
         "data/partly.yaml": PARTLY,
         "backbone/plain.yaml": BACKBONE,
         "head/failing.yaml": HEAD,

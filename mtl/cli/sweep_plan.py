@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from mtl.config.check import check
-from mtl.config.compose import compose, initialised, with_new_heads
+from mtl.config.compose import compose, initialised, with_new_members
 from mtl.config.finalise import finalise
 from mtl.config.job_name import job_name
 from mtl.config.measures import mode_of
@@ -184,7 +184,7 @@ def refuse_same_names(names: Sequence[str]) -> None:
 def new_heads_in_all(
     overrides: Sequence[str], jobs: Sequence[list[str]], config_dir: Path | None
 ) -> list[str]:
-    """``with_new_heads`` for a sweep.
+    """``with_new_members`` for a sweep.
 
     Raises:
         UserError: a head is new in some jobs and not in others.
@@ -192,7 +192,7 @@ def new_heads_in_all(
     keys = [key_of(o) for o in overrides if o.startswith("head@")]
     if not keys:
         return list(overrides)
-    written = {key_of(o) for job in jobs for o in with_new_heads(job, config_dir)}
+    written = {key_of(o) for job in jobs for o in with_new_members(job, config_dir)}
     for key in keys:
         if {key, f"+{key}"} <= written:
             raise UserError(f"{key}: some data sets of the sweep bring it and others don't")

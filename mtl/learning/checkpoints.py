@@ -1,11 +1,13 @@
 """Reading checkpoints, which hold tensors and plain containers only."""
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
+from mtl.data.sample import Target
 from mtl.errors import BadFile, UserError
 from mtl.model.network import Network
 
@@ -25,6 +27,23 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise BadFile(
             path, f"can't be read as a checkpoint ({str(error).splitlines()[0]})"
         ) from error
+
+
+def trained_targets(path: Path, saved: Mapping[str, Any] | None = None) -> dict[str, Target]:
+    """What the data that a checkpoint was trained on could label.
+
+    Args:
+        path: of the checkpoint.
+        saved: its content, where it has been read.
+
+    Raises:
+        UserError: there is no such checkpoint, or it says nothing of this.
+        BadFile: it can't be read.
+    """
+    found = (read_checkpoint(path) if saved is None else saved).get("mtl", {}).get("targets")
+    if found is None:
+        raise UserError(f"{path} does not hold the names of its classes; train the run again")
+    return {name: Target(t["kind"], tuple(t["classes"])) for name, t in found.items()}
 
 
 def load_network_weights(network: Network, path: Path) -> None:

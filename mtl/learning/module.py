@@ -1,30 +1,33 @@
 """The LightningModule: steps, losses, metrics and optimisers."""
 
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytorch_lightning as L
 import torch
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mtl.config.measures import Mode, mode_of
 from mtl.data.batch import Batch
-from mtl.data.sources.base import Split
-from mtl.errors import RunError
+from mtl.learning.evaluation import Evaluation
+from mtl.learning.gradients.accumulation import Accumulation, Part
+from mtl.learning.gradients.reducer import hold_back
+from mtl.learning.gradients.step import GradientStep
+from mtl.learning.gradients.summed import SummedStep
 from mtl.learning.interval import Interval
+from mtl.learning.optimizer.schedule import advance, look, with_schedule
 from mtl.learning.weighting.base import Weighting
-from mtl.learning.weighting.engine import GradientStep
-from mtl.learning.weighting.gradient import GradientWeighting
-from mtl.learning.weighting.ranks import TaskLosses, over_ranks, world
-from mtl.model.head.base import HeadMetrics
+from mtl.learning.weighting.losses import LossWeighting
+from mtl.model.backbone.base import Features
 from mtl.model.network import Network
+from mtl.terminal import say
 
 MakeOptimizer = Callable[[Network, Weighting], Optimizer]
 MakeScheduler = Callable[..., Any]
+Encode = Callable[[Tensor], dict[str, Features]]
 
 
 class MultiTaskModule(L.LightningModule):
@@ -64,15 +67,16 @@ class MultiTaskModule(L.LightningModule):
         self.make_scheduler = make_scheduler
         self.monitor = monitor
         self.settings = dict(settings)
-        self.val_metrics = self._fresh_metrics()
-        self.test_metrics = self._fresh_metrics()
+        self.val, self.test = Evaluation(network, "val"), Evaluation(network, "test")
         self.interval = Interval()
-        self.evaluation_losses: dict[str, list[tuple[Tensor, int]]] = {}
+        self.accumulation = Accumulation(self.network)
         self.gradient_step: GradientStep | None = None
-        if isinstance(weighting, GradientWeighting):
-            size, seed = self.settings["image_size"], self.settings["seed"]
-            self.gradient_step = GradientStep(self.network, weighting, size, seed)
-        self.pending: tuple[TaskLosses, Tensor] | None = None
+        if isinstance(weighting, LossWeighting):
+            self.summed = SummedStep(weighting, list(network.parameters()))
+        else:
+            self.gradient_step = self._one_by_one()
+        self.pending: tuple[Part, Tensor, Callable[[], None]] | None = None
+        self.said: str | None = None
 
     def mode_of(self, metric: str) -> Mode:
         """Whether a metric is to become small or large, as its head declares it.
@@ -82,11 +86,6 @@ class MultiTaskModule(L.LightningModule):
         """
         return mode_of(metric, self.settings["heads"])
 
-    def _fresh_metrics(self) -> nn.ModuleDict:
-        return nn.ModuleDict(
-            {task: self.network.head(task).make_metrics() for task in self.network.tasks}
-        )
-
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Loss of each task that has a label in the batch, times the task's weight.
 
@@ -95,34 +94,55 @@ class MultiTaskModule(L.LightningModule):
         """
         return self.counted_losses(batch)[0]
 
-    def counted_losses(self, batch: Batch) -> tuple[dict[str, Tensor], dict[str, int]]:
+    def counted_losses(
+        self, batch: Batch, encode: Encode | None = None
+    ) -> tuple[dict[str, Tensor], dict[str, int]]:
         """Losses as ``losses`` gives them, and how many labelled samples each is the mean of.
 
         Args:
             batch: with a normalised float image.
+            encode: takes the place of the network's own.
         """
         losses: dict[str, Tensor] = {}
         counts: dict[str, int] = {}
         if len(batch):
-            for task, (raw, labels) in self.network.labelled_outputs(batch).items():
+            images = batch.image
+            features = self.network.encode(images) if encode is None else encode(images)
+            for task, (raw, labels) in self.network.decode(features, batch).items():
                 losses[task] = self.task_weights[task] * self.network.loss(task, raw, labels)
                 counts[task] = len(labels.index)
         return losses, counts
 
     def on_fit_start(self) -> None:
-        """Refuse what doesn't go together.
+        """Decide how gradients are found.
 
         Raises:
             UserError: see ``GradientStep.check_accumulation``.
         """
-        if self.gradient_step is not None:
-            self.gradient_step.check_accumulation(self.trainer.accumulate_grad_batches)
+        method, batches = self.weighting, self.trainer.accumulate_grad_batches
+        if isinstance(method, LossWeighting):
+            everything = tuple(range(len(self.network.tasks)))
+            one_by_one = batches > 1 and method.ahead(everything) is None
+            self.gradient_step = self._one_by_one() if one_by_one else None
+        elif self.gradient_step is not None:
+            self.gradient_step.check_accumulation(batches)
+
+    def _one_by_one(self) -> GradientStep:
+        size, seed = self.settings["image_size"], self.settings["seed"]
+        return GradientStep(self.network, self.weighting, size, seed)
+
+    def on_train_epoch_start(self) -> None:
+        """Say where frozen stages leave nothing to weigh, once for each time."""
+        idle = None if self.gradient_step is None else self.gradient_step.idle()
+        if idle is not None and idle != self.said and self.trainer.is_global_zero:
+            say(f"weighting: {idle}")
+        self.said = idle
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
-        """One step; None (no step) where nothing in the batch has a label.
+        """One batch of a step; None (no step) where nothing in the whole step has a label.
 
-        With several processes it is a loss of 0 instead, since the others wait for this one's
-        gradients.
+        With several processes or batches it is a loss of 0 where this one has none, since the
+        others need the step.
 
         Dropout is seeded by the batch, so that a resumed run drops the same units as an unbroken
         one.
@@ -131,35 +151,29 @@ class MultiTaskModule(L.LightningModule):
             RunError: a loss is not finite.
         """
         torch.manual_seed(batch.seed)
-        step = self.gradient_step
-        with step.watching() if step is not None else nullcontext():
-            local, counts = self.counted_losses(batch)
-        losses = over_ranks(self.network.tasks, local, counts, self.device)
-        total = cast(Tensor, self.weighting(losses.shared())) if losses.totals else None
-        if total is not None:
-            self.interval.add(losses.values, total, batch.ids)
+        self.accumulation.begin(batch)
+        encode = self.network.encode if self.gradient_step is None else self.gradient_step.encode
+        part = self.accumulation.part(batch, *self.counted_losses(batch, encode))
+        if not part.tasks:
+            return None
+        if self.gradient_step is None:
+            loss = self.summed.loss(part)
+        else:
+            # Lightning gets a loss that leads nowhere; ``backward`` knows where to go.
+            loss = torch.zeros((), device=self.device).requires_grad_()
+            self.pending = part, loss, hold_back(self.trainer.strategy.model)
+        if part.last:
+            ids = [name for member in batch.window or (batch,) for name in member.ids]
+            self.interval.add(part.values, self._total(part), ids)
             if self.device.type == "cpu":
                 self.check_finite()
-        if step is not None:
-            return self._stand_in(losses, total)
-        if total is None:
-            return self._no_loss() if world() > 1 else None
-        return total if total.requires_grad else total + self._no_loss()
+        return loss
 
-    def _stand_in(self, losses: TaskLosses, total: Tensor | None) -> Tensor | None:
-        """Put the losses by for ``backward``, and give Lightning a loss that leads nowhere."""
-        if total is None:
-            if world() == 1 and self.trainer.accumulate_grad_batches == 1:
-                return None
-            total = torch.zeros((), device=self.device)
-        stand_in = total.detach().requires_grad_()
-        self.pending = losses, stand_in
-        wrapper = self.trainer.strategy.model
-        if isinstance(wrapper, DistributedDataParallel):
-            # Its reducer would wait for gradients that never come by.
-            self.synchronises = wrapper.require_backward_grad_sync
-            wrapper.require_backward_grad_sync = False
-        return stand_in
+    def _total(self, part: Part) -> Tensor:
+        """The step's combined loss, for the log; the plain sum where gradients are combined."""
+        if self.gradient_step is None:
+            return self.summed.total
+        return torch.stack([value.float() for value in part.values.values()]).sum()
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """The plain backward pass, or that of a weighting that combines gradients.
@@ -172,20 +186,12 @@ class MultiTaskModule(L.LightningModule):
         if self.pending is None or self.gradient_step is None:
             super().backward(loss, *args, **kwargs)
             return
-        (losses, stand_in), self.pending = self.pending, None
-        wrapper = self.trainer.strategy.model
-        if isinstance(wrapper, DistributedDataParallel):
-            wrapper.require_backward_grad_sync = self.synchronises
-            # The next forward pass starts from the first process's buffers again.
-            wrapper.require_forward_param_sync = True
-        self.gradient_step.backward(
-            losses,
-            factor=torch.autograd.grad(loss, stand_in)[0],
-            batches=self.trainer.accumulate_grad_batches,
-            last=self.steps_now,
-            step=self.global_step,
-        )
-        if self.steps_now and not losses.totals:
+        (part, stand_in, let_go), self.pending = self.pending, None
+        let_go()
+        (factor,) = torch.autograd.grad(loss, stand_in)
+        scale = factor * self.trainer.accumulate_grad_batches
+        self.gradient_step.backward(part, scale, self.global_step)
+        if part.last:
             self._leave_a_gradient()
 
     def _leave_a_gradient(self) -> None:
@@ -194,54 +200,39 @@ class MultiTaskModule(L.LightningModule):
         if all(p.grad is None for p in parameters):
             parameters[0].grad = torch.zeros_like(parameters[0])
 
-    @property
-    def steps_now(self) -> bool:
-        """Whether the optimiser steps after this batch, rather than accumulate."""
-        done = self.trainer.fit_loop.epoch_loop.batch_idx + 1
-        return done % self.trainer.accumulate_grad_batches == 0 or self.trainer.is_last_batch
-
-    def _no_loss(self) -> Tensor:
-        """0, with a gradient of 0 for one parameter; DDP finds the others unused."""
-        return 0.0 * next(p for p in self.network.parameters() if p.requires_grad).sum()
-
     def check_finite(self) -> None:
         """Look at the losses since the last flush.
 
         Raises:
             RunError: one is not finite; names the task, the samples and the last good checkpoint.
         """
-        bad = self.interval.not_finite()
-        if bad is None:
-            return
-        task, ids = bad
         callback = self.trainer.checkpoint_callback
         last = getattr(callback, "last_model_path", "") or "none yet"
-        shown = ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
-        raise RunError(
-            f"the loss of task {task} is not finite in epoch {self.current_epoch + 1}, step "
-            f"{self.global_step + 1}; samples: {shown}; last good checkpoint: {last} "
-            "(a smaller lr or trainer.gradient_clip_val may help)"
-        )
+        self.interval.check(f"epoch {self.current_epoch + 1}, step {self.global_step + 1}", last)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Show the weighting what its step did, if it asks, and write what was gathered."""
-        if self.weighting.looks_again and self.steps_now:
-            self._look_again(batch)
+        last = batch.place == max(1, len(batch.window)) - 1
+        if last and isinstance(self.weighting, LossWeighting) and self.weighting.looks_again:
+            self._look_again(batch.window or (batch,))
         if (batch_idx + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self.flush()
 
     @torch.no_grad()
-    def _look_again(self, batch: Batch) -> None:
-        """Losses of the same batch after the step, with the same dropout; statistics stay."""
+    def _look_again(self, batches: Sequence[Batch]) -> None:
+        """Losses of the same batches after the step, with the same dropout; statistics stay."""
         kept = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
-        torch.manual_seed(batch.seed)
-        with self.trainer.precision_plugin.train_step_context():
-            local, counts = self.counted_losses(batch)
+        again = Accumulation(self.network)
+        for place, batch in enumerate(batches):
+            torch.manual_seed(batch.seed)
+            member = replace(batch, window=batches if len(batches) > 1 else (), place=place)
+            again.begin(member)
+            with self.trainer.precision_plugin.train_step_context():
+                part = again.part(member, *self.counted_losses(member))
         for buffer, value in kept:
             buffer.copy_(value)
-        losses = over_ranks(self.network.tasks, local, counts, self.device)
-        if losses.values:
-            self.weighting.after_step(losses.values)
+        if part.values:
+            cast(LossWeighting, self.weighting).after_step(part.values)
 
     def on_train_epoch_end(self) -> None:
         """Write the rest, end the weighting's epoch, and let a plateau schedule look at the epoch.
@@ -250,19 +241,7 @@ class MultiTaskModule(L.LightningModule):
         """
         self.flush()
         self.weighting.on_epoch_end()
-        scheduler = self.lr_schedulers()
-        if (
-            isinstance(scheduler, ReduceLROnPlateau)
-            and self.monitor in self.trainer.callback_metrics
-        ):
-            value = self.trainer.callback_metrics[self.monitor]
-            # An infinite best value could never be beaten; NaN is no progress.
-            scheduler.step(value if value.isfinite() else torch.full_like(value, torch.nan))
-
-    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Step everything but plateaus, which wait for the epoch's metrics."""
-        if not isinstance(scheduler, ReduceLROnPlateau):
-            scheduler.step()
+        look(self.lr_schedulers(), self.trainer.callback_metrics, self.monitor)
 
     def flush(self) -> None:
         """Log the means since the last flush."""
@@ -279,69 +258,57 @@ class MultiTaskModule(L.LightningModule):
         for logger in self.loggers:
             logger.log_metrics(values, step=self.global_step)
 
-    def evaluate_batch(self, batch: Batch, metrics: nn.ModuleDict) -> None:
-        """Count a batch's losses and decisions."""
-        if len(batch) == 0:
-            return
-        outputs = self.network.labelled_outputs(batch)
-        for task, (raw, labels) in outputs.items():
-            loss = self.task_weights[task] * self.network.loss(task, raw, labels)
-            self.evaluation_losses.setdefault(task, []).append((loss, len(labels.index)))
-        for task, decision in self.network.decisions(batch, outputs).items():
-            cast(HeadMetrics, metrics[task]).update(decision, outputs[task][1])
+    def forward(self, image: Tensor) -> dict[str, Any]:
+        """Raw output of every task, the input of its loss; ``predict_step`` gives decisions.
 
-    def evaluation_results(self, split: Split, metrics: nn.ModuleDict) -> dict[str, Tensor]:
-        """Metrics and mean losses of a split, by full name; forgets what was counted.
-
-        ``<split>/score`` is the mean over tasks of each task's main metric.
+        Args:
+            image: (B, 3, H, W) float, normalised.
         """
-        values: dict[str, Tensor] = {}
-        main: list[Tensor] = []
-        losses: list[Tensor] = []
-        for task in self.network.tasks:
-            counted = cast(HeadMetrics, metrics[task])
-            found = counted.compute()
-            counted.reset()
-            values.update({f"{split}/{task}/{name}": value for name, value in found.items()})
-            if self.network.head(task).metrics[0] in found:
-                main.append(found[self.network.head(task).metrics[0]].float())
-            pairs = self._gathered_losses(task)
-            if pairs[1] > 0:
-                losses.append(pairs[0] / pairs[1])
-                values[f"{split}/{task}/loss"] = losses[-1]
-        self.evaluation_losses.clear()
-        if losses:
-            values[f"{split}/loss"] = torch.stack(losses).sum()
-        if main:
-            values[f"{split}/score"] = torch.stack(main).mean()
-        return values
+        return cast(dict[str, Any], self.network(image))
 
-    def _gathered_losses(self, task: str) -> tuple[Tensor, Tensor]:
-        """Sum of sample losses and number of samples, over all ranks."""
-        pairs = self.evaluation_losses.get(task, [])
-        total = torch.zeros(2, dtype=torch.float64, device=self.device)
-        for loss, count in pairs:
-            total += torch.stack(
-                (loss.double() * count, torch.tensor(float(count)).to(loss.device))
-            )
-        total = cast(Tensor, self.trainer.strategy.reduce(total, reduce_op="sum"))
-        return total[0].float(), total[1].float()
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
+        """Decisions of every task for all samples of a batch, labelled or not, by ``batch.ids``.
+
+        Args:
+            batch: with a normalised float image.
+            batch_idx: see Lightning.
+            dataloader_idx: likewise.
+        """
+        return self.network.predict(batch.image) if len(batch) else {}
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]
+        cls, checkpoint_path: str | Path, map_location: torch.device | str = "cpu"
+    ) -> "MultiTaskModule":
+        """A trained module; see ``restored``.
+
+        Args:
+            checkpoint_path: of a run.
+            map_location: where the module is moved.
+        """
+        from mtl.learning.restored import restored  # which builds modules
+
+        return restored(Path(checkpoint_path)).to(map_location)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count."""
-        self.evaluate_batch(batch, self.val_metrics)
+        self.val.count(self.network, batch, self.task_weights)
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation metrics."""
-        self.log_dict(self.evaluation_results("val", self.val_metrics))
+        self.log_dict(self.val.results(self.device, self._add_up))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Count."""
-        self.evaluate_batch(batch, self.test_metrics)
+        self.test.count(self.network, batch, self.task_weights)
 
     def on_test_epoch_end(self) -> None:
         """Log the test metrics."""
-        self.log_dict(self.evaluation_results("test", self.test_metrics))
+        self.log_dict(self.test.results(self.device, self._add_up))
+
+    def _add_up(self, value: Tensor) -> Tensor:
+        """Over all processes."""
+        return cast(Tensor, self.trainer.strategy.reduce(value, reduce_op="sum"))
 
     def configure_optimizers(self) -> Any:
         """The optimiser over named groups, and its schedule per step."""
@@ -350,16 +317,11 @@ class MultiTaskModule(L.LightningModule):
         scheduler = self.make_scheduler(
             optimizer=optimizer, steps=steps, mode=self.mode_of(self.monitor)
         )
-        plateau = isinstance(scheduler, ReduceLROnPlateau)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {
-                "scheduler": scheduler,
-                "interval": "epoch" if plateau else "step",
-                "monitor": self.monitor,
-                "strict": False,
-            },
-        }
+        return with_schedule(optimizer, scheduler, self.monitor)
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """See ``advance``."""
+        advance(scheduler)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the configuration and the metrics of this moment, as plain containers."""

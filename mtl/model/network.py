@@ -13,6 +13,7 @@ from mtl.model.encoder.base import Encoder
 from mtl.model.ensemble.base import Ensemble
 from mtl.model.fusion.base import Fusion
 from mtl.model.head.base import Head
+from mtl.model.single_values import allow_single_values
 from mtl.model.views.base import Views, stream_rows
 from mtl.model.views.placement import see
 
@@ -50,6 +51,7 @@ class Network(nn.Module):
         self.ensemble: Ensemble = ensemble
         for task in self.tasks:
             ensemble.check(task, self.head(task))
+        allow_single_values(self)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -60,24 +62,35 @@ class Network(nn.Module):
         """The head of a task."""
         return cast(Head, self.heads[task])
 
+    def encode(self, image: Tensor) -> dict[str, Features]:
+        """Images to features of every task, for all streams, each in the frame of its view.
+
+        Args:
+            image: (B, 3, H, W) float, normalised.
+        """
+        return cast(dict[str, Features], self.encoder(self.views(image)))
+
     def features(self, image: Tensor) -> dict[str, Features]:
         """What each head gets, for S·B rows where S streams are left.
 
         Args:
             image: (B, 3, H, W) float, normalised.
         """
-        return cast(dict[str, Features], self.fusion(self.encoder(self.views(image))))
+        return cast(dict[str, Features], self.fusion(self.encode(image)))
 
-    def labelled_outputs(self, batch: Batch) -> dict[str, tuple[Any, Labelled]]:
+    def decode(
+        self, features: Mapping[str, Features], batch: Batch
+    ) -> dict[str, tuple[Any, Labelled]]:
         """Raw output and labels of every task that has a label in the batch, over its own samples.
 
         Args:
-            batch: with a normalised float image.
+            features: what ``encode`` made of the batch's image.
+            batch: says which samples are labelled.
 
         Returns:
             Task to the head's output for S·n rows, stream by stream, and the labels of the n.
         """
-        features = self.features(batch.image)
+        features = self.fusion(features)
         streams, size = self.fusion.streams, len(batch)
         outputs: dict[str, tuple[Any, Labelled]] = {}
         for task in self.tasks:
@@ -87,6 +100,21 @@ class Network(nn.Module):
                 rows = stream_rows(labels.index, streams, size)
                 outputs[task] = (head(pick(features[task], rows, streams * size)), labels)
         return outputs
+
+    def labelled_outputs(self, batch: Batch) -> dict[str, tuple[Any, Labelled]]:
+        """``decode`` of what ``encode`` makes of a batch.
+
+        Args:
+            batch: with a normalised float image.
+        """
+        return self.decode(self.encode(batch.image), batch)
+
+    def label_counts(self, batch: Batch) -> dict[str, int]:
+        """Task to the number of samples that ``decode`` would give it; 0 are absent."""
+        if not len(batch):
+            return {}
+        found = {t: self.head(t).labels(batch, self.target_names[t]) for t in self.tasks}
+        return {t: len(labels.index) for t, labels in found.items() if labels is not None}
 
     def loss(self, task: str, raw: Any, labels: Labelled) -> Tensor:
         """Scalar loss of a task.

@@ -14,9 +14,9 @@ from mtl.data.build import build_data
 from mtl.drawing.matrix import draw_matrices
 from mtl.learning.build import build_module
 from mtl.learning.callbacks.conflict import Conflict
+from mtl.learning.gradients.conflict import EVERYWHERE, gradient_conflict
+from mtl.learning.gradients.reach import Entry
 from mtl.learning.logger.csv_file import CsvFile
-from mtl.learning.weighting.diagnostics import EVERYWHERE, gradient_conflict
-from mtl.learning.weighting.layout import Entry
 from mtl.model.build import build_network
 
 SMALL = [
@@ -176,7 +176,7 @@ def test_accumulated_batches_are_seen_as_one(tmp_path, weighting):
 def test_gradients_that_the_weighting_has_are_used(tmp_path, monkeypatch):
     taken = []
     monkeypatch.setattr(
-        "mtl.learning.weighting.diagnostics.StepGradients.add",
+        "mtl.learning.gradients.conflict.StepGradients.add",
         lambda *_: taken.append(1),
         raising=True,
     )

@@ -58,6 +58,11 @@ METHODS = [
     f"{PARTIAL} weighting=graddrop",
     f"{PARTIAL} weighting=nash_mtl trainer.accumulate_grad_batches=2",
     f"{PARTIAL} weighting=equal",
+    f"{PARTIAL} weighting=equal trainer.accumulate_grad_batches=2",
+    f"{PARTIAL} weighting=gls trainer.accumulate_grad_batches=2",
+    f"{PARTIAL} weighting=cagrad weighting.every=3",
+    f"{PARTIAL} weighting=cagrad weighting.at=second weighting.every=2 "
+    "trainer.accumulate_grad_batches=2",
 ]
 
 

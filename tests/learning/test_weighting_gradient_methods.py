@@ -12,12 +12,8 @@ from torch import Tensor, nn
 
 from mtl.config.instantiate import make
 from mtl.errors import UserError
-from mtl.learning.weighting.gradient import (
-    Geometry,
-    GradientWeighting,
-    GramianWeighting,
-    RowWeighting,
-)
+from mtl.learning.weighting.gramian import GradientWeighting, GramianWeighting, TaskGradients
+from mtl.learning.weighting.rows import RowWeighting
 
 CONF = Path(__file__).parents[2] / "conf" / "weighting"
 ACUTE = [[3.0, 1.0, 0.0], [1.0, 2.0, 2.0]]
@@ -34,10 +30,10 @@ def method(name: str, tasks: int = 2, **options: object) -> GradientWeighting:
 
 def seen(
     rows: list[list[float]], losses: tuple[float, ...] = (), index: tuple[int, ...] = ()
-) -> Geometry:
+) -> TaskGradients:
     jacobian = torch.tensor(rows, dtype=torch.float64)
     index = index or tuple(range(len(rows)))
-    return Geometry(
+    return TaskGradients(
         tasks=tuple(f"t{i}" for i in index),
         index=torch.tensor(index),
         losses=torch.tensor(losses or (1.0,) * len(rows), dtype=torch.float64),

@@ -12,10 +12,11 @@ from mtl.config.load import load
 from mtl.data.build import build_data
 from mtl.errors import UserError
 from mtl.learning.build import build_module
+from mtl.learning.gradients.accumulation import Part
+from mtl.learning.gradients.reach import layout
 from mtl.learning.module import MultiTaskModule
-from mtl.learning.weighting.gradient import Geometry, GramianWeighting
-from mtl.learning.weighting.gramian import gramian
-from mtl.learning.weighting.layout import layout
+from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
+from mtl.learning.weighting.inner_products import gramian
 from mtl.model.build import build_network
 from mtl.runs.train import train
 
@@ -101,16 +102,20 @@ def reference(module: MultiTaskModule, seen: Gradients, step: int) -> dict[str, 
 
 def shared_names(module: MultiTaskModule) -> set[str]:
     names = {id(p): n for n, p in module.network.named_parameters()}
-    return {names[id(e.parameter)] for e in layout(module.network) if e.combined}
+    return {
+        names[id(e.parameter)]
+        for e in layout(module.network, module.settings["image_size"])
+        if e.combined
+    }
 
 
 def geometry(
     rows: dict[str, dict[str, Tensor]], names: set[str], all_tasks: tuple[str, ...]
-) -> Geometry:
+) -> TaskGradients:
     flat = torch.stack(
         [torch.cat([r[n].flatten() for n in sorted(names)]) for r in rows.values()]
     ).double()
-    return Geometry(
+    return TaskGradients(
         tuple(rows),
         torch.tensor([all_tasks.index(t) for t in rows]),
         torch.ones(len(rows), dtype=torch.float64),
@@ -195,7 +200,7 @@ def test_gradient_compared_at_the_features(conf: Path, tmp_path: Path) -> None:
     for step, found in enumerate(seen.steps):
         products = feature_products(module, seen, step)
         one = torch.ones(2, dtype=torch.float64)
-        geo = Geometry(module.network.tasks, torch.arange(2), one, products.double())
+        geo = TaskGradients(module.network.tasks, torch.arange(2), one, products.double())
         weights = module.weighting.weights(geo).tolist()
         rows = reference(module, seen, step)
         shared = shared_names(module)
@@ -349,22 +354,22 @@ def test_overflow_is_left_to_the_scaler(conf: Path, tmp_path: Path) -> None:
     losses = {t: torch.zeros((), requires_grad=True) for t in module.network.tasks}
     weight = module.network.get_parameter("encoder.backbone.stages.first.0.weight")
     losses = {t: weight.sum() * float("inf") for t in losses}
-    from mtl.learning.weighting.ranks import over_ranks
-
-    found = over_ranks(module.network.tasks, losses, dict.fromkeys(losses, 1), weight.device)
+    values = {task: loss.detach() for task, loss in losses.items()}
+    ones = dict.fromkeys(losses, 1.0)
+    part = Part(losses, ones, tuple(losses), batches=1, first=True, last=True, values=values)
     module.zero_grad()
     assert module.gradient_step is not None
-    module.gradient_step.backward(found, torch.ones(()), 1, True, 0)
+    module.gradient_step.backward(part, torch.ones(()), 0)
     assert not torch.isfinite(weight.grad).any()
     assert torch.equal(module.weighting.get_buffer("usual"), before)
 
 
-@pytest.mark.parametrize("name", ["gradvac", "moco"])
+@pytest.mark.parametrize("name", ["gradvac", "moco", "cagrad weighting.every=3"])
 def test_resume_is_exact(conf: Path, tmp_path: Path, name: str) -> None:
     """Two epochs at once, and one after the other."""
     own = [
         *SHAPES,
-        f"weighting={name}",
+        *f"weighting={name}".split(),
         "test=false",
         "callbacks.figures.enabled=false",
         "logger=none",
@@ -407,7 +412,7 @@ def test_one_task_trains_as_ever(conf: Path, tmp_path: Path) -> None:
     [
         (
             ["weighting.at=layer9"],
-            "weighting.at=layer9: use parameters, representation or stages: first, second",
+            "weighting.at=layer9: no such stage; allowed: first, second, parameters, repr",
         ),
         (["encoder=per_task"], "this encoder shares no parameters; use weighting=equal"),
         (["encoder=cross_stitch", "weighting.at=representation"], "each task features of its own"),
@@ -461,7 +466,7 @@ def test_two_quadratics_reach_the_pareto_point_of_mgda(conf: Path) -> None:
     for _ in range(400):
         rows = torch.stack([2 * (x.detach() - a), 8 * (x.detach() - b)])
         one = torch.ones(2, dtype=torch.float64)
-        weights = method.weights(Geometry(("u", "v"), torch.arange(2), one, rows @ rows.T))
+        weights = method.weights(TaskGradients(("u", "v"), torch.arange(2), one, rows @ rows.T))
         x.data -= 0.1 * weights @ rows
     assert abs(float(x.data[1])) < 1e-3
     assert -1e-3 <= float(x.data[0]) <= 1 + 1e-3

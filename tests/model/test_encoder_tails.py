@@ -45,7 +45,6 @@ def test_streams_are_the_views_of_each_network_in_turn() -> None:
     nets = list(encoder.backbones["b"])
     torch.testing.assert_close(found, torch.cat([net(image)[8] for net in nets]))
     assert encoder.stage_of("backbones.b.2.stages.stage1.0.conv1.weight") == "stage1"
-    assert encoder.tasks_of("backbones.b.2.stages.stage1.0.conv1.weight") == ("b",)
 
 
 def test_networks_start_at_one() -> None:

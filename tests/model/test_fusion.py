@@ -1,15 +1,16 @@
 """Streams of views and branches merged in the image's frame."""
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
 from fusion_kit import MEMBERS, STAGES, SYMMETRIC, Quarters, Turns, features, fusion
 from fusion_kit import write_fusion_conf as write
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 from training_kit import PlainBackbone
 
+from mtl.config.groups import members
 from mtl.config.load import load
 from mtl.data.build import build_data
 from mtl.model.backbone.base import Stage
@@ -213,14 +214,21 @@ def test_gauges_are_mean_weights_with_sum_1(member: str) -> None:
     assert all(0 < float(v) < 1 and not v.requires_grad for v in gauges.values())
 
 
-@pytest.mark.parametrize("views", ["turns", "quarters"])
-@pytest.mark.parametrize("member", MEMBERS)
-def test_every_member_from_its_yaml(member: str, views: str, tmp_path: Path) -> None:
-    overrides = ["data=alternating", "backbone=plain", f"fusion={member}", f"views={views}"]
+@pytest.fixture(scope="module", params=["turns", "quarters"])
+def cfg(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> DictConfig:
+    # Composing once is far quicker than once for each member.
+    conf = write(tmp_path_factory.mktemp("conf"))
+    found = load(["data=alternating", "backbone=plain", f"views={request.param}"], conf)
+    OmegaConf.set_struct(found, False)
+    return found
+
+
+@pytest.mark.parametrize("member", members("fusion"))
+def test_every_member_from_its_yaml(member: str, cfg: DictConfig) -> None:
+    cfg = cfg.copy()
+    cfg.fusion = OmegaConf.load(members("fusion")[member])
     if member == "none":
-        overrides.append("ensemble=mean")
-        pytest.importorskip("mtl.model.ensemble.mean")
-    cfg = load(overrides, write(tmp_path))
+        cfg.ensemble = OmegaConf.load(members("ensemble")["mean"])
     network = build_network(cfg, build_data(cfg).targets)
     found = network(torch.randn(4, 3, 16, 16))
     assert {task: raw.shape[0] for task, raw in found.items()} == {

@@ -11,6 +11,7 @@ from torch import nn
 from mtl.config.load import load
 from mtl.data.build import build_data
 from mtl.errors import UserError
+from mtl.learning.gradients.reach import reachable
 from mtl.model.backbone.base import Stage
 from mtl.model.build import build_network
 from mtl.model.fusion.exchange import AttentionExchange, ConcatExchange
@@ -77,21 +78,20 @@ def test_attention_by_hand() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_losses_reach_the_parameters_that_it_says(kind: str) -> None:
+def test_reach_is_where_gradients_are_not_zero(kind: str) -> None:
     made = fusion("mean", Turns(), ("a", "b", "c"), exchange=kind, lively=True)
     found = made({task: features(8, 4, seed=i) for i, task in enumerate("abc")})
-    reached: dict[str, list[str]] = {name: [] for name, _ in made.named_parameters()}
-    for task, maps in found.items():
+    named = dict(made.named_parameters())
+    for maps in found.values():
         loss = sum(m.square().mean() for m in maps.values())
         gradients = torch.autograd.grad(
             loss, list(made.parameters()), retain_graph=True, allow_unused=True
         )
-        for name, gradient in zip(reached, gradients, strict=True):
-            if gradient is not None and gradient.abs().sum() > 0:
-                reached[name].append(task)
-    assert {name: tuple(tasks) for name, tasks in reached.items()} == {
-        name: made.tasks_of(name) for name in reached
-    }
+        moved = {n for n, g in zip(named, gradients, strict=True) if g is not None and g.any()}
+        reached = {name for name, p in named.items() if id(p) in reachable(maps)}
+        # Where tasks have like features, queries make no difference yet.
+        assert moved <= reached
+        assert all("query" in name for name in reached - moved)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -25,6 +25,8 @@ from mtl.runs.prediction.inputs import find_images, in_batches
 from mtl.runs.prediction.predict import predict
 from mtl.runs.prediction.predictor import Predictor
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ("dot", "ring", "star")
 TASKS = "[classification,multilabel,box,detection,segmentation]"
 TARGETS = {

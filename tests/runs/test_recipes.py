@@ -13,6 +13,8 @@ from mtl.data.sample import Target
 from mtl.model.build import build_network
 from mtl.model.encoder.branches import Branches
 
+pytestmark = pytest.mark.slow
+
 SYSTEMS = ("independent", "joint", "split", "siamese", "multi_branch", "mil", "cmtl", "c_rmtl")
 TINY = [
     "data.train=16",

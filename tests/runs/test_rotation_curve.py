@@ -9,6 +9,8 @@ from mtl.runs.rotation.angles import angles
 from mtl.runs.rotation.curve import feature_error, turner
 from mtl.runs.rotation.measure import flatness
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("text", "expected"),

@@ -10,20 +10,20 @@ from torch import Tensor
 from mtl.data.batch import Batch
 from mtl.drawing.matrix import draw_matrices
 from mtl.drawing.write import write_png
-from mtl.learning.logger.tensorboard import RunTensorBoard
-from mtl.learning.module import MultiTaskModule
-from mtl.learning.weighting.diagnostics import (
+from mtl.learning.gradients.accumulation import Accumulation
+from mtl.learning.gradients.combine import Found
+from mtl.learning.gradients.conflict import (
     EVERYWHERE,
     GradientConflict,
     StepGradients,
     gradient_conflict,
     loss_scale,
-    shared_entries,
     undisturbed,
 )
+from mtl.learning.gradients.reach import shared_entries
+from mtl.learning.logger.tensorboard import RunTensorBoard
+from mtl.learning.module import MultiTaskModule
 from mtl.learning.weighting.equal import Equal
-from mtl.learning.weighting.ranks import over_ranks
-from mtl.learning.weighting.window import Found
 
 
 class Conflict(L.Callback):
@@ -56,15 +56,17 @@ class Conflict(L.Callback):
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Find what is shared; watch the weighting's own gradients where it has them."""
         module = cast(MultiTaskModule, pl_module)
-        self.entries = shared_entries(module.network, "callbacks.conflict")
-        self.gradients = StepGradients(module.network, self.entries)
+        size = module.settings["image_size"]
+        self.entries = shared_entries(module.network, size, "callbacks.conflict")
+        self.gradients = StepGradients(self.entries)
+        self.accumulation = Accumulation(module.network)
         step = module.gradient_step
-        self.reuses = step is not None and step.place == "parameters"
+        self.reuses = step is not None and step.takes_all
         if step is not None and self.reuses:
 
-            def observe(found: dict[str, Found], scale: Tensor) -> None:
+            def observe(found: dict[str, Found], scale: float) -> None:
                 if self._looks(trainer):
-                    self.seen = gradient_conflict(self.entries, found, float(scale))
+                    self.seen = gradient_conflict(self.entries, found, scale)
 
             step.observer = observe
 
@@ -80,11 +82,12 @@ class Conflict(L.Callback):
         module = cast(MultiTaskModule, pl_module)
         with undisturbed(trainer, module.network, module.device):
             torch.manual_seed(batch.seed)
-            local, counts = module.counted_losses(batch)
-            losses = over_ranks(module.network.tasks, local, counts, module.device)
-            self.gradients.add(losses, loss_scale(trainer))
-        if module.steps_now:
-            found, scale = self.gradients.take()
+            self.accumulation.begin(batch)
+            part = self.accumulation.part(batch, *module.counted_losses(batch))
+            scale = loss_scale(trainer)
+            self.gradients.add(part, scale)
+        if part.last:
+            found = self.gradients.take(part.tasks)
             self.seen = gradient_conflict(self.entries, found, scale)
 
     def on_train_batch_end(

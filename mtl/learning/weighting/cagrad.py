@@ -6,12 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.gradient import (
-    Geometry,
-    GramianWeighting,
-    check_preferences,
-    preference_vector,
-)
+from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
+from mtl.learning.weighting.preferences import check_preferences, preference_vector
 from mtl.learning.weighting.quadratic import Matrix, Vector, on_simplex
 
 
@@ -22,9 +18,15 @@ class CAGrad(GramianWeighting):
 
     torchjd's does the same through a modelling language, which takes 15 ms a step.
 
+    >>> seen = TaskGradients.of([[2.0, 0.0], [0.0, 2.0]])
+    >>> weights = CAGrad(["a", "b"], c=0.0).weights(seen)
+    >>> [round(w, 6) for w in weights.tolist()]  # the mean gradient
+    [0.5, 0.5]
+
     Args:
         tasks: names of all tasks, in order.
         at: see ``GradientWeighting``.
+        every: see ``GramianWeighting``.
         c: at least 0; below 1 the mean loss converges, at 0 the step is the mean gradient.
         preferences: task to its share in the mean; null: all alike.
     """
@@ -33,14 +35,15 @@ class CAGrad(GramianWeighting):
         self,
         tasks: Sequence[str],
         at: str | Sequence[str] = "parameters",
+        every: int = 1,
         c: float = 0.4,
         preferences: Mapping[str, float] | None = None,
     ) -> None:
-        super().__init__(tasks, at)
+        super().__init__(tasks, at, every)
         self.c = c
         self.preferences = check_preferences(tasks, preferences)
 
-    def weights(self, seen: Geometry) -> Tensor:
+    def weights(self, seen: TaskGradients) -> Tensor:
         """The mean's, and what the worst tasks get on top."""
         mean = preference_vector(self.preferences, seen.tasks).numpy()
         gramian = (seen.gramian / seen.gramian.diagonal().mean()).numpy()

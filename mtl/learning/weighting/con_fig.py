@@ -5,12 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.gradient import (
-    Geometry,
-    GramianWeighting,
-    check_preferences,
-    preference_vector,
-)
+from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
+from mtl.learning.weighting.preferences import check_preferences, preference_vector
 
 
 class ConFIG(GramianWeighting):
@@ -19,9 +15,14 @@ class ConFIG(GramianWeighting):
     As long as all projections of the gradients onto it together. torchjd's needs the Jacobian;
     this says the same in terms of the Gramian.
 
+    >>> seen = TaskGradients.of([[2.0, 0.0], [0.0, 2.0]])
+    >>> [round(w, 6) for w in ConFIG(["a", "b"]).weights(seen).tolist()]
+    [1.0, 1.0]
+
     Args:
         tasks: names of all tasks, in order.
         at: see ``GradientWeighting``.
+        every: see ``GramianWeighting``.
         preferences: task to its cosine, relative to the others; null: all alike.
     """
 
@@ -29,12 +30,13 @@ class ConFIG(GramianWeighting):
         self,
         tasks: Sequence[str],
         at: str | Sequence[str] = "parameters",
+        every: int = 1,
         preferences: Mapping[str, float] | None = None,
     ) -> None:
-        super().__init__(tasks, at)
+        super().__init__(tasks, at, every)
         self.preferences = check_preferences(tasks, preferences)
 
-    def weights(self, seen: Geometry) -> Tensor:
+    def weights(self, seen: TaskGradients) -> Tensor:
         """Those of the gradients; they may be negative."""
         norms = seen.gramian.diagonal().sqrt()
         cosines = seen.gramian / norms[:, None] / norms

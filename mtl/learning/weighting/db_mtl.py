@@ -7,9 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from mtl.errors import UserError
-from mtl.learning.weighting.gradient import Geometry, Row, RowWeighting
-from mtl.learning.weighting.gramian import gramian
-from mtl.learning.weighting.loss_based import TINY
+from mtl.learning.weighting.gramian import Row, TaskGradients
+from mtl.learning.weighting.inner_products import gramian
+from mtl.learning.weighting.losses import TINY
+from mtl.learning.weighting.rows import RowWeighting
+from mtl.learning.weighting.task_copies import TaskCopies
 
 
 class DBMTL(RowWeighting):
@@ -18,6 +20,11 @@ class DBMTL(RowWeighting):
     With g = ∇L / (L + 1e-8) of each task and step k: y ← y + (1 - beta / k^power) (g - y), and the
     step is Σ y · max‖y‖ / ‖y‖ over the tasks that are there. With beta above 0 one copy of the
     shared parameters is kept per task.
+
+    >>> method = DBMTL(["a", "b"], at="parameters", beta=0.0, power=0.5)
+    >>> seen = TaskGradients.of([[3.0, 0.0], [0.0, 4.0]])
+    >>> [round(x, 4) for x in method.combine(seen, seed=0)[0].tolist()]  # both 4 long
+    [4.0, 4.0]
 
     Args:
         tasks: names of all tasks, in order.
@@ -38,17 +45,15 @@ class DBMTL(RowWeighting):
         self.beta = beta
         self.power = power
         self.register_buffer("steps", torch.zeros(len(self.tasks)))
-        self.trackers = nn.Module()
+        self.means = TaskCopies(len(self.tasks))
 
     def bind(self, parameters: Sequence[nn.Parameter]) -> None:
-        """A running mean for every task and parameter, in the parameter's layout."""
+        """A running mean for every task and parameter."""
         if self.beta > 0:
-            for number, parameter in enumerate(parameters):
-                for task in range(len(self.tasks)):
-                    self.trackers.register_buffer(_name(task, number), torch.zeros_like(parameter))
+            self.means.bind(parameters)
 
     @torch.no_grad()
-    def combine(self, seen: Geometry, seed: int) -> Row:
+    def combine(self, seen: TaskGradients, seed: int) -> Row:
         """Σ y · max‖y‖ / ‖y‖, times the scale of the rows."""
         index = seen.index.to(self.steps.device)
         self.steps[index] += 1
@@ -69,20 +74,12 @@ class DBMTL(RowWeighting):
 
     def _tracked(self, task: int, row: Row, factor: float, new: float) -> Row:
         """The task's y; gradients of losses times ``factor`` are g."""
-        kept: Row = []
-        for number, gradient in enumerate(row):
-            if gradient is None:
-                kept.append(None)
-            elif self.beta == 0:
-                kept.append(gradient.mul_(factor))
-            else:
-                mean: Tensor = getattr(self.trackers, _name(task, number))
-                kept.append(mean.lerp_((gradient * factor).to(mean.dtype), new))
-        return kept
-
-
-def _name(task: int, number: int) -> str:
-    return f"task{task}_parameter{number}"
+        if self.beta == 0:
+            return [None if gradient is None else gradient.mul_(factor) for gradient in row]
+        return [
+            None if gradient is None else mean.lerp_((gradient * factor).to(mean.dtype), new)
+            for mean, gradient in zip(self.means.of(task), row, strict=True)
+        ]
 
 
 def _sum(column: Sequence[Tensor | None], weights: Sequence[float]) -> Tensor | None:

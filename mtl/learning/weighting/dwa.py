@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.loss_based import TINY, LossWeighting, Places
+from mtl.learning.weighting.losses import TINY, LossWeighting, Places
 
 
 class DWA(LossWeighting):
@@ -13,8 +13,12 @@ class DWA(LossWeighting):
 
     Dynamic weight average: λ = T · softmax(r / temperature) over all T tasks, where r is a task's
     mean loss of the last epoch divided by that of the epoch before, and 1 until there are two. The
-    means are over batches, parts of an accumulation included; an epoch without a label for a task
+    means are over steps; an epoch without a label for a task
     is none for it. Tasks without a label in a batch are left out of Σ λ L.
+
+    >>> weighting = DWA(["a", "b"], temperature=2.0)
+    >>> weighting({"a": torch.tensor(2.0), "b": torch.tensor(8.0)})  # weights 1 at first
+    tensor(10.)
 
     Args:
         tasks: names of all tasks, in order.
@@ -40,6 +44,10 @@ class DWA(LossWeighting):
         self.sums[index] += values.detach().to(self.sums)
         self.counts[index] += 1
         return (weights * values).sum(), weights
+
+    def ahead(self, places: Places) -> Tensor:
+        """They depend on earlier epochs alone."""
+        return self.weights()[list(places)]
 
     def weights(self) -> Tensor:
         """(T,) with sum T."""

@@ -3,12 +3,25 @@
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.base import Weighting
+from mtl.learning.weighting.losses import LossWeighting, Places
 
 
-class Equal(Weighting):
-    """The plain sum."""
+class Equal(LossWeighting):
+    """The plain sum.
 
-    def forward(self, losses: dict[str, Tensor]) -> Tensor:
-        """Sum of the losses that are there, in float32."""
-        return torch.stack([loss.float() for loss in losses.values()]).sum()
+    >>> weighting = Equal(["a", "b"])
+    >>> weighting({"a": torch.tensor(2.0), "b": torch.tensor(3.0)})
+    tensor(5.)
+    """
+
+    def combine(self, values: Tensor, places: Places) -> tuple[Tensor, Tensor]:
+        """The sum, and ones."""
+        return values.sum(), torch.ones_like(values)
+
+    def ahead(self, places: Places) -> Tensor:
+        """Ones."""
+        return torch.ones(len(places))
+
+    def gauges(self) -> dict[str, Tensor]:
+        """None: they would all be 1."""
+        return {}

@@ -6,7 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mtl.learning.weighting.gradient import Geometry, GramianWeighting
+from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
+from mtl.learning.weighting.task_copies import TaskCopies
 
 
 class ExcessMTL(GramianWeighting):
@@ -17,15 +18,21 @@ class ExcessMTL(GramianWeighting):
     of the compared parameters per task. torchjd's can't load its state into a fresh object, nor
     skip a task.
 
+    >>> method = ExcessMTL(["a", "b"])
+    >>> method.bind([nn.Parameter(torch.zeros(2, dtype=torch.float64))])
+    >>> seen = TaskGradients.of([[3.0, 0.0], [0.0, 4.0]])
+    >>> method.weights(seen).tolist()  # equal in the warm-up
+    [0.5, 0.5]
+
     Args:
         tasks: names of all tasks, in order.
         at: ``parameters`` or a stage: features differ from batch to batch.
+        every: see ``GramianWeighting``.
         rate: greater than 0, the step of the weights.
         warmup: steps of each task, at least 1, in which its estimates are only gathered.
     """
 
     places: ClassVar[tuple[str, ...]] = ("parameters", "stage")
-    reads_rows = True
     shares: Tensor
     steps: Tensor
     baseline: Tensor
@@ -34,26 +41,25 @@ class ExcessMTL(GramianWeighting):
         self,
         tasks: Sequence[str],
         at: str | Sequence[str] = "parameters",
+        every: int = 1,
         rate: float = 0.01,
         warmup: int = 1,
     ) -> None:
-        super().__init__(tasks, at)
+        super().__init__(tasks, at, every)
         self.rate = rate
         self.warmup = warmup
         count = len(self.tasks)
         self.register_buffer("shares", torch.full((count,), 1 / max(count, 1)))
         self.register_buffer("steps", torch.zeros(count))
         self.register_buffer("baseline", torch.zeros(count))
-        self.squares = nn.Module()
+        self.squares = TaskCopies(count)
 
     def bind(self, parameters: Sequence[nn.Parameter]) -> None:
-        """A sum of squares for every task and parameter, in the parameter's layout."""
-        for number, parameter in enumerate(parameters):
-            for task in range(len(self.tasks)):
-                self.squares.register_buffer(_name(task, number), torch.zeros_like(parameter))
+        """A sum of squares for every task and parameter."""
+        self.squares.bind(parameters)
 
     @torch.no_grad()
-    def weights(self, seen: Geometry) -> Tensor:
+    def weights(self, seen: TaskGradients) -> Tensor:
         """Non-negative; their sum is that of the shares of the tasks that are there."""
         index = seen.index.to(self.steps.device)
         excess = torch.stack(
@@ -77,15 +83,10 @@ class ExcessMTL(GramianWeighting):
 
     def _excess(self, task: int, row: Sequence[Tensor | None], scale: float) -> Tensor:
         total = torch.zeros_like(self.baseline[0])
-        for number, gradient in enumerate(row):
+        for squares, gradient in zip(self.squares.of(task), row, strict=True):
             if gradient is None:
                 continue
-            squares: Tensor = getattr(self.squares, _name(task, number))
             square = (gradient / scale).square()
-            squares += square
+            squares.add_(square)
             total += (square / (squares + 1e-7).sqrt()).sum()
         return total
-
-
-def _name(task: int, number: int) -> str:
-    return f"task{task}_parameter{number}"

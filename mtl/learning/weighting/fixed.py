@@ -6,11 +6,14 @@ import torch
 from torch import Tensor
 
 from mtl.errors import UserError
-from mtl.learning.weighting.loss_based import LossWeighting, Places
+from mtl.learning.weighting.losses import LossWeighting, Places
 
 
 class Fixed(LossWeighting):
     """Σ w L with given weights.
+
+    >>> Fixed(["a", "b"], {"b": 3.0})({"a": torch.tensor(2.0), "b": torch.tensor(1.0)})
+    tensor(5.)
 
     Args:
         tasks: names of all tasks, in order.
@@ -44,3 +47,7 @@ class Fixed(LossWeighting):
         """The weighted sum."""
         weights = self.factors[self.index(places, values.device)]
         return (weights * values).sum(), weights
+
+    def ahead(self, places: Places) -> Tensor:
+        """The given ones."""
+        return self.factors[list(places)]

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.loss_based import TINY, LossWeighting, Places
+from mtl.learning.weighting.losses import TINY, LossWeighting, Places
 
 
 class GLS(LossWeighting):
@@ -11,6 +11,9 @@ class GLS(LossWeighting):
 
     exp(mean(log L)): no loss's unit matters. A loss below 1e-8 leaves the mean, as that of a task
     without labels does: the mean would be 0 whatever the others are. Losses must not be negative.
+
+    >>> GLS(["a", "b"])({"a": torch.tensor(2.0), "b": torch.tensor(8.0)})  # √(2 · 8)
+    tensor(4.)
     """
 
     def combine(self, values: Tensor, places: Places) -> tuple[Tensor, Tensor]:

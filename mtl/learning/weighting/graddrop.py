@@ -7,11 +7,16 @@ import torch
 from torch import Tensor
 
 from mtl.errors import UserError
-from mtl.learning.weighting.gradient import Geometry, Row, RowWeighting
+from mtl.learning.weighting.gramian import Row, TaskGradients
+from mtl.learning.weighting.rows import RowWeighting
 
 
 class GradDrop(RowWeighting):
     """Each coordinate keeps one sign, drawn by how much of the gradient has it (Chen et al., 2020).
+
+    >>> seen = TaskGradients.of([[1.0, 2.0], [3.0, 0.0]])
+    >>> GradDrop(["a", "b"]).combine(seen, seed=0)[0].tolist()  # no signs to drop
+    [4.0, 2.0]
 
     Args:
         tasks: names of all tasks, in order.
@@ -34,7 +39,7 @@ class GradDrop(RowWeighting):
         self.leak = leak
 
     @torch.no_grad()
-    def combine(self, seen: Geometry, seed: int) -> Row:
+    def combine(self, seen: TaskGradients, seed: int) -> Row:
         """Coordinate by coordinate."""
         combined: Row = []
         generator: torch.Generator | None = None

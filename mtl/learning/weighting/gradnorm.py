@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.gradient import Geometry, GramianWeighting
+from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
 from mtl.learning.weighting.inner_adam import InnerAdam
-from mtl.learning.weighting.loss_based import TINY
+from mtl.learning.weighting.losses import TINY
 
 
 class GradNorm(GramianWeighting):
@@ -18,9 +18,14 @@ class GradNorm(GramianWeighting):
     divided by the mean of that over tasks. Afterwards w is scaled so that its sum stays the number
     of tasks. As in the paper, a step uses the weights from before its own update.
 
+    >>> weighting = GradNorm(["a", "b"], at="parameters", every=1, alpha=1.5, rate=0.025)
+    >>> weighting.weights(TaskGradients.of([[4.0, 0.0], [0.0, 1.0]])).tolist()  # 1 at first
+    [1.0, 1.0]
+
     Args:
         tasks: names of all tasks, in order.
         at: see ``GradientWeighting``; the authors take the last stage that is shared.
+        every: see ``GramianWeighting``.
         alpha: at least 0; the larger, the more the slowest tasks are pushed.
         rate: greater than 0, learning rate of w.
     """
@@ -29,16 +34,16 @@ class GradNorm(GramianWeighting):
     first: Tensor
 
     def __init__(
-        self, tasks: Sequence[str], at: str | Sequence[str], alpha: float, rate: float
+        self, tasks: Sequence[str], at: str | Sequence[str], every: int, alpha: float, rate: float
     ) -> None:
-        super().__init__(tasks, at)
+        super().__init__(tasks, at, every)
         self.alpha = alpha
         self.register_buffer("factors", torch.ones(len(self.tasks)))
         self.register_buffer("first", torch.zeros(len(self.tasks)))
         self.adam = InnerAdam(len(self.tasks), rate)
 
     @torch.no_grad()
-    def weights(self, seen: Geometry) -> Tensor:
+    def weights(self, seen: TaskGradients) -> Tensor:
         """Positive."""
         index = seen.index.to(self.factors.device)
         losses = seen.losses.to(self.first)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mtl.learning.weighting.loss_based import LossWeighting, Places
+from mtl.learning.weighting.losses import LossWeighting, Places
 
 
 class IMTLL(LossWeighting):
@@ -13,6 +13,10 @@ class IMTLL(LossWeighting):
 
     Σ (exp(s) L - s), where s starts at 0: each weight is 1 at first and goes to 1 / L. There is one
     parameter per task, so that an optimiser's momentum doesn't move that of a task without labels.
+
+    >>> losses = {"a": torch.tensor(2.0), "b": torch.tensor(4.0)}
+    >>> IMTLL(["a", "b"])(losses).detach()  # (2 - 0) + (4 - 0)
+    tensor(6.)
 
     Args:
         tasks: names of all tasks, in order.
@@ -27,3 +31,7 @@ class IMTLL(LossWeighting):
         logs = torch.stack([self.log_scales[place] for place in places])
         weights = logs.exp()
         return (weights * values - logs).sum(), weights
+
+    def ahead(self, places: Places) -> Tensor:
+        """They depend on the scales alone."""
+        return torch.stack([self.log_scales[place].detach() for place in places]).exp()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mtl.errors import UserError
-from mtl.learning.weighting.gradient import Geometry, GramianWeighting
+from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
 from mtl.learning.weighting.quadratic import on_simplex
 
 NORMALISATIONS = ("none", "l2", "loss", "loss_plus")
@@ -19,9 +19,14 @@ class MGDA(GramianWeighting):
     For networks by Sener and Koltun (2018), whose Frank-Wolfe steps are replaced by the exact
     solution of the quadratic program.
 
+    >>> seen = TaskGradients.of([[2.0, 0.0], [0.0, 1.0]])
+    >>> [round(w, 6) for w in MGDA(["a", "b"]).weights(seen).tolist()]  # (0.4, 0.8) is shortest
+    [0.2, 0.8]
+
     Args:
         tasks: names of all tasks, in order.
         at: see ``GradientWeighting``; ``representation`` is the authors' MGDA-UB.
+        every: see ``GramianWeighting``.
         normalise: what gradients are divided by while the weights are sought, as in the authors'
             code: ``none``, ``l2`` (their norm), ``loss`` (their task's loss) or ``loss_plus``
             (both).
@@ -31,14 +36,18 @@ class MGDA(GramianWeighting):
     """
 
     def __init__(
-        self, tasks: Sequence[str], at: str | Sequence[str] = "parameters", normalise: str = "none"
+        self,
+        tasks: Sequence[str],
+        at: str | Sequence[str] = "parameters",
+        every: int = 1,
+        normalise: str = "none",
     ) -> None:
-        super().__init__(tasks, at)
+        super().__init__(tasks, at, every)
         if normalise not in NORMALISATIONS:
             raise UserError(f"weighting.normalise={normalise}: use {', '.join(NORMALISATIONS)}")
         self.normalise = normalise
 
-    def weights(self, seen: Geometry) -> Tensor:
+    def weights(self, seen: TaskGradients) -> Tensor:
         """Non-negative, with sum 1."""
         divisors = torch.ones_like(seen.losses)
         if self.normalise in ("l2", "loss_plus"):

@@ -7,9 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mtl.learning.weighting.gradient import Geometry, Row, RowWeighting
-from mtl.learning.weighting.gramian import gramian
+from mtl.learning.weighting.gramian import Row, TaskGradients
+from mtl.learning.weighting.inner_products import gramian
 from mtl.learning.weighting.quadratic import on_simplex
+from mtl.learning.weighting.rows import RowWeighting
+from mtl.learning.weighting.task_copies import TaskCopies
 
 
 class MoCo(RowWeighting):
@@ -18,6 +20,12 @@ class MoCo(RowWeighting):
     With step k: y ← y - beta/√k (y - g) for each task, λ ← the point of the simplex nearest to
     λ - gamma/√k (YYᵀ + rho) λ; the step is Σ λ y. One copy of the shared parameters is kept per
     task.
+
+    >>> method = MoCo(["a", "b"], beta=1.0, gamma=0.0)
+    >>> method.bind([nn.Parameter(torch.zeros(2))])
+    >>> seen = TaskGradients.of([[2.0, 0.0], [0.0, 4.0]])
+    >>> [round(float(x), 4) for x in method.combine(seen, seed=0)[0]]  # the mean at first
+    [1.0, 2.0]
 
     Args:
         tasks: names of all tasks, in order.
@@ -46,16 +54,14 @@ class MoCo(RowWeighting):
         count = len(self.tasks)
         self.register_buffer("shares", torch.full((count,), 1 / max(count, 1)))
         self.register_buffer("steps", torch.zeros(count))
-        self.trackers = nn.Module()
+        self.means = TaskCopies(count)
 
     def bind(self, parameters: Sequence[nn.Parameter]) -> None:
-        """A running mean for every task and parameter, in the parameter's layout."""
-        for number, parameter in enumerate(parameters):
-            for task in range(len(self.tasks)):
-                self.trackers.register_buffer(_name(task, number), torch.zeros_like(parameter))
+        """A running mean for every task and parameter."""
+        self.means.bind(parameters)
 
     @torch.no_grad()
-    def combine(self, seen: Geometry, seed: int) -> Row:
+    def combine(self, seen: TaskGradients, seed: int) -> Row:
         """Σ λ y over the tasks that are there, whose λ sum to 1."""
         index = seen.index.to(self.steps.device)
         self.steps[index] += 1
@@ -64,8 +70,7 @@ class MoCo(RowWeighting):
         rows = zip(seen.index.tolist(), seen.rows, steps.tolist(), strict=True)
         for task, row, step in rows:
             kept: Row = []
-            for number, gradient in enumerate(row):
-                mean: Tensor = getattr(self.trackers, _name(task, number))
+            for mean, gradient in zip(self.means.of(task), row, strict=True):
                 if gradient is not None:
                     mean.lerp_((gradient / seen.scale).to(mean.dtype), self.beta / step**0.5)
                 kept.append(mean if gradient is not None else None)
@@ -79,10 +84,6 @@ class MoCo(RowWeighting):
         self.shares[index] = (torch.from_numpy(shares) * mass).to(self.shares)
         self.in_force = {t: torch.tensor(s) for t, s in zip(seen.tasks, shares, strict=True)}
         return [_mixture(column, shares, seen.scale) for column in zip(*tracked, strict=True)]
-
-
-def _name(task: int, number: int) -> str:
-    return f"task{task}_parameter{number}"
 
 
 def _mixture(column: Sequence[Tensor | None], shares: np.ndarray, scale: float) -> Tensor | None:

@@ -6,12 +6,8 @@ import torch
 from torch import Tensor
 
 from mtl.learning.weighting.bargaining import fair_weights
-from mtl.learning.weighting.gradient import (
-    Geometry,
-    GramianWeighting,
-    check_preferences,
-    preference_vector,
-)
+from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
+from mtl.learning.weighting.preferences import check_preferences, preference_vector
 
 
 class NashMTL(GramianWeighting):
@@ -23,9 +19,15 @@ class NashMTL(GramianWeighting):
     The combined gradient has the norm √m for m tasks, whatever the losses, so that ``max_norm``
     is its norm where it is less.
 
+    >>> seen = TaskGradients.of([[4.0, 0.0], [0.0, 1.0]])
+    >>> weights = NashMTL(["a", "b"], max_norm=0.0).weights(seen)
+    >>> [round(w, 4) for w in weights.tolist()]  # 16 a = 1 / a, b = 1 / b
+    [0.25, 1.0]
+
     Args:
         tasks: names of all tasks, in order.
         at: see ``GradientWeighting``.
+        every: see ``GramianWeighting``.
         max_norm: largest norm of the combined gradient, where it is compared; 0: no limit.
         preferences: task to its bargaining power; null: all alike.
     """
@@ -34,14 +36,15 @@ class NashMTL(GramianWeighting):
         self,
         tasks: Sequence[str],
         at: str | Sequence[str] = "parameters",
+        every: int = 1,
         max_norm: float = 1.0,
         preferences: Mapping[str, float] | None = None,
     ) -> None:
-        super().__init__(tasks, at)
+        super().__init__(tasks, at, every)
         self.max_norm = max_norm
         self.preferences = check_preferences(tasks, preferences)
 
-    def weights(self, seen: Geometry) -> Tensor:
+    def weights(self, seen: TaskGradients) -> Tensor:
         """Positive."""
         shares = preference_vector(self.preferences, seen.tasks) * len(seen.tasks)
         found = torch.from_numpy(fair_weights(seen.gramian.numpy(), shares.numpy(), alpha=1.0))

@@ -7,15 +7,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.loss_based import LossWeighting, Places
+from mtl.learning.weighting.losses import LossWeighting, Places
 
 
 class RLW(LossWeighting):
-    """Random weights: softmax of normal numbers, new for each batch (Lin et al., 2022).
+    """Random weights: softmax of normal numbers, new for each step (Lin et al., 2022).
 
-    They sum to 1 over the tasks that are there. They depend on the number of the batch and on a
+    They sum to 1 over the tasks that are there. They depend on the number of the step and on a
     number that is drawn once from torch's generator, so on the run's seed, and both are kept: a
     resumed run and all processes draw the same.
+
+    >>> weighting = RLW(["a", "b"])
+    >>> losses = {"a": torch.tensor(1.0), "b": torch.tensor(1.0)}
+    >>> bool(weighting(losses).isclose(torch.tensor(1.0)))  # the weights sum to 1
+    True
 
     Args:
         tasks: names of all tasks, in order.
@@ -34,15 +39,19 @@ class RLW(LossWeighting):
 
     def combine(self, values: Tensor, places: Places) -> tuple[Tensor, Tensor]:
         """The weighted sum."""
+        weights = self.ahead(places)
+        self._counted[1] += 1
+        self.draws += 1
+        weights = weights.to(values.dtype).to(values.device, non_blocking=True)
+        return (weights * values).sum(), weights
+
+    def ahead(self, places: Places) -> Tensor:
+        """The next draw."""
         if not self._counted:
             # Once: reading a buffer waits for the GPU.
             self._counted = [int(self.seed), int(self.draws)]
         normal = np.random.default_rng(self._counted).standard_normal(len(self.tasks))
-        self._counted[1] += 1
-        self.draws += 1
-        weights = torch.softmax(torch.from_numpy(normal[list(places)]), 0)
-        weights = weights.to(values.dtype).to(values.device, non_blocking=True)
-        return (weights * values).sum(), weights
+        return torch.softmax(torch.from_numpy(normal[list(places)]), 0)
 
 
 def _recount(module: RLW, _: Any) -> None:

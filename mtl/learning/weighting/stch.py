@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.gradient import check_preferences
-from mtl.learning.weighting.loss_based import TINY, LossWeighting, Places
+from mtl.learning.weighting.losses import TINY, LossWeighting, Places
+from mtl.learning.weighting.preferences import check_preferences
 
 
 class STCH(LossWeighting):
@@ -16,6 +16,10 @@ class STCH(LossWeighting):
     in the last epoch of a warm-up: m · mu · log Σ exp(log(p L / r) / mu) over m tasks. In the
     warm-up, and for a task that had no label in it until it has had an epoch, it is Σ log L, which
     is also what it comes to for a very large mu. Losses below 1e-8 have no gradient.
+
+    >>> weighting = STCH(["a", "b"], mu=1.0, warmup_epochs=0, preferences=None)
+    >>> weighting({"a": torch.tensor(1.0), "b": torch.tensor(3.0)})  # 2 · log(1 + 3)
+    tensor(2.7726)
 
     Args:
         tasks: names of all tasks, in order.

@@ -8,12 +8,8 @@ from torch import Tensor
 from torchjd.aggregation import Weighting as TorchJDWeighting
 
 from mtl.errors import UserError
-from mtl.learning.weighting.gradient import (
-    Geometry,
-    GramianWeighting,
-    check_preferences,
-    preference_vector,
-)
+from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
+from mtl.learning.weighting.preferences import check_preferences, preference_vector
 
 
 class TorchJD(GramianWeighting):
@@ -22,9 +18,16 @@ class TorchJD(GramianWeighting):
     The Gramian is brought to a mean diagonal of 1 first: torchjd's methods take small ones for
     zero, and their weights don't depend on its size.
 
+    >>> name = "torchjd.aggregation.UPGradWeighting"
+    >>> method = TorchJD(["a", "b"], at="parameters", every=1, method=name)
+    >>> seen = TaskGradients.of([[1.0, 0.0], [-1.0, 1.0]])
+    >>> [round(w, 3) for w in method.weights(seen).tolist()]
+    [1.0, 0.75]
+
     Args:
         tasks: names of all tasks, in order.
         at: see ``GradientWeighting``.
+        every: see ``GramianWeighting``.
         method: full name of a class of ``torchjd.aggregation`` that weighs Gramians.
         options: its arguments, where it has some.
         preferences: task to how much it counts, relative to the others (those not named: 1), for
@@ -38,11 +41,12 @@ class TorchJD(GramianWeighting):
         self,
         tasks: Sequence[str],
         at: str | Sequence[str],
+        every: int,
         method: str,
         options: Mapping[str, Any] | None = None,
         preferences: Mapping[str, float] | None = None,
     ) -> None:
-        super().__init__(tasks, at)
+        super().__init__(tasks, at, every)
         self.preferences = check_preferences(tasks, preferences)
         try:
             self.method: TorchJDWeighting[Any] = get_class(method)(**(options or {}))
@@ -52,7 +56,7 @@ class TorchJD(GramianWeighting):
         if self.preferences is not None and not hasattr(self.method, "pref_vector"):
             raise UserError("weighting.preferences: this method has none; use null")
 
-    def weights(self, seen: Geometry) -> Tensor:
+    def weights(self, seen: TaskGradients) -> Tensor:
         """The class's own."""
         if self.preferences is not None:
             self.method.pref_vector = preference_vector(self.preferences, seen.tasks)

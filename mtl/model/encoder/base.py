@@ -57,10 +57,6 @@ class Encoder(nn.Module, ABC):
         belong to no backbone stage (adapters, gates) answer ``encoder``.
         """
 
-    def tasks_of(self, parameter: str) -> tuple[str, ...]:
-        """The tasks whose losses reach one of this module's parameters."""
-        return self.tasks
-
     @abstractmethod
     def forward(self, image: Tensor) -> dict[str, Features]:
         """Views to the features of each task.

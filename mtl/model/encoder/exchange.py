@@ -84,15 +84,6 @@ class ExchangeEncoder(Encoder):
         parts = parameter.split(".")
         return parts[3] if parts[0] == "backbones" else "encoder"
 
-    def tasks_of(self, parameter: str) -> tuple[str, ...]:
-        """All tasks for what still gets mixed, else the one whose backbone or mixture it is."""
-        parts = parameter.split(".")
-        if parts[0] == "backbones":
-            task, mixed_later = parts[1], self.positions[parts[3]] <= self.last
-        else:
-            task, mixed_later = parts[2], self.positions[parts[1]] < self.last
-        return self.tasks if mixed_later else (task,)
-
     def forward(self, image: Tensor) -> dict[str, Features]:
         """Walk all backbones stage by stage."""
         maps = dict.fromkeys(self.tasks, image)

@@ -91,17 +91,11 @@ class GatedExperts(Encoder):
         positions = {"stem": 2, "experts": 3}
         return parts[positions[parts[0]]] if parts[0] in positions else "encoder"
 
-    def tasks_of(self, parameter: str) -> tuple[str, ...]:
-        """Those that may ask the expert, the one whose gate it is, else all."""
-        parts = parameter.split(".")
-        if parts[0] == "experts":
-            return self.askers[int(parts[1])]
-        return (parts[1],) if parts[0] == "gates" else self.tasks
-
     def weights(self, task: str, summary: Tensor) -> Tensor:
         """(B, C) seen by the gates, to (B, strides, experts of the task) with sum 1 over these."""
         logits: Tensor = self.gates[task](summary)
-        return logits.view(len(summary), len(self.gated), -1).softmax(-1)
+        shape = len(summary), len(self.gated), len(self.pool(task))
+        return logits.view(shape).softmax(-1)
 
     def forward(self, image: Tensor) -> dict[str, Features]:
         """Stem, all experts, and each task's mixture of what they say."""

@@ -78,11 +78,6 @@ class MTAN(Encoder):
         parts = parameter.split(".")
         return parts[2] if parts[0] == "backbone" else "encoder"
 
-    def tasks_of(self, parameter: str) -> tuple[str, ...]:
-        """The one task of ``attention.<stage>.<task>.…``, else all."""
-        parts = parameter.split(".")
-        return (parts[2],) if parts[0] == "attention" else self.tasks
-
     def forward(self, image: Tensor) -> dict[str, Features]:
         """One pass of the backbone, and the tasks' attention to what comes out of it."""
         shared: Features = self.backbone(image)

@@ -65,14 +65,10 @@ class MultiBranch(Encoder):
         parts = parameter.split(".")
         return parts[2] if parts[0] == "trunk" else parts[3]
 
-    def tasks_of(self, parameter: str) -> tuple[str, ...]:
-        """All tasks for the trunk, one for a tail."""
-        where, name = parameter.split(".")[:2]
-        return self.tasks if where == "trunk" else (name,)
-
     def forward(self, image: Tensor) -> dict[str, Features]:
         """The trunk once, then each tail, with all views stacked."""
-        x, shared = image, Features()
+        x = image
+        shared: Features = {}
         for stage in self.trunk.description:
             x = self.trunk.run(stage.name, x)
             shared[stage.stride] = x

@@ -55,10 +55,6 @@ class PerTask(Encoder):
         """The stage in ``backbones.<task>.<network>.stages.<stage>.…``."""
         return parameter.split(".")[4]
 
-    def tasks_of(self, parameter: str) -> tuple[str, ...]:
-        """The one task in ``backbones.<task>.…``."""
-        return (parameter.split(".")[1],)
-
     def forward(self, image: Tensor) -> dict[str, Features]:
         """One pass for each task and network, with all views stacked."""
         return {task: _stacked([net(image) for net in self._of(task)]) for task in self.tasks}

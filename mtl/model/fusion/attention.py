@@ -1,6 +1,6 @@
 """``fusion=attention``."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -46,6 +46,12 @@ class Attention(Weighing):
         # One stream has nothing to be weighed against.
         scored = stages if len(streams) > 1 else ()
         self.scores = nn.ModuleDict({str(s.stride): scorer(s.channels, hidden) for s in scored})
+
+    def only(self, strides: Collection[int]) -> None:
+        """What is not merged needs no scores."""
+        super().only(strides)
+        for stride in [name for name in self.scores if int(name) not in self.strides]:
+            del self.scores[stride]
 
     def merge(self, features: Features) -> Features:
         """Weighted mean over the streams, 0 where none shows anything."""

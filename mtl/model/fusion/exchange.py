@@ -26,10 +26,6 @@ class TaskExchange(nn.Module):
         self.stages = tuple(stages)
         self.tasks = tuple(tasks)
 
-    def tasks_of(self, parameter: str) -> tuple[str, ...]:
-        """The tasks whose losses reach one of this module's parameters."""
-        return self.tasks
-
     def forward(self, features: dict[str, Features]) -> dict[str, Features]:
         """Task to features of equal shapes, to the same."""
         return features
@@ -64,10 +60,6 @@ class ConcatExchange(TaskExchange):
         for block in blocks.values():
             nn.init.zeros_(block.weight)
         return nn.ModuleDict(blocks)
-
-    def tasks_of(self, parameter: str) -> tuple[str, ...]:
-        """The one that adds the result."""
-        return (parameter.split(".")[1],)
 
     def forward(self, features: dict[str, Features]) -> dict[str, Features]:
         """See ``TaskExchange``."""
@@ -128,11 +120,6 @@ class AttentionExchange(TaskExchange):
                 for task in self.tasks
             }
         )
-
-    def tasks_of(self, parameter: str) -> tuple[str, ...]:
-        """The one that asks, or all for keys and values."""
-        part, task = parameter.split(".")[:2]
-        return (task,) if part in ("query", "out") else self.tasks
 
     def forward(self, features: dict[str, Features]) -> dict[str, Features]:
         """See ``TaskExchange``."""

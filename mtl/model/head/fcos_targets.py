@@ -1,7 +1,7 @@
 """Which point of a feature pyramid answers for which object (FCOS; Tian et al., 2019)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -98,35 +98,43 @@ class Points(nn.Module):
         y = torch.minimum(y.clamp(min=0), rows[..., None] - 1)
         return (first[..., None] + y * columns[..., None] + x).gather(-1, order)
 
-    def decode(self, spots: Tensor, sides: Tensor) -> Tensor:
+    def decode(self, sides: Tensor) -> Tensor:
         """Boxes from the distances of their sides.
 
         Args:
-            spots: (...) int64 indices of points.
-            sides: (..., 4) left, top, right, bottom distances in strides.
+            sides: (..., P, 4) left, top, right, bottom distances in strides.
 
         Returns:
-            (..., 4) xyxy pixels.
+            (..., P, 4) xyxy pixels.
         """
-        center = self.center[spots].to(sides.dtype)
-        sides = sides * self.stride[spots].to(sides.dtype).unsqueeze(-1)
+        center = self.center.to(sides.dtype)
+        sides = sides * self.stride.to(sides.dtype).unsqueeze(-1)
         return torch.cat((center - sides[..., :2], center + sides[..., 2:]), dim=-1)
 
-    def centerness(self, spots: Tensor, xyxy: Tensor) -> Tensor:
+    def boxes(self, dtype: torch.dtype) -> Tensor:
+        """(P, 4) xyxy pixels: each point's box of a stride to each side."""
+        return self.decode(torch.ones(len(self.stride), 4, dtype=dtype, device=self.stride.device))
+
+    def centerness(self, xyxy: Tensor) -> Tensor:
         """How central points are in their boxes.
 
         Args:
-            spots: (F,) int64 indices of points.
-            xyxy: (F, 4) pixels, with an area greater than 0.
+            xyxy: (..., P, 4) pixels, with an area greater than 0.
 
         Returns:
-            (F,) in 0..1: 1 in the middle, 0 on the border, and 1 outside, since a point that
+            (..., P) in 0..1: 1 in the middle, 0 on the border, and 1 outside, since a point that
             answers for a box without lying in it is the only one that does.
         """
-        center = self.center[spots].to(xyxy.dtype)
-        near, far = center - xyxy[:, :2], xyxy[:, 2:] - center
+        center = self.center.to(xyxy.dtype)
+        near, far = center - xyxy[..., :2], xyxy[..., 2:] - center
         share = torch.minimum(near, far) / torch.maximum(near, far)
-        return torch.where((share > 0).all(dim=1), share.clamp(min=0).prod(dim=1), 1).sqrt()
+        inside = (share > 0).all(dim=-1)
+        return torch.where(inside, share.clamp(min=0).prod(dim=-1), 1).sqrt()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Points":
+        """Move, but stay exact where a whole network is made half precision."""
+        super()._apply(lambda t: t.to(fn(t).device), recurse)  # type: ignore[no-untyped-call]
+        return self
 
 
 @dataclass(frozen=True)
@@ -158,11 +166,8 @@ def assign(points: Points, boxes: BoxBatch) -> Assignment:
 
     Args:
         points: P points.
-        boxes: of n images.
+        boxes: of n images, with places for at least one object.
     """
-    if boxes.labels.shape[1] == 0:
-        nobody = boxes.labels.new_zeros((len(boxes), len(points.stride)))
-        return Assignment(nobody.bool(), nobody, nobody.bool())
     x, y = points.center[:, None].unbind(-1)  # each (P, 1), against (n, 1, M)
     x1, y1, x2, y2 = boxes.xyxy[:, None].unbind(-1)
     left, top, right, bottom = x - x1, y - y1, x2 - x, y2 - y
@@ -185,7 +190,7 @@ def assign(points: Points, boxes: BoxBatch) -> Assignment:
     return Assignment(foreground, which, match.any(dim=2) & ~foreground)
 
 
-def counted(boxes: BoxBatch) -> Tensor:
+def to_find(boxes: BoxBatch) -> Tensor:
     """(n, M) bool: the objects that have to be found: not difficult, with an area."""
     sides = boxes.xyxy[..., 2:] - boxes.xyxy[..., :2]
     return boxes.valid & ~boxes.difficult & (sides > 0).all(dim=2)
@@ -198,12 +203,10 @@ def orphans(found: Assignment, boxes: BoxBatch) -> Tensor:
         found: as ``assign`` returns it.
         boxes: of n images.
     """
-    return _without(found.foreground, found.object, counted(boxes))
+    return _without(found.foreground, found.object, to_find(boxes))
 
 
 def _without(foreground: Tensor, which: Tensor, wanted: Tensor) -> Tensor:
-    if wanted.shape[1] == 0:
-        return wanted
     has = torch.zeros(wanted.shape, dtype=torch.int64, device=wanted.device)
     return wanted & (has.scatter_add_(1, which, foreground.long()) == 0)
 
@@ -211,8 +214,9 @@ def _without(foreground: Tensor, which: Tensor, wanted: Tensor) -> Tensor:
 def _settle(points: Points, boxes: BoxBatch, owner: Tensor, which: Tensor) -> None:
     """Give points to objects that have none, in place.
 
-    They propose, each to the nearest of its points that it would get; the smallest gets it. Who
-    loses a point may be without one and propose in turn. Owners only become smaller, so this ends.
+    The smallest object comes first, and takes the nearest of its points that no object as small
+    has. Whoever loses a point so is larger, and has its turn later. One turn for each place, filled
+    or not: to know how many are needed would make a step wait for the GPU.
 
     Args:
         points: P points.
@@ -220,29 +224,21 @@ def _settle(points: Points, boxes: BoxBatch, owner: Tensor, which: Tensor) -> No
         owner: (n, P) area of the object that has the point, inf for none.
         which: (n, P) that object.
     """
-    wanted = counted(boxes)
-    asking = _without(owner < torch.inf, which, wanted)
-    if not asking.any():
+    wanted = to_find(boxes)
+    cpu = owner.device.type == "cpu"
+    if cpu and not bool(_without(owner < torch.inf, which, wanted).any()):
         return
-    area = (boxes.xyxy[..., 2:] - boxes.xyxy[..., :2]).prod(dim=2)
+    area = (boxes.xyxy[..., 2:] - boxes.xyxy[..., :2]).prod(dim=2).to(owner.dtype)
     around = points.around(boxes.xyxy)
-    while True:
-        held = owner.gather(1, around.flatten(1)).view_as(around)
-        free = (area[..., None] < held) & asking[..., None]
-        rows, objects = free.any(dim=2).nonzero(as_tuple=True)
-        if len(rows) == 0:
-            return
+    order = area.masked_fill(~wanted, torch.inf).argsort(dim=1, stable=True)
+    for turn in order.unbind(1):
+        mine = turn[:, None]
+        has = ((which == mine) & (owner < torch.inf)).any(dim=1, keepdim=True)
+        size = area.gather(1, mine)
+        spots = around.gather(1, mine[..., None].expand(-1, 1, around.shape[2])).squeeze(1)
+        free = size < owner.gather(1, spots)
         # The first that is free is the nearest.
-        choice = free[rows, objects].int().argmax(dim=1)
-        spots = around[rows, objects, choice]
-        place = rows * owner.shape[1] + spots
-        sizes = area[rows, objects].to(owner.dtype)
-        least = torch.full((owner.numel(),), torch.inf, dtype=owner.dtype, device=owner.device)
-        least.scatter_reduce_(0, place, sizes, "amin")
-        first = torch.full_like(least, boxes.labels.shape[1], dtype=torch.int64)
-        winning = sizes == least[place]
-        first.scatter_reduce_(0, place[winning], objects[winning], "amin")
-        won = winning & (objects == first[place])
-        owner[rows[won], spots[won]] = sizes[won]
-        which[rows[won], spots[won]] = objects[won]
-        asking = _without(owner < torch.inf, which, wanted)
+        spot = spots.gather(1, free.int().argmax(dim=1, keepdim=True))
+        takes = wanted.gather(1, mine) & ~has & free.any(dim=1, keepdim=True)
+        owner.scatter_(1, spot, torch.where(takes, size, owner.gather(1, spot)))
+        which.scatter_(1, spot, torch.where(takes, mine, which.gather(1, spot)))

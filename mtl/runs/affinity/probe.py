@@ -11,14 +11,14 @@ import torch
 from torch import Tensor
 
 from mtl.data.batch import Batch
-from mtl.learning.module import MultiTaskModule
-from mtl.learning.weighting.diagnostics import (
+from mtl.learning.gradients.combine import Found
+from mtl.learning.gradients.conflict import (
     loss_scale,
-    shared_entries,
     task_gradients,
     undisturbed,
 )
-from mtl.learning.weighting.window import Found
+from mtl.learning.gradients.reach import shared_entries
+from mtl.learning.module import MultiTaskModule
 
 Matrix = npt.NDArray[np.float64]
 
@@ -64,7 +64,7 @@ class AffinityProbe(L.Callback):
             UserError: there is one task, or tasks share nothing.
         """
         module = cast(MultiTaskModule, pl_module)
-        self.entries = shared_entries(module.network, "affinity")
+        self.entries = shared_entries(module.network, module.settings["image_size"], "affinity")
         self.batches = 0
 
     def on_train_batch_start(

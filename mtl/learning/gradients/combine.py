@@ -5,9 +5,10 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor, nn
 
-from mtl.learning.weighting.gradient import Row
-from mtl.learning.weighting.layout import laid_out_like
-from mtl.learning.weighting.window import Found
+from mtl.learning.weighting.gramian import Row
+
+Found = dict[nn.Parameter, Tensor]
+"""A gradient by parameter."""
 
 
 @torch.no_grad()
@@ -81,3 +82,20 @@ def weighted(rows: dict[str, Row], weights: dict[str, float]) -> Row:
             result = result.add_(gradient, alpha=weight)
         sums.append(result)
     return sums
+
+
+@torch.no_grad()
+def add_into(sums: Found, gradients: Found) -> None:
+    """Add gradients to sums, which take over those that they have not yet."""
+    for parameter, gradient in gradients.items():
+        if parameter in sums:
+            sums[parameter].add_(gradient)
+        else:
+            sums[parameter] = gradient
+
+
+def laid_out_like(gradient: Tensor, parameter: Tensor) -> Tensor:
+    """A gradient in the memory layout of its parameter, which fused optimisers rely on."""
+    if gradient.stride() == parameter.stride():
+        return gradient
+    return torch.empty_like(parameter).copy_(gradient)

@@ -9,11 +9,11 @@ import pytorch_lightning as L
 import torch
 from torch import Tensor, nn
 
-from mtl.errors import UserError
-from mtl.learning.weighting.gramian import gramian
-from mtl.learning.weighting.layout import Entry, layout, trainable
-from mtl.learning.weighting.ranks import TaskLosses, add_over_ranks
-from mtl.learning.weighting.window import Found, Window
+from mtl.learning.gradients.accumulation import Part
+from mtl.learning.gradients.combine import Found, add_into
+from mtl.learning.gradients.ranks import add_over_ranks
+from mtl.learning.gradients.reach import Entry, trainable
+from mtl.learning.weighting.inner_products import gramian
 from mtl.model.network import Network
 
 EVERYWHERE = ""
@@ -36,24 +36,6 @@ def undisturbed(trainer: L.Trainer, network: Network, device: torch.device) -> I
     with torch.no_grad():
         for buffer, value in kept:
             buffer.copy_(value)
-
-
-def shared_entries(network: Network, option: str) -> tuple[Entry, ...]:
-    """The parameters that several tasks share.
-
-    Args:
-        network: any.
-        option: what asked for them, for the message.
-
-    Raises:
-        UserError: there are none.
-    """
-    if len(network.tasks) < 2:
-        raise UserError(f"{option}: needs two tasks or more, and there is one: {network.tasks[0]}")
-    found = tuple(entry for entry in layout(network) if entry.combined)
-    if not found:
-        raise UserError(f"{option}: the tasks share no parameters with this encoder")
-    return found
 
 
 def loss_scale(trainer: L.Trainer) -> float:
@@ -96,47 +78,41 @@ def task_gradients(
 class StepGradients:
     """The gradients of the tasks in one step: over its accumulated batches and all processes.
 
-    Each labelled sample counts alike, wherever it is.
-
     Args:
-        network: any.
-        entries: its shared parameters.
+        entries: the network's shared parameters.
     """
 
-    def __init__(self, network: Network, entries: tuple[Entry, ...]) -> None:
+    def __init__(self, entries: tuple[Entry, ...]) -> None:
         self.entries = entries
-        self.window = Window(network.tasks)
-        self.scale: float | None = None
+        self.sums: dict[str, Found] = {}
 
-    def add(self, losses: TaskLosses, scale: float) -> None:
+    def add(self, part: Part, scale: float) -> None:
         """Count one batch.
 
         Args:
-            losses: of it.
+            part: of the step.
             scale: see ``loss_scale``.
         """
-        if self.scale is None:
-            # What counts every sample would not fit into float16 where their mean just does.
-            self.scale = scale / max(losses.totals.values(), default=1.0)
-        factors = {task: self.scale * count for task, count in losses.counts.items()}
-        found = task_gradients(self.entries, losses.local, factors)
-        # Gradients may be views of each other's memory, and the window adds in place.
-        owned = {task: {p: g.clone() for p, g in row.items()} for task, row in found.items()}
-        self.window.add(owned, None, losses)
+        factors = {task: scale * share for task, share in part.shares.items()}
+        for task, gradients in task_gradients(self.entries, part.losses, factors).items():
+            # Gradients may be views of each other's memory, and sums are made in place.
+            own = {p: g.clone() for p, g in gradients.items()}
+            add_into(self.sums.setdefault(task, {}), own)
 
-    def take(self) -> tuple[dict[str, Found], float]:
-        """Mean gradients of the tasks with a label, and the scale that is on them."""
-        found, _, values = self.window.take()
-        scale, self.scale = self.scale or 1.0, None
+    def take(self, tasks: Sequence[str]) -> dict[str, Found]:
+        """Mean gradients of the tasks of the step; then start afresh.
+
+        Args:
+            tasks: those with a label in it.
+        """
+        found, self.sums = self.sums, {}
         reached = trainable(self.entries)
-        averaged = {
+        return {
             task: add_over_ranks(
                 found.get(task, {}), [e.parameter for e in reached if task in e.tasks]
             )
-            for task in self.window.tasks
-            if task in values
+            for task in tasks
         }
-        return averaged, scale
 
 
 @dataclass(frozen=True)

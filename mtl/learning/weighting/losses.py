@@ -1,7 +1,8 @@
-"""What methods are that look at the losses alone."""
+"""The base class of methods that see the losses alone."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -9,17 +10,23 @@ from torch import Tensor
 from mtl.learning.weighting.base import Weighting
 
 Places = tuple[int, ...]
-"""Where the tasks of a batch stand among all tasks; picks rows of a method's state."""
+"""Where the tasks of a step stand among all tasks; picks rows of a method's state."""
 
 TINY = 1e-8
 """Losses below this count as reached by methods that take logarithms."""
 
 
 class LossWeighting(Weighting):
-    """One formula for the losses that are there, in float32 or finer.
+    """One formula for the losses of a step, in float32 or finer.
 
     Args:
         tasks: names of all tasks, in order.
+    """
+
+    looks_again: ClassVar[bool] = False
+    """Whether ``after_step`` is to be called, with the same batches' losses under the new weights.
+
+    That costs one more forward pass per step.
     """
 
     def __init__(self, tasks: Sequence[str]) -> None:
@@ -27,7 +34,18 @@ class LossWeighting(Weighting):
         self._indices: dict[tuple[Places, torch.device], Tensor] = {}
 
     def forward(self, losses: dict[str, Tensor]) -> Tensor:
-        """See ``combine``; notes the weights that are in force."""
+        """Combine; called once for each step. Notes the weights that are in force.
+
+        With several processes each loss has the value over all of them, the same everywhere, and
+        its gradient leads to this process's share; a loss without a share here has no gradient.
+
+        Args:
+            losses: scalar losses of the tasks that have a label in this step (at least one), each
+                already multiplied by its ``heads.<task>.weight``.
+
+        Returns:
+            Scalar to be minimised.
+        """
         values, places = self.together(losses)
         total, weights = self.combine(values, places)
         self.in_force.update(zip(losses, weights.detach().unbind(), strict=True))
@@ -43,6 +61,26 @@ class LossWeighting(Weighting):
 
         Returns:
             Scalar to be minimised, and (m,) its derivatives by the losses.
+        """
+
+    def ahead(self, places: Places) -> Tensor | None:
+        """The derivatives that ``combine`` will give, where they don't depend on the losses.
+
+        Accumulated batches then need one backward pass each instead of one for every task.
+
+        Args:
+            places: of the tasks of the step, ascending.
+
+        Returns:
+            (m,), or None (unless a method says otherwise) where they do depend on the losses.
+        """
+        return None
+
+    def after_step(self, losses: dict[str, Tensor]) -> None:
+        """See ``looks_again``.
+
+        Args:
+            losses: as in ``forward``, of the same batches with the same dropout, without gradient.
         """
 
     def together(self, losses: dict[str, Tensor]) -> tuple[Tensor, Places]:
