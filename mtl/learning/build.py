@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytorch_lightning as L
 import torch
-from lightning_fabric.plugins.environments import ClusterEnvironment
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import GradientAccumulationScheduler

@@ -34,6 +34,7 @@ from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 from mtl.runs.folder import RunFolder
 from mtl.runs.idle import idle
+from mtl.runs.left_out import left_out_lines
 from mtl.runs.report import print_config, print_results
 from mtl.runs.stopping import disk_full, stopped_by_signals
 from mtl.terminal import say
@@ -202,7 +203,7 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     trainer = build_trainer(cfg, run.path, callbacks, loggers)
     if run.writes:
         print_config(cfg, run.path, data, network)
-        for line in idle(module):
+        for line in [*idle(module), *left_out_lines(network, data)]:
             say(line)
         if last is not None:
             say(f"resuming from {last} after step {resumed_step}")
