@@ -25,7 +25,7 @@ from mtl.learning.module import MultiTaskModule
 from mtl.learning.optimizer.groups import parameter_groups
 from mtl.learning.optimizer.stages import stage_parameters, stage_rates
 from mtl.learning.scheduler.base import Schedule
-from mtl.learning.weighting.base import Weighting
+from mtl.learning.weighting.bases.base import Weighting
 from mtl.model.network import Network
 
 TRAINER_FRAMEWORK_KEYS = ("compile", "channels_last", "matmul_precision", "limit_epochs")

@@ -162,7 +162,7 @@ def test_nothing_labelled_is_no_step(conf: Path, samples: Batch) -> None:
 def test_weights_known_ahead_are_those_of_the_step(conf: Path) -> None:
     """For every method on losses that promises them."""
     from mtl.config.groups import members
-    from mtl.learning.weighting.losses import LossWeighting
+    from mtl.learning.weighting.bases.losses import LossWeighting
 
     promised = []
     for name in members("weighting"):

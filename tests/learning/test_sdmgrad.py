@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mtl.config.instantiate import make
 from mtl.errors import UserError
-from mtl.learning.weighting.gramian import TaskGradients
+from mtl.learning.weighting.bases.task_gradients import TaskGradients
 from mtl.learning.weighting.mgda import MGDA
 from mtl.learning.weighting.sdmgrad import SDMGrad, nearest_on_simplex
 

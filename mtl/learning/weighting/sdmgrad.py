@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from mtl.errors import UserError
-from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
-from mtl.learning.weighting.quadratic import Vector
+from mtl.learning.weighting.bases.gramian import GramianWeighting
+from mtl.learning.weighting.bases.task_gradients import TaskGradients
+from mtl.learning.weighting.tools.quadratic import Vector
 
 
 class SDMGrad(GramianWeighting):
