@@ -12,7 +12,8 @@ from mtl.config.instantiate import make
 from mtl.errors import UserError
 from mtl.learning.weighting.bases.task_gradients import TaskGradients
 from mtl.learning.weighting.mgda import MGDA
-from mtl.learning.weighting.sdmgrad import SDMGrad, nearest_on_simplex
+from mtl.learning.weighting.sdmgrad import SDMGrad
+from mtl.learning.weighting.tools.quadratic import nearest_on_simplex
 
 CONF = Path(__file__).parents[2] / "conf" / "weighting" / "sdmgrad.yaml"
 NAMES = ["a", "b", "c"]

@@ -387,3 +387,15 @@ def test_mistakes_are_named(name: str, options: dict[str, object], message: str)
     with pytest.raises(UserError, match=message.replace("[", r"\[")) as error:
         method(name, **options)
     assert "\n" not in str(error.value)
+
+
+def test_moco_goes_on_where_only_tasks_without_a_share_are_there() -> None:
+    weighting = method("moco", beta=1.0, gamma=5.0)
+    weighting.bind([nn.Parameter(torch.zeros(2, dtype=torch.float64))])
+    assert isinstance(weighting, RowWeighting)
+    weighting.combine(seen([[9.0, 0.0], [1.0, 0.0]]), seed=0)
+    assert weighting.get_buffer("shares").tolist() == [0, 1]
+    (found,) = weighting.combine(seen([[3.0, 0.0]]), seed=0)
+    assert found is not None
+    assert bool(torch.isfinite(found).all())
+    assert weighting.get_buffer("shares").tolist() == [0, 1]

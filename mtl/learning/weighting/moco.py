@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mtl.learning.weighting.bases.rows import RowWeighting
 from mtl.learning.weighting.bases.task_gradients import Row, TaskGradients
 from mtl.learning.weighting.tools.inner_products import gramian
-from mtl.learning.weighting.tools.quadratic import on_simplex
+from mtl.learning.weighting.tools.quadratic import nearest_on_simplex
 from mtl.learning.weighting.tools.task_copies import TaskCopies
 
 
@@ -76,12 +76,14 @@ class MoCo(RowWeighting):
                 kept.append(mean if gradient is not None else None)
             tracked.append(kept)
         products = gramian(tracked, self.shares).cpu().double().numpy()
-        mass = self.shares[index].sum().cpu().double()
-        shares = (self.shares[index].cpu().double() / mass).numpy()
+        before = self.shares[index].cpu().double().numpy()
+        # The tasks that are there may be just those whose shares have become 0.
+        mass = before.sum()
+        shares = before / mass if mass > 0 else np.full(len(before), 1 / len(before))
         slope = products @ shares + self.rho * shares
         moved = shares - self.gamma / np.sqrt(steps.numpy()) * slope
-        shares = on_simplex(np.eye(len(moved)), -moved)
-        self.shares[index] = (torch.from_numpy(shares) * mass).to(self.shares)
+        shares = nearest_on_simplex(moved)
+        self.shares[index] = torch.from_numpy(shares * mass).to(self.shares)
         self.in_force = {t: torch.tensor(s) for t, s in zip(seen.tasks, shares, strict=True)}
         return [_mixture(column, shares, seen.scale) for column in zip(*tracked, strict=True)]
 

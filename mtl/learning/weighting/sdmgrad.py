@@ -10,7 +10,7 @@ from torch import Tensor
 from mtl.errors import UserError
 from mtl.learning.weighting.bases.gramian import GramianWeighting
 from mtl.learning.weighting.bases.task_gradients import TaskGradients
-from mtl.learning.weighting.tools.quadratic import Vector
+from mtl.learning.weighting.tools.quadratic import nearest_on_simplex
 
 
 class SDMGrad(GramianWeighting):
@@ -81,15 +81,3 @@ class SDMGrad(GramianWeighting):
             shares = nearest_on_simplex(shares - self.rate * slope)
         self.shares[index] = torch.from_numpy(shares * mass).to(self.shares)
         return torch.from_numpy((shares + self.lamda * mean) / (1 + self.lamda))
-
-
-def nearest_on_simplex(point: Vector) -> Vector:
-    """The w ≥ 0 with sum 1 nearest to a point.
-
-    It is the point, lowered by one number and cut off at 0 (Duchi et al., 2008). A quadratic
-    program says the same in many times the time, which counts in a loop.
-    """
-    sums = np.cumsum(np.sort(point)[::-1])
-    lowered = point - ((sums - 1) / np.arange(1, len(point) + 1)).max()
-    found: Vector = np.clip(lowered, 0, None)
-    return found

@@ -14,6 +14,9 @@ class Weighting(nn.Module, ABC):
     goes on to the last digit. Parameters are trained by the run's optimiser, in the group
     ``weighting``. What is remembered of a task that has no label in a step stays as it is.
 
+    Ranges of options that other members have too are in ``mtl/config/ranges.py``, which answers
+    before torch is imported; a method checks its own in ``__init__``.
+
     Args:
         tasks: names of all tasks, in order.
     """
@@ -22,7 +25,10 @@ class Weighting(nn.Module, ABC):
         super().__init__()
         self.tasks = tuple(tasks)
         self.in_force: dict[str, Tensor] = {}
-        """The last factor on each task's loss or gradient, for logs; detached."""
+        """The last factor on each task's loss or gradient, for logs; detached.
+
+        Noted for methods that return weights; those that change gradients fill it themselves.
+        """
 
     def on_epoch_end(self) -> None:
         """Called after the last training batch of an epoch, before its checkpoint is written."""

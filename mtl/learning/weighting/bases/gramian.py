@@ -82,8 +82,9 @@ class GramianWeighting(GradientWeighting):
         run's seed and the step.
 
         Args:
-            seen: m ≥ 1 tasks.
+            seen: m ≥ 1 tasks; the diagonal of its Gramian is greater than 0.
 
         Returns:
-            (m,) float64 on the CPU.
+            (m,) float64 on the CPU; noted in ``in_force`` by whoever asks. What is remembered may
+            change here, once for each finding, and goes back to its buffer's device.
         """

@@ -24,3 +24,15 @@ def on_simplex(matrix: Matrix, linear: Vector) -> Vector:
     found = np.clip(found, 0, None)
     found /= found.sum()
     return found
+
+
+def nearest_on_simplex(point: Vector) -> Vector:
+    """The w ≥ 0 with sum 1 nearest to a point.
+
+    It is the point, lowered by one number and cut off at 0 (Duchi et al., 2008). A quadratic
+    program says the same in many times the time, which counts in a loop.
+    """
+    sums = np.cumsum(np.sort(point)[::-1])
+    lowered = point - ((sums - 1) / np.arange(1, len(point) + 1)).max()
+    found: Vector = np.clip(lowered, 0, None)
+    return found
