@@ -169,10 +169,8 @@ def test_metrics_recomputed_from_predictions_are_those_of_eval(
     assert predict([f"run={trained}", f"input={images}", f"out={tmp_path}", *changes]) == 0
     own = recomputed(root, read_json(tmp_path / "predictions.json"), tmp_path, masks(cfg))
     for name, value in own.items():
-        if fit == "letterbox" and name.startswith("detection"):
-            # Predicted boxes that reach into the padding are cut at the image's edge.
-            continue
-        assert evaluated[f"test/{name}"] == pytest.approx(value, abs=2e-5), name
+        # Boxes are written to four digits, so an overlap just at a threshold may fall either way.
+        assert evaluated[f"test/{name}"] == pytest.approx(value, abs=1e-4), name
     assert own["detection/recall"] > 0
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -94,6 +95,14 @@ class _AveragePrecision(Metric):
             self.add_state(state, default=[], dist_reduce_fx="cat")
 
     def update(self, prediction: list[Detections], truth: BoxBatch) -> None:
+        if truth.within is not None:
+            # A letterboxed picture's padding is nowhere in the image, where predictions end up.
+            prediction = [
+                replace(
+                    found, boxes=found.boxes.clamp(min=part[:2].repeat(2), max=part[2:].repeat(2))
+                )
+                for found, part in zip(prediction, truth.within, strict=True)
+            ]
         if truth.difficult.any():
             prediction = [
                 found[~_on_difficult(found, truth, row)] for row, found in enumerate(prediction)
