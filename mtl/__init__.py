@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from mtl.errors import BadFile as BadFile
     from mtl.errors import RunError as RunError
     from mtl.errors import UserError as UserError
+    from mtl.learning.scheduler.base import Schedule as Schedule
     from mtl.learning.unfreezing.base import StageFreezing as StageFreezing
     from mtl.learning.weighting.base import Weighting as Weighting
     from mtl.learning.weighting.gramian import GramianWeighting as GramianWeighting
@@ -64,6 +65,9 @@ if TYPE_CHECKING:
     from mtl.model.views.base import Views as Views
     from mtl.model.views.placement import Placement as Placement
     from mtl.model.views.placement import see as see
+    from mtl.runs.opened import OpenedRun as OpenedRun
+    from mtl.runs.opened import open_run as open_run
+    from mtl.runs.opened import train as train
 
 __version__ = "0.1.0"
 
@@ -108,6 +112,11 @@ _HOMES = {
     "RowWeighting": "mtl.learning.weighting.rows",
     "TaskGradients": "mtl.learning.weighting.gramian",
     "StageFreezing": "mtl.learning.unfreezing.base",
+    "Schedule": "mtl.learning.scheduler.base",
+    # runs
+    "open_run": "mtl.runs.opened",
+    "train": "mtl.runs.opened",
+    "OpenedRun": "mtl.runs.opened",
     # what goes wrong
     "UserError": "mtl.errors",
     "BadFile": "mtl.errors",

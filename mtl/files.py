@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mtl.errors import BadFile
+
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside its place and move it there in one step; its folder is made if needed."""
@@ -32,6 +34,17 @@ def printable(text: str) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The content, or an empty dict where there is no file."""
-    content: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    """The content, or an empty dict where there is no file.
+
+    Raises:
+        BadFile: it holds no JSON object.
+    """
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text())
+    except (ValueError, OSError, RecursionError) as error:
+        raise BadFile(path, f"can't be read as JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise BadFile(path, "holds no JSON object")
     return content

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from mtl.cli.options import split_options
-from mtl.cli.own_keys import one_of, own_keys, place, refuse_folder
+from mtl.cli.own_keys import one_of, own_keys, place, refuse_folder, trust_of
 from mtl.cli.run_list import run_list
 from mtl.config.load import load
 from mtl.config.overrides import key_of
@@ -31,6 +31,8 @@ With runs=, folders or globs, evaluate what separately trained runs decide toget
 itself, over the tasks that all of them have. Written to outputs/eval/<ensemble>_<split>.json. Other
 arguments change every run's configuration.
 
+A run calls only classes of this package; trust=[mine] or --config-dir allow those of your modules.
+
 examples:
   mtl eval run=outputs/runs/NAME/TIME
   mtl eval run=outputs/runs/NAME/TIME split=val data.root=FOLDER batch_size=8
@@ -38,7 +40,7 @@ examples:
   mtl eval run=outputs/runs/NAME/TIME rotate=[0,15,...,345]
   mtl eval ensemble=vote 'runs=[outputs/sweeps/NAME/*]'
   mtl eval ensemble=weighted ensemble.weights=[0.2,0.3,0.5] runs=[A,B,C]"""
-KEYS = ("run", "runs", "rotate", "split", "checkpoint", "out")
+KEYS = ("run", "runs", "rotate", "split", "checkpoint", "out", "trust")
 Checkpoint = Literal["best", "last"]
 EvalSplit = Literal["val", "test"]
 
@@ -77,7 +79,7 @@ def run(arguments: list[str]) -> int:
 
 def _one_run(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path | None) -> None:
     folder = Path(own["run"]).expanduser()
-    cfg = open_run(folder, overrides, config_dir)
+    cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
 
     from mtl.files import write_json
     from mtl.runs.evaluate import evaluate
@@ -98,7 +100,7 @@ def _turned(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path |
     if "out" in own:
         raise UserError("out= goes with a single file; rotate= writes into the run's own folder")
     folder = Path(own["run"]).expanduser()
-    cfg = open_run(folder, overrides, config_dir)
+    cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
 
     from mtl.cli.table import print_rows
     from mtl.runs.rotation.measure import flatness, measure, write
@@ -138,7 +140,8 @@ def _several_runs(
     chosen = next(o.partition("=")[2] for o in reversed(ours) if key_of(o) == "ensemble")
     ensemble = load(ours, config_dir, needs_data=False).ensemble
     theirs = [o for o in overrides if o not in ours]
-    members = [(folder, open_run(folder, theirs, config_dir)) for folder in folders]
+    trust = trust_of(own)
+    members = [(folder, open_run(folder, theirs, config_dir, trust=trust)) for folder in folders]
 
     from mtl.files import write_json
     from mtl.runs.evaluate_runs import evaluate_runs, runs_table

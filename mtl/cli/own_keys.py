@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mtl.config.nearest import listing
 from mtl.config.overrides import key_of
+from mtl.config.trust import trusted_modules
 from mtl.errors import UserError
 
 
@@ -20,6 +21,15 @@ def own_keys(arguments: Sequence[str], keys: Collection[str]) -> tuple[dict[str,
     """
     own = {key_of(a): a.partition("=")[2] for a in arguments if _is_own(a, keys)}
     return own, [a for a in arguments if not _is_own(a, keys)]
+
+
+def trust_of(own: Mapping[str, str]) -> tuple[str, ...]:
+    """The modules that ``trust=`` names, none where it isn't there.
+
+    Raises:
+        UserError: they are no names of modules.
+    """
+    return trusted_modules(own["trust"]) if "trust" in own else ()
 
 
 def one_of(key: str, value: str, allowed: Sequence[str]) -> None:

@@ -23,7 +23,8 @@ def check(cfg: DictConfig, needs_data: bool = True, base: Path | None = None) ->
         base: what relative paths are relative to where that isn't the current folder.
 
     Returns:
-        The same with ``heads.<task>.target`` filled in and its paths written out.
+        The same with ``heads.<task>.target`` filled in, ``epochs`` within its limit, and its paths
+        written out.
 
     Raises:
         UserError: names the key and what is allowed.
@@ -32,6 +33,8 @@ def check(cfg: DictConfig, needs_data: bool = True, base: Path | None = None) ->
     assert isinstance(values, dict)
     plain_values = {str(key): value for key, value in values.items()}
     check_ranges(plain_values)
+    if (most := plain_values["trainer"].get("limit_epochs")) is not None:
+        plain_values["epochs"] = min(plain_values["epochs"], most)
     settle_places(plain_values, base)
     check_image_size(plain_values["image_size"], plain_values["backbone"])
     check_weights(plain_values["backbone"])

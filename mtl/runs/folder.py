@@ -1,5 +1,6 @@
 """What a run leaves on disk."""
 
+import contextlib
 import datetime
 import os
 import platform
@@ -14,6 +15,8 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from mtl.config.difference import difference
+from mtl.config.saved import read_config
 from mtl.errors import UserError
 from mtl.files import printable, read_json, write_json, write_whole
 
@@ -29,20 +32,10 @@ PACKAGES = (
     "opencv-python-headless",
     "numpy",
 )
-MAY_DIFFER = ("data.workers", "data.cache_dir", "data.on_error")
 
 
 def _now() -> str:
     return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {prefix: value}
-    flat: dict[str, Any] = {}
-    for key, item in value.items():
-        flat.update(_flat(item, f"{prefix}.{key}" if prefix else str(key)))
-    return flat
 
 
 def environment() -> dict[str, Any]:
@@ -132,12 +125,7 @@ class RunFolder:
 
     def difference(self, cfg: DictConfig) -> str | None:
         """The first setting in which the folder's run differs from a configuration, in words."""
-        before = _flat(OmegaConf.to_container(OmegaConf.load(self.path / "config.yaml")))
-        now = _flat(OmegaConf.to_container(cfg, resolve=True))
-        for key in sorted(before.keys() | now.keys()):
-            if key not in MAY_DIFFER and before.get(key) != now.get(key):
-                return f"{key}={before.get(key)}, not {now.get(key)}"
-        return None
+        return difference(read_config(self.path), cfg)
 
     def compare(self, cfg: DictConfig) -> None:
         """Refuse a folder that belongs to other settings.
@@ -158,9 +146,11 @@ class RunFolder:
             return None
         for file in sorted(self.path.parent.glob("*/status.json"), reverse=True):
             other = RunFolder(file.parent, writes=False)
-            stopped = read_json(file).get("state") in ("running", "interrupted")
-            if stopped and other.last_checkpoint and other.difference(cfg) is None:
-                return file.parent
+            # A neighbour that can't be read is no twin.
+            with contextlib.suppress(UserError):
+                stopped = read_json(file).get("state") in ("running", "interrupted")
+                if stopped and other.last_checkpoint and other.difference(cfg) is None:
+                    return file.parent
         return None
 
     def lock(self) -> None:

@@ -11,12 +11,13 @@ import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import LambdaCallback
 
+from mtl.config.paths import SWEEP_FILE
 from mtl.data.build import build_data
 from mtl.data.inspection.labelled import check_masks, unlabelled
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.sources.base import SPLITS
 from mtl.errors import UserError
-from mtl.files import write_json
+from mtl.files import read_json, write_json
 from mtl.learning.build import (
     build_callbacks,
     build_loggers,
@@ -33,6 +34,7 @@ from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 from mtl.runs.folder import RunFolder
 from mtl.runs.idle import idle
+from mtl.runs.left_out import left_out_lines
 from mtl.runs.report import print_config, print_results
 from mtl.runs.stopping import disk_full, stopped_by_signals
 from mtl.terminal import say
@@ -194,13 +196,14 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
         resumed_step, data.first_epoch = int(saved["global_step"]), int(saved["epoch"]) + 1
     loggers = build_loggers(cfg, run.path, None if resumed_step is None else resumed_step + 1)
     throughput = Throughput()
-    table = HyperparameterTable(cfg)
+    further = read_json(run.path.parent / SWEEP_FILE).get("metrics", [])
+    table = HyperparameterTable(cfg, further)
     begun = LambdaCallback(on_train_start=lambda *_: run.keep())
     callbacks = [*build_callbacks(cfg), BrokenSamples(), throughput, table, begun]
     trainer = build_trainer(cfg, run.path, callbacks, loggers)
     if run.writes:
         print_config(cfg, run.path, data, network)
-        for line in idle(module):
+        for line in [*idle(module), *left_out_lines(network, data)]:
             say(line)
         if last is not None:
             say(f"resuming from {last} after step {resumed_step}")

@@ -88,6 +88,8 @@ def made(conf: Path, own: Sequence[str], batches: int) -> MultiTaskModule:
         strategy=SimpleNamespace(model=None),
         global_step=0,
         is_global_zero=True,
+        current_epoch=0,
+        checkpoint_callback=None,
         precision_plugin=SimpleNamespace(train_step_context=torch.enable_grad),
     )
     module._trainer = trainer  # type: ignore[assignment]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -130,6 +130,7 @@ class VocLayout:
         if not tried:
             raise UserError(f"{file}: is text in an unknown encoding; save it as UTF-8")
         best = max(tried, key=lambda names: sum(name in self._images for name in names))
+        refuse_outside((name for name in best if name not in self._images), file)
         missing = next((name for name in best if name not in self._images), None)
         if len(tried) > 1 and missing is not None:
             raise UserError(
@@ -185,6 +186,17 @@ class VocLayout:
 
     def _part(self, name: str) -> Path:
         return _inside(self.root, name)
+
+
+def refuse_outside(names: Iterable[str], file: Path) -> None:
+    """Look for ids that lead out of the folder.
+
+    Raises:
+        UserError: there is one.
+    """
+    for name in names:
+        if Path(name).is_absolute() or ".." in Path(name).parts:
+            raise UserError(f"{file} lists {name!r}, which leads out of the folder")
 
 
 def _inside(folder: Path, name: str) -> Path:

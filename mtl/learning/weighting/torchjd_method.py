@@ -49,7 +49,13 @@ class TorchJD(GramianWeighting):
         super().__init__(tasks, at, every)
         self.preferences = check_preferences(tasks, preferences)
         try:
-            self.method: TorchJDWeighting[Any] = get_class(method)(**(options or {}))
+            # A run's configuration may be a stranger's.
+            if not method.startswith("torchjd.aggregation.") or method.count(".") != 2:
+                raise ValueError("must be a class of torchjd.aggregation")
+            kind = get_class(method)
+            if not issubclass(kind, TorchJDWeighting):
+                raise TypeError("must weigh Gramians")
+            self.method: TorchJDWeighting[Any] = kind(**(options or {}))
         except Exception as error:
             reason = str(error).strip().splitlines()[-1]
             raise UserError(f"weighting.method={method}, weighting.options: {reason}") from error

@@ -22,7 +22,7 @@ from mtl.model.head.base import Head
 from mtl.model.head.box_fusion import supported, weighted_boxes_fusion
 from mtl.model.head.detection_metrics import COCO_NAMES, DetectionMetrics
 from mtl.model.head.detections import Detections
-from mtl.model.head.fcos_targets import Points, assign
+from mtl.model.head.fcos_targets import Points, assign, orphans, to_find
 from mtl.model.head.losses import giou_loss
 from mtl.model.head.options import check_names, check_per_class, check_range
 from mtl.model.views.placement import Placement, boxes_back
@@ -65,6 +65,7 @@ class Detection(Head):
     """
 
     whole_objects = True
+    may_leave_out = True
 
     def __init__(
         self,
@@ -168,6 +169,14 @@ class Detection(Head):
         total: Tensor = (focal * counted).sum()
         total = total + ((position + centered) * found.foreground).sum()
         return total / found.foreground.sum().clamp(min=len(boxes))
+
+    def left_out(self, labels: Labelled) -> tuple[int, int]:
+        """The objects whose points smaller ones have, and all that have to be found."""
+        boxes = labels.value
+        assert isinstance(boxes, BoxBatch)
+        boxes = boxes.at_least_one().map(lambda part: part.to(self.points.center.device))
+        without = orphans(assign(self.points, boxes), boxes)
+        return int(without.sum()), int(to_find(boxes).sum())
 
     @torch.no_grad()
     def predict(self, raw: dict[str, Tensor]) -> list[Detections]:

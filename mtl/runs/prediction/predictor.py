@@ -58,6 +58,7 @@ class Predictor:
         checkpoint: Checkpoint = "best",
         device: str = "auto",
         config_dir: Path | None = None,
+        trust: Sequence[str] = (),
     ) -> Predictor:
         """The network that a run trained; neither its data nor the internet is needed.
 
@@ -67,12 +68,14 @@ class Predictor:
             checkpoint: ``best`` or ``last``.
             device: see ``device_named``.
             config_dir: a user's folder of further members.
+            trust: names of modules whose classes it may name.
 
         Raises:
             UserError: there is no such run or checkpoint, or an override is wrong.
             BadFile: the checkpoint can't be read.
         """
-        return cls.of(open_without_data(run, overrides, config_dir), run, checkpoint, device)
+        cfg = open_without_data(run, overrides, config_dir, trust)
+        return cls.of(cfg, run, checkpoint, device)
 
     @classmethod
     def of(
@@ -95,7 +98,7 @@ class Predictor:
         load_network_weights(network, path)
         if cfg.trainer.channels_last:
             network = network.to(memory_format=torch.channels_last)
-        preprocess = make(container(cfg.preprocess), image_size=cfg.image_size)
+        preprocess = make(container(cfg.preprocess), Preprocess, image_size=cfg.image_size)
         return cls(network, preprocess, cfg.batch_size, device_named(device))
 
     def __call__(self, images: Sequence[Picture]) -> list[dict[str, Any]]:
