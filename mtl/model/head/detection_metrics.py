@@ -98,10 +98,7 @@ class _AveragePrecision(Metric):
         if truth.within is not None:
             # A letterboxed picture's padding is nowhere in the image, where predictions end up.
             prediction = [
-                replace(
-                    found, boxes=found.boxes.clamp(min=part[:2].repeat(2), max=part[2:].repeat(2))
-                )
-                for found, part in zip(prediction, truth.within, strict=True)
+                _inside(found, part) for found, part in zip(prediction, truth.within, strict=True)
             ]
         if truth.difficult.any():
             prediction = [
@@ -137,6 +134,12 @@ class _AveragePrecision(Metric):
         )
         values: dict[str, Tensor] = metric.compute()
         return values
+
+
+def _inside(found: Detections, part: Tensor) -> Detections:
+    """Detections cut to a part of the picture (4,), without those that lie outside."""
+    boxes = found.boxes.clamp(min=part[:2].repeat(2), max=part[2:].repeat(2))
+    return replace(found, boxes=boxes)[(boxes[:, 2:] > boxes[:, :2]).all(dim=1)]
 
 
 def _on_difficult(found: Detections, truth: BoxBatch, row: int) -> Tensor:
