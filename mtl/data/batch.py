@@ -20,11 +20,14 @@ class BoxBatch:
         xyxy: (n, M, 4) float32 pixels, zeros where padded.
         labels: (n, M) int64, -1 where padded.
         difficult: (n, M) bool, False where padded.
+        within: (n, 4) float32 pixels of the part of each picture that shows the image, infinite
+            where it is all of it; None says that of every picture.
     """
 
     xyxy: Tensor
     labels: Tensor
     difficult: Tensor
+    within: Tensor | None = None
 
     @property
     def valid(self) -> Tensor:
@@ -33,10 +36,12 @@ class BoxBatch:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> BoxBatch:
         """Every tensor changed."""
-        return BoxBatch(change(self.xyxy), change(self.labels), change(self.difficult))
+        within = None if self.within is None else change(self.within)
+        return BoxBatch(change(self.xyxy), change(self.labels), change(self.difficult), within)
 
     def __getitem__(self, rows: Tensor | slice) -> BoxBatch:
-        return BoxBatch(self.xyxy[rows], self.labels[rows], self.difficult[rows])
+        within = None if self.within is None else self.within[rows]
+        return BoxBatch(self.xyxy[rows], self.labels[rows], self.difficult[rows], within)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -63,7 +68,13 @@ class BoxBatch:
             xyxy[row, : len(b)] = b.xyxy
             labels[row, : len(b)] = b.labels
             difficult[row, : len(b)] = b.difficult
-        return cls(torch.from_numpy(xyxy), torch.from_numpy(labels), torch.from_numpy(difficult))
+        within = None
+        if any(b.within is not None for b in boxes):
+            everywhere = (-np.inf, -np.inf, np.inf, np.inf)
+            within = torch.tensor([b.within or everywhere for b in boxes], dtype=torch.float32)
+        return cls(
+            torch.from_numpy(xyxy), torch.from_numpy(labels), torch.from_numpy(difficult), within
+        )
 
 
 @dataclass(frozen=True)

@@ -35,11 +35,14 @@ class Boxes:
         xyxy: (N, 4) float32 pixels, 0-based and half-open: the whole image is (0, 0, W, H).
         labels: (N,) int64 class indices.
         difficult: (N,) bool; such objects neither help nor hurt in evaluation.
+        within: x1, y1, x2, y2 of the part of the picture that shows the image, pixels, where that
+            is not all of it: what is predicted outside is cut off before it is measured.
     """
 
     xyxy: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     difficult: npt.NDArray[np.bool_]
+    within: tuple[float, float, float, float] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

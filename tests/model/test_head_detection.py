@@ -427,7 +427,12 @@ def test_way_back_to_the_original_image() -> None:
     assert back.boxes.tolist() == [[20, 20, 120, 80]]  # the other lies in the padding
     assert detection.record(back) == {
         "detections": [
-            {"bbox": [20, 20, 100, 60], "category_id": 1, "category": "class1", "score": 0.9}
+            {
+                "bbox": [20, 20, 100, 60],
+                "category_id": 1,
+                "category": "class1",
+                "score": pytest.approx(0.9),
+            }
         ]
     }
     assert detection.record(found()) == {"detections": []}

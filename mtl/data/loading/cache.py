@@ -23,7 +23,7 @@ from mtl.errors import BadFile, UserError
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class CachedSource(Source):

@@ -29,6 +29,7 @@ def save_columns(path: Path, samples: Sequence[dict[str, TargetValue]]) -> None:
             arrays[f"{name}.xyxy"] = np.concatenate([value.xyxy for value in boxes])
             arrays[f"{name}.labels"] = np.concatenate([value.labels for value in boxes])
             arrays[f"{name}.difficult"] = np.concatenate([value.difficult for value in boxes])
+            arrays[f"{name}.within"] = np.array([v.within or (np.nan,) * 4 for v in boxes])
         else:
             arrays[f"{name}.values"] = np.stack([np.asarray(value) for value in values])
     with path.open("wb") as file:
@@ -62,9 +63,11 @@ class Columns:
         values = self._arrays.get(f"{name}.values")
         if values is not None:
             return int(values[number]) if values.ndim == 1 else values[number].copy()
+        within = self._arrays[f"{name}.within"][number]
         start, end = self._arrays[f"{name}.ends"][number : number + 2].tolist()
         return Boxes(
             np.array(self._arrays[f"{name}.xyxy"][start:end], np.float32),
             np.array(self._arrays[f"{name}.labels"][start:end], np.int64),
             np.array(self._arrays[f"{name}.difficult"][start:end], np.bool_),
+            None if np.isnan(within).any() else tuple(within.tolist()),
         )

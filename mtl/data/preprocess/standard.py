@@ -84,11 +84,19 @@ class Standard(Preprocess):
                 scale = np.array([frame.scale_x, frame.scale_y] * 2)
                 offset = np.array([frame.offset_x, frame.offset_y] * 2)
                 xyxy = (value.xyxy * scale + offset).astype(np.float32)
-                targets[name] = replace(value, xyxy=xyxy)
+                targets[name] = replace(value, xyxy=xyxy, within=self._within(frame))
             elif isinstance(value, np.ndarray) and value.ndim == 2:
                 mask = value.astype(np.uint8, copy=False)
                 targets[name] = self._fit(mask, frame, cv2.INTER_NEAREST_EXACT, IGNORE_PIXEL)
         return replace(sample, image=self._fit(pixels, frame, method, PAD_GREY), targets=targets)
+
+    def _within(self, frame: Frame) -> tuple[float, float, float, float] | None:
+        """The part of the picture that shows the image; None for all of it."""
+        if self.fit == "stretch":
+            return None
+        left, top = frame.offset_x, frame.offset_y
+        right, bottom = left + frame.width * frame.scale_x, top + frame.height * frame.scale_y
+        return left, top, right, bottom
 
     def _fit(
         self, picture: npt.NDArray[np.uint8], frame: Frame, method: int, pad: int

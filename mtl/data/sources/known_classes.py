@@ -56,7 +56,7 @@ class Classes:
             boxes = cast(Boxes, value)
             labels = self.table[boxes.labels]
             kept = labels >= 0
-            return Boxes(boxes.xyxy[kept], labels[kept], boxes.difficult[kept])
+            return Boxes(boxes.xyxy[kept], labels[kept], boxes.difficult[kept], boxes.within)
         pixels = np.full(256, IGNORE_PIXEL, np.uint8)
         pixels[: len(self.table)] = np.where(self.table < 0, IGNORE_PIXEL, self.table)
         mask: npt.NDArray[np.uint8] = pixels[cast(Any, value)]

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -94,6 +95,11 @@ class _AveragePrecision(Metric):
             self.add_state(state, default=[], dist_reduce_fx="cat")
 
     def update(self, prediction: list[Detections], truth: BoxBatch) -> None:
+        if truth.within is not None:
+            # A letterboxed picture's padding is nowhere in the image, where predictions end up.
+            prediction = [
+                _inside(found, part) for found, part in zip(prediction, truth.within, strict=True)
+            ]
         if truth.difficult.any():
             prediction = [
                 found[~_on_difficult(found, truth, row)] for row, found in enumerate(prediction)
@@ -128,6 +134,12 @@ class _AveragePrecision(Metric):
         )
         values: dict[str, Tensor] = metric.compute()
         return values
+
+
+def _inside(found: Detections, part: Tensor) -> Detections:
+    """Detections cut to a part of the picture (4,), without those that lie outside."""
+    boxes = found.boxes.clamp(min=part[:2].repeat(2), max=part[2:].repeat(2))
+    return replace(found, boxes=boxes)[(boxes[:, 2:] > boxes[:, :2]).all(dim=1)]
 
 
 def _on_difficult(found: Detections, truth: BoxBatch, row: int) -> Tensor:
