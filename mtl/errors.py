@@ -4,7 +4,8 @@
 class UserError(Exception):
     """A mistake in what the user asked for or supplied.
 
-    Commands print the message, which names the thing and the remedy, and end with exit code 2.
+    Commands print the message, which names the thing and the remedy, and end with exit code 2. It
+    is empty where another process of the same run has it.
     """
 
 

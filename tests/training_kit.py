@@ -4,7 +4,7 @@ Everything is found by name, as a user's own members are: ``load(overrides, writ
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ from mtl.data.build import build_data
 from mtl.data.sample import IGNORE_LABEL, Sample, Target
 from mtl.data.sources.base import ArraySource, DataSet, Source, Split
 from mtl.data.sources.shapes import Shapes
+from mtl.errors import BadFile
 from mtl.learning.build import build_module, build_trainer
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.backbone.base import Backbone, Stage
 from mtl.model.build import build_network
+from mtl.model.head.base import HeadMetrics
 from mtl.model.head.classification import Classification
 
 SIZE = 16
@@ -93,6 +95,23 @@ class Counting(Alternating):
         return None if source is None else Watched(source)
 
 
+class OneBroken(Alternating):
+    """``Alternating`` with a sample that can't be read."""
+
+    def split(self, split: Split) -> Source | None:
+        source = super().split(split)
+        return None if source is None else Unreadable(source)
+
+
+class Unreadable(Watched):
+    """Sample 5 is broken."""
+
+    def read(self, index: int, size: int | None = None) -> Sample:
+        if index == 5:
+            raise BadFile(self.id(index), "is broken")
+        return super().read(index, size)
+
+
 class PartlyLabelled(Shapes):
     """Of six shapes, three have a label, four their boxes, and one nothing."""
 
@@ -134,6 +153,38 @@ class FailingHead(Classification):
         return loss * float("nan") if self.training and self.calls >= self.fail_at else loss
 
 
+class ScriptedMetrics(HeadMetrics):
+    """``exact`` is 0.5; ``rmse`` is what the script says, one value after the other."""
+
+    def __init__(self, names: Sequence[str], script: Sequence[float]) -> None:
+        super().__init__()
+        self.names = tuple(names)
+        self.script = list(script)
+
+    def update(self, prediction: Any, labels: Any) -> None:
+        pass
+
+    def compute(self) -> dict[str, Tensor]:
+        rmse = self.script.pop(0) if len(self.script) > 1 else self.script[0]
+        values = {"exact": 0.5, "rmse": rmse}
+        return {name: torch.tensor(float(values[name])) for name in self.names}
+
+    def reset(self) -> None:
+        pass
+
+
+class ScriptedHead(Classification):
+    """Classification whose metrics are told beforehand."""
+
+    def __init__(self, *, script: Sequence[float], metrics: Sequence[str], **options: Any) -> None:
+        super().__init__(metrics=["accuracy"], **options)
+        self.metrics = tuple(metrics)
+        self.script = script
+
+    def make_metrics(self) -> Any:
+        return ScriptedMetrics(self.metrics, self.script)
+
+
 DATA = """\
 # Partial labels.
 defaults:
@@ -164,6 +215,21 @@ fail_at: 1
 """
 
 
+SCRIPTED = """\
+# Metrics told beforehand.
+_target_: training_kit.ScriptedHead
+kind: label
+target: null
+weight: 1.0
+metrics: [exact, rmse]
+larger_is_better:
+  exact: [0, 1]
+smaller_is_better:
+  rmse: [0, null]
+script: [0.5]
+"""
+
+
 PARTLY = """\
 # Shapes with partial labels.
 defaults: [shapes, _self_]
@@ -172,13 +238,15 @@ _target_: training_kit.PartlyLabelled
 
 
 def write_conf(folder: Path) -> Path:
-    """Write ``data=alternating|counting|partly``, ``backbone=plain``, ``head=failing``."""
+    """Write the configs below: ``data=alternating``, ``backbone=plain``, ``head=failing``, ..."""
     for name, content in {
         "data/alternating.yaml": DATA.format(name="Alternating"),
         "data/counting.yaml": DATA.format(name="Counting"),
+        "data/broken.yaml": DATA.format(name="OneBroken"),
         "data/partly.yaml": PARTLY,
         "backbone/plain.yaml": BACKBONE,
         "head/failing.yaml": HEAD,
+        "head/depth.yaml": SCRIPTED,
     }.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

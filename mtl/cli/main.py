@@ -60,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except UserError as error:
-        say(error)
+        # Without a message another process of the same run says it.
+        if str(error):
+            say(error)
         return 2
     except RunError as error:
         say(error)

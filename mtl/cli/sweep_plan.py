@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
@@ -12,12 +13,12 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from mtl.config.check import check
-from mtl.config.compose import compose, initialised, with_new_heads, with_values
+from mtl.config.compose import compose, initialised, with_new_members, with_values
 from mtl.config.difference import difference
 from mtl.config.finalise import finalise
 from mtl.config.groups import groups
 from mtl.config.job_name import job_name
-from mtl.config.monitor import mode_of
+from mtl.config.measures import mode_of
 from mtl.config.overrides import key_of, parse, parse_all
 from mtl.config.saved import read_config
 from mtl.errors import UserError
@@ -88,14 +89,17 @@ def search_settings(
         given: keys that the user set.
         configuration: of a job.
     """
+    if "direction" not in sweeper:
+        return []
+    heads = cast(dict[str, Any], OmegaConf.to_container(configuration.heads))
     wanted = {
-        "direction": f"{mode_of(str(configuration.monitor))}imize",
+        "direction": f"{mode_of(str(configuration.monitor), heads)}imize",
         "max_failure_rate": "1.0",
     }
     return [
         f"hydra.sweeper.{key}={value}"
         for key, value in wanted.items()
-        if key in sweeper and f"hydra.sweeper.{key}" not in given
+        if f"hydra.sweeper.{key}" not in given
     ]
 
 
@@ -157,7 +161,7 @@ def composed_jobs(jobs: Sequence[list[str]], config_dir: Path | None) -> list[Di
     read: dict[tuple[str, ...], DictConfig] = {}
     found = []
     for job in jobs:
-        own = task_part(job)
+        own = with_new_members(task_part(job), config_dir)
         chosen = tuple(o for o in own if parse(o).key_or_group in groups(config_dir))
         if chosen not in read:
             read[chosen] = compose(chosen, config_dir)
@@ -240,7 +244,7 @@ def refuse_same_names(names: Sequence[str]) -> None:
 def new_heads_in_all(
     overrides: Sequence[str], jobs: Sequence[list[str]], config_dir: Path | None
 ) -> list[str]:
-    """``with_new_heads`` for a sweep.
+    """``with_new_members`` for a sweep.
 
     Raises:
         UserError: a head is new in some jobs and not in others.
@@ -250,7 +254,7 @@ def new_heads_in_all(
         return list(overrides)
     there = groups(config_dir)
     chosen = {tuple(o for o in job if parse(o).key_or_group in there) for job in jobs}
-    written = {key_of(o) for job in chosen for o in with_new_heads(job, config_dir)}
+    written = {key_of(o) for job in chosen for o in with_new_members(job, config_dir)}
     for key in keys:
         if {key, f"+{key}"} <= written:
             raise UserError(f"{key}: some data sets of the sweep bring it and others don't")

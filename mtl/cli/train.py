@@ -12,7 +12,7 @@ from mtl.cli.job import job
 from mtl.cli.sweep import sweep
 from mtl.cli.train_help import train_help
 from mtl.config.complaints import HYDRA_ERRORS, complaint
-from mtl.config.compose import current_values, register_heads, with_new_heads
+from mtl.config.compose import current_values, register_heads, with_new_members
 from mtl.config.groups import folders
 from mtl.config.load import load
 from mtl.config.nearest import listing
@@ -84,7 +84,7 @@ def answer(options: argparse.Namespace, config_dir: Path | None) -> None:
     register_heads(config_dir)
     overrides = list(options.overrides)
     try:
-        options.overrides = with_new_heads(overrides, config_dir)
+        options.overrides = with_new_members(overrides, config_dir)
         run_hydra(options, job)
     except HYDRA_ERRORS as error:
         raise complaint(error, current_values(overrides, config_dir), config_dir) from error
@@ -97,7 +97,7 @@ def train_one(options: argparse.Namespace, config_dir: Path | None) -> None:
         Exception: what the run raises comes out as it is.
     """
     register_heads(config_dir)
-    options.overrides = with_new_heads(options.overrides, config_dir)
+    options.overrides = with_new_members(options.overrides, config_dir)
     raised: list[Exception] = []
 
     def guarded(cfg: DictConfig) -> None:

@@ -1,6 +1,7 @@
 """From overrides to one configuration, through Hydra's compose API."""
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def compose(overrides: Sequence[str], config_dir: Path | None = None) -> DictCon
     """
     refuse_wrong_choices(overrides, config_dir)
     try:
-        return compose_or_raise(with_new_heads(overrides, config_dir), config_dir)
+        return compose_or_raise(with_new_members(overrides, config_dir), config_dir)
     except HYDRA_ERRORS as error:
         raise complaint(error, current_values(overrides, config_dir), config_dir) from error
 
@@ -104,18 +105,31 @@ def register_heads(config_dir: Path | None) -> None:
     ConfigStore.instance().store("heads", {"defaults": entries, "heads": {}}, provider="mtl")
 
 
-def with_new_heads(overrides: Sequence[str], config_dir: Path | None = None) -> list[str]:
-    """Put the ``+`` that Hydra asks for before each ``head@heads.NAME=`` that is new.
+def with_new_members(overrides: Sequence[str], config_dir: Path | None = None) -> list[str]:
+    """Put the ``+`` that Hydra asks for before what is new.
 
-    Which are new depends on the other choices: a data set may bring heads of its own.
+    That is each ``head@heads.NAME=`` and each key of a ``callbacks.NAME`` that has a
+    ``callbacks.NAME._target_=``. Which are new depends on the other choices: a data set may bring
+    heads of its own.
     """
-    if not any(override.startswith("head@") for override in overrides):
+    mentioned = {name for o in overrides if (name := own_callback(o))}
+    if not mentioned and not any(override.startswith("head@") for override in overrides):
         return list(overrides)
-    known = choices(compose_or_raise(group_choices(overrides, config_dir), config_dir))
+    cfg = compose_or_raise(group_choices(overrides, config_dir), config_dir)
+    heads, fresh = choices(cfg), tuple(f"callbacks.{n}." for n in mentioned - set(cfg.callbacks))
     return [
-        f"+{o}" if o.startswith("head@") and parse(o).get_key_element() not in known else o
+        f"+{o}"
+        if (o.startswith("head@") and parse(o).get_key_element() not in heads)
+        or (fresh and o.startswith(fresh))
+        else o
         for o in overrides
     ]
+
+
+def own_callback(override: str) -> str | None:
+    """NAME in ``callbacks.NAME._target_=``."""
+    match = re.match(r"callbacks\.(\w+)\._target_=", override)
+    return match[1] if match else None
 
 
 def group_choices(overrides: Sequence[str], config_dir: Path | None = None) -> list[str]:

@@ -9,6 +9,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl.errors import UserError
 
+Base = type | tuple[type, ...]
+"""What a class has to be one of."""
+
 
 def container(config: Any) -> dict[str, Any]:
     """A config node as a plain dict."""
@@ -20,7 +23,7 @@ def without(config: DictConfig, keys: tuple[str, ...]) -> dict[str, Any]:
     return {key: value for key, value in container(config).items() if key not in keys}
 
 
-def located(config: Mapping[str, Any], base: type) -> Any:
+def located(config: Mapping[str, Any], base: Base) -> Any:
     """What ``_target_`` names, not yet called.
 
     Args:
@@ -39,11 +42,13 @@ def located(config: Mapping[str, Any], base: type) -> Any:
         raise UserError(f"_target_={name} can't be loaded: {reason}") from error
     fits = issubclass(target, base) if isinstance(target, type) else isinstance(target, base)
     if not fits:
-        raise UserError(f"_target_={name}: must be a {base.__name__} ({base.__module__})")
+        kinds = base if isinstance(base, tuple) else (base,)
+        wanted = " or ".join(f"{kind.__name__} ({kind.__module__})" for kind in kinds)
+        raise UserError(f"_target_={name}: must be a {wanted}")
     return target
 
 
-def make(config: Mapping[str, Any], base: type, **more: Any) -> Any:
+def make(config: Mapping[str, Any], base: Base, **more: Any) -> Any:
     """Call what ``_target_`` names with the other keys.
 
     Hydra's own ``instantiate`` would turn dataclasses among the arguments into configs.

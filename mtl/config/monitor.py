@@ -1,21 +1,11 @@
-"""What can be followed by checkpoints and early stopping, and which metrics there are."""
+"""What can be followed by checkpoints and early stopping, and which metrics come first."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
+from mtl.config.measures import declared, measure_of
 from mtl.config.nearest import listing, nearest
 from mtl.errors import UserError
-
-SMALL_IS_GOOD = ("loss", "mae", "mse")
-
-
-def mode_of(metric: str) -> Literal["min", "max"]:
-    """``min`` for losses and errors, ``max`` for everything else.
-
-    Args:
-        metric: full name, such as ``val/box/mae``.
-    """
-    return "min" if metric.rsplit("/", 1)[-1] in SMALL_IS_GOOD else "max"
 
 
 def check_monitor(
@@ -35,24 +25,32 @@ def check_monitor(
     for task, head in heads.items():
         logged.append(f"val/{task}/loss")
         logged += [f"val/{task}/{metric}" for metric in head.get("metrics", ())]
-        if head.get("per_class") and monitor.startswith(f"val/{task}/") and "_" in monitor:
-            return
+        if head.get("per_class"):
+            stems = [name.removesuffix("*") for name in declared(task, head) if name.endswith("*")]
+            if any(monitor.startswith(f"val/{task}/{stem}") for stem in stems):
+                return
     if monitor not in logged:
         hint = "".join(f"; did you mean '{near}'?" for near in nearest(monitor, logged))
         raise UserError(f"{key}={monitor}: is not logged{hint or '.'} There are: {listing(logged)}")
 
 
 def check_main_metrics(heads: Mapping[str, Mapping[str, Any]]) -> None:
-    """See that each task's main metric is one that has to grow.
+    """See that every metric is declared, and that each task's first one is a share.
 
     Raises:
-        UserError: names the task whose first metric is an error.
+        UserError: names the metric and what is missing.
     """
     for task, head in heads.items():
-        main, *others = head["metrics"]
-        if mode_of(main) == "min":
+        if not head["metrics"]:
+            raise UserError(
+                f"heads.{task}.metrics=[]: name at least one of {listing(declared(task, head))}"
+            )
+        found = {metric: measure_of(task, metric, head) for metric in head["metrics"]}
+        shares = [name for name, m in found.items() if m.larger and m.high == 1]
+        main, *_ = found
+        if main not in shares:
             raise UserError(
                 f"heads.{task}.metrics: {main} can't come first, since val/score averages the "
-                "tasks' first metrics and has to grow; begin with another"
-                + (f", as in [{others[0]},{main}]" if others else "")
+                "tasks' first metrics, shares that are better the closer they come to 1; "
+                "begin with another" + (f", as in [{shares[0]},{main}]" if shares else "")
             )

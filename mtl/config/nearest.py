@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from mtl.config.other_words import KEYS, MEMBERS
+from mtl.config.trainer_keys import instead_of
 
 SURE = 0.7
 """How much alike keys must be; there are many of them."""
@@ -36,6 +37,8 @@ def unknown_key(key: str, values: Mapping[str, object]) -> str:
         key: as written.
         values: the keys that exist, dotted, with their current values.
     """
+    if instead := instead_of(key):
+        return f"{key} is set by the framework; write {instead}"
     return f"unknown key '{key}'{suggestion(key, values)}"
 
 

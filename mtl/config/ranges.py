@@ -9,6 +9,7 @@ from typing import Any
 
 from mtl.config.nearest import in_words
 from mtl.config.rules import Rule, anything, choice, each, either, number, text
+from mtl.config.trainer_keys import PRECISIONS
 from mtl.errors import UserError
 
 PROBABILITY = number(0, 1)
@@ -19,6 +20,9 @@ POSITIVE = number(0, above=True)
 NOT_NEGATIVE = number(0)
 
 FRAMEWORK: dict[str, Rule] = {
+    # First, since a metric may be called like an option.
+    "heads.*.larger_is_better.*": each(number(words=(None,)), length=2),
+    "heads.*.smaller_is_better.*": each(number(words=(None,)), length=2),
     "seed": number(0, 2**32 - 1, whole=True),
     "epochs": COUNT,
     "batch_size": COUNT,
@@ -159,10 +163,19 @@ MEMBERS: dict[str, Rule] = {
     "trainer.check_val_every_n_epoch": COUNT,
     "trainer.limit_epochs": number(1, whole=True, words=(None,)),
     "trainer.limit_train_batches": number(0, above=True, words=(None,)),
-    "trainer.limit_val_batches": number(0, above=True, words=(None,)),
-    "trainer.limit_test_batches": number(0, above=True, words=(None,)),
     "trainer.deterministic": choice(True, False, "warn"),
-    "trainer.precision": choice("32-true", "16-mixed", "bf16-mixed"),
+    "trainer.precision": choice(*PRECISIONS),
+    "trainer.matmul_precision": choice("highest", "high", "medium"),
+    "trainer.gradient_clip_algorithm": choice("norm", "value"),
+    "trainer.compile": either(choice(True, False), text()),
+    "trainer.benchmark": choice(True, False, None),
+    "trainer.num_nodes": COUNT,
+    "trainer.max_steps": number(-1, whole=True),
+    "trainer.min_steps": number(1, whole=True, words=(None,)),
+    "trainer.min_epochs": number(1, whole=True, words=(None,)),
+    "trainer.limit_val_batches": number(0, words=(None,)),
+    "trainer.limit_test_batches": number(0, words=(None,)),
+    "trainer.limit_predict_batches": number(0, words=(None,)),
     "callbacks.*.patience": COUNT,
     "callbacks.*.min_delta": NOT_NEGATIVE,
     "callbacks.*.decay": number(0, 1, above=True, below=True),

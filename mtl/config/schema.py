@@ -8,12 +8,13 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from mtl.config.complaints import HYDRA_ERRORS, complaint
-from mtl.config.compose import choices, compose_or_raise, flat, with_new_heads
-from mtl.config.nearest import in_words, suggestion
+from mtl.config.compose import choices, compose_or_raise, flat, with_new_members
+from mtl.config.nearest import in_words, unknown_key
 from mtl.config.ranges import rule_for
 from mtl.errors import UserError
 
 MISSING = "???"
+TARGET = "_target_"
 
 
 def defaults_of(cfg: DictConfig, config_dir: Path | None = None) -> dict[str, Any]:
@@ -35,7 +36,7 @@ def defaults_of(cfg: DictConfig, config_dir: Path | None = None) -> dict[str, An
 def composed_defaults(chosen: tuple[str, ...], config_dir: Path | None) -> dict[str, Any]:
     """The resolved configuration of these choices; not to be changed."""
     try:
-        cfg = compose_or_raise(with_new_heads(chosen, config_dir), config_dir)
+        cfg = compose_or_raise(with_new_members(chosen, config_dir), config_dir)
         return resolved(cfg)
     except HYDRA_ERRORS as error:
         raise complaint(error, {}, config_dir) from error
@@ -59,8 +60,17 @@ def check_keys(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
         if key not in values:
             raise UserError(f"~{key}: {key} can't be left out")
     known = flat(dict(defaults))
-    for key in unknown_keys(values, defaults, ""):
-        raise UserError(f"unknown key '{key}'{suggestion(key, known)}")
+    for key in unknown_keys(without_own_callbacks(values, defaults), defaults, ""):
+        raise UserError(unknown_key(key, known))
+
+
+def without_own_callbacks(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The values without callbacks that a user adds by their ``_target_``."""
+    there, known = values.get("callbacks"), defaults.get("callbacks")
+    if not isinstance(there, dict) or not isinstance(known, dict):
+        return dict(values)
+    own = [n for n, v in there.items() if n not in known and isinstance(v, dict) and TARGET in v]
+    return {**values, "callbacks": {n: v for n, v in there.items() if n not in own}}
 
 
 def unknown_keys(values: Mapping[str, Any], defaults: Mapping[str, Any], prefix: str) -> list[str]:

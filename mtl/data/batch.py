@@ -41,6 +41,17 @@ class BoxBatch:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def at_least_one(self) -> BoxBatch:
+        """The same with a place for an object, empty, where there was none for any."""
+        if self.labels.shape[1]:
+            return self
+        rows = len(self)
+        return BoxBatch(
+            self.xyxy.new_zeros((rows, 1, 4)),
+            self.labels.new_full((rows, 1), -1),
+            self.difficult.new_zeros((rows, 1)),
+        )
+
     @classmethod
     def collate(cls, boxes: Sequence[Boxes]) -> BoxBatch:
         """Pad and stack."""
@@ -63,10 +74,25 @@ class Labelled:
         index: (n,) int64, ascending rows of the batch.
         value: (n,) int64 for ``label``; (n, C) int8 for ``labels``; BoxBatch for ``boxes``;
             (n, H, W) uint8 for ``mask``.
+        twin: the same on the CPU, where it came from there: looking at it waits for no GPU.
     """
 
     index: Tensor
     value: Tensor | BoxBatch
+    twin: Labelled | None = field(default=None, repr=False)
+
+    @property
+    def on_cpu(self) -> Labelled:
+        """The same on the CPU."""
+        if self.index.device.type == "cpu":
+            return self
+        return self.twin if self.twin is not None else self.map(Tensor.cpu)
+
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Labelled:
+        """The same on another device, with its twin."""
+        moved = self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+        on_cpu = self.index.device.type == "cpu"
+        return replace(moved, twin=self if on_cpu and moved.index.device.type != "cpu" else None)
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Labelled:
         """Every tensor changed."""
@@ -91,8 +117,8 @@ class Batch:
         ids: B sample ids.
         targets: target name to Labelled; a target that no sample has is absent.
         seed: seed of this batch's random choices (0 outside training).
-        copy: (B,) int64, which copy of the sample this is for augmentations that keep the original
-            and add copies; 0 is the original.
+        copy: (B,) int64 on the CPU, which copy of the sample this is for augmentations that keep
+            the original and add copies; 0 is the original.
         broken: samples left out of this batch because they could not be read.
         window: the batches that are accumulated for one step, this one included; empty where it is
             a step by itself.
@@ -111,22 +137,26 @@ class Batch:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def map(self, change: Callable[[Tensor], Tensor]) -> Batch:
-        """Every tensor changed."""
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        """The same on another device; Lightning and loaders look for this method.
+
+        Args:
+            device: where the image and the targets go.
+            non_blocking: whether not to wait for pinned memory to be copied.
+        """
         return replace(
             self,
-            image=change(self.image),
-            targets={name: labelled.map(change) for name, labelled in self.targets.items()},
-            copy=None if self.copy is None else change(self.copy),
+            image=self.image.to(device, non_blocking=non_blocking),
+            targets={name: found.to(device, non_blocking) for name, found in self.targets.items()},
         )
-
-    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
-        """The same on another device; Lightning and loaders look for this method."""
-        return self.map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
     def pin_memory(self) -> Batch:
         """The same in page-locked memory, from where a GPU takes it faster; loaders call this."""
-        return self.map(Tensor.pin_memory)
+        return replace(
+            self,
+            image=self.image.pin_memory(),
+            targets={name: found.map(Tensor.pin_memory) for name, found in self.targets.items()},
+        )
 
 
 def collate_target(target: Target, values: Sequence[object]) -> Tensor | BoxBatch:

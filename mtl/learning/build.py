@@ -6,14 +6,21 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytorch_lightning as L
+import torch
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
+from pytorch_lightning.callbacks import GradientAccumulationScheduler
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.plugins import CheckpointIO, Precision
+from pytorch_lightning.profilers import Profiler
+from pytorch_lightning.strategies import Strategy
 from torch.optim import Optimizer
 
 from mtl.config.instantiate import container, make, without
 from mtl.errors import UserError
 from mtl.learning.callbacks.progress import bars
+from mtl.learning.compiled import compile_encoder
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.optimizer.groups import parameter_groups
 from mtl.learning.optimizer.stages import stage_parameters, stage_rates
@@ -21,19 +28,22 @@ from mtl.learning.scheduler.base import Schedule
 from mtl.learning.weighting.base import Weighting
 from mtl.model.network import Network
 
-TRAINER_FRAMEWORK_KEYS = ("compile", "channels_last", "limit_epochs")
+TRAINER_FRAMEWORK_KEYS = ("compile", "channels_last", "matmul_precision", "limit_epochs")
+TRAINER_PARTS = (Strategy, Profiler, Precision, CheckpointIO, ClusterEnvironment)
+"""What the trainer's inner nodes may be."""
 OPTIMIZER_FRAMEWORK_KEYS = ("backbone_factor", "stage_factors", "stage_decay", "decay_vectors")
 
 
 def _optimizer_settings(cfg: DictConfig) -> dict[str, Any]:
     """The optimizer's node; not fused where mixed precision clips gradients.
 
-    A fused step undoes the scaling of the gradients inside, too late for clipping them.
+    A fused step undoes the scaling of the gradients inside, too late for clipping them. The key
+    goes: ``fused=False`` would also switch off the step over all parameters at once.
     """
     settings = container(cfg.optimizer)
     clips = cfg.trainer.gradient_clip_val is not None
-    if clips and str(cfg.trainer.precision).endswith("mixed") and "fused" in settings:
-        settings["fused"] = False
+    if clips and str(cfg.trainer.precision).endswith("mixed"):
+        settings.pop("fused", None)
     return settings
 
 
@@ -84,19 +94,36 @@ def build_module(cfg: DictConfig, network: Network) -> MultiTaskModule:
         settings=container(cfg),
         channels_last=cfg.trainer.channels_last,
     )
-    if cfg.trainer.compile:
-        network.encoder.compile()
+    compile_encoder(network.encoder, cfg.trainer.compile)
     return module
 
 
+def is_enabled(cfg: DictConfig, callback: str) -> bool:
+    """Whether a callback is there and not switched off; a user's own need no such switch."""
+    return callback in cfg.callbacks and bool(cfg.callbacks[callback].get("enabled", True))
+
+
 def build_callbacks(cfg: DictConfig) -> list[L.Callback]:
-    """The enabled callbacks, and what trains when."""
-    entries = container(cfg.callbacks).values()
-    chosen = [{k: v for k, v in e.items() if k != "enabled"} for e in entries if e["enabled"]]
+    """The enabled callbacks, and what trains when.
+
+    Raises:
+        UserError: one is no callback, or accumulates batches, which a key of the trainer's does.
+    """
+    chosen = [name for name in cfg.callbacks if is_enabled(cfg, str(name))]
     return [
         make(container(cfg.unfreezing), L.Callback),
-        *(make(entry, L.Callback) for entry in chosen),
+        *(_callback(str(name), without(cfg.callbacks[name], ("enabled",))) for name in chosen),
     ]
+
+
+def _callback(name: str, settings: Mapping[str, Any]) -> L.Callback:
+    made = cast(L.Callback, make(settings, L.Callback))
+    if isinstance(made, GradientAccumulationScheduler):
+        raise UserError(
+            f"callbacks.{name}: accumulation can't change while a run trains; write "
+            "trainer.accumulate_grad_batches=N instead"
+        )
+    return made
 
 
 def build_loggers(cfg: DictConfig, folder: Path, purge_step: int | None) -> list[Logger]:
@@ -127,10 +154,11 @@ def build_trainer(
     Raises:
         UserError: this machine has no such device.
     """
-    moving = bars() if cfg.callbacks.progress.enabled else []
+    moving = bars() if is_enabled(cfg, "progress") else []
+    torch.set_float32_matmul_precision(cfg.trainer.matmul_precision)
     try:
         trainer = make(
-            without(cfg.trainer, TRAINER_FRAMEWORK_KEYS),
+            _with_objects(without(cfg.trainer, TRAINER_FRAMEWORK_KEYS)),
             L.Trainer,
             max_epochs=cfg.epochs,
             callbacks=callbacks + moving,
@@ -142,10 +170,23 @@ def build_trainer(
             enable_progress_bar=bool(moving),
             enable_checkpointing=any(hasattr(c, "last_model_path") for c in callbacks),
         )
-    except MisconfigurationException as error:
+    except (MisconfigurationException, ValueError, TypeError, ImportError) as error:
         reason = " ".join(str(error).split())
         raise UserError(
-            f"trainer.accelerator={cfg.trainer.accelerator}, devices={cfg.trainer.devices}: "
-            f"{reason} (trainer=cpu runs everywhere)"
+            f"trainer.accelerator={cfg.trainer.accelerator}, devices={cfg.trainer.devices}, "
+            f"precision={cfg.trainer.precision}: {reason} (trainer=cpu runs everywhere)"
         ) from error
+    # Lightning would make boxes half precision too; the data module converts what has to be.
+    trainer.precision_plugin.convert_input = lambda batch: batch
     return cast(L.Trainer, trainer)
+
+
+def _with_objects(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The trainer's node with its inner nodes (a strategy, a profiler, plugins) made."""
+    return {key: _made(value) if key != "_target_" else value for key, value in settings.items()}
+
+
+def _made(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_made(item) for item in value]
+    return make(value, TRAINER_PARTS) if isinstance(value, dict) and "_target_" in value else value

@@ -1,10 +1,12 @@
 """Reading checkpoints, which hold tensors and plain containers only."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
+from mtl.data.sample import Target
 from mtl.errors import BadFile, UserError
 from mtl.model.network import Network
 
@@ -32,6 +34,26 @@ def _named_tensors(state: object) -> bool:
     return isinstance(state, dict) and all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()
     )
+
+
+def trained_targets(path: Path, saved: Mapping[str, Any] | None = None) -> dict[str, Target]:
+    """What the data that a checkpoint was trained on could label.
+
+    Args:
+        path: of the checkpoint.
+        saved: its content, where it has been read.
+
+    Raises:
+        UserError: there is no such checkpoint, or it says nothing of this.
+        BadFile: it can't be read.
+    """
+    try:
+        found = (read_checkpoint(path) if saved is None else saved)["mtl"]["targets"]
+        return {name: Target(t["kind"], tuple(t["classes"])) for name, t in found.items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path} does not hold the names of its classes; train the run again"
+        ) from error
 
 
 def load_network_weights(network: Network, path: Path) -> None:

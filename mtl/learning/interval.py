@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from mtl.errors import RunError
+
 
 class Interval:
     """Running record of the task losses since the last ``flush``."""
@@ -32,6 +34,27 @@ class Interval:
                 if not bool(torch.isfinite(loss)):
                     return task, ids
         return " + ".join(new[0][0]), new[0][2]
+
+    def check(self, when: str, last_good: str) -> None:
+        """Stop a training whose loss is not finite.
+
+        Args:
+            when: epoch and step, for the message.
+            last_good: the last good checkpoint, likewise.
+
+        Raises:
+            RunError: one since the last look is not; names the task and the samples.
+        """
+        bad = self.not_finite()
+        if bad is None:
+            return
+        task, ids = bad
+        shown = ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
+        raise RunError(
+            f"the loss of task {task} is not finite in {when}; samples: {shown}; "
+            f"last good checkpoint: {last_good} "
+            "(a smaller lr or trainer.gradient_clip_val may help)"
+        )
 
     def flush(self) -> dict[str, float]:
         """Mean of each task's loss and of the total, by full name; then start afresh."""

@@ -2,28 +2,26 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytorch_lightning as L
 import torch
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from mtl.config.monitor import mode_of
+from mtl.config.measures import Mode, mode_of
 from mtl.data.batch import Batch
-from mtl.data.sources.base import Split
-from mtl.errors import RunError
-from mtl.learning.gradients.accumulation import Accumulation, Part, shared_losses
-from mtl.learning.gradients.ranks import world
+from mtl.learning.evaluation import Evaluation
+from mtl.learning.gradients.accumulation import Accumulation, Part
+from mtl.learning.gradients.reducer import hold_back
 from mtl.learning.gradients.step import GradientStep
+from mtl.learning.gradients.summed import SummedStep
 from mtl.learning.interval import Interval
+from mtl.learning.optimizer.schedule import advance, look, with_schedule
 from mtl.learning.weighting.base import Weighting
-from mtl.learning.weighting.gramian import GradientWeighting
 from mtl.learning.weighting.losses import LossWeighting
 from mtl.model.backbone.base import Features
-from mtl.model.head.base import HeadMetrics
 from mtl.model.network import Network
 from mtl.terminal import say
 
@@ -69,23 +67,24 @@ class MultiTaskModule(L.LightningModule):
         self.make_scheduler = make_scheduler
         self.monitor = monitor
         self.settings = dict(settings)
-        self.val_metrics = self._fresh_metrics()
-        self.test_metrics = self._fresh_metrics()
+        self.val, self.test = Evaluation(network, "val"), Evaluation(network, "test")
         self.interval = Interval()
-        self.evaluation_losses: dict[str, list[tuple[Tensor, int]]] = {}
         self.accumulation = Accumulation(self.network)
         self.gradient_step: GradientStep | None = None
-        if isinstance(weighting, GradientWeighting):
-            size, seed = self.settings["image_size"], self.settings["seed"]
-            self.gradient_step = GradientStep(self.network, weighting, size, seed)
-        self.pending: tuple[Part, Tensor] | None = None
-        self.total = torch.zeros(())
+        if isinstance(weighting, LossWeighting):
+            self.summed = SummedStep(weighting, list(network.parameters()))
+        else:
+            self.gradient_step = self._one_by_one()
+        self.pending: tuple[Part, Tensor, Callable[[], None]] | None = None
         self.said: str | None = None
 
-    def _fresh_metrics(self) -> nn.ModuleDict:
-        return nn.ModuleDict(
-            {task: self.network.head(task).make_metrics() for task in self.network.tasks}
-        )
+    def mode_of(self, metric: str) -> Mode:
+        """Whether a metric is to become small or large, as its head declares it.
+
+        Args:
+            metric: full name.
+        """
+        return mode_of(metric, self.settings["heads"])
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Loss of each task that has a label in the batch, times the task's weight.
@@ -115,27 +114,22 @@ class MultiTaskModule(L.LightningModule):
         return losses, counts
 
     def on_fit_start(self) -> None:
-        """Refuse what doesn't go together.
+        """Decide how gradients are found.
 
         Raises:
             UserError: see ``GradientStep.check_accumulation``.
         """
-        self.gradient_step = self._gradient_step(self.trainer.accumulate_grad_batches)
-
-    def _gradient_step(self, batches: int) -> GradientStep | None:
-        """How the tasks' gradients are found, where a step needs them one by one.
-
-        Methods on losses do where batches are accumulated and the weights depend on all of them.
-        """
-        method = self.weighting
-        if batches > 1 and isinstance(method, LossWeighting):
-            if method.ahead(tuple(range(len(self.network.tasks)))) is not None:
-                return None
-            size, seed = self.settings["image_size"], self.settings["seed"]
-            return GradientStep(self.network, method, size, seed)
-        if self.gradient_step is not None:
+        method, batches = self.weighting, self.trainer.accumulate_grad_batches
+        if isinstance(method, LossWeighting):
+            everything = tuple(range(len(self.network.tasks)))
+            one_by_one = batches > 1 and method.ahead(everything) is None
+            self.gradient_step = self._one_by_one() if one_by_one else None
+        elif self.gradient_step is not None:
             self.gradient_step.check_accumulation(batches)
-        return self.gradient_step
+
+    def _one_by_one(self) -> GradientStep:
+        size, seed = self.settings["image_size"], self.settings["seed"]
+        return GradientStep(self.network, self.weighting, size, seed)
 
     def on_train_epoch_start(self) -> None:
         """Say where frozen stages leave nothing to weigh, once for each time."""
@@ -162,51 +156,24 @@ class MultiTaskModule(L.LightningModule):
         part = self.accumulation.part(batch, *self.counted_losses(batch, encode))
         if not part.tasks:
             return None
-        loss = self._loss(part) if self.gradient_step is None else self._stand_in(part)
+        if self.gradient_step is None:
+            loss = self.summed.loss(part)
+        else:
+            # Lightning gets a loss that leads nowhere; ``backward`` knows where to go.
+            loss = torch.zeros((), device=self.device).requires_grad_()
+            self.pending = part, loss, hold_back(self.trainer.strategy.model)
         if part.last:
             ids = [name for member in batch.window or (batch,) for name in member.ids]
-            self.interval.add(part.values, self.total, ids)
+            self.interval.add(part.values, self._total(part), ids)
             if self.device.type == "cpu":
                 self.check_finite()
         return loss
 
-    def _loss(self, part: Part) -> Tensor:
-        """What a plain backward pass takes: this batch's share of the step's combined loss."""
-        method = cast(LossWeighting, self.weighting)
-        ranks, batches = world(), part.batches
-        if batches == 1:
-            total = cast(Tensor, method(shared_losses(part, ranks)))
-            self.total = total.detach()
-            return total if total.requires_grad else total + self._no_loss()
-        places = tuple(self.network.tasks.index(task) for task in part.tasks)
-        weights = method.ahead(places)
-        assert weights is not None
-        # Lightning divides by the number of batches, and DDP by that of processes.
-        terms = [
-            part.losses[task].float() * (weight * (part.shares[task] * ranks * batches))
-            for task, weight in zip(part.tasks, weights, strict=True)
-            if task in part.losses
-        ]
-        loss = torch.stack(terms).sum() if terms else self._no_loss()
-        if part.last:
-            combined = method(part.values)
-            self.total = combined.detach()
-            # Whatever the method learns by itself has its gradient from here, once a step.
-            loss = loss + (combined - self.total) * batches
-        return loss
-
-    def _stand_in(self, part: Part) -> Tensor:
-        """Put the losses by for ``backward``, and give Lightning a loss that leads nowhere."""
-        if part.last:
-            self.total = torch.stack([value.float() for value in part.values.values()]).sum()
-        stand_in = torch.zeros((), device=self.device).requires_grad_()
-        self.pending = part, stand_in
-        wrapper = self.trainer.strategy.model
-        if isinstance(wrapper, DistributedDataParallel):
-            # Its reducer would wait for gradients that never come by.
-            self.synchronises = wrapper.require_backward_grad_sync
-            wrapper.require_backward_grad_sync = False
-        return stand_in
+    def _total(self, part: Part) -> Tensor:
+        """The step's combined loss, for the log; the plain sum where gradients are combined."""
+        if self.gradient_step is None:
+            return self.summed.total
+        return torch.stack([value.float() for value in part.values.values()]).sum()
 
     def backward(self, loss: Tensor, *args: Any, **kwargs: Any) -> None:
         """The plain backward pass, or that of a weighting that combines gradients.
@@ -219,12 +186,8 @@ class MultiTaskModule(L.LightningModule):
         if self.pending is None or self.gradient_step is None:
             super().backward(loss, *args, **kwargs)
             return
-        (part, stand_in), self.pending = self.pending, None
-        wrapper = self.trainer.strategy.model
-        if isinstance(wrapper, DistributedDataParallel):
-            wrapper.require_backward_grad_sync = self.synchronises
-            # The next forward pass starts from the first process's buffers again.
-            wrapper.require_forward_param_sync = True
+        (part, stand_in, let_go), self.pending = self.pending, None
+        let_go()
         (factor,) = torch.autograd.grad(loss, stand_in)
         scale = factor * self.trainer.accumulate_grad_batches
         self.gradient_step.backward(part, scale, self.global_step)
@@ -237,28 +200,15 @@ class MultiTaskModule(L.LightningModule):
         if all(p.grad is None for p in parameters):
             parameters[0].grad = torch.zeros_like(parameters[0])
 
-    def _no_loss(self) -> Tensor:
-        """0, with a gradient of 0 for one parameter; DDP finds the others unused."""
-        return 0.0 * next(p for p in self.network.parameters() if p.requires_grad).sum()
-
     def check_finite(self) -> None:
         """Look at the losses since the last flush.
 
         Raises:
             RunError: one is not finite; names the task, the samples and the last good checkpoint.
         """
-        bad = self.interval.not_finite()
-        if bad is None:
-            return
-        task, ids = bad
         callback = self.trainer.checkpoint_callback
         last = getattr(callback, "last_model_path", "") or "none yet"
-        shown = ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
-        raise RunError(
-            f"the loss of task {task} is not finite in epoch {self.current_epoch + 1}, step "
-            f"{self.global_step + 1}; samples: {shown}; last good checkpoint: {last} "
-            "(a smaller lr or trainer.gradient_clip_val may help)"
-        )
+        self.interval.check(f"epoch {self.current_epoch + 1}, step {self.global_step + 1}", last)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Show the weighting what its step did, if it asks, and write what was gathered."""
@@ -291,17 +241,7 @@ class MultiTaskModule(L.LightningModule):
         """
         self.flush()
         self.weighting.on_epoch_end()
-        scheduler = self.lr_schedulers()
-        if (
-            isinstance(scheduler, ReduceLROnPlateau)
-            and self.monitor in self.trainer.callback_metrics
-        ):
-            scheduler.step(self.trainer.callback_metrics[self.monitor])
-
-    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Step everything but plateaus, which wait for the epoch's metrics."""
-        if not isinstance(scheduler, ReduceLROnPlateau):
-            scheduler.step()
+        look(self.lr_schedulers(), self.trainer.callback_metrics, self.monitor)
 
     def flush(self) -> None:
         """Log the means since the last flush."""
@@ -318,87 +258,70 @@ class MultiTaskModule(L.LightningModule):
         for logger in self.loggers:
             logger.log_metrics(values, step=self.global_step)
 
-    def evaluate_batch(self, batch: Batch, metrics: nn.ModuleDict) -> None:
-        """Count a batch's losses and decisions."""
-        if len(batch) == 0:
-            return
-        outputs = self.network.labelled_outputs(batch)
-        for task, (raw, labels) in outputs.items():
-            loss = self.task_weights[task] * self.network.loss(task, raw, labels)
-            self.evaluation_losses.setdefault(task, []).append((loss, len(labels.index)))
-        for task, decision in self.network.decisions(batch, outputs).items():
-            cast(HeadMetrics, metrics[task]).update(decision, outputs[task][1])
+    def forward(self, image: Tensor) -> dict[str, Any]:
+        """Raw output of every task, the input of its loss; ``predict_step`` gives decisions.
 
-    def evaluation_results(self, split: Split, metrics: nn.ModuleDict) -> dict[str, Tensor]:
-        """Metrics and mean losses of a split, by full name; forgets what was counted.
-
-        ``<split>/score`` is the mean over tasks of each task's main metric.
+        Args:
+            image: (B, 3, H, W) float, normalised.
         """
-        values: dict[str, Tensor] = {}
-        main: list[Tensor] = []
-        losses: list[Tensor] = []
-        for task in self.network.tasks:
-            counted = cast(HeadMetrics, metrics[task])
-            found = counted.compute()
-            counted.reset()
-            values.update({f"{split}/{task}/{name}": value for name, value in found.items()})
-            if self.network.head(task).metrics[0] in found:
-                main.append(found[self.network.head(task).metrics[0]].float())
-            pairs = self._gathered_losses(task)
-            if pairs[1] > 0:
-                losses.append(pairs[0] / pairs[1])
-                values[f"{split}/{task}/loss"] = losses[-1]
-        self.evaluation_losses.clear()
-        if losses:
-            values[f"{split}/loss"] = torch.stack(losses).sum()
-        if main:
-            values[f"{split}/score"] = torch.stack(main).mean()
-        return values
+        return cast(dict[str, Any], self.network(image))
 
-    def _gathered_losses(self, task: str) -> tuple[Tensor, Tensor]:
-        """Sum of sample losses and number of samples, over all ranks."""
-        pairs = self.evaluation_losses.get(task, [])
-        total = torch.zeros(2, dtype=torch.float64, device=self.device)
-        for loss, count in pairs:
-            total += torch.stack(
-                (loss.double() * count, torch.tensor(float(count)).to(loss.device))
-            )
-        total = cast(Tensor, self.trainer.strategy.reduce(total, reduce_op="sum"))
-        return total[0].float(), total[1].float()
+    def predict_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> dict[str, Any]:
+        """Decisions of every task for all samples of a batch, labelled or not, by ``batch.ids``.
+
+        Args:
+            batch: with a normalised float image.
+            batch_idx: see Lightning.
+            dataloader_idx: likewise.
+        """
+        return self.network.predict(batch.image) if len(batch) else {}
+
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]
+        cls, checkpoint_path: str | Path, map_location: torch.device | str = "cpu"
+    ) -> "MultiTaskModule":
+        """A trained module; see ``restored``.
+
+        Args:
+            checkpoint_path: of a run.
+            map_location: where the module is moved.
+        """
+        from mtl.learning.restored import restored  # which builds modules
+
+        return restored(Path(checkpoint_path)).to(map_location)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count."""
-        self.evaluate_batch(batch, self.val_metrics)
+        self.val.count(self.network, batch, self.task_weights)
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation metrics."""
-        self.log_dict(self.evaluation_results("val", self.val_metrics))
+        self.log_dict(self.val.results(self.device, self._add_up))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Count."""
-        self.evaluate_batch(batch, self.test_metrics)
+        self.test.count(self.network, batch, self.task_weights)
 
     def on_test_epoch_end(self) -> None:
         """Log the test metrics."""
-        self.log_dict(self.evaluation_results("test", self.test_metrics))
+        self.log_dict(self.test.results(self.device, self._add_up))
+
+    def _add_up(self, value: Tensor) -> Tensor:
+        """Over all processes."""
+        return cast(Tensor, self.trainer.strategy.reduce(value, reduce_op="sum"))
 
     def configure_optimizers(self) -> Any:
         """The optimiser over named groups, and its schedule per step."""
         optimizer = self.make_optimizer(self.network, self.weighting)
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler = self.make_scheduler(
-            optimizer=optimizer, steps=steps, mode=mode_of(self.monitor)
+            optimizer=optimizer, steps=steps, mode=self.mode_of(self.monitor)
         )
-        plateau = isinstance(scheduler, ReduceLROnPlateau)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {
-                "scheduler": scheduler,
-                "interval": "epoch" if plateau else "step",
-                "monitor": self.monitor,
-                "strict": False,
-            },
-        }
+        return with_schedule(optimizer, scheduler, self.monitor)
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """See ``advance``."""
+        advance(scheduler)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the configuration and the metrics of this moment, as plain containers."""

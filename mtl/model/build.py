@@ -6,6 +6,7 @@ from typing import Any, cast
 from omegaconf import DictConfig
 
 from mtl.config.instantiate import container, make, without
+from mtl.config.measures import DIRECTIONS
 from mtl.data.sample import Target
 from mtl.errors import UserError
 from mtl.model.backbone.base import Backbone
@@ -17,7 +18,7 @@ from mtl.model.head.base import Head
 from mtl.model.network import Network
 from mtl.model.views.base import Views
 
-HEAD_FRAMEWORK_KEYS = ("kind", "target", "weight")
+HEAD_FRAMEWORK_KEYS = ("kind", "target", "weight", *DIRECTIONS)
 BACKBONE_FRAMEWORK_KEYS = ("mean", "std", "stride", "rotation", "rotation_pool")
 
 

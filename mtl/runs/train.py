@@ -16,15 +16,22 @@ from mtl.data.build import build_data
 from mtl.data.loading.module import MultiTaskData
 from mtl.errors import UserError
 from mtl.files import read_json, write_json
-from mtl.learning.build import build_callbacks, build_loggers, build_module, build_trainer
+from mtl.learning.build import (
+    build_callbacks,
+    build_loggers,
+    build_module,
+    build_trainer,
+    is_enabled,
+)
+from mtl.learning.callbacks.broken import BrokenSamples
 from mtl.learning.callbacks.hyperparameters import HyperparameterTable
 from mtl.learning.callbacks.throughput import Throughput
 from mtl.learning.checkpoints import load_network_weights, read_checkpoint
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
-from mtl.model.network import Network
 from mtl.runs.folder import RunFolder
+from mtl.runs.idle import idle
 from mtl.runs.report import print_config, print_results
 from mtl.terminal import say
 
@@ -111,19 +118,11 @@ def _check_validation(cfg: DictConfig, data: MultiTaskData) -> None:
     if data.source("val") is not None:
         return
     hint = "data.val_fraction=0.2 holds some of train out" if "val_fraction" in cfg.data else ""
-    if cfg.callbacks.early_stopping.enabled:
+    if is_enabled(cfg, "early_stopping"):
         raise UserError(
             f"callbacks.early_stopping needs a val split, and the data has none; {hint}"
         )
     say(f"no val split: the last checkpoint counts as the best; {hint}".rstrip("; "))
-
-
-def _mention_single_classes(network: Network) -> None:
-    """Say which tasks have nothing to tell apart."""
-    for task in network.tasks:
-        target = network.head(task).target
-        if target.kind == "label" and len(target.classes) == 1:
-            say(f"task {task} has a single class, {target.classes[0]}: there is nothing to learn")
 
 
 def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
@@ -134,7 +133,6 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     data.required("train")
     _check_validation(cfg, data)
     network = build_network(cfg, data.targets)
-    _mention_single_classes(network)
     module = build_module(cfg, network)
     last = run.last_checkpoint
     resumed_step: int | None = None
@@ -146,10 +144,12 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     further = read_json(run.path.parent / SWEEP_FILE).get("metrics", [])
     table = HyperparameterTable(cfg, further)
     begun = LambdaCallback(on_train_start=lambda *_: run.keep())
-    callbacks = [*build_callbacks(cfg), throughput, table, begun]
+    callbacks = [*build_callbacks(cfg), BrokenSamples(), throughput, table, begun]
     trainer = build_trainer(cfg, run.path, callbacks, loggers)
     if run.writes:
         print_config(cfg, run.path, data, network)
+        for line in idle(module):
+            say(line)
         if last is not None:
             say(f"resuming from {last} after step {resumed_step}")
     trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)

@@ -15,6 +15,7 @@ kind: mask
 target: null
 weight: 1.0
 metrics: [delta1]
+larger_is_better: {delta1: [0, 1]}
 """
 
 

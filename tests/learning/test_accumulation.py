@@ -211,7 +211,7 @@ def test_interval_counts_steps(conf: Path, tmp_path: Path) -> None:
         def on_before_optimizer_step(
             self, trainer: L.Trainer, pl_module: L.LightningModule, _: object
         ) -> None:
-            logged.append(float(pl_module.total))
+            logged.append(float(pl_module.summed.total))
 
     losses = []
     for own in (["batch_size=16"], ["batch_size=4", "trainer.accumulate_grad_batches=4"]):

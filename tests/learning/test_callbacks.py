@@ -1,5 +1,6 @@
 """Checkpoints, early stopping, throughput and lines, each by itself."""
 
+from math import inf, nan
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,12 +8,24 @@ from typing import Any
 import pytest
 import torch
 
+from mtl.config.measures import mode_of
 from mtl.learning.callbacks import progress
 from mtl.learning.callbacks.checkpoint import BestAndLast
 from mtl.learning.callbacks.early_stopping import ResumableEarlyStopping
 from mtl.learning.callbacks.figures import Figures
 from mtl.learning.callbacks.progress import EpochLines
 from mtl.learning.callbacks.throughput import Throughput
+
+HEADS = {
+    "box": {
+        "larger_is_better": {"iou": [0, 1]},
+        "smaller_is_better": {"mae": [0, None]},
+    },
+}
+
+
+def module_of(monitor: str) -> Any:
+    return SimpleNamespace(monitor=monitor, mode_of=lambda metric: mode_of(metric, HEADS))
 
 
 class Saver(SimpleNamespace):
@@ -29,7 +42,7 @@ def epochs(
 ) -> tuple[BestAndLast, Any]:
     callback = BestAndLast()
     trainer: Any = Saver(default_root_dir=str(folder), is_global_zero=True, fails_at=fails_at)
-    module: Any = SimpleNamespace(monitor=monitor)
+    module = module_of(monitor)
     callback.setup(trainer, module, "fit")
     for trainer.epoch, score in enumerate(scores):
         trainer.callback_metrics = {} if score is None else {monitor: torch.tensor(score)}
@@ -49,6 +62,10 @@ def content(folder: Path) -> dict[str, str]:
         ("val/box/mae", [3.0, 2.0, 2.5], "1"),
         ("val/score", [None, None], "1"),
         ("val/score", [None, 0.1, 0.0], "1"),
+        ("val/score", [0.5, None], "0"),
+        ("val/score", [nan, 0.1, 0.2, inf], "2"),
+        ("val/loss", [-inf, nan, 7.0, nan], "2"),
+        ("val/loss", [nan, nan], "1"),
     ],
 )
 def test_best_and_last(tmp_path: Path, monitor: str, scores: list[float | None], best: str) -> None:
@@ -69,7 +86,7 @@ def test_best_score_is_remembered(tmp_path: Path) -> None:
     callback, trainer = epochs(tmp_path, [0.5], "val/score")
     other = BestAndLast()
     other.load_state_dict(callback.state_dict())
-    module: Any = SimpleNamespace(monitor="val/score")
+    module = module_of("val/score")
     other.setup(trainer, module, "fit")
     trainer.epoch, trainer.callback_metrics = 1, {"val/score": torch.tensor(0.4)}
     other.on_train_epoch_end(trainer, module)
@@ -79,6 +96,8 @@ def test_best_score_is_remembered(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("waited", "stops"), [(1, False), (2, True)])
 def test_decision_to_stop_outlives_a_restart(waited: int, stops: bool) -> None:
     callback = ResumableEarlyStopping("val/box/mae", patience=2, min_delta=0.0)
+    own: Any = SimpleNamespace(val_check_interval=1.0, check_val_every_n_epoch=1)
+    callback.setup(own, module_of("val/box/mae"), "fit")
     assert callback.mode == "min"
     callback.load_state_dict({**callback.state_dict(), "wait_count": waited})
     trainer: Any = SimpleNamespace(should_stop=False)

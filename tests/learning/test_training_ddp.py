@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,19 @@ def test_two_processes_train_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert f"{split}/detection/map" in alone
         together = {k: v for k, v in results["metrics"].items() if k.startswith(f"{split}/")}
         assert together == pytest.approx(alone, rel=1e-4, abs=1e-6)
+
+
+def test_a_sample_that_one_process_cannot_read_ends_both(tmp_path: Path) -> None:
+    """With one message, and without one process waiting for the other."""
+    own = ["data=broken", "tasks=[a,b]", "data.train=20", "image_size=16", "data.workers=0"]
+    begun = time.monotonic()
+    done = start(tmp_path, "name=broken", *own)
+    assert time.monotonic() - begun < 60
+    assert done.returncode == 2, done.stdout + done.stderr
+    said = [line for line in done.stderr.splitlines() if line.startswith("mtl:")]
+    hint = "(data.on_error=skip goes on without such samples)"
+    assert said == [f"mtl: train/5: is broken {hint}"]
+    assert "Traceback" not in done.stderr
+    (folder,) = (tmp_path / "outputs" / "runs" / "broken").iterdir()
+    assert json.loads((folder / "status.json").read_text())["state"] == "failed"
+    assert not (folder / "checkpoints" / "last.ckpt").exists()

@@ -11,7 +11,9 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOS, FCOSHead
+from torchvision.ops import generalized_box_iou_loss
 
+from mtl.config.measures import DIRECTIONS
 from mtl.data.batch import BoxBatch, Labelled
 from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Boxes, Target
@@ -21,6 +23,7 @@ from mtl.model.head.detection import Detection
 from mtl.model.head.detection_metrics import DetectionMetrics
 from mtl.model.head.detections import Detections
 from mtl.model.head.fcos_targets import Points, assign
+from mtl.model.head.losses import giou_loss
 
 STAGES = (Stage("a", 8, 4), Stage("b", 16, 8), Stage("c", 24, 16), Stage("d", 32, 32))
 FOCAL_AT_ZERO = 0.75 * 0.25 * math.log(2)
@@ -201,11 +204,10 @@ def test_center_sampling_is_one_and_a_half_strides() -> None:
 
 def test_centerness_and_decoding_by_hand() -> None:
     points = points_of_16_pixels()
-    spot = torch.tensor([0])  # (4, 4)
-    box = torch.tensor([[3.0, 0.0, 8.0, 8.0]])  # left 1, right 4, top and bottom 4
-    assert points.centerness(spot, box).item() == pytest.approx(0.5)
-    sides = torch.tensor([[1 / 8, 4 / 8, 4 / 8, 4 / 8]])
-    torch.testing.assert_close(points.decode(spot, sides), box)
+    box = torch.tensor([3.0, 0.0, 8.0, 8.0])  # around (4, 4): left 1, right 4, top and bottom 4
+    assert points.centerness(box.expand(4, 4))[0].item() == pytest.approx(0.5)
+    sides = torch.tensor([1 / 8, 4 / 8, 4 / 8, 4 / 8])
+    torch.testing.assert_close(points.decode(sides.expand(4, 4))[0], box)
 
 
 def raw_of_16_pixels(n: int, classes: int) -> dict[str, Tensor]:
@@ -474,4 +476,16 @@ def test_yaml_holds_every_option() -> None:
         if p.default is not inspect.Parameter.empty
     }
     framework = {"_target_": "mtl.model.head.detection.Detection", "kind": "boxes", "target": None}
+    node = {key: value for key, value in node.items() if key not in DIRECTIONS}
     assert node == {**framework, "weight": 1.0, **defaults}
+
+
+def test_overlap_loss_is_torchvisions() -> None:
+    corners = torch.rand(200, 2, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    boxes = torch.cat([corners[..., :2], corners[..., :2] + corners[..., 2:]], -1)
+    first, second = boxes.unbind(1)
+    first.requires_grad_()
+    ours, theirs = giou_loss(first, second), generalized_box_iou_loss(first, second)
+    torch.testing.assert_close(ours, theirs)
+    (found,), (wanted,) = (torch.autograd.grad(loss.sum(), first) for loss in (ours, theirs))
+    torch.testing.assert_close(found, wanted)

@@ -1,6 +1,8 @@
 """Random steps on a whole batch at once, on whatever device it lies."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -63,23 +65,23 @@ class BatchAugmenter(nn.Module):
         used = {quarters for quarters, _ in self.spec.turns} - {0}
         if not used or batch.copy is None:
             return batch
-        table = torch.tensor([quarters for quarters, _ in self.spec.turns])
-        quarters = table.to(batch.copy.device)[batch.copy].to(batch.image.device)
+        device = batch.image.device
+        quarters = torch.tensor([quarters for quarters, _ in self.spec.turns])[batch.copy]
         size = (batch.image.shape[-2], batch.image.shape[-1])
         image, targets = batch.image, dict(batch.targets)
         for count in used:
-            chosen = quarters == count
+            turned_here = quarters == count
+            chosen = turned_here.to(device, non_blocking=True)
             image = torch.where(chosen.view(-1, 1, 1, 1), image.rot90(count, (-2, -1)), image)
             for name, labelled in targets.items():
-                rows, value = chosen[labelled.index], labelled.value
+                value = labelled.value
                 if isinstance(value, BoxBatch):
-                    rows = rows.unsqueeze(-1) & value.valid
-                    turned = turn_boxes(value.xyxy, count, size)
-                    xyxy = torch.where(rows.unsqueeze(-1), turned, value.xyxy)
-                    targets[name] = replace(labelled, value=replace(value, xyxy=xyxy))
+                    boxes = partial(_turn_boxes, count=count, size=size, chosen=turned_here)
+                    targets[name] = _on_cpu(labelled, boxes)
                 elif value.ndim == 3:
-                    turned = torch.where(rows.view(-1, 1, 1), value.rot90(count, (-2, -1)), value)
-                    targets[name] = replace(labelled, value=turned)
+                    rows = chosen[labelled.index].view(-1, 1, 1)
+                    turned = torch.where(rows, value.rot90(count, (-2, -1)), value)
+                    targets[name] = Labelled(labelled.index, turned)
         return replace(batch, image=image, targets=targets)
 
     def _move(self, batch: Batch, uniform: Tensor) -> Batch:
@@ -87,9 +89,9 @@ class BatchAugmenter(nn.Module):
         matrix = self._matrices(batch, uniform, flip)
         if self._warps:
             return warp(batch, matrix, self.spec, self._mode)
-        flip = flip.to(batch.image.device)
+        flip = flip.to(batch.image.device, non_blocking=True)
         targets = {
-            name: replace(labelled, value=_flip(labelled.value, flip[labelled.index]))
+            name: Labelled(labelled.index, _flip(labelled.value, flip[labelled.index]))
             if not isinstance(labelled.value, BoxBatch) and labelled.value.ndim == 3
             else labelled
             for name, labelled in batch.targets.items()
@@ -102,7 +104,7 @@ class BatchAugmenter(nn.Module):
         spread = uniform * 2 - 1
         angle = spread[:, 2] * spec.rotate
         if batch.copy is not None:
-            angle = angle + angle.new_tensor([d for _, d in spec.turns])[batch.copy.cpu()]
+            angle = angle + angle.new_tensor([d for _, d in spec.turns])[batch.copy]
         side = spread.new_tensor([size[1], size[0]])
         degrees = torch.atan(spread.new_tensor(spec.shear))
         return affine_matrices(
@@ -115,7 +117,8 @@ class BatchAugmenter(nn.Module):
         )
 
     def _light(self, image: Tensor, uniform: Tensor) -> Tensor:
-        spread = (uniform[:, 8:] * 2 - 1).to(image.device, torch.float32).view(-1, 2, 1, 1, 1)
+        spread = (uniform[:, 8:] * 2 - 1).float().to(image.device, non_blocking=True)
+        spread = spread.view(-1, 2, 1, 1, 1)
         gain = 1 + spread[:, 0] * self.spec.contrast
         offset = spread[:, 1] * (self.spec.brightness * 255)
         return (image.float() * gain).add_(offset).round_().clamp_(0, 255).to(torch.uint8)
@@ -137,8 +140,8 @@ def warp(batch: Batch, matrix: Tensor, spec: Augmentation, mode: str = "bilinear
     for name, labelled in batch.targets.items():
         mask = labelled.value
         if not isinstance(mask, BoxBatch) and mask.ndim == 3:
-            rows = matrix[labelled.index.cpu()]
-            moved = resample(mask.unsqueeze(1), rows, "nearest", IGNORE_PIXEL)
+            pixels = mask.unsqueeze(1)
+            moved = resample(pixels, matrix, "nearest", IGNORE_PIXEL, rows=labelled.index)
             targets[name] = Labelled(labelled.index, moved.squeeze(1))
     image = resample(batch.image, matrix, mode, spec.fill)
     return _warp_boxes(replace(batch, image=image, targets=targets), matrix, spec)
@@ -153,19 +156,39 @@ def _flip(picture: Tensor | BoxBatch, flip: Tensor) -> Tensor:
 
 def _warp_boxes(batch: Batch, matrix: Tensor, spec: Augmentation) -> Batch:
     size = (batch.image.shape[-2], batch.image.shape[-1])
-    targets = dict(batch.targets)
-    for name, labelled in batch.targets.items():
-        boxes = labelled.value
-        if isinstance(boxes, BoxBatch):
-            rows = matrix.to(boxes.xyxy.device, boxes.xyxy.dtype)[labelled.index]
-            moved, keep = carry_boxes(
-                boxes.xyxy, rows, size, spec.rotated_boxes, spec.min_visibility
-            )
-            keep = keep & boxes.valid
-            kept = BoxBatch(
-                moved * keep.unsqueeze(-1),
-                boxes.labels.masked_fill(~keep, -1),
-                boxes.difficult & keep,
-            )
-            targets[name] = Labelled(labelled.index, kept)
+    move = partial(_move_boxes, matrix=matrix.float(), size=size, spec=spec)
+    targets = {
+        name: _on_cpu(labelled, move) if isinstance(labelled.value, BoxBatch) else labelled
+        for name, labelled in batch.targets.items()
+    }
     return replace(batch, targets=targets)
+
+
+def _on_cpu(labelled: Labelled, change: Callable[[Labelled], BoxBatch]) -> Labelled:
+    """Change boxes on the CPU: they are few, and heads want to look at them there."""
+    there = labelled.on_cpu
+    changed = Labelled(there.index, change(there))
+    return changed.to(labelled.index.device, non_blocking=True)
+
+
+def _turn_boxes(labelled: Labelled, count: int, size: tuple[int, int], chosen: Tensor) -> BoxBatch:
+    boxes = labelled.value
+    assert isinstance(boxes, BoxBatch)
+    rows = chosen[labelled.index].unsqueeze(-1) & boxes.valid
+    turned = turn_boxes(boxes.xyxy, count, size)
+    return replace(boxes, xyxy=torch.where(rows.unsqueeze(-1), turned, boxes.xyxy))
+
+
+def _move_boxes(
+    labelled: Labelled, matrix: Tensor, size: tuple[int, int], spec: Augmentation
+) -> BoxBatch:
+    boxes = labelled.value
+    assert isinstance(boxes, BoxBatch)
+    rows = matrix[labelled.index]
+    moved, keep = carry_boxes(boxes.xyxy, rows, size, spec.rotated_boxes, spec.min_visibility)
+    keep = keep & boxes.valid
+    return BoxBatch(
+        moved * keep.unsqueeze(-1),
+        boxes.labels.masked_fill(~keep, -1),
+        boxes.difficult & keep,
+    )

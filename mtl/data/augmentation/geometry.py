@@ -75,34 +75,40 @@ def sampling_grid(matrix: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor
     return across, (inverse[:, :, 1:] * y).unsqueeze(-1)
 
 
-def resample(picture: Tensor, matrix: Tensor, mode: str, fill: float) -> Tensor:
+def resample(
+    picture: Tensor, matrix: Tensor, mode: str, fill: float, rows: Tensor | None = None
+) -> Tensor:
     """Move pictures, each by its own map.
 
     Args:
         picture: (B, C, H, W) uint8.
-        matrix: (B, 2, 3) on the CPU.
+        matrix: (B, 2, 3) on the CPU; more than B of them with ``rows``.
         mode: ``bilinear`` or ``nearest``.
         fill: value outside the old picture.
+        rows: (B,) int64 beside the pictures, of each picture's matrix, where there are more.
 
     Returns:
         (B, C, H, W) uint8, rounded, in the picture's memory format.
     """
     size = (picture.shape[-2], picture.shape[-1])
-    across, down = (p.to(picture.device, torch.float32) for p in sampling_grid(matrix, size))
+    planes = [plane.float() for plane in sampling_grid(matrix, size)]
+    across, down = (plane.to(picture.device, non_blocking=True) for plane in planes)
+    if rows is not None:
+        across, down = across[rows], down[rows]
     moved = torch.empty_like(picture)
     at_once = len(picture)
     if picture.device.type == "cpu":
         # A few at a time stay in the processor's cache, and need no fresh memory from the system.
         at_once = max(1, CACHED_VALUES * at_once // picture.numel())
     for start in range(0, len(picture), at_once):
-        rows = slice(start, start + at_once)
-        pixels = picture[rows].float()
-        grid = (across[rows] + down[rows]).permute(0, 2, 3, 1)
+        part = slice(start, start + at_once)
+        pixels = picture[part].float()
+        grid = (across[part] + down[part]).permute(0, 2, 3, 1)
         if fill:
             pixels.sub_(fill)
-        planes = F.grid_sample(pixels, grid, mode=mode, align_corners=False)
+        found = F.grid_sample(pixels, grid, mode=mode, align_corners=False)
         # Back to the picture's order before bytes are made, which are slower to rearrange.
-        moved[rows] = pixels.copy_(planes).add_(fill + 0.5)
+        moved[part] = pixels.copy_(found).add_(fill + 0.5)
     return moved
 
 

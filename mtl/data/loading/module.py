@@ -28,6 +28,8 @@ from mtl.data.sources.limited import limited
 from mtl.errors import UserError
 
 MOST_WORKERS = 8
+WHOLLY = {"16-true": torch.float16, "bf16-true": torch.bfloat16, "64-true": torch.float64}
+"""Precisions in which the whole network has another type than float32, and so must its input."""
 
 
 def quiet_worker(_: int) -> None:
@@ -79,6 +81,7 @@ class MultiTaskData(L.LightningDataModule):
         self.cache = cache
         self.cache_dir = Path(cache_dir)
         self.skipped: dict[str, str] = {}
+        self.failure: str | None = None
         self.first_epoch = 0
         self.normalise = Normalise(preprocess.mean, preprocess.std)
         self.batch_augmenter: BatchAugmenter | None = None
@@ -210,6 +213,10 @@ class MultiTaskData(L.LightningDataModule):
         """In order."""
         return self.loader("test")
 
+    def predict_dataloader(self) -> DataLoader[Batch]:
+        """The test split, in order."""
+        return self.loader("test")
+
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run has to know: it may not read every sample again."""
         return {"skipped": dict(self.skipped)}
@@ -229,17 +236,29 @@ class MultiTaskData(L.LightningDataModule):
     def note_broken(self, broken: tuple[Broken, ...]) -> None:
         """Stop at a broken sample, or remember it, as ``on_error`` says.
 
+        One of several processes only remembers that it has to stop, in ``failure``: the others
+        would wait for it (see ``BrokenSamples``).
+
         Raises:
             UserError: a sample is broken and ``on_error`` is ``raise``.
         """
         if broken and self.on_error == "raise":
-            raise UserError(f"{broken[0].reason} (data.on_error=skip goes on without such samples)")
+            hint = "(data.on_error=skip goes on without such samples)"
+            self.failure = self.failure or f"{broken[0].reason} {hint}"
+            if self.trainer is None or self.trainer.world_size == 1:
+                raise UserError(self.failure)
         self.skipped.update({entry.id: entry.reason for entry in broken})
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Deal with what could not be read."""
         self.note_broken(batch.broken)
         return batch
+
+    def transfer_batch_to_device(
+        self, batch: Batch, device: torch.device, dataloader_idx: int
+    ) -> Batch:
+        """Without waiting for the copy; Lightning would wait for what is not a plain tensor."""
+        return batch.to(device, non_blocking=device.type == "cuda")
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Augment whole batches where that engine is chosen, and normalise, on the device."""
@@ -264,4 +283,6 @@ class MultiTaskData(L.LightningDataModule):
         if training and self.batch_augmenter is not None:
             batch = cast(Batch, self.batch_augmenter(batch))
         self.normalise.to(batch.image.device)
-        return replace(batch, image=self.normalise(batch.image))
+        image = self.normalise(batch.image)
+        precision = self.trainer.precision if self.trainer is not None else "32-true"
+        return replace(batch, image=image.to(WHOLLY.get(str(precision), image.dtype)))

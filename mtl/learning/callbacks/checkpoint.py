@@ -1,12 +1,11 @@
 """The best and the last checkpoint, each always whole."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as L
 from pytorch_lightning.callbacks import Checkpoint
-
-from mtl.config.monitor import mode_of
 
 
 class BestAndLast(Checkpoint):
@@ -16,6 +15,9 @@ class BestAndLast(Checkpoint):
     leaves the one before. The best one goes first: a kill between the two repeats the epoch from
     the older last one and writes the same best one again. Lightning's own ModelCheckpoint leaves
     the last one out of epochs that are not the best.
+
+    A value that is not finite is never the best; until there is one that is, the latest epoch
+    counts as the best.
     """
 
     def __init__(self) -> None:
@@ -43,16 +45,18 @@ class BestAndLast(Checkpoint):
         """Write what is due."""
         folder = Path(trainer.default_root_dir) / "checkpoints"
         found = trainer.callback_metrics.get(str(pl_module.monitor))
-        if found is None:
+        score = None if found is None or not math.isfinite(found) else float(found)
+        if self._is_best(score, pl_module):
+            self.best_score = score
             self._write(trainer, folder / "best.ckpt")
-        else:
-            score = float(found)
-            sign = 1 if mode_of(str(pl_module.monitor)) == "max" else -1
-            if self.best_score is None or sign * score > sign * self.best_score:
-                self.best_score = score
-                self._write(trainer, folder / "best.ckpt")
         self._write(trainer, folder / "last.ckpt")
         self.last_model_path = str(folder / "last.ckpt")
+
+    def _is_best(self, score: float | None, pl_module: L.LightningModule) -> bool:
+        if self.best_score is None or score is None:
+            return self.best_score is None
+        larger = pl_module.mode_of(str(pl_module.monitor)) == "max"  # type: ignore[operator]
+        return score > self.best_score if larger else score < self.best_score
 
     @staticmethod
     def _write(trainer: L.Trainer, path: Path) -> None:

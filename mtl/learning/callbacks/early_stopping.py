@@ -1,13 +1,18 @@
 """Early stopping that a resumed run remembers."""
 
 import pytorch_lightning as L
+import torch
 from pytorch_lightning.callbacks import EarlyStopping
+from torch import Tensor
 
-from mtl.config.monitor import mode_of
+from mtl.terminal import say
 
 
 class ResumableEarlyStopping(EarlyStopping):
     """Stops when the monitored metric has not improved for a while.
+
+    Whether it has to grow or to fall is asked of the module. A value that is not finite is no
+    progress, and any that is finite is better.
 
     Lightning's own forgets, when a run is killed after its last epoch and resumed, that it had
     decided to stop, and trains one epoch more.
@@ -19,11 +24,32 @@ class ResumableEarlyStopping(EarlyStopping):
     """
 
     def __init__(self, monitor: str, patience: int, min_delta: float) -> None:
-        super().__init__(
-            monitor=monitor, patience=patience, min_delta=min_delta, mode=mode_of(monitor)
-        )
+        super().__init__(monitor=monitor, patience=patience, min_delta=min_delta)
+        self.least_progress = min_delta
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Ask which way is better; this comes before the state of a resumed run."""
+        super().setup(trainer, pl_module, stage)
+        self.mode = pl_module.mode_of(self.monitor)  # type: ignore[operator]
+        sign = 1 if self.mode == "max" else -1
+        self.min_delta = sign * self.least_progress
+        self.best_score = torch.tensor(-sign * torch.inf)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop at once where the decision had been made."""
         if self.wait_count >= self.patience:
             trainer.should_stop = True
+
+    def _run_early_stopping_check(self, trainer: L.Trainer) -> None:
+        value = trainer.callback_metrics.get(self.monitor)
+        if value is not None and not value.isfinite() and trainer.is_global_zero:
+            say(f"{self.monitor} is {value.item()}: early stopping counts it as no progress")
+        super()._run_early_stopping_check(trainer)
+
+    def _evaluate_stopping_criteria(self, current: Tensor) -> tuple[bool, str | None]:
+        """Lightning's would stop at once."""
+        if current.isfinite():
+            return super()._evaluate_stopping_criteria(current)
+        self.wait_count += 1
+        stop = self.wait_count >= self.patience
+        return stop, f"{self.monitor} did not improve {self.wait_count} times" if stop else None

@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import pytorch_lightning as L
 
-from mtl.config.monitor import mode_of
 from mtl.config.nearest import in_words
 from mtl.data.loading.module import MultiTaskData
 from mtl.errors import UserError
@@ -93,7 +92,8 @@ class Staged(StageFreezing):
             # All ranks go by the first one's number, lest they differ in what they train.
             value = trainer.strategy.broadcast(float("nan") if found is None else float(found))
             left = [stage for stage in self.stages if stage not in self.since]
-            if self.plateau.reached(value, mode_of(monitor)) and left:
+            mode = pl_module.mode_of(monitor)  # type: ignore[operator]
+            if self.plateau.reached(value, mode) and left:
                 self.since[left[-1]] = trainer.current_epoch + 1
         super().on_validation_end(trainer, pl_module)
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mtl.model.backbone.checkpointing import checkpointed
 
 Features = dict[int, Tensor]
-"""Stride to feature map (B, C, H / stride, W / stride), rounded up."""
+"""Stride to feature map (B, C, H / stride, W / stride), rounded up or down."""
 
 
 @dataclass(frozen=True)
@@ -89,4 +89,19 @@ def pick(features: Features, rows: Tensor, size: int) -> Features:
     """
     if len(rows) == size:
         return features
-    return {stride: torch.index_select(f, 0, rows) for stride, f in features.items()}
+    return {stride: _rows(maps, rows) for stride, maps in features.items()}
+
+
+def laid_out_as(maps: Tensor, like: Tensor) -> Tensor:
+    """The maps with channels last in memory, as convolutions want them, where ``like`` has them."""
+    form = torch.channels_last
+    if maps is like or not like.is_contiguous(memory_format=form):
+        return maps
+    return maps.contiguous(memory_format=form)
+
+
+def _rows(maps: Tensor, rows: Tensor) -> Tensor:
+    """Some samples, in the memory format of the maps, which ``index_select`` forgets."""
+    if maps.is_contiguous() or not maps.is_contiguous(memory_format=torch.channels_last):
+        return maps.index_select(0, rows)
+    return maps.permute(0, 2, 3, 1).index_select(0, rows).permute(0, 3, 1, 2)

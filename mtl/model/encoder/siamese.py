@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mtl.errors import UserError
-from mtl.model.backbone.base import Backbone, Features, Stage
+from mtl.model.backbone.base import Backbone, Features, Stage, laid_out_as
 from mtl.model.encoder.base import Encoder
 from mtl.model.views.base import Views
 
@@ -83,7 +83,7 @@ class Siamese(Encoder):
         if self.training:
             first, second = found[max(found)].detach().float().mean((-2, -1)).chunk(2)
             self._gap = (first - second).norm(dim=1).mean()
-        merged = {stride: self._compared(maps) for stride, maps in found.items()}
+        merged = {s: laid_out_as(self._compared(maps), maps) for s, maps in found.items()}
         return dict.fromkeys(self.tasks, merged)
 
     def _compared(self, maps: Tensor) -> Tensor:

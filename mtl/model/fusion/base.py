@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from torch import Tensor, nn
 
-from mtl.model.backbone.base import Features, Stage
+from mtl.model.backbone.base import Features, Stage, laid_out_as
 from mtl.model.fusion.exchange import make_exchange
 from mtl.model.views.base import Views
 
@@ -144,7 +144,8 @@ class Fusion(nn.Module, ABC):
         for found in features.values():
             if id(found) not in merged:
                 read = {s: maps for s, maps in found.items() if s in self.strides}
-                merged[id(found)] = merge(found if len(read) == len(found) else read)
+                together = merge(found if len(read) == len(found) else read)
+                merged[id(found)] = {s: laid_out_as(m, found[s]) for s, m in together.items()}
         result: dict[str, Features] = self.exchange(
             {task: merged[id(found)] for task, found in features.items()}
         )

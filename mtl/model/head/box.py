@@ -20,6 +20,7 @@ from mtl.model.backbone.base import Features, Stage
 from mtl.model.head.base import Head, HeadMetrics
 from mtl.model.head.losses import full_precision
 from mtl.model.head.options import check_names, check_range
+from mtl.model.reproducible import averaged
 from mtl.model.views.placement import Placement, boxes_back
 
 METRICS = ("iou", "mae", "mse", "recall50")
@@ -30,6 +31,18 @@ SLOPE = 10.0
 Untrained networks err by 0.17 of the side on the built-in images, at any image size, so that the
 loss begins at 1.3 and stays near those of the other heads, in nats; see ``test_loss_sizes``.
 """
+
+
+class Cells(nn.Module):
+    """Means over ``grid`` by ``grid`` cells of a map."""
+
+    def __init__(self, grid: int) -> None:
+        super().__init__()
+        self.grid = grid
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(n, C, h, w) in, (n, C, grid, grid) out."""
+        return averaged(maps, (self.grid, self.grid))
 
 
 class Box(Head):
@@ -89,7 +102,7 @@ class Box(Head):
         self.regression = nn.Sequential(
             nn.Conv2d(self.stages[-1].channels, channels, kernel_size=1),
             nn.ReLU(),
-            nn.AdaptiveAvgPool2d(grid),
+            Cells(grid),
             nn.Flatten(),
             nn.Linear(channels * grid**2, hidden),
             nn.ReLU(),
@@ -105,7 +118,8 @@ class Box(Head):
         found = batch.targets.get(target_name)
         if found is None:
             return None
-        boxes = found.value
+        # On the CPU, since which samples have a box decides how much there is to compute.
+        boxes = found.on_cpu.value
         assert isinstance(boxes, BoxBatch)
         if boxes.labels.shape[1] == 0:
             return None
@@ -115,7 +129,8 @@ class Box(Head):
         rows = largest.nonzero().squeeze(1)
         if len(rows) == 0:
             return None
-        return Labelled(found.index[rows], boxes.xyxy[rows, which[rows]])
+        chosen = Labelled(found.on_cpu.index[rows], boxes.xyxy[rows, which[rows]])
+        return chosen.to(found.index.device, non_blocking=True)
 
     def forward(self, features: Features) -> Tensor:
         """(n, 4) logits; see the class."""

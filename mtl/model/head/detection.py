@@ -10,11 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torchvision.models.detection.fcos import FCOSHead
-from torchvision.ops import (
-    FeaturePyramidNetwork,
-    generalized_box_iou_loss,
-    sigmoid_focal_loss,
-)
+from torchvision.ops import FeaturePyramidNetwork, sigmoid_focal_loss
 
 from mtl.data.batch import BoxBatch, Labelled
 from mtl.data.preprocess.base import Frame
@@ -27,6 +23,7 @@ from mtl.model.head.box_fusion import supported, weighted_boxes_fusion
 from mtl.model.head.detection_metrics import COCO_NAMES, DetectionMetrics
 from mtl.model.head.detections import Detections
 from mtl.model.head.fcos_targets import Points, assign
+from mtl.model.head.losses import giou_loss
 from mtl.model.head.options import check_names, check_per_class, check_range
 from mtl.model.views.placement import Placement, boxes_back
 
@@ -137,7 +134,9 @@ class Detection(Head):
         nothing = any(len(level) == 0 for level in levels.values())
         if nothing:  # torchvision's head can't tell the shape of no rows
             levels = OrderedDict((k, x.new_zeros(1, *x.shape[1:])) for k, x in levels.items())
-        raw: dict[str, Tensor] = self.outputs(list(self.pyramid(levels).values()))
+        maps = list(self.pyramid(levels).values())
+        self.points.fit([(found.shape[-2], found.shape[-1]) for found in maps])
+        raw: dict[str, Tensor] = self.outputs(maps)
         return {name: rows[:0] for name, rows in raw.items()} if nothing else raw
 
     def loss(self, raw: dict[str, Tensor], labels: Labelled) -> Tensor:
@@ -149,24 +148,26 @@ class Detection(Head):
         """
         boxes = labels.value
         assert isinstance(boxes, BoxBatch)
+        boxes = boxes.at_least_one()
         logits, sides, centerness = _full_precision(raw)
+        # Every point has an object to look at, if a made-up one: how many points answer for a real
+        # one is known on the GPU alone, and asking it would make the step wait.
         found = assign(self.points, boxes)
-        rows, spots = found.foreground.nonzero(as_tuple=True)
-        objects = found.object[rows, spots]
-        truth = boxes.xyxy[rows, objects].to(sides.dtype)
+        label = torch.where(found.foreground, boxes.labels.gather(1, found.object), -1)
+        truth = boxes.xyxy.gather(1, found.object.unsqueeze(-1).expand(-1, -1, 4)).to(sides.dtype)
+        truth = torch.where(found.foreground.unsqueeze(-1), truth, self.points.boxes(sides.dtype))
 
-        wanted = torch.zeros_like(logits)
-        wanted[rows, spots, boxes.labels[rows, objects]] = 1
+        classes = torch.arange(logits.shape[-1], device=logits.device)
+        wanted = (label.unsqueeze(-1) == classes).to(logits.dtype)
         focal = sigmoid_focal_loss(logits, wanted, self.focal_alpha, self.focal_gamma)
         counted = (~found.ignored)[..., None] * self.class_weights.to(focal.dtype)
-        position = generalized_box_iou_loss(
-            self.points.decode(spots, sides[rows, spots]), truth, reduction="sum"
-        )
+        position = giou_loss(self.points.decode(sides), truth)
         centered = F.binary_cross_entropy_with_logits(
-            centerness[rows, spots], self.points.centerness(spots, truth), reduction="sum"
+            centerness, self.points.centerness(truth), reduction="none"
         )
-        total: Tensor = (focal * counted).sum() + position + centered
-        return total / max(len(boxes), len(rows))
+        total: Tensor = (focal * counted).sum()
+        total = total + ((position + centered) * found.foreground).sum()
+        return total / found.foreground.sum().clamp(min=len(boxes))
 
     @torch.no_grad()
     def predict(self, raw: dict[str, Tensor]) -> list[Detections]:
@@ -180,7 +181,7 @@ class Detection(Head):
         most = min(self.candidates, scores.shape[1] * classes)
         scores, where = scores.flatten(1).topk(most)
         spots = where.div(classes, rounding_mode="floor")
-        boxes = self.points.decode(spots, sides.take_along_dim(spots[..., None], dim=1))
+        boxes = self.points.decode(sides).take_along_dim(spots[..., None], dim=1)
         boxes = boxes.clamp(0, self.image_size)
         good = (scores > self.score_threshold).sum(dim=1).tolist()
         return [

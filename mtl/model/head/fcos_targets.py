@@ -1,7 +1,9 @@
 """Which point of a feature pyramid answers for which object (FCOS; Tian et al., 2019)."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +17,15 @@ RADIUS = 1.5
 class Points(nn.Module):
     """The P centres of all cells of a pyramid, level by level from fine to coarse, row by row.
 
-    A level answers for objects whose farthest side is 4 to 8 strides from the point; the finest
-    also for smaller and the coarsest also for larger ones.
+    A level answers for objects whose farthest side is 4 to 8 strides from the point. Where the
+    strides don't double, two neighbours part at the geometric mean of what each would end at; the
+    finest also answers for all smaller and the coarsest for all larger objects, so that every size
+    belongs to exactly one level.
 
     Args:
         strides: of the levels, ascending, in pixels.
         image_size: side of the picture in pixels; a level has ``ceil(image_size / stride)`` cells
-            a side.
+            a side until ``fit`` says otherwise.
     """
 
     center: Tensor
@@ -29,50 +33,108 @@ class Points(nn.Module):
     stride: Tensor
     """(P,) pixels."""
     reach: Tensor
-    """(P, 2) lower and upper bound of the farthest side's distance in pixels, both exclusive."""
+    """(P, 2) bounds of the farthest side's distance in pixels, the lower exclusive."""
+    bounds: Tensor
+    """(L + 1,) the same by level, from 0 to inf."""
+    level: Tensor
+    """(L, 4) of each level: number of its first point, columns, rows, stride."""
 
     def __init__(self, strides: Sequence[int], image_size: int) -> None:
         super().__init__()
-        centers, sizes, reaches = [], [], []
-        for stride in strides:
-            axis = (torch.arange(-(-image_size // stride)) + 0.5) * stride
-            y, x = torch.meshgrid(axis, axis, indexing="ij")
-            centers.append(torch.stack((x, y), dim=-1).reshape(-1, 2))
-            low = 0.0 if stride == strides[0] else 4.0 * stride
-            high = float("inf") if stride == strides[-1] else 8.0 * stride
-            sizes.append(torch.full((x.numel(),), float(stride)))
-            reaches.append(torch.tensor([low, high]).expand(x.numel(), 2))
-        self.register_buffer("center", torch.cat(centers), persistent=False)
-        self.register_buffer("stride", torch.cat(sizes), persistent=False)
-        self.register_buffer("reach", torch.cat(reaches), persistent=False)
+        self.strides = tuple(strides)
+        self.sizes: tuple[tuple[int, int], ...] = ()
+        inner = [math.sqrt(8 * fine * 4 * coarse) for fine, coarse in pairwise(strides)]
+        bounds = torch.tensor([0.0, *inner, math.inf])
+        self.register_buffer("bounds", bounds, persistent=False)
+        for name in ("center", "stride", "reach", "level"):
+            self.register_buffer(name, torch.zeros(0), persistent=False)
+        self.fit([(-(-image_size // stride),) * 2 for stride in strides])
 
-    def decode(self, spots: Tensor, sides: Tensor) -> Tensor:
+    def fit(self, sizes: Sequence[tuple[int, int]]) -> None:
+        """Have as many cells as the maps; some backbones round odd sizes up, others down.
+
+        Args:
+            sizes: rows and columns of each level.
+        """
+        if tuple(sizes) == self.sizes:
+            return
+        self.sizes = tuple(sizes)
+        centers, strides, reaches, levels, first = [], [], [], [], 0
+        # Built on the device: a training may be under way.
+        device = self.bounds.device
+        for number, (stride, (rows, columns)) in enumerate(zip(self.strides, sizes, strict=True)):
+            y, x = torch.meshgrid(
+                (torch.arange(rows, device=device) + 0.5) * stride,
+                (torch.arange(columns, device=device) + 0.5) * stride,
+                indexing="ij",
+            )
+            centers.append(torch.stack((x, y), dim=-1).reshape(-1, 2))
+            strides.append(torch.full((rows * columns,), float(stride), device=device))
+            reaches.append(self.bounds[number : number + 2].expand(rows * columns, 2))
+            levels.append([first, columns, rows, stride])
+            first += rows * columns
+        self.center = torch.cat(centers)
+        self.stride = torch.cat(strides)
+        self.reach = torch.cat(reaches)
+        self.level = torch.tensor(levels, device=device)
+
+    def around(self, xyxy: Tensor) -> Tensor:
+        """The points of an object's own level next to its centre.
+
+        Args:
+            xyxy: (..., 4) pixels.
+
+        Returns:
+            (..., 4) int64 indices of points, the nearest first; at the border some may be the same.
+        """
+        middle, half = (xyxy[..., :2] + xyxy[..., 2:]) / 2, (xyxy[..., 2:] - xyxy[..., :2]) / 2
+        number = torch.bucketize(half.amax(dim=-1), self.bounds[1:-1])
+        first, columns, rows, stride = self.level[number].unbind(-1)
+        place = middle / stride[..., None] - 0.5
+        corner = place.floor()[..., None, :] + place.new_tensor([[0, 0], [1, 0], [0, 1], [1, 1]])
+        order = (corner - place[..., None, :]).square().sum(dim=-1).argsort(dim=-1, stable=True)
+        x, y = corner.long().unbind(-1)
+        x = torch.minimum(x.clamp(min=0), columns[..., None] - 1)
+        y = torch.minimum(y.clamp(min=0), rows[..., None] - 1)
+        return (first[..., None] + y * columns[..., None] + x).gather(-1, order)
+
+    def decode(self, sides: Tensor) -> Tensor:
         """Boxes from the distances of their sides.
 
         Args:
-            spots: (...) int64 indices of points.
-            sides: (..., 4) left, top, right, bottom distances in strides.
+            sides: (..., P, 4) left, top, right, bottom distances in strides.
 
         Returns:
-            (..., 4) xyxy pixels.
+            (..., P, 4) xyxy pixels.
         """
-        center = self.center[spots].to(sides.dtype)
-        sides = sides * self.stride[spots].to(sides.dtype).unsqueeze(-1)
+        center = self.center.to(sides.dtype)
+        sides = sides * self.stride.to(sides.dtype).unsqueeze(-1)
         return torch.cat((center - sides[..., :2], center + sides[..., 2:]), dim=-1)
 
-    def centerness(self, spots: Tensor, xyxy: Tensor) -> Tensor:
-        """How central points are in the boxes that contain them.
+    def boxes(self, dtype: torch.dtype) -> Tensor:
+        """(P, 4) xyxy pixels: each point's box of a stride to each side."""
+        return self.decode(torch.ones(len(self.stride), 4, dtype=dtype, device=self.stride.device))
+
+    def centerness(self, xyxy: Tensor) -> Tensor:
+        """How central points are in their boxes.
 
         Args:
-            spots: (F,) int64 indices of points, each inside its box.
-            xyxy: (F, 4) pixels.
+            xyxy: (..., P, 4) pixels, with an area greater than 0.
 
         Returns:
-            (F,) in 0..1: 1 in the middle, 0 on the border.
+            (..., P) in 0..1: 1 in the middle, 0 on the border, and 1 outside, since a point that
+            answers for a box without lying in it is the only one that does.
         """
-        center = self.center[spots].to(xyxy.dtype)
-        near, far = center - xyxy[:, :2], xyxy[:, 2:] - center
-        return (torch.minimum(near, far) / torch.maximum(near, far)).prod(dim=1).sqrt()
+        center = self.center.to(xyxy.dtype)
+        near, far = center - xyxy[..., :2], xyxy[..., 2:] - center
+        share = torch.minimum(near, far) / torch.maximum(near, far)
+        inside = (share > 0).all(dim=-1)
+        return torch.where(inside, share.clamp(min=0).prod(dim=-1), 1).sqrt()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Points":
+        """Move, but stay exact where a whole network is made half precision."""
+        super()._apply(lambda t: t.to(fn(t).device), recurse)  # type: ignore[no-untyped-call]
+        return self
 
 
 @dataclass(frozen=True)
@@ -98,13 +160,14 @@ def assign(points: Points, boxes: BoxBatch) -> Assignment:
     both axes, and whose size is the level's. Of several objects it takes the one with the smallest
     area; an object that is not difficult goes before one that is.
 
+    An object that has no point then, as most have that are smaller than half a stride, takes the
+    nearest of the four points of its level around its centre that no object as small or smaller
+    has. It goes without only where such objects have all of these.
+
     Args:
         points: P points.
-        boxes: of n images.
+        boxes: of n images, with places for at least one object.
     """
-    if boxes.labels.shape[1] == 0:
-        nobody = boxes.labels.new_zeros((len(boxes), len(points.stride)))
-        return Assignment(nobody.bool(), nobody, nobody.bool())
     x, y = points.center[:, None].unbind(-1)  # each (P, 1), against (n, 1, M)
     x1, y1, x2, y2 = boxes.xyxy[:, None].unbind(-1)
     left, top, right, bottom = x - x1, y - y1, x2 - x, y2 - y
@@ -116,11 +179,66 @@ def assign(points: Points, boxes: BoxBatch) -> Assignment:
         (nearest > 0)
         & (off_center < RADIUS * points.stride[:, None])
         & (farthest > low)
-        & (farthest < high)
+        & (farthest <= high)
         & boxes.valid[:, None]
     )
     area = (x2 - x1) * (y2 - y1)
     certain = match & ~boxes.difficult[:, None]
     smallest, which = torch.where(certain, area, float("inf")).min(dim=2)
+    _settle(points, boxes, smallest, which)
     foreground = smallest < float("inf")
     return Assignment(foreground, which, match.any(dim=2) & ~foreground)
+
+
+def counted(boxes: BoxBatch) -> Tensor:
+    """(n, M) bool: the objects that have to be found: not difficult, with an area."""
+    sides = boxes.xyxy[..., 2:] - boxes.xyxy[..., :2]
+    return boxes.valid & ~boxes.difficult & (sides > 0).all(dim=2)
+
+
+def orphans(found: Assignment, boxes: BoxBatch) -> Tensor:
+    """(n, M) bool: the objects that have to be found and have no point.
+
+    Args:
+        found: as ``assign`` returns it.
+        boxes: of n images.
+    """
+    return _without(found.foreground, found.object, counted(boxes))
+
+
+def _without(foreground: Tensor, which: Tensor, wanted: Tensor) -> Tensor:
+    has = torch.zeros(wanted.shape, dtype=torch.int64, device=wanted.device)
+    return wanted & (has.scatter_add_(1, which, foreground.long()) == 0)
+
+
+def _settle(points: Points, boxes: BoxBatch, owner: Tensor, which: Tensor) -> None:
+    """Give points to objects that have none, in place.
+
+    The smallest object comes first, and takes the nearest of its points that no object as small
+    has. Whoever loses a point so is larger, and has its turn later. One turn for each place, filled
+    or not: to know how many are needed would make a step wait for the GPU.
+
+    Args:
+        points: P points.
+        boxes: of n images.
+        owner: (n, P) area of the object that has the point, inf for none.
+        which: (n, P) that object.
+    """
+    wanted = counted(boxes)
+    cpu = owner.device.type == "cpu"
+    if cpu and not bool(_without(owner < torch.inf, which, wanted).any()):
+        return
+    area = (boxes.xyxy[..., 2:] - boxes.xyxy[..., :2]).prod(dim=2).to(owner.dtype)
+    around = points.around(boxes.xyxy)
+    order = area.masked_fill(~wanted, torch.inf).argsort(dim=1, stable=True)
+    for turn in order.unbind(1):
+        mine = turn[:, None]
+        has = ((which == mine) & (owner < torch.inf)).any(dim=1, keepdim=True)
+        size = area.gather(1, mine)
+        spots = around.gather(1, mine[..., None].expand(-1, 1, around.shape[2])).squeeze(1)
+        free = size < owner.gather(1, spots)
+        # The first that is free is the nearest.
+        spot = spots.gather(1, free.int().argmax(dim=1, keepdim=True))
+        takes = wanted.gather(1, mine) & ~has & free.any(dim=1, keepdim=True)
+        owner.scatter_(1, spot, torch.where(takes, size, owner.gather(1, spot)))
+        which.scatter_(1, spot, torch.where(takes, mine, which.gather(1, spot)))

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.head.options import check_names, check_range
@@ -36,7 +36,8 @@ class Pooled(nn.Module):
         check_range(head, "hidden", hidden, 0)
         check_range(head, "dropout", dropout, 0, 1)
         self.stride = stages[-1].stride
-        self.pool = F.adaptive_avg_pool2d if pool == "avg" else F.adaptive_max_pool2d
+        # Not adaptive pooling, which has no deterministic gradient on GPUs.
+        self.pool = torch.mean if pool == "avg" else torch.amax
         width = stages[-1].channels
         layers: list[nn.Module] = []
         if hidden:
@@ -46,6 +47,5 @@ class Pooled(nn.Module):
 
     def forward(self, features: Features) -> Tensor:
         """Stride to (n, C, h, w) in, (n, outputs) out."""
-        pooled: Tensor = self.pool(features[self.stride], 1)
-        result: Tensor = self.layers(pooled.flatten(1))
+        result: Tensor = self.layers(self.pool(features[self.stride], dim=(-2, -1)))
         return result

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from torchvision.ops import FeaturePyramidNetwork
 
 from mtl.model.backbone.base import Features, Stage
+from mtl.model.reproducible import resized
 
 GROUPS = 8
 
@@ -38,9 +39,7 @@ class PyramidDecoder(nn.Module):
         levels = list(self.pyramid({str(s): features[s] for s in self.strides}).values())
         total = F.relu(levels[0])
         for level in levels[1:]:
-            total = total + F.interpolate(
-                F.relu(level), size=total.shape[-2:], mode="bilinear", align_corners=False
-            )
+            total = total + upsample(F.relu(level), total.shape[-2:])
         scores: Tensor = self.classify(total / math.sqrt(len(levels)))
         return scores
 
@@ -52,4 +51,5 @@ def _norm(channels: int) -> nn.GroupNorm:
 
 def upsample(scores: Tensor, size: Sequence[int] | torch.Size) -> Tensor:
     """Bilinear, (n, K, h, w) to (n, K, *size)."""
-    return F.interpolate(scores, size=tuple(size), mode="bilinear", align_corners=False)
+    height, width = size
+    return resized(scores, (height, width))

@@ -11,6 +11,7 @@ from torchmetrics.functional.classification import binary_auroc, binary_average_
 from torchmetrics.utilities.data import dim_zero_cat
 
 from mtl.data.sample import IGNORE_LABEL
+from mtl.model.precision import wide
 
 
 class PerClassCurve(Metric):
@@ -85,8 +86,8 @@ def quietly(metric: Metric) -> Tensor:
 
 
 def ratio(part: Tensor, whole: Tensor) -> Tensor:
-    """``part / whole`` as float64, NaN where the whole is 0."""
-    return part.double() / torch.where(whole > 0, whole, torch.nan)
+    """``part / whole``, as exact as the device can, NaN where the whole is 0."""
+    return part.to(wide(part.device)) / torch.where(whole > 0, whole, torch.nan)
 
 
 def present(

@@ -62,9 +62,9 @@ def triplet_all(distance: Tensor, label: Tensor, margin: float) -> Tensor:
     "Batch all" of Hermans et al., 2017. Memory grows with the third power of the batch.
     """
     same = _same(label)
-    anchor, like = _others(same).nonzero(as_tuple=True)
-    terms = F.relu(distance[anchor, like].unsqueeze(1) - distance[anchor] + margin)
-    return _mean(terms, ~same[anchor] & (terms > 0))
+    terms = F.relu(distance.unsqueeze(2) - distance.unsqueeze(1) + margin)
+    triplets = _others(same).unsqueeze(2) & ~same.unsqueeze(1)
+    return _mean(terms, triplets & (terms > 0))
 
 
 LOSSES = {"contrastive": contrastive, "triplet": triplet, "triplet_all": triplet_all}

@@ -142,7 +142,8 @@ def back(
     moved = [i for i in range(len(placements)) if i not in found]
     if moved:
         inverses = [placements[i].inverse for i in moved]
-        some = streams if len(moved) == len(placements) else streams[moved]
+        every = len(moved) == len(placements)
+        some = streams if every else torch.stack([streams[i] for i in moved])
         found |= zip(moved, sample(some, inverses, size), strict=True)
         full = maps.new_ones(1, 1, 1, *maps.shape[-2:])
         shown |= zip(moved, sample(full, inverses, size)[:, 0, 0], strict=True)

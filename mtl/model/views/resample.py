@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from mtl.model.reproducible import averaged, resized, sampled
 
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float]]
 """From a point to a point, (x, y) in -1..1 over a picture's side with y downwards."""
@@ -28,10 +29,7 @@ def resize(picture: Tensor, size: tuple[int, int]) -> Tensor:
     if tuple(picture.shape[-2:]) == tuple(size):
         return picture
 
-    def resized(exact: Tensor) -> Tensor:
-        return F.interpolate(exact, size, mode="bilinear", align_corners=False, antialias=True)
-
-    return _precisely(picture, resized)
+    return _precisely(picture, lambda exact: resized(exact, size, antialias=True))
 
 
 def cut(picture: Tensor, matrix: Matrix, size: tuple[int, int]) -> Tensor | None:
@@ -74,7 +72,7 @@ def sample(pictures: Tensor, matrices: Sequence[Matrix], size: tuple[int, int]) 
     found: list[Tensor] = [pictures] * len(steps)
     for step in set(steps):
         rows = [i for i, other in enumerate(steps) if other == step]
-        chosen = pictures if len(pictures) == 1 else pictures[rows]
+        chosen = pictures if len(pictures) == 1 else torch.stack([pictures[i] for i in rows])
         some = _sample_reduced(chosen, [matrices[i] for i in rows], size, step)
         for place, i in enumerate(rows):
             found[i] = some[place]
@@ -96,14 +94,13 @@ def _sample_reduced(
     planes = pictures.flatten(1, 2)
     if step > 1:
         height, width = (math.ceil(side / step) for side in pictures.shape[-2:])
-        planes = F.adaptive_avg_pool2d(planes, (height, width))
+        planes = averaged(planes, (height, width))
 
-    def sampled(exact: Tensor) -> Tensor:
-        grid = _grid(matrices, size, exact)
+    def moved(exact: Tensor) -> Tensor:
         every = exact.expand(len(matrices), -1, -1, -1)
-        return F.grid_sample(every, grid, mode="bilinear", align_corners=False)
+        return sampled(every, _grid(matrices, size, exact))
 
-    return _precisely(planes, sampled).reshape(len(matrices), *pictures.shape[1:3], *size)
+    return _precisely(planes, moved).reshape(len(matrices), *pictures.shape[1:3], *size)
 
 
 def _grid(matrices: Sequence[Matrix], size: tuple[int, int], like: Tensor) -> Tensor:
@@ -111,9 +108,13 @@ def _grid(matrices: Sequence[Matrix], size: tuple[int, int], like: Tensor) -> Te
 
     Not by ``affine_grid``, whose matrix product loses digits under autocast and TF32.
     """
-    theta = torch.tensor(matrices, dtype=like.dtype, device=like.device)[:, None, None]
     y, x = (_centres(side, like) for side in size)
-    return theta[..., 0] * x[:, None] + theta[..., 1] * y[:, None, None] + theta[..., 2]
+    y = y.unsqueeze(1)
+    # Numbers and not a tensor of them, which a GPU would have to be sent in every step.
+    grids = [
+        torch.stack([a * x + b * y + c, d * x + e * y + f], -1) for (a, b, c), (d, e, f) in matrices
+    ]
+    return torch.stack(grids)
 
 
 def _centres(side: int, like: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,9 +14,9 @@ from omegaconf import DictConfig
 from mtl.config.instantiate import container, make
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.normalise import Normalise
-from mtl.data.sample import Sample, Target
+from mtl.data.sample import Sample
 from mtl.errors import UserError
-from mtl.learning.checkpoints import load_network_weights, read_checkpoint
+from mtl.learning.checkpoints import load_network_weights, trained_targets
 from mtl.model.build import build_network
 from mtl.model.figures.predictions import unbatched
 from mtl.model.network import Network
@@ -123,22 +123,6 @@ class Predictor:
             {task: self.network.head(task).to_original(p, frame) for task, p in row.items()}
             for row, (_, frame) in zip(rows, ready, strict=True)
         ]
-
-
-def trained_targets(path: Path) -> Mapping[str, Target]:
-    """What the data that a checkpoint was trained on could label.
-
-    Raises:
-        UserError: there is no such checkpoint, or it says nothing of this.
-        BadFile: it can't be read.
-    """
-    try:
-        saved = read_checkpoint(path)["mtl"]["targets"]
-        return {name: Target(t["kind"], tuple(t["classes"])) for name, t in saved.items()}
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{path} does not hold the names of its classes; train the run again"
-        ) from error
 
 
 def device_named(name: str) -> torch.device:

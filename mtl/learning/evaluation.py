@@ -1,0 +1,90 @@
+"""What a split's batches add up to: metrics and mean losses of every task."""
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from mtl.data.batch import Batch
+from mtl.data.sources.base import Split
+from mtl.model.head.base import HeadMetrics
+from mtl.model.network import Network
+from mtl.model.precision import wide
+
+Reduce = Callable[[Tensor], Tensor]
+"""Adds a tensor up over all processes."""
+
+
+class Evaluation(nn.Module):
+    """Counts the losses and decisions of one split, batch by batch.
+
+    Args:
+        network: whose heads say which metrics there are; it is not kept.
+        split: ``val`` or ``test``, the beginning of every name.
+    """
+
+    def __init__(self, network: Network, split: Split) -> None:
+        super().__init__()
+        self.split = split
+        self.main = {task: network.head(task).metrics[0] for task in network.tasks}
+        self.metrics = nn.ModuleDict(
+            {task: network.head(task).make_metrics() for task in network.tasks}
+        )
+        self._losses: dict[str, list[tuple[Tensor, int]]] = {}
+
+    def count(self, network: Network, batch: Batch, weights: Mapping[str, float]) -> None:
+        """Count a batch; a task that has no label in it is left out.
+
+        Args:
+            network: in evaluation mode.
+            batch: with a normalised float image.
+            weights: task to the factor on its loss.
+        """
+        if len(batch) == 0:
+            return
+        outputs = network.labelled_outputs(batch)
+        for task, (raw, labels) in outputs.items():
+            loss = weights[task] * network.loss(task, raw, labels)
+            self._losses.setdefault(task, []).append((loss, len(labels.index)))
+        for task, decision in network.decisions(batch, outputs).items():
+            cast(HeadMetrics, self.metrics[task]).update(decision, outputs[task][1])
+
+    def results(self, device: torch.device, add_up: Reduce) -> dict[str, Tensor]:
+        """Metrics and mean losses by full name; forgets what was counted.
+
+        ``<split>/score`` is the mean over tasks of each task's main metric.
+
+        Args:
+            device: on which processes exchange numbers.
+            add_up: see ``Reduce``.
+        """
+        values: dict[str, Tensor] = {}
+        main: list[Tensor] = []
+        losses: list[Tensor] = []
+        for task, name in self.main.items():
+            counted = cast(HeadMetrics, self.metrics[task])
+            found = counted.compute()
+            counted.reset()
+            values.update({f"{self.split}/{task}/{key}": value for key, value in found.items()})
+            if name in found:
+                main.append(found[name].float())
+            total, samples = add_up(self._sums(task).to(device, wide(device))).float()
+            if samples > 0:
+                losses.append(total / samples)
+                values[f"{self.split}/{task}/loss"] = losses[-1]
+        self._losses.clear()
+        if losses:
+            values[f"{self.split}/loss"] = torch.stack(losses).sum()
+        if main:
+            values[f"{self.split}/score"] = torch.stack(main).mean()
+        return values
+
+    def _sums(self, task: str) -> Tensor:
+        """(2,) float64 on the CPU: this process's sum of sample losses, and its samples."""
+        pairs = self._losses.get(task, [])
+        if not pairs:
+            return torch.zeros(2, dtype=torch.float64)
+        means = torch.stack([loss for loss, _ in pairs]).cpu().double()
+        counts = means.new_tensor([count for _, count in pairs])
+        return torch.stack([means @ counts, counts.sum()])

@@ -1,0 +1,59 @@
+"""The step of methods on losses: one backward pass of their combination."""
+
+import torch
+from torch import Tensor, nn
+
+from mtl.learning.gradients.accumulation import Part, shared_losses
+from mtl.learning.gradients.ranks import world
+from mtl.learning.weighting.losses import LossWeighting
+
+
+class SummedStep:
+    """Makes the loss whose plain backward pass, by Lightning and DDP, is the step's.
+
+    Args:
+        weighting: the method.
+        parameters: of the network.
+    """
+
+    def __init__(self, weighting: LossWeighting, parameters: list[nn.Parameter]) -> None:
+        self.weighting = weighting
+        self.parameters = parameters
+        self.total = torch.zeros(())
+        """The combined loss of the last step, detached."""
+
+    def loss(self, part: Part) -> Tensor:
+        """This batch's share of the step's combined loss, with gradient.
+
+        Args:
+            part: of a step with a label somewhere.
+        """
+        if part.batches > 1:
+            return self._share(part)
+        total: Tensor = self.weighting(shared_losses(part, world()))
+        self.total = total.detach()
+        return total if total.requires_grad else total + self._nothing()
+
+    def _share(self, part: Part) -> Tensor:
+        """Of accumulated batches, by weights that are known ahead."""
+        places = tuple(self.weighting.tasks.index(task) for task in part.tasks)
+        weights = self.weighting.ahead(places)
+        assert weights is not None
+        # Lightning divides by the number of batches, and DDP by that of processes.
+        times = part.batches * world()
+        terms = [
+            part.losses[task].float() * (weight * (part.shares[task] * times))
+            for task, weight in zip(part.tasks, weights, strict=True)
+            if task in part.losses
+        ]
+        loss = torch.stack(terms).sum() if terms else self._nothing()
+        if not part.last:
+            return loss
+        combined: Tensor = self.weighting(part.values)
+        self.total = combined.detach()
+        # Whatever the method learns by itself has its gradient from here, once a step.
+        return loss + (combined - self.total) * part.batches
+
+    def _nothing(self) -> Tensor:
+        """0, with a gradient of 0 for one parameter; DDP finds the others unused."""
+        return 0.0 * next(p for p in self.parameters if p.requires_grad).sum()

@@ -1,0 +1,47 @@
+"""An optimiser with its schedule, as Lightning wants to be told of them."""
+
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
+
+def with_schedule(optimizer: Optimizer, scheduler: Any, monitor: str) -> dict[str, Any]:
+    """What ``configure_optimizers`` returns.
+
+    Args:
+        optimizer: to step.
+        scheduler: stepped after every optimiser step; a plateau once per epoch, by ``look``.
+        monitor: name of the metric that a plateau follows.
+    """
+    plateau = isinstance(scheduler, ReduceLROnPlateau)
+    return {
+        "optimizer": optimizer,
+        "lr_scheduler": {
+            "scheduler": scheduler,
+            "interval": "epoch" if plateau else "step",
+            "monitor": monitor,
+            "strict": False,
+        },
+    }
+
+
+def advance(scheduler: Any) -> None:
+    """Step everything but plateaus, which wait for the epoch's metrics."""
+    if not isinstance(scheduler, ReduceLROnPlateau):
+        scheduler.step()
+
+
+def look(scheduler: Any, metrics: dict[str, Any], monitor: str) -> None:
+    """Let a plateau look at an epoch; other schedules don't.
+
+    Args:
+        scheduler: any.
+        metrics: of the epoch, by name.
+        monitor: the one to follow; without it nothing happens.
+    """
+    if isinstance(scheduler, ReduceLROnPlateau) and monitor in metrics:
+        value = metrics[monitor]
+        # An infinite best value could never be beaten; NaN is no progress.
+        scheduler.step(value if value.isfinite() else torch.full_like(value, torch.nan))
