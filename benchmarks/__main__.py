@@ -19,6 +19,7 @@ from rich.console import Console
 from benchmarks import weighting
 from benchmarks.augmentation import batch_versus_albumentations, versus_pil
 from benchmarks.command import command_seconds
+from benchmarks.gpu import gpu_throughput
 from benchmarks.memory import demo_memory
 from benchmarks.results import Entry, read, table, verdict, write
 from benchmarks.shapes import shapes_generation
@@ -37,6 +38,7 @@ def quick() -> dict[str, Measure]:
         "files": versus_pil,
         "step_overhead": lambda: {"step_overhead": step_overhead()},
         "views": views_cost,
+        "gpu_throughput": gpu_throughput,
         **weighting.measurements(),
     }
 

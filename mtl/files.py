@@ -20,9 +20,17 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write plain values; what JSON has no word for is written as text."""
+    """Write plain values; what JSON has no word for is written as text.
+
+    Bytes of file names that are not UTF-8 become the replacement mark.
+    """
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
-    write_whole(path, f"{text}\n".encode())
+    write_whole(path, printable(f"{text}\n").encode())
+
+
+def printable(text: str) -> str:
+    """Text that can be printed and written: a file name may hold bytes that are not UTF-8."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -6,9 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 from rich.console import Console
 
 from benchmarks import __main__ as command
+from benchmarks.gpu import gpu_throughput, images_per_second
 from benchmarks.memory import memory_of_tree
 from benchmarks.results import Better, Entry, paired, table, verdict, write
 from benchmarks.shapes import shapes_generation
@@ -103,3 +105,20 @@ def test_one_measurement_leaves_the_others_as_they_are(
     assert json.loads(path.read_text()) == found
     with pytest.raises(SystemExit, match="no measurement is called three"):
         command.main(["three"])
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_what_needs_a_gpu_is_left_out_without_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert gpu_throughput() == {}
+    assert capsys.readouterr().out == "gpu_throughput: left out, torch finds no GPU here\n"
+
+
+def test_the_loop_by_hand_takes_turns_with_the_framework() -> None:
+    """On a CPU it shows nothing but that both run."""
+    tiny = ["data.train=8", "data.val=4", "data.test=4", "batch_size=4", "image_size=32"]
+    own = ["backbone.width=4", "trainer.precision=bf16-mixed", "callbacks.progress.enabled=false"]
+    quiet = ["callbacks.checkpoint.enabled=false", "callbacks.figures.enabled=false"]
+    recipe = [*tiny, *own, *quiet, "tasks=[classification]", "trainer.compile=eager"]
+    ours, theirs = images_per_second([*recipe, "trainer.limit_val_batches=0"], rounds=1)
+    assert len(ours) == len(theirs) == 1
+    assert ours[0] > 0 < theirs[0]

@@ -46,7 +46,7 @@ def run(arguments: list[str]) -> int:
     if not own.get("run"):
         raise UserError("run= is needed: write run=outputs/runs/NAME/TIME")
     every = whole_number("every", own.get("every", "10"))
-    folder = Path(own["run"])
+    folder = Path(own["run"]).expanduser()
     cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
     if len(cfg.tasks) < 2:
         raise UserError(f"run={folder}: has one task, {cfg.tasks[0]}; affinity needs two or more")

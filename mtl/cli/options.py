@@ -32,7 +32,7 @@ def split_options(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
                 value = next(waiting, "")
             if not value:
                 raise UserError(f"{flag} needs a folder")
-            config_dir = Path(value)
+            config_dir = Path(value).expanduser()
         elif argument.startswith("-"):
             raise unknown_flag(argument, CONFIG_DIR_FLAGS)
         else:

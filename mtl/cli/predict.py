@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import cast
 
 from mtl.cli.options import split_options
-from mtl.cli.own_keys import one_of, own_keys, trust_of
+from mtl.cli.own_keys import one_of, own_keys, place, refuse_file, trust_of
 from mtl.errors import UserError
 
 HELP = """\
@@ -42,8 +42,9 @@ def run(arguments: list[str]) -> int:
     for key, example in (("run", "run=outputs/runs/NAME/TIME"), ("input", "input=photo.jpg")):
         if not own.get(key):
             raise UserError(f"{key}= is needed: write {example}")
-    folder = Path(own["run"])
-    out = Path(own.get("out") or folder / "predictions")
+    folder = Path(own["run"]).expanduser()
+    refuse_file("out", own.get("out"))
+    out = place(own, "out", folder / "predictions")
     checkpoint, device = own.get("checkpoint", "best"), own.get("device", "auto")
     one_of("checkpoint", checkpoint, ("best", "last"))
     one_of("device", device, DEVICES)

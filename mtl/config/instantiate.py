@@ -9,9 +9,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl.errors import UserError
 
-Base = type | tuple[type, ...]
-"""What a class has to be one of."""
-
 
 def container(config: Any) -> dict[str, Any]:
     """A config node as a plain dict."""
@@ -23,13 +20,13 @@ def without(config: DictConfig, keys: tuple[str, ...]) -> dict[str, Any]:
     return {key: value for key, value in container(config).items() if key not in keys}
 
 
-def located(config: Mapping[str, Any], base: Base) -> Any:
+def located(config: Mapping[str, Any], base: type | tuple[type, ...]) -> Any:
     """What ``_target_`` names, not yet called.
 
     Args:
         config: a node.
-        base: of the node's group: the target is a class of this, or an object of it that can be
-            called (a declared function).
+        base: of the node's group, or several: the target is a class of this, or an object of it
+            that can be called (a declared function).
 
     Raises:
         UserError: there is nothing of that name, or it is no such class or object.
@@ -48,7 +45,7 @@ def located(config: Mapping[str, Any], base: Base) -> Any:
     return target
 
 
-def make(config: Mapping[str, Any], base: Base, **more: Any) -> Any:
+def make(config: Mapping[str, Any], base: type | tuple[type, ...], **more: Any) -> Any:
     """Call what ``_target_`` names with the other keys.
 
     Hydra's own ``instantiate`` would turn dataclasses among the arguments into configs.

@@ -12,7 +12,7 @@ from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import GradientAccumulationScheduler
 from pytorch_lightning.loggers import Logger
-from pytorch_lightning.plugins import CheckpointIO, Precision
+from pytorch_lightning.plugins import CheckpointIO, LayerSync, Precision
 from pytorch_lightning.profilers import Profiler
 from pytorch_lightning.strategies import Strategy
 from torch.optim import Optimizer
@@ -25,12 +25,10 @@ from mtl.learning.module import MultiTaskModule
 from mtl.learning.optimizer.groups import parameter_groups
 from mtl.learning.optimizer.stages import stage_parameters, stage_rates
 from mtl.learning.scheduler.base import Schedule
-from mtl.learning.weighting.base import Weighting
+from mtl.learning.weighting.bases.base import Weighting
 from mtl.model.network import Network
 
 TRAINER_FRAMEWORK_KEYS = ("compile", "channels_last", "matmul_precision", "limit_epochs")
-TRAINER_PARTS = (Strategy, Profiler, Precision, CheckpointIO, ClusterEnvironment)
-"""What the trainer's inner nodes may be."""
 OPTIMIZER_FRAMEWORK_KEYS = ("backbone_factor", "stage_factors", "stage_decay", "decay_vectors")
 
 
@@ -94,8 +92,12 @@ def build_module(cfg: DictConfig, network: Network) -> MultiTaskModule:
         settings=container(cfg),
         channels_last=cfg.trainer.channels_last,
     )
-    compile_encoder(network.encoder, cfg.trainer.compile)
+    compile_encoder(network.encoder, cfg.trainer.compile, network.views.checkpointing)
     return module
+
+
+PARTS = (Strategy, Profiler, Precision, ClusterEnvironment, CheckpointIO, LayerSync)
+"""What nodes inside the trainer's may make."""
 
 
 def is_enabled(cfg: DictConfig, callback: str) -> bool:
@@ -107,7 +109,7 @@ def build_callbacks(cfg: DictConfig) -> list[L.Callback]:
     """The enabled callbacks, and what trains when.
 
     Raises:
-        UserError: one is no callback, or accumulates batches, which a key of the trainer's does.
+        UserError: one accumulates batches, which a key of the trainer's does.
     """
     chosen = [name for name in cfg.callbacks if is_enabled(cfg, str(name))]
     return [
@@ -117,7 +119,7 @@ def build_callbacks(cfg: DictConfig) -> list[L.Callback]:
 
 
 def _callback(name: str, settings: Mapping[str, Any]) -> L.Callback:
-    made = cast(L.Callback, make(settings, L.Callback))
+    made: L.Callback = make(settings, L.Callback)
     if isinstance(made, GradientAccumulationScheduler):
         raise UserError(
             f"callbacks.{name}: accumulation can't change while a run trains; write "
@@ -189,4 +191,4 @@ def _with_objects(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _made(value: Any) -> Any:
     if isinstance(value, list):
         return [_made(item) for item in value]
-    return make(value, TRAINER_PARTS) if isinstance(value, dict) and "_target_" in value else value
+    return make(value, PARTS) if isinstance(value, dict) and "_target_" in value else value

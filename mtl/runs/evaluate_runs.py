@@ -73,9 +73,15 @@ def evaluate_runs(
     _, first = members[0]
     data = build_data(first)
     data.prepare_data()
-    data.required(split)
     device = "cpu" if first.trainer.accelerator == "cpu" else "auto"
     networks = [_opened(path, cfg, checkpoint, device) for path, cfg in members]
+    data.in_terms_of(
+        {
+            networks[0].network.target_names[task]: networks[0].network.head(task).target
+            for task in tasks
+        }
+    )
+    data.required(split)
     check_classes([path for path, _ in members], networks, data.targets, tasks)
     heads = {task: networks[0].network.head(task) for task in tasks}
     counted = [

@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 import traceback
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from mtl.config.difference import difference
 from mtl.config.saved import read_config
 from mtl.errors import UserError
-from mtl.files import read_json, write_json, write_whole
+from mtl.files import printable, read_json, write_json, write_whole
 
 PACKAGES = (
     "torch",
@@ -39,9 +40,6 @@ def _now() -> str:
 
 def environment() -> dict[str, Any]:
     """Versions, commit and device."""
-    git = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=Path.cwd()
-    )
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor()
     installed = {dist.metadata["Name"].lower() for dist in metadata.distributions()}
     return {
@@ -49,9 +47,20 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "device": device or platform.machine(),
         "threads": torch.get_num_threads(),
-        "commit": git.stdout.strip() or None,
+        "commit": _commit(),
         "packages": {name: metadata.version(name) for name in PACKAGES if name in installed},
     }
+
+
+def _commit() -> str | None:
+    """The commit of the repository that the command was begun in; None without one or git."""
+    try:
+        git = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return None
+    return git.stdout.strip() or None
 
 
 LOG = "app.log"
@@ -192,8 +201,12 @@ class RunFolder:
         going_on = read_json(self.path / "status.json").get("state") == "running"
         if not self.path.exists() or not (self.writes or going_on):
             return
-        self._write_status("failed", error=f"{error}" or type(error).__name__)
-        (self.path / "traceback.txt").write_text("".join(traceback.format_exception(error)))
+        # On a full disk, what can't be written must not hide the error itself.
+        with suppress(OSError):
+            self._write_status("failed", error=f"{error}" or type(error).__name__)
+        with suppress(OSError):
+            text = "".join(traceback.format_exception(error))
+            write_whole(self.path / "traceback.txt", printable(text).encode())
 
     def write_skipped(self, skipped: dict[str, str]) -> None:
         """List the samples that were left out."""

@@ -15,7 +15,7 @@ from mtl.config.instantiate import container
 from mtl.config.load import load
 from mtl.config.saved import open_run as read_run
 from mtl.config.trust import leaves
-from mtl.data.sources.image_file import read_image
+from mtl.data.image_file import read_image
 from mtl.files import read_json
 from mtl.model.network import Network
 from mtl.runs.evaluate import evaluate

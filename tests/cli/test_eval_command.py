@@ -33,21 +33,27 @@ def test_best_and_last(mtl, folder: Path) -> None:
     for name in ("best", "last"):
         result = mtl("eval", TRUSTED, f"run={folder}", "split=val", f"checkpoint={name}")
         assert (result.code, result.err) == (0, "")
-        written = json.loads((folder / "eval" / "val.json").read_text())
+        file = {"best": "val.json", "last": "val_last.json"}[name]
+        written = json.loads((folder / "eval" / file).read_text())
         assert written["checkpoint"] == name
         saved = checkpoint(folder, name)["mtl"]["metrics"]
         assert written["metrics"] == {k: v for k, v in saved.items() if k.startswith("val/")}
 
 
 def test_overrides_change_what_is_evaluated(mtl, folder: Path) -> None:
-    """The first sample alone has a label of a, and none has one of b."""
-    result = mtl("eval", TRUSTED, f"run={folder}", "data.limit=1")
-    assert result.code == 0
-    written = json.loads((folder / "eval" / "test.json").read_text())
-    assert written["overrides"] == ["data.limit=1"]
-    assert "test/a/accuracy" in written["metrics"]
-    assert not any(name.startswith("test/b/") for name in written["metrics"])
-    assert written["metrics"]["test/score"] == written["metrics"]["test/a/accuracy"]
+    """A task of which no chosen sample has a label has no metrics."""
+    for limit in (1, 2, 3):
+        result = mtl("eval", TRUSTED, f"run={folder}", f"data.limit={limit}")
+        assert result.code == 0
+        written = json.loads((folder / "eval" / "test.json").read_text())
+        assert written["overrides"] == [f"data.limit={limit}"]
+        source = build_data(
+            open_run(folder, [f"data.limit={limit}"], trust=["training_kit"])
+        ).required("test")
+        assert len(source) == limit
+        for task in ("a", "b"):
+            labelled = any(task in source.read(index).targets for index in range(limit))
+            assert (f"test/{task}/accuracy" in written["metrics"]) == labelled
 
 
 def test_settings_of_several_processes_are_not_needed(folder: Path) -> None:

@@ -15,7 +15,7 @@ from mtl.learning.build import build_module
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.optimizer.groups import parameter_groups
 from mtl.learning.optimizer.stages import stage_parameters
-from mtl.learning.weighting.base import Weighting
+from mtl.learning.weighting.bases.base import Weighting
 from mtl.model.backbone.base import Backbone, Features, Stage
 from mtl.model.build import build_network
 from mtl.model.encoder.base import Encoder
@@ -114,18 +114,21 @@ def test_learned_weights_of_tasks_have_a_group_of_their_own() -> None:
     ("own", "kind", "fused"),
     [
         ((), AdamW, True),
-        (("trainer.precision=bf16-mixed",), AdamW, False),
+        (("trainer.precision=bf16-mixed",), AdamW, None),
         (("trainer.precision=bf16-mixed", "trainer.gradient_clip_val=null"), AdamW, True),
-        (("optimizer=sgd",), SGD, False),
+        (("optimizer=sgd",), SGD, None),
+        (("optimizer=sgd", "trainer.precision=bf16-mixed"), SGD, None),
     ],
 )
 def test_fused_steps_are_left_off_where_mixed_precision_clips(
-    own: tuple[str, ...], kind: type, fused: bool
+    own: tuple[str, ...], kind: type, fused: bool | None
 ) -> None:
+    """And never by ``False``, which would leave nothing but a loop over single tensors."""
     made = module(*own)
     optimizer = made.make_optimizer(made.network, made.weighting)
     assert type(optimizer) is kind
     assert {group["fused"] for group in optimizer.param_groups} == {fused}
+    assert all(group["foreach"] is not False for group in optimizer.param_groups)
 
 
 def rates(*own: str) -> dict[str, float]:

@@ -8,8 +8,9 @@ from torch import Tensor
 from torchjd.aggregation import Weighting as TorchJDWeighting
 
 from mtl.errors import UserError
-from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
-from mtl.learning.weighting.preferences import check_preferences, preference_vector
+from mtl.learning.weighting.bases.gramian import GramianWeighting
+from mtl.learning.weighting.bases.task_gradients import TaskGradients
+from mtl.learning.weighting.tools.preferences import check_preferences, preference_vector
 
 
 class TorchJD(GramianWeighting):

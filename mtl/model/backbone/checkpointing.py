@@ -3,6 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
@@ -17,6 +18,10 @@ def checkpointed(module: nn.Module, x: Tensor) -> Tensor:
         module: any.
         x: its input.
     """
+
+    if torch.compiler.is_compiling():
+        # Compiled, what is inside is computed twice without being run twice.
+        return cast(Tensor, checkpoint(module, x, use_reentrant=False))
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), _StatisticsKept(module)

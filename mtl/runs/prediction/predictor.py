@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,9 +12,10 @@ import torch
 from omegaconf import DictConfig
 
 from mtl.config.instantiate import container, make
-from mtl.data.preprocess.base import Preprocess
+from mtl.config.saved import read_config
+from mtl.data.preprocess.base import Frame, Preprocess
 from mtl.data.preprocess.normalise import Normalise
-from mtl.data.sample import Sample
+from mtl.data.sample import Sample, Target
 from mtl.errors import UserError
 from mtl.learning.checkpoints import load_network_weights, trained_targets
 from mtl.model.build import build_network
@@ -101,7 +102,7 @@ class Predictor:
         return cls(network, preprocess, cfg.batch_size, device_named(device))
 
     def __call__(self, images: Sequence[Picture]) -> list[dict[str, Any]]:
-        """Decide on images.
+        """Decide on images in memory.
 
         Args:
             images: (H, W, 3) uint8 RGB each, of any size.
@@ -109,13 +110,23 @@ class Predictor:
         Returns:
             For each image task to prediction, in the pixels of the image (see ``Head.unbatch``).
         """
+        return self.decide([self.preprocess(Sample(image, "")) for image in images])
+
+    def decide(self, ready: Sequence[tuple[Sample, Frame]]) -> list[dict[str, Any]]:
+        """Decide on preprocessed pictures.
+
+        Args:
+            ready: as ``picture`` makes them of files.
+
+        Returns:
+            For each picture task to prediction, in the pixels of the image at full resolution.
+        """
         found: list[dict[str, Any]] = []
-        for start in range(0, len(images), self.batch_size):
-            found += self._batch(images[start : start + self.batch_size])
+        for start in range(0, len(ready), self.batch_size):
+            found += self._batch(ready[start : start + self.batch_size])
         return found
 
-    def _batch(self, images: Sequence[Picture]) -> list[dict[str, Any]]:
-        ready = [self.preprocess(Sample(image, "")) for image in images]
+    def _batch(self, ready: Sequence[tuple[Sample, Frame]]) -> list[dict[str, Any]]:
         pixels = torch.from_numpy(np.stack([sample.image for sample, _ in ready]))
         batch = self.normalise(pixels.permute(0, 3, 1, 2).to(self.device))
         rows = unbatched(self.network, self.network.predict(batch))
@@ -123,6 +134,22 @@ class Predictor:
             {task: self.network.head(task).to_original(p, frame) for task, p in row.items()}
             for row, (_, frame) in zip(rows, ready, strict=True)
         ]
+
+
+def known_targets(cfg: DictConfig, run: Path, path: Path) -> Mapping[str, Target]:
+    """What a run's tasks were trained on, by the names that targets have in the data of ``cfg``.
+
+    Args:
+        cfg: the run's configuration, perhaps with another data set.
+        run: the run's folder.
+        path: of its checkpoint.
+
+    Raises:
+        UserError: see ``trained_targets``.
+        BadFile: likewise.
+    """
+    trained, own = trained_targets(path), read_config(run)
+    return {str(cfg.heads[task].target): trained[own.heads[task].target] for task in cfg.tasks}
 
 
 def device_named(name: str) -> torch.device:
