@@ -89,6 +89,8 @@ def search_settings(
         given: keys that the user set.
         configuration: of a job.
     """
+    if "direction" not in sweeper:
+        return []
     heads = cast(dict[str, Any], OmegaConf.to_container(configuration.heads))
     wanted = {
         "direction": f"{mode_of(str(configuration.monitor), heads)}imize",
@@ -97,7 +99,7 @@ def search_settings(
     return [
         f"hydra.sweeper.{key}={value}"
         for key, value in wanted.items()
-        if key in sweeper and f"hydra.sweeper.{key}" not in given
+        if f"hydra.sweeper.{key}" not in given
     ]
 
 
@@ -159,7 +161,7 @@ def composed_jobs(jobs: Sequence[list[str]], config_dir: Path | None) -> list[Di
     read: dict[tuple[str, ...], DictConfig] = {}
     found = []
     for job in jobs:
-        own = task_part(job)
+        own = with_new_members(task_part(job), config_dir)
         chosen = tuple(o for o in own if parse(o).key_or_group in groups(config_dir))
         if chosen not in read:
             read[chosen] = compose(chosen, config_dir)
@@ -179,9 +181,6 @@ def check_jobs(configurations: Sequence[DictConfig], basic: bool) -> list[DictCo
 
     Returns:
         The checked ones, None for those that will fail.
-
-    Returns:
-        The configuration of the first that is fine.
 
     Raises:
         UserError: see ``plan_sweep``.

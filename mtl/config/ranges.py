@@ -20,6 +20,9 @@ POSITIVE = number(0, above=True)
 NOT_NEGATIVE = number(0)
 
 FRAMEWORK: dict[str, Rule] = {
+    # First, since a metric may be called like an option.
+    "heads.*.larger_is_better.*": each(number(words=(None,)), length=2),
+    "heads.*.smaller_is_better.*": each(number(words=(None,)), length=2),
     "seed": number(0, 2**32 - 1, whole=True),
     "epochs": COUNT,
     "batch_size": COUNT,
@@ -98,9 +101,6 @@ MEMBERS: dict[str, Rule] = {
     "encoder.distance": choice("l1", "l2", "none"),
     "encoder.tied_stages": each(either(text(), number(whole=True))),
     "encoder.backbones": each(anything),
-    # First, since a metric may be called like an option.
-    "heads.*.larger_is_better.*": each(number(words=(None,)), length=2),
-    "heads.*.smaller_is_better.*": each(number(words=(None,)), length=2),
     "heads.*.dimension": COUNT,
     "heads.*.margin": POSITIVE,
     "heads.*.loss": choice("contrastive", "triplet", "triplet_all"),
@@ -164,8 +164,6 @@ MEMBERS: dict[str, Rule] = {
     "trainer.check_val_every_n_epoch": COUNT,
     "trainer.limit_epochs": number(1, whole=True, words=(None,)),
     "trainer.limit_train_batches": number(0, above=True, words=(None,)),
-    "trainer.limit_val_batches": number(0, above=True, words=(None,)),
-    "trainer.limit_test_batches": number(0, above=True, words=(None,)),
     "trainer.deterministic": choice(True, False, "warn"),
     "trainer.precision": choice(*PRECISIONS),
     "trainer.matmul_precision": choice("highest", "high", "medium"),

@@ -18,13 +18,16 @@ from mtl.errors import UserError
 TARGET = re.compile(r"(^|\.)_target_(\W|$)")
 PLACES = re.compile(
     r"(data|preprocess|augmentation|views|backbone|encoder|fusion|ensemble|weighting|unfreezing"
-    r"|optimizer|scheduler|trainer|callbacks\.\w+|logger\.\w+|heads\.[^.]+|encoder\.backbones\[\d+\]"
+    r"|optimizer|scheduler|trainer|trainer\.\w+|trainer\.plugins\[\d+\]"
+    r"|callbacks\.\w+|logger\.\w+|heads\.[^.]+|encoder\.backbones\[\d+\]"
     r")\._target_"
 )
 """Where classes are named."""
 LIBRARIES = {
     "optimizer": re.compile(r"torch\.optim\.\w+"),
     "trainer": re.compile(r"pytorch_lightning\.Trainer"),
+    "callbacks": re.compile(r"pytorch_lightning\.callbacks\.\w+"),
+    "logger": re.compile(r"pytorch_lightning\.loggers\.\w+"),
 }
 """What groups take from elsewhere."""
 NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")

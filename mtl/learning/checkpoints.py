@@ -47,10 +47,13 @@ def trained_targets(path: Path, saved: Mapping[str, Any] | None = None) -> dict[
         UserError: there is no such checkpoint, or it says nothing of this.
         BadFile: it can't be read.
     """
-    found = (read_checkpoint(path) if saved is None else saved).get("mtl", {}).get("targets")
-    if found is None:
-        raise UserError(f"{path} does not hold the names of its classes; train the run again")
-    return {name: Target(t["kind"], tuple(t["classes"])) for name, t in found.items()}
+    try:
+        found = (read_checkpoint(path) if saved is None else saved)["mtl"]["targets"]
+        return {name: Target(t["kind"], tuple(t["classes"])) for name, t in found.items()}
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{path} does not hold the names of its classes; train the run again"
+        ) from error
 
 
 def load_network_weights(network: Network, path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from mtl.cli.sweep_plan import searched_direction
+from mtl.cli.sweep_plan import search_settings
 from mtl.config.measures import declared, measure_of, mode_of
 from mtl.config.monitor import check_main_metrics, check_monitor
 from mtl.config.paths import conf_dir
@@ -100,9 +100,9 @@ def test_main_metrics(metrics: list[str], said: str) -> None:
 def test_a_sweep_that_searches_is_told(monitor: str, direction: str) -> None:
     cfg = OmegaConf.create({"monitor": monitor, "heads": HEADS})
     optuna = OmegaConf.create({"_target_": "x", "direction": "minimize"})
-    told = [f"hydra.sweeper.direction={direction}"]
-    assert searched_direction(optuna, cfg) == told
-    assert searched_direction(OmegaConf.create({"_target_": "x"}), cfg) == []
+    told = [f"hydra.sweeper.direction={direction}", "hydra.sweeper.max_failure_rate=1.0"]
+    assert search_settings(optuna, [], cfg) == told
+    assert search_settings(OmegaConf.create({"_target_": "x"}), [], cfg) == []
 
 
 def test_metrics_of_a_class_can_be_followed() -> None:

@@ -110,6 +110,15 @@ def test_nothing_is_made_in_other_places(values, tmp_path, key):
         open_run(run)
 
 
+def test_parts_of_the_trainer_have_to_be_trusted(values, tmp_path):
+    part = {"_target_": "pytorch_lightning.profilers.AdvancedProfiler", "dirpath": "elsewhere"}
+    for key, node in (("trainer.profiler", part), ("trainer.plugins", [part])):
+        run = write(tmp_path / key, values, {key: node})
+        with pytest.raises(UserError, match=r"trust=\[pytorch_lightning\]"):
+            open_run(run)
+        open_run(run, trust=["pytorch_lightning"])
+
+
 @pytest.mark.parametrize("text", ["${oc.env:HOME}", "a ${lr}", "${mtl.job_name:[],[]}", "${"])
 def test_nothing_is_looked_up(values, tmp_path, text):
     run = write(tmp_path / "run", values)
@@ -205,7 +214,7 @@ def test_commands_import_and_call_nothing(values, tmp_path):
     imported = write(tmp_path / "imported", values, {"backbone._target_": "evil.Thing"})
     system = {"_target_": "os.system", "command": "touch mark"}
     called = write(tmp_path / "called", values, {"preprocess": system})
-    method = {"_target_": "mtl.learning.weighting.torchjd_method.TorchJD", "at": "all"}
+    method = {"_target_": "mtl.learning.weighting.torchjd_method.TorchJD", "at": "all", "every": 1}
     method |= {"method": "subprocess.Popen", "options": {"args": ["touch", "mark"]}}
     nested = write(tmp_path / "nested", values, {"weighting": method})
     (nested / "checkpoints").mkdir()
