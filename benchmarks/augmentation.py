@@ -21,10 +21,10 @@ from mtl.data.augmentation.batch import BatchAugmenter
 from mtl.data.augmentation.sample import SampleAugmenter
 from mtl.data.augmentation.spec import Augmentation
 from mtl.data.batch import Batch
+from mtl.data.image_file import read_image
 from mtl.data.preprocess.normalise import Normalise
 from mtl.data.preprocess.standard import Standard
 from mtl.data.sample import Boxes, Sample
-from mtl.data.sources.image_file import read_image
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIZE = 224

@@ -25,8 +25,8 @@ from mtl.data.batch import Batch
 from mtl.data.build import build_data
 from mtl.learning.build import build_module
 from mtl.learning.module import MultiTaskModule
-from mtl.learning.weighting.losses import LossWeighting
-from mtl.learning.weighting.rows import RowWeighting
+from mtl.learning.weighting.bases.losses import LossWeighting
+from mtl.learning.weighting.bases.rows import RowWeighting
 from mtl.model.build import build_network
 
 BASE = (

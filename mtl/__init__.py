@@ -43,12 +43,13 @@ if TYPE_CHECKING:
     from mtl.errors import BadFile as BadFile
     from mtl.errors import RunError as RunError
     from mtl.errors import UserError as UserError
+    from mtl.learning.scheduler.base import Schedule as Schedule
     from mtl.learning.unfreezing.base import StageFreezing as StageFreezing
-    from mtl.learning.weighting.base import Weighting as Weighting
-    from mtl.learning.weighting.gramian import GramianWeighting as GramianWeighting
-    from mtl.learning.weighting.gramian import TaskGradients as TaskGradients
-    from mtl.learning.weighting.losses import LossWeighting as LossWeighting
-    from mtl.learning.weighting.rows import RowWeighting as RowWeighting
+    from mtl.learning.weighting.bases.base import Weighting as Weighting
+    from mtl.learning.weighting.bases.gramian import GramianWeighting as GramianWeighting
+    from mtl.learning.weighting.bases.losses import LossWeighting as LossWeighting
+    from mtl.learning.weighting.bases.rows import RowWeighting as RowWeighting
+    from mtl.learning.weighting.bases.task_gradients import TaskGradients as TaskGradients
     from mtl.model.backbone.base import Backbone as Backbone
     from mtl.model.backbone.base import Features as Features
     from mtl.model.backbone.base import Stage as Stage
@@ -64,6 +65,9 @@ if TYPE_CHECKING:
     from mtl.model.views.base import Views as Views
     from mtl.model.views.placement import Placement as Placement
     from mtl.model.views.placement import see as see
+    from mtl.runs.opened import OpenedRun as OpenedRun
+    from mtl.runs.opened import open_run as open_run
+    from mtl.runs.opened import train as train
 
 __version__ = "0.1.0"
 
@@ -102,12 +106,17 @@ _HOMES = {
     "quietly": "mtl.model.head.scores",
     "Ensemble": "mtl.model.ensemble.base",
     # weighting, unfreezing
-    "Weighting": "mtl.learning.weighting.base",
-    "LossWeighting": "mtl.learning.weighting.losses",
-    "GramianWeighting": "mtl.learning.weighting.gramian",
-    "RowWeighting": "mtl.learning.weighting.rows",
-    "TaskGradients": "mtl.learning.weighting.gramian",
+    "Weighting": "mtl.learning.weighting.bases.base",
+    "LossWeighting": "mtl.learning.weighting.bases.losses",
+    "GramianWeighting": "mtl.learning.weighting.bases.gramian",
+    "RowWeighting": "mtl.learning.weighting.bases.rows",
+    "TaskGradients": "mtl.learning.weighting.bases.task_gradients",
     "StageFreezing": "mtl.learning.unfreezing.base",
+    "Schedule": "mtl.learning.scheduler.base",
+    # runs
+    "open_run": "mtl.runs.opened",
+    "train": "mtl.runs.opened",
+    "OpenedRun": "mtl.runs.opened",
     # what goes wrong
     "UserError": "mtl.errors",
     "BadFile": "mtl.errors",

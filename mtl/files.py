@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from mtl.errors import BadFile
+
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside its place and move it there in one step; its folder is made if needed."""
@@ -18,12 +20,31 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write plain values; what JSON has no word for is written as text."""
+    """Write plain values; what JSON has no word for is written as text.
+
+    Bytes of file names that are not UTF-8 become the replacement mark.
+    """
     text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
-    write_whole(path, f"{text}\n".encode())
+    write_whole(path, printable(f"{text}\n").encode())
+
+
+def printable(text: str) -> str:
+    """Text that can be printed and written: a file name may hold bytes that are not UTF-8."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The content, or an empty dict where there is no file."""
-    content: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    """The content, or an empty dict where there is no file.
+
+    Raises:
+        BadFile: it holds no JSON object.
+    """
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text())
+    except (ValueError, OSError, RecursionError) as error:
+        raise BadFile(path, f"can't be read as JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise BadFile(path, "holds no JSON object")
     return content

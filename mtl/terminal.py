@@ -2,6 +2,8 @@
 
 from rich.console import Console
 
+from mtl.files import printable
+
 console = Console(highlight=False, soft_wrap=True)
 if not console.is_terminal:
     console.width = 500
@@ -9,4 +11,4 @@ if not console.is_terminal:
 
 def say(text: str) -> None:
     """One line."""
-    console.print(text, markup=False)
+    console.print(printable(text), markup=False)

@@ -78,6 +78,7 @@ def test_there_are_commands_to_test():
     assert len(lines("mtl ")) > 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", lines("mtl "))
 def test_command(line, mtl, files):
     command, *arguments = shlex.split(line, comments=True)[1:]
@@ -242,6 +243,7 @@ def test_comparison_of_seeds(files, monkeypatch, capsys):
     )
 
 
+@pytest.mark.slow
 def test_own_members_train_and_predict(mtl, files):
     (files / "mine/weighting").mkdir()
     (files / "mine/weighting/learned.yaml").write_text(
@@ -254,6 +256,6 @@ def test_own_members_train_and_predict(mtl, files):
     metrics = json.loads((files / "run/results.json").read_text())["metrics"]
     assert {"test/count/exact", "test/count/mae", "test/classification/accuracy"} <= set(metrics)
     assert metrics["test/count/mae"] >= 0
-    assert mtl("predict", "run=run", "input=run/figures/val.png").code == 0
+    assert mtl("predict", "--config-dir", "mine", "run=run", "input=run/figures/val.png").code == 0
     (image,) = json.loads((files / "run/predictions/predictions.json").read_text())["images"]
     assert image["count"]["count"] >= 0

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from torch import Tensor
 
 from mtl.config.instantiate import make
-from mtl.learning.weighting.base import Weighting
+from mtl.learning.weighting.bases.base import Weighting
 
 CONF = Path(__file__).parents[1] / "conf" / "weighting"
 L = {"a": 2.0, "b": 0.5, "c": 3.0}

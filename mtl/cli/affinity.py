@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mtl.cli.options import split_options
-from mtl.cli.own_keys import own_keys, whole_number
+from mtl.cli.own_keys import own_keys, trust_of, whole_number
 from mtl.config.overrides import key_of
 from mtl.config.saved import open_run
 from mtl.errors import UserError
@@ -20,11 +20,12 @@ Written to DIR/affinity.
   every=        batches from one look to the next (10)
   rate=         learning rate of the steps that are looked at (the run's lr)
   key=value     changes the run's configuration: data.limit=1000
+  trust=        modules whose classes the run may name: trust=[mine]
   --config-dir  a folder of your own configurations
 
 1 - after / before of a loss: positive where a step helps. A look costs a forward pass for each task
 and one more, and a backward pass for each task."""
-KEYS = ("run", "every", "rate")
+KEYS = ("run", "every", "rate", "trust")
 EPOCHS = 5
 
 
@@ -45,8 +46,8 @@ def run(arguments: list[str]) -> int:
     if not own.get("run"):
         raise UserError("run= is needed: write run=outputs/runs/NAME/TIME")
     every = whole_number("every", own.get("every", "10"))
-    folder = Path(own["run"])
-    cfg = open_run(folder, overrides, config_dir)
+    folder = Path(own["run"]).expanduser()
+    cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
     if len(cfg.tasks) < 2:
         raise UserError(f"run={folder}: has one task, {cfg.tasks[0]}; affinity needs two or more")
     rate = _rate(own["rate"]) if "rate" in own else float(cfg.lr)
@@ -55,7 +56,7 @@ def run(arguments: list[str]) -> int:
 
     from mtl.cli.table import print_rows
     from mtl.runs.affinity.commands import command, overrides_of
-    from mtl.runs.affinity.grouping import proposed
+    from mtl.runs.affinity.grouping import proposed, settled
     from mtl.runs.affinity.measure import measure
     from mtl.runs.affinity.report import group_rows, matrix_rows, named, write
     from mtl.terminal import say
@@ -63,7 +64,9 @@ def run(arguments: list[str]) -> int:
     say(f"training {cfg.epochs} epochs, looking at every {every} batches")
     found = measure(cfg, every, rate)
     kept = overrides_of(folder)
-    groups = named(proposed(found.means), found.tasks)
+    best = proposed(found.means)
+    sure = settled(found.means, found.errors, best)
+    groups = named(best, found.tasks) if sure else []
     commands = {"+".join(group): command(group, kept or [], config_dir) for group in groups}
     files = write(
         found, commands, folder, every=every, rate=rate, epochs=cfg.epochs, overrides=overrides
@@ -74,7 +77,10 @@ def run(arguments: list[str]) -> int:
     say("")
     print_rows(group_rows(found), ["networks", "groups", "mean affinity", ""], right=[0, 2])
     say("")
-    if kept is None:
+    if not sure:
+        say("no grouping is better than the others beyond chance; look more often, or for longer:")
+        say(f"mtl affinity run={folder} every={max(1, every // 2)} epochs={2 * cfg.epochs}")
+    elif kept is None:
         say(f"add the run's own settings, which {folder / 'app.log'} would have told:")
     for line in commands.values():
         say(line)

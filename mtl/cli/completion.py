@@ -10,9 +10,10 @@ from hydra.core.global_hydra import GlobalHydra
 
 from mtl.cli.main import COMMANDS
 from mtl.config.compose import CONFIG_NAME, initialised, search_path
-from mtl.config.groups import groups
+from mtl.config.groups import groups, members
 from mtl.errors import UserError
 
+SPLITS = ("train", "val", "test")
 RUN_FOLDERS = "outputs/*/*/*/config.yaml"
 
 
@@ -75,13 +76,29 @@ def query(line: str, point: int | None = None) -> list[str]:
         return [name for name in groups(config_dir) if name.startswith(word)]
     if word.startswith("run="):
         return [f for f in run_folders() if f.startswith(word)]
+    if word.startswith("tasks="):
+        return task_names(word, config_dir)
+    splits = {"eval": ("test", "val"), "inspect": SPLITS}.get(command, ())
+    if word.startswith("split="):
+        return [f"split={split}" for split in splits if f"split={split}".startswith(word)]
     own = ["run="] if command in ("eval", "predict") and "run=".startswith(word) else []
     with initialised(config_dir):
         plugin = MtlCompletion(GlobalHydra.instance().config_loader())
         found = plugin._query(CONFIG_NAME, " ".join([*hydra_words(before, config_dir), word]))
     return own + [
-        name for name in found if word.startswith("hydra") or not name.startswith("hydra")
+        name
+        for name in found
+        if (word.startswith("hydra") or not name.startswith("hydra"))
+        and not name.partition("=")[2].startswith("_")
     ]
+
+
+def task_names(word: str, config_dir: Path | None) -> list[str]:
+    """A list of tasks with one more, or one begun name ended: ``tasks=[box,`` and ``tasks=[b``."""
+    done, _, begun = word.removeprefix("tasks=").removeprefix("[").rpartition(",")
+    chosen = [name for name in done.split(",") if name]
+    names = (n for n in members("head", config_dir) if n.startswith(begun) and n not in chosen)
+    return [f"tasks=[{','.join([*chosen, name])}]" for name in names]
 
 
 def hydra_words(words: Sequence[str], config_dir: Path | None) -> list[str]:

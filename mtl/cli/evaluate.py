@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from mtl.cli.options import split_options
-from mtl.cli.own_keys import one_of, own_keys
+from mtl.cli.own_keys import one_of, own_keys, place, refuse_folder, trust_of
 from mtl.cli.run_list import run_list
 from mtl.config.load import load
 from mtl.config.overrides import key_of
@@ -19,7 +19,8 @@ usage: mtl eval run=DIR [split=test|val] [checkpoint=best|last] [out=FILE] [key=
        mtl eval runs=[DIR,...] [ensemble=mean|weighted|vote] [...]
 
 Evaluate a run's checkpoint, and write the metrics to DIR/eval/<split>.json. The run's own
-configuration is used; other arguments change it. With ensemble.tta=[...] the network decides on
+configuration is used; other arguments change it. The last checkpoint's metrics go to
+<split>_last.json. With ensemble.tta=[...] the network decides on
 turned and mirrored copies of each image too (losses stay those of the image as it is), and the
 file is <split>_tta.json.
 
@@ -30,6 +31,8 @@ With runs=, folders or globs, evaluate what separately trained runs decide toget
 itself, over the tasks that all of them have. Written to outputs/eval/<ensemble>_<split>.json. Other
 arguments change every run's configuration.
 
+A run calls only classes of this package; trust=[mine] or --config-dir allow those of your modules.
+
 examples:
   mtl eval run=outputs/runs/NAME/TIME
   mtl eval run=outputs/runs/NAME/TIME split=val data.root=FOLDER batch_size=8
@@ -37,7 +40,7 @@ examples:
   mtl eval run=outputs/runs/NAME/TIME rotate=[0,15,...,345]
   mtl eval ensemble=vote 'runs=[outputs/sweeps/NAME/*]'
   mtl eval ensemble=weighted ensemble.weights=[0.2,0.3,0.5] runs=[A,B,C]"""
-KEYS = ("run", "runs", "rotate", "split", "checkpoint", "out")
+KEYS = ("run", "runs", "rotate", "split", "checkpoint", "out", "trust")
 Checkpoint = Literal["best", "last"]
 EvalSplit = Literal["val", "test"]
 
@@ -68,14 +71,15 @@ def run(arguments: list[str]) -> int:
     one_of("split", own.setdefault("split", "test"), ("test", "val"))
     one_of("checkpoint", own.setdefault("checkpoint", "best"), ("best", "last"))
     alone = _turned if "rotate" in own else _one_run
+    refuse_folder("out", own.get("out"))
     action = _several_runs if own.get("runs") else alone
     action(own, overrides, config_dir)
     return 0
 
 
 def _one_run(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path | None) -> None:
-    folder = Path(own["run"])
-    cfg = open_run(folder, overrides, config_dir)
+    folder = Path(own["run"]).expanduser()
+    cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
 
     from mtl.files import write_json
     from mtl.runs.evaluate import evaluate
@@ -84,8 +88,8 @@ def _one_run(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path 
 
     split, checkpoint = cast(EvalSplit, own["split"]), cast(Checkpoint, own["checkpoint"])
     metrics = evaluate(cfg, folder, split, checkpoint)
-    name = f"{split}_tta" if any(map(_is_tta, overrides)) else split
-    path = Path(own.get("out") or folder / "eval" / f"{name}.json")
+    name = _file_name(f"{split}_tta" if any(map(_is_tta, overrides)) else split, checkpoint)
+    path = place(own, "out", folder / "eval" / f"{name}.json")
     write_json(path, {"checkpoint": checkpoint, "overrides": overrides, "metrics": metrics})
     console.print(metrics_table(metrics))
     say(f"written to {path}")
@@ -95,8 +99,8 @@ def _turned(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path |
     degrees = angles(own["rotate"])
     if "out" in own:
         raise UserError("out= goes with a single file; rotate= writes into the run's own folder")
-    folder = Path(own["run"])
-    cfg = open_run(folder, overrides, config_dir)
+    folder = Path(own["run"]).expanduser()
+    cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
 
     from mtl.cli.table import print_rows
     from mtl.runs.rotation.measure import flatness, measure, write
@@ -136,7 +140,8 @@ def _several_runs(
     chosen = next(o.partition("=")[2] for o in reversed(ours) if key_of(o) == "ensemble")
     ensemble = load(ours, config_dir, needs_data=False).ensemble
     theirs = [o for o in overrides if o not in ours]
-    members = [(folder, open_run(folder, theirs, config_dir)) for folder in folders]
+    trust = trust_of(own)
+    members = [(folder, open_run(folder, theirs, config_dir, trust=trust)) for folder in folders]
 
     from mtl.files import write_json
     from mtl.runs.evaluate_runs import evaluate_runs, runs_table
@@ -146,7 +151,8 @@ def _several_runs(
     found = evaluate_runs(members, ensemble, chosen, split, checkpoint)
     for task, reason in found.left_out.items():
         say(f"task {task} is left out: {reason}")
-    path = Path(own.get("out") or Path("outputs") / "eval" / f"{chosen}_{split}.json")
+    name = _file_name(f"{chosen}_{split}", checkpoint)
+    path = place(own, "out", Path("outputs") / "eval" / f"{name}.json")
     options = {str(k): v for k, v in ensemble.items() if k not in ("_target_", "tta")}
     content = {
         "ensemble": {"name": chosen, **options},
@@ -160,6 +166,11 @@ def _several_runs(
     write_json(path, content)
     console.print(runs_table(found, chosen))
     say(f"written to {path}")
+
+
+def _file_name(name: str, checkpoint: Checkpoint) -> str:
+    """The best checkpoint's file has the plain name; no other one replaces it."""
+    return name if checkpoint == "best" else f"{name}_{checkpoint}"
 
 
 def _is_tta(override: str) -> bool:

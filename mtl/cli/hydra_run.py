@@ -15,7 +15,7 @@ from hydra import version
 from hydra._internal.utils import _run_hydra, get_args_parser
 from omegaconf import DictConfig
 
-from mtl.cli.options import unknown_flag
+from mtl.cli.options import refuse_twice, unknown_flag
 from mtl.config.compose import CONFIG_NAME, VERSION_BASE
 from mtl.config.paths import conf_dir
 from mtl.errors import UserError
@@ -25,7 +25,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     """Hydra's options and the overrides, in any order.
 
     Raises:
-        UserError: an option that does not exist or lacks its value.
+        UserError: an option that does not exist or lacks its value, or a key given twice.
     """
     parser = get_args_parser()
 
@@ -38,6 +38,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
             raise unknown_flag(argument, flags(parser))
     options = parser.parse_intermixed_args(list(arguments))
     options.overrides = list(options.overrides or [])
+    refuse_twice(options.overrides)
     return options
 
 

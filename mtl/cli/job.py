@@ -22,7 +22,9 @@ def job(cfg: DictConfig) -> dict[str, float]:
     """
     allow_user_modules()
     hydra_node = HydraConfig.get()
-    ready = check(finalise(cfg, hydra_node))
+    # Hydra may have moved into the run's folder (hydra.job.chdir), where paths mean other things.
+    begun = Path(hydra_node.runtime.cwd)
+    ready = check(finalise(cfg, hydra_node), base=None if begun == Path.cwd() else begun)
     log.info("mtl train %s", " ".join(hydra_node.overrides.task))
     sys.stdout.flush()
     from mtl.runs.train import train

@@ -1,14 +1,17 @@
 """The command ``mtl``: finds the subcommand and turns errors into exit codes."""
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from mtl import __version__
 from mtl.config.nearest import listing, nearest
 from mtl.errors import RunError, UserError
+from mtl.files import printable
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         141 nobody reads the output any more.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What the terminal can't show must not end the command.
+        sys.stdout.reconfigure(errors="replace")
     try:
         code = dispatch(arguments)
         sys.stdout.flush()
@@ -78,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def say(what: object) -> None:
     """One line on the error stream."""
-    print("mtl:", " ".join(str(what).split()), file=sys.stderr)
+    print("mtl:", printable(" ".join(str(what).split())), file=sys.stderr)
 
 
 def dispatch(arguments: list[str]) -> int:
@@ -90,7 +96,7 @@ def dispatch(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("--help", "-h", "help"):
         print(usage())
         return 0
-    name, *rest = arguments
+    name, *rest = map(at_home, arguments)
     if name == "--version":
         print(f"mtl {__version__}")
         return 0
@@ -107,6 +113,14 @@ def dispatch(arguments: list[str]) -> int:
         return 0
     code: int = module.run(rest)
     return code
+
+
+def at_home(argument: str) -> str:
+    """``key=~/folder`` with the home folder written out: neither the shell nor Hydra does it."""
+    key, equals, value = argument.partition("=")
+    if not equals or not (value == "~" or value.startswith("~/")):
+        return argument
+    return f"{key}={Path(value).expanduser()}"
 
 
 def usage() -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mtl.config.groups import folders
 from mtl.config.nearest import nearest
+from mtl.config.overrides import key_of
 from mtl.config.paths import allow_user_modules
 from mtl.errors import UserError
 
@@ -18,7 +19,7 @@ def split_options(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
         The folder, or None, and the other arguments.
 
     Raises:
-        UserError: the folder does not exist, or another flag is there.
+        UserError: the folder does not exist, another flag is there, or a key is given twice.
     """
     allow_user_modules()
     config_dir: Path | None = None
@@ -31,13 +32,28 @@ def split_options(arguments: Sequence[str]) -> tuple[Path | None, list[str]]:
                 value = next(waiting, "")
             if not value:
                 raise UserError(f"{flag} needs a folder")
-            config_dir = Path(value)
+            config_dir = Path(value).expanduser()
         elif argument.startswith("-"):
             raise unknown_flag(argument, CONFIG_DIR_FLAGS)
         else:
             rest.append(argument)
     folders(config_dir)
+    refuse_twice(rest)
     return config_dir, rest
+
+
+def refuse_twice(arguments: Sequence[str]) -> None:
+    """See that no key is given twice: which of them counts is not to be guessed.
+
+    Raises:
+        UserError: names both.
+    """
+    first: dict[str, str] = {}
+    for argument in arguments:
+        key = key_of(argument).lstrip("+~")
+        if "=" in argument and key in first:
+            raise UserError(f"{key} is given twice: {first[key]} and {argument}")
+        first[key] = argument
 
 
 def unknown_flag(flag: str, known: Sequence[str]) -> UserError:

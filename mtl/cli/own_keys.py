@@ -1,9 +1,11 @@
 """A command's own ``key=value`` arguments, beside the configuration's."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 from mtl.config.nearest import listing
 from mtl.config.overrides import key_of
+from mtl.config.trust import trusted_modules
 from mtl.errors import UserError
 
 
@@ -19,6 +21,15 @@ def own_keys(arguments: Sequence[str], keys: Collection[str]) -> tuple[dict[str,
     """
     own = {key_of(a): a.partition("=")[2] for a in arguments if _is_own(a, keys)}
     return own, [a for a in arguments if not _is_own(a, keys)]
+
+
+def trust_of(own: Mapping[str, str]) -> tuple[str, ...]:
+    """The modules that ``trust=`` names, none where it isn't there.
+
+    Raises:
+        UserError: they are no names of modules.
+    """
+    return trusted_modules(own["trust"]) if "trust" in own else ()
 
 
 def one_of(key: str, value: str, allowed: Sequence[str]) -> None:
@@ -40,6 +51,53 @@ def whole_number(key: str, value: str) -> int:
     if not value.isdecimal() or int(value) < 1:
         raise UserError(f"{key}={value}: give a whole number, 1 or more")
     return int(value)
+
+
+def place(own: Mapping[str, str], key: str, default: Path) -> Path:
+    """A file or folder of a key's, ``~`` being the home folder."""
+    return Path(own[key]).expanduser() if own.get(key) else default
+
+
+def refuse_folder(key: str, given: str | None) -> None:
+    """Complain where a file can't be written: it is a folder, or lies below a file.
+
+    Args:
+        key: of the file.
+        given: its value, if any.
+
+    Raises:
+        UserError: it can't.
+    """
+    if given and Path(given).expanduser().is_dir():
+        raise UserError(f"{key}={given} is a folder: give the name of a file")
+    if given:
+        _refuse_below_file(key, given, list(Path(given).expanduser().parents))
+
+
+def refuse_file(key: str, given: str | None) -> None:
+    """Complain where a folder can't be made: it is a file, or lies below one.
+
+    Args:
+        key: of the folder.
+        given: its value, if any.
+
+    Raises:
+        UserError: it can't.
+    """
+    if given:
+        path = Path(given).expanduser()
+        _refuse_below_file(key, given, [path, *path.parents])
+
+
+def _refuse_below_file(key: str, given: str, folders: Sequence[Path]) -> None:
+    for folder in folders:
+        if folder.is_file():
+            what = (
+                "is a file"
+                if folder == Path(given).expanduser()
+                else f"lies below {folder}, a file"
+            )
+            raise UserError(f"{key}={given} {what}: give a folder that can be made")
 
 
 def _is_own(argument: str, keys: Collection[str]) -> bool:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import cast
 
 from mtl.cli.options import split_options
-from mtl.cli.own_keys import one_of, own_keys
+from mtl.cli.own_keys import one_of, own_keys, place, refuse_file, trust_of
 from mtl.errors import UserError
 
 HELP = """\
@@ -18,8 +18,9 @@ Runs a trained network on images, and writes annotated pictures, masks and predi
   checkpoint=   best or last (best)
   device=       auto, cpu or cuda (auto)
   OVERRIDES     of the run's configuration: batch_size=8
+  trust=        modules whose classes the run may name: trust=[mine]
   --config-dir  a folder of your own configurations"""
-KEYS = ("run", "input", "out", "checkpoint", "device")
+KEYS = ("run", "input", "out", "checkpoint", "device", "trust")
 DEVICES = ("auto", "cpu", "cuda")
 
 
@@ -41,8 +42,9 @@ def run(arguments: list[str]) -> int:
     for key, example in (("run", "run=outputs/runs/NAME/TIME"), ("input", "input=photo.jpg")):
         if not own.get(key):
             raise UserError(f"{key}= is needed: write {example}")
-    folder = Path(own["run"])
-    out = Path(own.get("out") or folder / "predictions")
+    folder = Path(own["run"]).expanduser()
+    refuse_file("out", own.get("out"))
+    out = place(own, "out", folder / "predictions")
     checkpoint, device = own.get("checkpoint", "best"), own.get("device", "auto")
     one_of("checkpoint", checkpoint, ("best", "last"))
     one_of("device", device, DEVICES)
@@ -53,7 +55,7 @@ def run(arguments: list[str]) -> int:
 
     from mtl.runs.prediction.saved_run import open_without_data
 
-    cfg = open_without_data(folder, overrides, config_dir)
+    cfg = open_without_data(folder, overrides, config_dir, trust_of(own))
 
     from mtl.runs.prediction.predict import predict
     from mtl.runs.prediction.predictor import Checkpoint, Predictor

@@ -20,7 +20,7 @@ def run_list(given: str) -> list[Path]:
     for item in given.removeprefix("[").removesuffix("]").split(","):
         text = item.strip().strip("'\"")
         if text:
-            found += _matches(text) if glob.has_magic(text) else [Path(text)]
+            found += _matches(text) if glob.has_magic(text) else [Path(text).expanduser()]
     for folder in found:
         if found.count(folder) > 1:
             raise UserError(f"runs={given}: {folder} is there twice")

@@ -1,6 +1,6 @@
 """Looking at every job of a sweep before the first one starts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -13,11 +13,14 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from mtl.config.check import check
-from mtl.config.compose import compose, initialised, with_new_members
+from mtl.config.compose import compose, initialised, with_new_members, with_values
+from mtl.config.difference import difference
 from mtl.config.finalise import finalise
+from mtl.config.groups import groups
 from mtl.config.job_name import job_name
 from mtl.config.measures import mode_of
-from mtl.config.overrides import key_of, parse_all
+from mtl.config.overrides import key_of, parse, parse_all
+from mtl.config.saved import read_config
 from mtl.errors import UserError
 
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
@@ -34,10 +37,12 @@ class Plan:
     Args:
         overrides: for Hydra.
         folder: that all jobs lie in.
+        metrics: the main metrics of all tasks of all jobs, ``task/metric``.
     """
 
     overrides: list[str]
     folder: Path
+    metrics: list[str]
 
 
 def plan_sweep(overrides: Sequence[str], config_dir: Path | None) -> Plan:
@@ -49,42 +54,59 @@ def plan_sweep(overrides: Sequence[str], config_dir: Path | None) -> Plan:
 
     Raises:
         UserError: a job can't be composed, no job passes the checks, two jobs would have one name,
-            or the launcher can't run them.
+            the launcher can't run them, or the folder holds jobs with other settings.
     """
     parsed = parse_all(overrides)
     fixed = [o for o, p in zip(overrides, parsed, strict=True) if not p.is_sweep_override()]
     node = compose(fixed, config_dir).hydra
     jobs = planned_jobs(overrides, node.sweeper, config_dir)
-    checked = check_jobs(
-        jobs, basic=node.launcher._target_ == BASIC_LAUNCHER, config_dir=config_dir
-    )
+    configurations = composed_jobs(jobs, config_dir)
+    checked = check_jobs(configurations, basic=node.launcher._target_ == BASIC_LAUNCHER)
     not_swept = [p.get_key_element() for p in parsed if not p.is_sweep_override()]
+    folder = Path(str(node.sweep.dir))
     if node.sweeper._target_ == BASIC_SWEEPER:
-        refuse_same_names([job_name(task_part(job), not_swept) for job in jobs])
+        names = [job_name(task_part(job), not_swept) for job in jobs]
+        refuse_same_names(names)
+        refuse_other_settings(folder, dict(zip(names, checked, strict=True)))
     complete = new_heads_in_all(overrides, jobs, config_dir)
     fixed_keys = ",".join(f"'{key}'" for key in [*not_swept, *(f"+{k}" for k in not_swept)])
-    folder = Path(str(node.sweep.dir))
     # Each job would resolve the folder with its own values: -m data=a,b would part them.
     settings = [
         f"hydra.job.config.override_dirname.exclude_keys=[{fixed_keys}]",
         f"hydra.sweep.dir='{folder}'",
-        *searched_direction(node.sweeper, checked),
+        *search_settings(node.sweeper, not_swept, configurations[0]),
     ]
-    return Plan([*complete, *settings], folder)
+    return Plan([*complete, *settings], folder, metrics_of(configurations))
 
 
-def searched_direction(sweeper: DictConfig, cfg: DictConfig) -> list[str]:
-    """The override by which a sweeper that searches knows which way ``monitor`` is better.
+def search_settings(
+    sweeper: DictConfig, given: Sequence[str], configuration: DictConfig
+) -> list[str]:
+    """What a sweeper that searches has to know: where better is, and that jobs may fail.
 
     Args:
-        sweeper: its node; those that search for a best value have a ``direction`` (Optuna).
-        cfg: a job's configuration.
+        sweeper: its node.
+        given: keys that the user set.
+        configuration: of a job.
     """
-    if "direction" not in sweeper:
-        return []
-    heads = cast(dict[str, Any], OmegaConf.to_container(cfg.heads))
-    larger = mode_of(str(cfg.monitor), heads) == "max"
-    return [f"hydra.sweeper.direction={'maximize' if larger else 'minimize'}"]
+    heads = cast(dict[str, Any], OmegaConf.to_container(configuration.heads))
+    wanted = {
+        "direction": f"{mode_of(str(configuration.monitor), heads)}imize",
+        "max_failure_rate": "1.0",
+    }
+    return [
+        f"hydra.sweeper.{key}={value}"
+        for key, value in wanted.items()
+        if key in sweeper and f"hydra.sweeper.{key}" not in given
+    ]
+
+
+def metrics_of(configurations: Sequence[DictConfig]) -> list[str]:
+    """The main metrics of all tasks of all jobs, ``task/metric``."""
+    found = (
+        f"{task}/{head.metrics[0]}" for cfg in configurations for task, head in cfg.heads.items()
+    )
+    return list(dict.fromkeys(found))
 
 
 def task_part(job: Sequence[str]) -> list[str]:
@@ -128,15 +150,35 @@ def representative(override: Override) -> str:
     return f"{key}={next(iter(override.sweep_string_iterator()))}"
 
 
-def check_jobs(jobs: Sequence[list[str]], basic: bool, config_dir: Path | None) -> DictConfig:
-    """Compose all jobs, and check them until one is fine.
+def composed_jobs(jobs: Sequence[list[str]], config_dir: Path | None) -> list[DictConfig]:
+    """The configuration of each job; files are read once for jobs that choose the same members.
+
+    Raises:
+        UserError: one can't be composed.
+    """
+    read: dict[tuple[str, ...], DictConfig] = {}
+    found = []
+    for job in jobs:
+        own = task_part(job)
+        chosen = tuple(o for o in own if parse(o).key_or_group in groups(config_dir))
+        if chosen not in read:
+            read[chosen] = compose(chosen, config_dir)
+        values = [o for o in own if o not in chosen]
+        found.append(finalise(with_values(read[chosen], values, config_dir)))
+    return found
+
+
+def check_jobs(configurations: Sequence[DictConfig], basic: bool) -> list[DictConfig | None]:
+    """Check all jobs.
 
     A job whose values are out of range fails alone, later; but where none is fine, nothing starts.
 
     Args:
-        jobs: their overrides.
+        configurations: finalised.
         basic: whether the basic launcher runs them, in this process.
-        config_dir: the user's folder.
+
+    Returns:
+        The checked ones, None for those that will fail.
 
     Returns:
         The configuration of the first that is fine.
@@ -145,24 +187,43 @@ def check_jobs(jobs: Sequence[list[str]], basic: bool, config_dir: Path | None) 
         UserError: see ``plan_sweep``.
     """
     wrong: UserError | None = None
-    fine: DictConfig | None = None
-    for job in jobs:
-        cfg = finalise(compose(task_part(job), config_dir))
+    checked: list[DictConfig | None] = []
+    for cfg in configurations:
         if basic and restarts(str(cfg.trainer.strategy)):
             raise UserError(
                 f"trainer.strategy={cfg.trainer.strategy} starts the whole command again for each"
                 " device, so it can't run under -m with the basic launcher; run the jobs one by"
                 " one, or choose another launcher"
             )
-        if fine is None:
-            try:
-                fine = check(cfg)
-            except UserError as error:
-                wrong = wrong or error
-    if fine is None:
-        assert wrong is not None
+        try:
+            checked.append(check(cfg))
+        except UserError as error:
+            wrong = wrong or error
+            checked.append(None)
+    if wrong is not None and not any(cfg is not None for cfg in checked):
         raise wrong
-    return fine
+    return checked
+
+
+def refuse_other_settings(folder: Path, jobs: Mapping[str, DictConfig | None]) -> None:
+    """Look whether jobs of the same names were run with other settings.
+
+    Args:
+        folder: of the sweep.
+        jobs: by name, None for those that will fail.
+
+    Raises:
+        UserError: names the first such job and setting.
+    """
+    for name, cfg in jobs.items():
+        if cfg is None or not (folder / name / "config.yaml").exists():
+            continue
+        different = difference(read_config(folder / name), cfg)
+        if different is not None:
+            raise UserError(
+                f"{folder} holds a sweep whose job {name} has {different}: choose another name=, "
+                "or remove the folder"
+            )
 
 
 def restarts(strategy: str) -> bool:
@@ -192,7 +253,9 @@ def new_heads_in_all(
     keys = [key_of(o) for o in overrides if o.startswith("head@")]
     if not keys:
         return list(overrides)
-    written = {key_of(o) for job in jobs for o in with_new_members(job, config_dir)}
+    there = groups(config_dir)
+    chosen = {tuple(o for o in job if parse(o).key_or_group in there) for job in jobs}
+    written = {key_of(o) for job in chosen for o in with_new_members(job, config_dir)}
     for key in keys:
         if {key, f"+{key}"} <= written:
             raise UserError(f"{key}: some data sets of the sweep bring it and others don't")

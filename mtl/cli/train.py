@@ -34,6 +34,8 @@ def run(arguments: list[str]) -> int:
     """
     options = parse_options(arguments)
     allow_user_modules()
+    if options.config_dir is not None:
+        options.config_dir = str(Path(options.config_dir).expanduser())
     config_dir = None if options.config_dir is None else Path(options.config_dir)
     folders(config_dir)
     if options.help:

@@ -9,19 +9,22 @@ from omegaconf import DictConfig, OmegaConf
 from mtl.config.labelling import label_tasks
 from mtl.config.monitor import check_main_metrics, check_monitor
 from mtl.config.nearest import in_words
+from mtl.config.places import settle_places
 from mtl.config.ranges import check_ranges
 from mtl.errors import UserError
 
 
-def check(cfg: DictConfig, needs_data: bool = True) -> DictConfig:
+def check(cfg: DictConfig, needs_data: bool = True, base: Path | None = None) -> DictConfig:
     """Hold a finalised configuration to everything that can be known without data and torch.
 
     Args:
         cfg: as ``finalise`` returns it.
         needs_data: whether the data's folders must be there.
+        base: what relative paths are relative to where that isn't the current folder.
 
     Returns:
-        The same with ``heads.<task>.target`` filled in.
+        The same with ``heads.<task>.target`` filled in, ``epochs`` within its limit, and its paths
+        written out.
 
     Raises:
         UserError: names the key and what is allowed.
@@ -30,6 +33,9 @@ def check(cfg: DictConfig, needs_data: bool = True) -> DictConfig:
     assert isinstance(values, dict)
     plain_values = {str(key): value for key, value in values.items()}
     check_ranges(plain_values)
+    if (most := plain_values["trainer"].get("limit_epochs")) is not None:
+        plain_values["epochs"] = min(plain_values["epochs"], most)
+    settle_places(plain_values, base)
     check_image_size(plain_values["image_size"], plain_values["backbone"])
     check_weights(plain_values["backbone"])
     for backbone in plain_values["encoder"].get("backbones") or []:

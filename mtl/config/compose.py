@@ -6,13 +6,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import hydra
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 import mtl.config.job_name  # noqa: F401  registers the resolver that conf/hydra uses
 from mtl.config.complaints import HYDRA_ERRORS, complaint, refuse_wrong_choices
 from mtl.config.groups import groups, members
-from mtl.config.overrides import key_of, parse
+from mtl.config.overrides import key_of, parse, parse_all
 from mtl.config.paths import conf_dir
 
 VERSION_BASE = "1.3"
@@ -48,6 +50,28 @@ def compose_or_raise(overrides: Sequence[str], config_dir: Path | None = None) -
         )
 
 
+def with_values(
+    cfg: DictConfig, overrides: Sequence[str], config_dir: Path | None = None
+) -> DictConfig:
+    """A composed configuration with single values changed, as if composed with them.
+
+    Args:
+        cfg: as ``compose`` returns it; it stays as it is.
+        overrides: of single values; which members are chosen doesn't change.
+        config_dir: a user's folder of further members.
+
+    Raises:
+        UserError: an override is wrong.
+    """
+    refuse_wrong_choices(overrides, config_dir)
+    changed = cfg.copy()
+    try:
+        ConfigLoaderImpl._apply_overrides_to_config(parse_all(overrides), changed)
+    except HYDRA_ERRORS as error:
+        raise complaint(error, {**choices(cfg), **flat(cfg)}, config_dir) from error
+    return changed
+
+
 def search_path(config_dir: Path | None) -> list[str]:
     """The override by which Hydra looks into the user's folder too."""
     return [] if config_dir is None else [f"hydra.searchpath=['{config_dir.resolve()}']"]
@@ -55,10 +79,21 @@ def search_path(config_dir: Path | None) -> list[str]:
 
 @contextlib.contextmanager
 def initialised(config_dir: Path | None) -> Iterator[None]:
-    """Hydra set up on the packaged configuration, with every head in the catalogue."""
+    """Hydra set up on the packaged configuration, with every head in the catalogue.
+
+    Inside a job of Hydra's too: its own set-up is put aside meanwhile.
+    """
     register_heads(config_dir)
-    with hydra.initialize_config_dir(str(conf_dir()), version_base=VERSION_BASE, job_name="train"):
-        yield
+    around = GlobalHydra.instance()
+    before = around.hydra
+    around.clear()
+    try:
+        with hydra.initialize_config_dir(
+            str(conf_dir()), version_base=VERSION_BASE, job_name="train"
+        ):
+            yield
+    finally:
+        GlobalHydra.instance().hydra = before
 
 
 def register_heads(config_dir: Path | None) -> None:
@@ -98,7 +133,7 @@ def own_callback(override: str) -> str | None:
 
 
 def group_choices(overrides: Sequence[str], config_dir: Path | None = None) -> list[str]:
-    """The overrides that choose a member of a group."""
+    """The overrides that choose a member of a group, further heads left out."""
     there = groups(config_dir)
     return [o for o in overrides if key_of(o) in there]
 

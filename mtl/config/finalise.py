@@ -1,5 +1,6 @@
 """From a composed configuration to plain values for the chosen tasks."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -8,7 +9,14 @@ from mtl.config.backbones import write_out
 from mtl.config.complaints import HYDRA_ERRORS, complaint
 from mtl.config.compose import config_dir_of, flat
 from mtl.config.nearest import in_words, listing, unknown
-from mtl.config.schema import MISSING, check_keys, defaults_of, fit_types, resolved
+from mtl.config.schema import (
+    MISSING,
+    check_keys,
+    defaults_of,
+    fit_types,
+    resolved,
+    unknown_keys,
+)
 from mtl.errors import UserError
 
 
@@ -36,12 +44,47 @@ def finalise(cfg: DictConfig, hydra_node: Any = None) -> DictConfig:
         raise complaint(error, {}) from error
     config_dir = config_dir_of(cfg.hydra)
     defaults = defaults_of(cfg, config_dir)
+    forget_replaced(values, defaults, [str(o) for o in cfg.hydra.overrides.task])
     check_keys(values, defaults)
     values = fit_types(values, defaults)
     values["encoder"] = write_out(values["encoder"], config_dir)
     final = settle(values)
     check_metrics(final, defaults["heads"])
     return final
+
+
+def forget_replaced(
+    values: dict[str, Any], defaults: Mapping[str, Any], overrides: Sequence[str]
+) -> None:
+    """Drop what a recipe says of a part that the command line replaced, where it makes no sense.
+
+    ``experiment=bccd data=shapes``: the recipe's ``data.root`` was of the data set it had chosen.
+    What the command line itself says is left to be refused. Heads may come with the data.
+
+    Args:
+        values: the resolved configuration; changed in place.
+        defaults: what the chosen members have.
+        overrides: of the command line.
+    """
+    written = dict(override.lstrip("+~").partition("=")[::2] for override in overrides)
+    replaced = {key for key, value in written.items() if "." not in key and value[:1] != "{"}
+    if "data" in replaced:
+        replaced.add("heads")
+    typed = [key for key in written if key not in replaced]
+    for key in unknown_keys(values, defaults, ""):
+        group, *path = key.split(".")
+        own = any(f"{key}.".startswith(f"{t}.") or t.startswith(f"{key}.") for t in typed)
+        if group in replaced and path and not own:
+            drop(values, key.split("."))
+
+
+def drop(node: dict[str, Any], path: Sequence[str]) -> None:
+    """Delete a nested key, and the mappings that are empty then."""
+    key, *deeper = path
+    if deeper:
+        drop(node[key], deeper)
+    if not deeper or node[key] == {}:
+        del node[key]
 
 
 def check_metrics(cfg: DictConfig, defaults: dict[str, Any]) -> None:

@@ -20,13 +20,16 @@ def without(config: DictConfig, keys: tuple[str, ...]) -> dict[str, Any]:
     return {key: value for key, value in container(config).items() if key not in keys}
 
 
-def make(config: Mapping[str, Any], **more: Any) -> Any:
-    """Call what ``_target_`` names with the other keys.
+def located(config: Mapping[str, Any], base: type | tuple[type, ...]) -> Any:
+    """What ``_target_`` names, not yet called.
 
-    Hydra's own ``instantiate`` would turn dataclasses among the arguments into configs.
+    Args:
+        config: a node.
+        base: of the node's group, or several: the target is a class of this, or an object of it
+            that can be called (a declared function).
 
     Raises:
-        UserError: there is nothing of that name, or it doesn't take those arguments.
+        UserError: there is nothing of that name, or it is no such class or object.
     """
     name = config["_target_"]
     try:
@@ -34,6 +37,29 @@ def make(config: Mapping[str, Any], **more: Any) -> Any:
     except (ImportError, AttributeError, ValueError) as error:
         reason = str(error).strip().splitlines()[-1]
         raise UserError(f"_target_={name} can't be loaded: {reason}") from error
+    fits = issubclass(target, base) if isinstance(target, type) else isinstance(target, base)
+    if not fits:
+        kinds = base if isinstance(base, tuple) else (base,)
+        wanted = " or ".join(f"{kind.__name__} ({kind.__module__})" for kind in kinds)
+        raise UserError(f"_target_={name}: must be a {wanted}")
+    return target
+
+
+def make(config: Mapping[str, Any], base: type | tuple[type, ...], **more: Any) -> Any:
+    """Call what ``_target_`` names with the other keys.
+
+    Hydra's own ``instantiate`` would turn dataclasses among the arguments into configs.
+
+    Args:
+        config: a node.
+        base: see ``located``.
+        more: further arguments.
+
+    Raises:
+        UserError: there is nothing of that name, it is of another kind, or it doesn't take those
+            arguments.
+    """
+    name, target = config["_target_"], located(config, base)
     arguments = {key: value for key, value in config.items() if key != "_target_"} | more
     try:
         inspect.signature(target).bind(**arguments)

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mtl.config.nearest import listing
+from mtl.config.nearest import in_words, listing
 from mtl.errors import UserError
+
+
+class NoTargetError(UserError):
+    """The data labels nothing of the kind that a task needs."""
 
 
 def label_tasks(heads: dict[str, dict[str, Any]], data: Mapping[str, Any]) -> None:
@@ -19,7 +23,13 @@ def label_tasks(heads: dict[str, dict[str, Any]], data: Mapping[str, Any]) -> No
     """
     targets = data.get("targets") or {}
     for task, head in heads.items():
-        head["target"] = target_of(task, head, targets)
+        try:
+            head["target"] = target_of(task, head, targets)
+        except NoTargetError as error:
+            left = [name for name, other in heads.items() if other.get("kind") in targets.values()]
+            left = left or list((data.get("suggested") or {}).get("tasks") or ())
+            hint = f"; it can train tasks={in_words(left)}" if left else ""
+            raise UserError(f"{error}{hint}") from error
 
 
 def target_of(task: str, head: Mapping[str, Any], targets: Mapping[str, str]) -> str:
@@ -43,7 +53,7 @@ def target_of(task: str, head: Mapping[str, Any], targets: Mapping[str, str]) ->
         return task
     fitting = [name for name, k in targets.items() if k == kind]
     if not fitting:
-        raise UserError(f"task {task} needs {kind}, but the data can only label {there}")
+        raise NoTargetError(f"task {task} needs {kind}, but the data can only label {there}")
     if len(fitting) > 1:
         raise UserError(
             f"task {task} could learn from {listing(fitting)}: choose by heads.{task}.target=NAME"

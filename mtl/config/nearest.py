@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
+from mtl.config.other_words import KEYS, MEMBERS
 from mtl.config.trainer_keys import instead_of
 
 SURE = 0.7
@@ -22,6 +23,9 @@ def listing(names: Iterable[object]) -> str:
 def unknown(kind: str, name: str, names: Iterable[str]) -> str:
     """``no backbone 'resnt18'; did you mean 'resnet18'? There are: resnet18, resnet34``."""
     names = sorted(names)
+    ours = MEMBERS.get(kind, {}).get(name.lower())
+    if ours in names:
+        return f"no {kind} '{name}'; did you mean '{ours}'? There are: {listing(names)}"
     hint = "".join(f"; did you mean '{near}'?" for near in nearest(name, names))
     return f"no {kind} '{name}'{hint or '.'} There are: {listing(names)}"
 
@@ -40,6 +44,8 @@ def unknown_key(key: str, values: Mapping[str, object]) -> str:
 
 def suggestion(key: str, values: Mapping[str, object]) -> str:
     """``; did you mean epochs=10?``: nearest keys with their values, else what there is."""
+    if key in KEYS:
+        return f"; did you mean {KEYS[key]}?"
     parent, _, leaf = key.rpartition(".")
     same_leaf = [k for k in values if k.rpartition(".")[2] == leaf]
     siblings = [k for k in values if k.rpartition(".")[0] == parent]

@@ -1,5 +1,6 @@
 """Reading single overrides."""
 
+import shlex
 from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -28,8 +29,17 @@ def parse(override: str) -> Override:
     except (HydraException, ValueError) as error:
         reason = (str(error).splitlines() or ["?"])[0]
         raise UserError(
-            f"'{override}' can't be read ({reason}); quote text with special characters: key='...'"
+            f"'{override}' can't be read ({reason}); write {in_quotes(override)}"
         ) from error
+
+
+def in_quotes(override: str) -> str:
+    """An override whose value is quoted for Hydra, as it is to be typed into a shell."""
+    key, _, value = override.partition("=")
+    inner = value.strip("'\"").replace("'", "\\'")
+    text = f"{key}='{inner}'"
+    # Within double quotes a shell still reads these.
+    return shlex.quote(text) if set('$`"\\!') & set(text) else f'"{text}"'
 
 
 def parse_all(overrides: Sequence[str]) -> list[Override]:

@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
+SWEEP_FILE = "sweep.json"
+"""In a sweep's folder: ``metrics``, the main metrics of all tasks of all its jobs."""
 
 
 def conf_dir() -> Path:

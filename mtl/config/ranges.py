@@ -1,4 +1,7 @@
-"""The values that keys may have, by dotted pattern; the first pattern that fits holds."""
+"""The values that keys may have, by dotted pattern; the first pattern that fits holds.
+
+A rule of a member holds for the package's own classes alone.
+"""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -16,7 +19,7 @@ NATURAL = number(0, whole=True)
 POSITIVE = number(0, above=True)
 NOT_NEGATIVE = number(0)
 
-RANGES: dict[str, Rule] = {
+FRAMEWORK: dict[str, Rule] = {
     "seed": number(0, 2**32 - 1, whole=True),
     "epochs": COUNT,
     "batch_size": COUNT,
@@ -25,6 +28,18 @@ RANGES: dict[str, Rule] = {
     "data.limit": number(1, whole=True, words=(None,)),
     "data.workers": number(0, whole=True, words=("auto",)),
     "data.on_error": choice("raise", "skip"),
+    "backbone.mean": each(PROBABILITY, length=3),
+    "backbone.std": each(POSITIVE, length=3),
+    "backbone.stride": COUNT,
+    "backbone.rotation": choice("none", "filters"),
+    "backbone.rotation_pool": choice("max", "mean"),
+    "heads.*.weight": NOT_NEGATIVE,
+    "optimizer.stage_decay": number(0, 1, above=True),
+    "optimizer.backbone_factor": number(0, words=("auto",)),
+}
+"""Of keys that the framework reads itself, whatever member was chosen."""
+
+MEMBERS: dict[str, Rule] = {
     "data.orientation": choice("upright", "free"),
     "data.train": COUNT,
     "data.val": COUNT,
@@ -37,6 +52,7 @@ RANGES: dict[str, Rule] = {
     "data.split_seed": NATURAL,
     "data.year": number(2007, 2012, whole=True),
     "data.others": choice("error", "drop"),
+    "data.masks": choice("indices", "binary"),
     "preprocess.fit": choice("stretch", "letterbox"),
     "preprocess.mean": each(PROBABILITY, length=3),
     "preprocess.std": each(POSITIVE, length=3),
@@ -56,9 +72,6 @@ RANGES: dict[str, Rule] = {
     "augmentation.min_visibility": PROBABILITY,
     "augmentation.rotated_boxes": choice("largest_box", "ellipse"),
     "augmentation.fill": number(0, 255, whole=True),
-    "backbone.mean": each(PROBABILITY, length=3),
-    "backbone.std": each(POSITIVE, length=3),
-    "backbone.stride": COUNT,
     "backbone.width": COUNT,
     "backbone.depth": COUNT,
     "backbone.stem": choice("imagenet", "cifar"),
@@ -85,12 +98,9 @@ RANGES: dict[str, Rule] = {
     "encoder.distance": choice("l1", "l2", "none"),
     "encoder.tied_stages": each(either(text(), number(whole=True))),
     "encoder.backbones": each(anything),
-    "backbone.rotation": choice("none", "filters"),
-    "backbone.rotation_pool": choice("max", "mean"),
     # First, since a metric may be called like an option.
     "heads.*.larger_is_better.*": each(number(words=(None,)), length=2),
     "heads.*.smaller_is_better.*": each(number(words=(None,)), length=2),
-    "heads.*.weight": NOT_NEGATIVE,
     "heads.*.dimension": COUNT,
     "heads.*.margin": POSITIVE,
     "heads.*.loss": choice("contrastive", "triplet", "triplet_all"),
@@ -139,8 +149,6 @@ RANGES: dict[str, Rule] = {
     "weighting.warmup_epochs": NATURAL,
     "weighting.decay": NOT_NEGATIVE,
     "weighting.power": NOT_NEGATIVE,
-    "optimizer.stage_decay": number(0, 1, above=True),
-    "optimizer.backbone_factor": number(0, words=("auto",)),
     "scheduler.warmup": PROBABILITY,
     "scheduler.floor": PROBABILITY,
     "scheduler.rise": number(0, 1, above=True, below=True),
@@ -154,7 +162,10 @@ RANGES: dict[str, Rule] = {
     "trainer.accumulate_grad_batches": COUNT,
     "trainer.log_every_n_steps": COUNT,
     "trainer.check_val_every_n_epoch": COUNT,
+    "trainer.limit_epochs": number(1, whole=True, words=(None,)),
     "trainer.limit_train_batches": number(0, above=True, words=(None,)),
+    "trainer.limit_val_batches": number(0, above=True, words=(None,)),
+    "trainer.limit_test_batches": number(0, above=True, words=(None,)),
     "trainer.deterministic": choice(True, False, "warn"),
     "trainer.precision": choice(*PRECISIONS),
     "trainer.matmul_precision": choice("highest", "high", "medium"),
@@ -165,8 +176,6 @@ RANGES: dict[str, Rule] = {
     "trainer.max_steps": number(-1, whole=True),
     "trainer.min_steps": number(1, whole=True, words=(None,)),
     "trainer.min_epochs": number(1, whole=True, words=(None,)),
-    "trainer.limit_val_batches": number(0, words=(None,)),
-    "trainer.limit_test_batches": number(0, words=(None,)),
     "trainer.limit_predict_batches": number(0, words=(None,)),
     "callbacks.*.patience": COUNT,
     "callbacks.*.min_delta": NOT_NEGATIVE,
@@ -174,25 +183,44 @@ RANGES: dict[str, Rule] = {
     "callbacks.*.samples": NATURAL,
     "callbacks.*.every": COUNT,
 }
+"""Of the options of this package's members; a user's own class of the same option has its own."""
+PACKAGED = ("mtl.", "torch.", "pytorch_lightning.")
+"""Where the classes lie that packaged members name."""
 
 
-def rule_for(key: str) -> Rule | None:
-    """The rule of a dotted key."""
-    if key in RANGES:
-        return RANGES[key]
-    return next((r for pattern, r in RANGES.items() if fnmatchcase(key, pattern)), None)
+def rule_for(key: str, target: object = None) -> Rule | None:
+    """The rule of a key.
+
+    Args:
+        key: dotted.
+        target: ``_target_`` of the node that it lies in, None where there is none.
+    """
+    packaged = target is None or str(target).startswith(PACKAGED)
+    for rules in (FRAMEWORK, MEMBERS) if packaged else (FRAMEWORK,):
+        if key in rules:
+            return rules[key]
+        for pattern, rule in rules.items():
+            if fnmatchcase(key, pattern):
+                return rule
+    return None
 
 
-def check_ranges(node: Mapping[str, Any], prefix: str = "") -> None:
+def check_ranges(node: Mapping[str, Any], prefix: str = "", target: object = None) -> None:
     """Hold every value to its rule.
+
+    Args:
+        node: values by key.
+        prefix: what stands before the keys.
+        target: see ``rule_for``.
 
     Raises:
         UserError: such as ``lr=-1: must be greater than 0``.
     """
+    target = node.get("_target_", target)
     for key, value in node.items():
         dotted = f"{prefix}{key}"
-        rule = rule_for(dotted)
+        rule = rule_for(dotted, target)
         if rule is not None and (wrong := rule(value)):
             raise UserError(f"{dotted}={in_words(value)}: {wrong}")
         if isinstance(value, dict):
-            check_ranges(value, f"{dotted}.")
+            check_ranges(value, f"{dotted}.", target)

@@ -1,21 +1,29 @@
 """The configuration that a run left in its folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from mtl.config.backbones import write_out
 from mtl.config.check import check
-from mtl.config.complaints import HYDRA_ERRORS, complaint, refuse_wrong_choices
+from mtl.config.complaints import HYDRA_ERRORS, complaint, in_short, refuse_wrong_choices
 from mtl.config.compose import compose, flat, group_choices
 from mtl.config.finalise import settle
+from mtl.config.groups import choices
+from mtl.config.instantiate import container
 from mtl.config.nearest import nearest, unknown_key
 from mtl.config.overrides import key_of, parse
 from mtl.config.schema import check_keys, fit_types, resolved
+from mtl.config.trust import Trust, refuse_resolvers, refuse_strangers
 from mtl.errors import UserError
+
+SEVERAL = ("heads", "callbacks", "logger")
+"""Groups with a class for each of their keys."""
+MOST_LEVELS = 30
+NO_CLASS = (*SEVERAL, "sweep", "experiment", "hydra")
 
 
 def open_run(
@@ -23,21 +31,26 @@ def open_run(
     overrides: Sequence[str] = (),
     config_dir: Path | None = None,
     needs_data: bool = True,
+    trust: Sequence[str] = (),
 ) -> DictConfig:
     """Read a run's own configuration, with changes.
+
+    The folder may be a stranger's: nothing that it names is imported unless it lies in this
+    package, in ``config_dir`` or in a module of ``trust``, and nothing in it is resolved.
 
     Args:
         run: the run's folder.
         overrides: ``key=value`` changes one value, ``data=voc2012`` replaces a whole node.
         config_dir: a user's folder of further members.
         needs_data: whether the data's folders must be there.
+        trust: names of modules whose classes it may name.
 
     Returns:
         As ``load`` returns it.
 
     Raises:
-        UserError: no such run, or an override is wrong, or changes heads or recipe, which a
-            trained run keeps.
+        UserError: no such run, or it names classes of others, or an override is wrong, or changes
+            heads or recipe, which a trained run keeps.
     """
     cfg = read_config(Path(run))
     for override in overrides:
@@ -55,14 +68,16 @@ def open_run(
         raise complaint(error, {}) from error
     check_keys(values, reference)
     values["encoder"] = write_out(values["encoder"], config_dir)
-    return check(settle(fit_types(values, reference)), needs_data)
+    cfg = settle(fit_types(values, reference))
+    refuse_strangers(container(cfg), Trust(trust, config_dir))
+    return check(cfg, needs_data)
 
 
 def read_config(run: Path) -> DictConfig:
     """``config.yaml`` of a run's folder.
 
     Raises:
-        UserError: there is none, or it can't be read.
+        UserError: there is none, or it can't be read, or is not what a run writes.
     """
     file = run / "config.yaml"
     if not file.is_file():
@@ -70,12 +85,43 @@ def read_config(run: Path) -> DictConfig:
             f"run={run}: {'no config.yaml in it' if run.is_dir() else 'no such folder'}{hint(run)}"
         )
     try:
-        cfg = OmegaConf.load(file)
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: can't be read ({' '.join(str(error).split())})") from error
-    if not isinstance(cfg, DictConfig) or "tasks" not in cfg:
+        text = file.read_text()
+        refuse_bombs(text)
+        cfg = OmegaConf.create(text)
+        values = OmegaConf.to_container(cfg)
+    except (*HYDRA_ERRORS, OSError) as error:
+        raise UserError(f"{file}: can't be read ({in_short(error)})") from error
+    refuse_resolvers(values, file)
+    if not isinstance(cfg, DictConfig) or not is_whole(cast(dict[str, Any], values)):
         raise UserError(f"{file}: is not the configuration of a run")
     return cfg
+
+
+def refuse_bombs(text: str) -> None:
+    """See that a few lines of YAML can't become gigabytes, or overflow the stack.
+
+    Raises:
+        yaml.YAMLError: it can't be read, has aliases, or more levels than any configuration.
+    """
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError(f"has the alias *{event.anchor}, which a run never writes")
+        if depth > MOST_LEVELS:
+            raise yaml.YAMLError("has too many levels")
+
+
+def is_whole(values: Mapping[str, Any]) -> bool:
+    """Whether there is a node with a class wherever a run has one."""
+    single = [g for g, choice in choices().items() if choice.default and g not in NO_CLASS]
+    several = [values.get(group) for group in SEVERAL]
+    if not isinstance(values.get("tasks"), list) or not all(isinstance(n, dict) for n in several):
+        return False
+    nodes = [values.get(group) for group in single]
+    nodes += [node for group in several if group for node in group.values()]
+    return all(isinstance(node, dict) and "_target_" in node for node in nodes)
 
 
 def hint(run: Path) -> str:

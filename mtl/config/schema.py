@@ -32,7 +32,7 @@ def defaults_of(cfg: DictConfig, config_dir: Path | None = None) -> dict[str, An
     return composed_defaults(tuple(f"{g}={n}" for g, n in chosen.items()), config_dir)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def composed_defaults(chosen: tuple[str, ...], config_dir: Path | None) -> dict[str, Any]:
     """The resolved configuration of these choices; not to be changed."""
     try:
@@ -103,13 +103,15 @@ def fit_types(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[st
     }
 
 
-def fitted(key: str, value: Any, default: Any) -> Any:
-    """One value, or a whole node, made to fit its default."""
+def fitted(key: str, value: Any, default: Any, target: object = None) -> Any:
+    """One value, or a whole node, made to fit its default; ``target``: see ``rule_for``."""
     if isinstance(default, dict) and isinstance(value, dict):
+        target = value.get("_target_", target)
         return {
-            k: fitted(f"{key}.{k}", v, default[k]) if k in default else v for k, v in value.items()
+            k: fitted(f"{key}.{k}", v, default[k], target) if k in default else v
+            for k, v in value.items()
         }
-    if default in (None, MISSING, "auto") or rule_for(key) is not None:
+    if default in (None, MISSING, "auto") or rule_for(key, target) is not None:
         return value
     if isinstance(default, str) and is_number(value):
         return str(value)

@@ -63,8 +63,11 @@ class Sample:
         image: (H, W, 3) uint8 RGB.
         id: the source file's path, or a name such as ``train/17`` where there is no file.
         targets: target name to value. A target that the sample lacks is absent, never a fake zero.
+        size: (width, height) of the image at full resolution in pixels, where it was decoded
+            smaller; None means that of ``image``.
     """
 
     image: npt.NDArray[np.uint8]
     id: str
     targets: Mapping[str, TargetValue] = field(default_factory=dict)
+    size: tuple[int, int] | None = None

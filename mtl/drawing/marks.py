@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl.drawing.palette import RGB, color
+from mtl.files import printable
 
 Canvas = npt.NDArray[np.uint8]
 
@@ -22,6 +23,8 @@ def _text(canvas: Canvas, text: str, x: int, y: int, background: RGB) -> None:
     """Write on a filled strip whose top left corner is at (x, y), moved inside the canvas."""
     size = _scale(canvas)
     thickness = max(1, round(size))
+    # OpenCV ends the process at text that is no valid UTF-8.
+    text = printable(text)
     (width, height), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.55 * size, thickness)
     x = int(np.clip(x, 0, max(0, canvas.shape[1] - width - 2)))
     y = int(np.clip(y, 0, max(0, canvas.shape[0] - height - base - 2)))

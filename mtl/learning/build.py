@@ -7,10 +7,14 @@ from typing import Any, cast
 
 import pytorch_lightning as L
 import torch
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import GradientAccumulationScheduler
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.plugins import CheckpointIO, LayerSync, Precision
+from pytorch_lightning.profilers import Profiler
+from pytorch_lightning.strategies import Strategy
 from torch.optim import Optimizer
 
 from mtl.config.instantiate import container, make, without
@@ -20,10 +24,11 @@ from mtl.learning.compiled import compile_encoder
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.optimizer.groups import parameter_groups
 from mtl.learning.optimizer.stages import stage_parameters, stage_rates
-from mtl.learning.weighting.base import Weighting
+from mtl.learning.scheduler.base import Schedule
+from mtl.learning.weighting.bases.base import Weighting
 from mtl.model.network import Network
 
-TRAINER_FRAMEWORK_KEYS = ("compile", "channels_last", "matmul_precision")
+TRAINER_FRAMEWORK_KEYS = ("compile", "channels_last", "matmul_precision", "limit_epochs")
 OPTIMIZER_FRAMEWORK_KEYS = ("backbone_factor", "stage_factors", "stage_decay", "decay_vectors")
 
 
@@ -52,7 +57,7 @@ def _make_optimizer(
     groups = parameter_groups(
         network, weighting, lr, factor, options["weight_decay"], settings["decay_vectors"], rates
     )
-    return cast(Optimizer, make(options, params=groups, lr=lr))
+    return cast(Optimizer, make(options, Optimizer, params=groups, lr=lr))
 
 
 def _pretrained(cfg: DictConfig) -> bool:
@@ -79,16 +84,20 @@ def build_module(cfg: DictConfig, network: Network) -> MultiTaskModule:
     rates = stage_rates(stages, settings["stage_factors"], settings["stage_decay"])
     module = MultiTaskModule(
         network=network,
-        weighting=make(container(cfg.weighting), tasks=list(cfg.tasks)),
+        weighting=make(container(cfg.weighting), Weighting, tasks=list(cfg.tasks)),
         task_weights={task: cfg.heads[task].weight for task in cfg.tasks},
         make_optimizer=partial(_make_optimizer, settings, cfg.lr, factor, rates),
-        make_scheduler=partial(make, container(cfg.scheduler)),
+        make_scheduler=partial(make, container(cfg.scheduler), Schedule),
         monitor=cfg.monitor,
         settings=container(cfg),
         channels_last=cfg.trainer.channels_last,
     )
     compile_encoder(network.encoder, cfg.trainer.compile, network.views.checkpointing)
     return module
+
+
+PARTS = (Strategy, Profiler, Precision, ClusterEnvironment, CheckpointIO, LayerSync)
+"""What nodes inside the trainer's may make."""
 
 
 def is_enabled(cfg: DictConfig, callback: str) -> bool:
@@ -100,19 +109,17 @@ def build_callbacks(cfg: DictConfig) -> list[L.Callback]:
     """The enabled callbacks, and what trains when.
 
     Raises:
-        UserError: one is no callback, or accumulates batches, which a key of the trainer's does.
+        UserError: one accumulates batches, which a key of the trainer's does.
     """
     chosen = [name for name in cfg.callbacks if is_enabled(cfg, str(name))]
     return [
-        make(container(cfg.unfreezing)),
+        make(container(cfg.unfreezing), L.Callback),
         *(_callback(str(name), without(cfg.callbacks[name], ("enabled",))) for name in chosen),
     ]
 
 
 def _callback(name: str, settings: Mapping[str, Any]) -> L.Callback:
-    made = make(settings)
-    if not isinstance(made, L.Callback):
-        raise UserError(f"callbacks.{name}: {settings['_target_']} is not one of Lightning's")
+    made: L.Callback = make(settings, L.Callback)
     if isinstance(made, GradientAccumulationScheduler):
         raise UserError(
             f"callbacks.{name}: accumulation can't change while a run trains; write "
@@ -129,7 +136,10 @@ def build_loggers(cfg: DictConfig, folder: Path, purge_step: int | None) -> list
         folder: of the run.
         purge_step: on a resume, the step from which on earlier entries don't count.
     """
-    return [make(e, folder=folder, purge_step=purge_step) for e in container(cfg.logger).values()]
+    return [
+        make(e, Logger, folder=folder, purge_step=purge_step)
+        for e in container(cfg.logger).values()
+    ]
 
 
 def build_trainer(
@@ -151,6 +161,7 @@ def build_trainer(
     try:
         trainer = make(
             _with_objects(without(cfg.trainer, TRAINER_FRAMEWORK_KEYS)),
+            L.Trainer,
             max_epochs=cfg.epochs,
             callbacks=callbacks + moving,
             logger=loggers or False,
@@ -180,4 +191,4 @@ def _with_objects(settings: Mapping[str, Any]) -> dict[str, Any]:
 def _made(value: Any) -> Any:
     if isinstance(value, list):
         return [_made(item) for item in value]
-    return make(value) if isinstance(value, dict) and "_target_" in value else value
+    return make(value, PARTS) if isinstance(value, dict) and "_target_" in value else value

@@ -1,6 +1,5 @@
 """Reading checkpoints, which hold tensors and plain containers only."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -22,11 +21,19 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"no checkpoint at {path}: has the run finished an epoch?")
     try:
-        return cast(dict[str, Any], torch.load(path, map_location="cpu", weights_only=True))
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise BadFile(
-            path, f"can't be read as a checkpoint ({str(error).splitlines()[0]})"
-        ) from error
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged or hostile file can raise anything
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BadFile(path, f"can't be read as a checkpoint ({reason})") from error
+    if not isinstance(content, dict) or not _named_tensors(content.get("state_dict")):
+        raise BadFile(path, "is no checkpoint of a run: it holds no named tensors")
+    return cast(dict[str, Any], content)
+
+
+def _named_tensors(state: object) -> bool:
+    return isinstance(state, dict) and all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in state.items()
+    )
 
 
 def trained_targets(path: Path, saved: Mapping[str, Any] | None = None) -> dict[str, Target]:

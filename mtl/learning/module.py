@@ -19,8 +19,8 @@ from mtl.learning.gradients.step import GradientStep
 from mtl.learning.gradients.summed import SummedStep
 from mtl.learning.interval import Interval
 from mtl.learning.optimizer.schedule import advance, look, with_schedule
-from mtl.learning.weighting.base import Weighting
-from mtl.learning.weighting.losses import LossWeighting
+from mtl.learning.weighting.bases.base import Weighting
+from mtl.learning.weighting.bases.losses import LossWeighting
 from mtl.model.backbone.base import Features
 from mtl.model.network import Network
 from mtl.terminal import say

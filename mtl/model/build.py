@@ -11,6 +11,8 @@ from mtl.data.sample import Target
 from mtl.errors import UserError
 from mtl.model.backbone.base import Backbone
 from mtl.model.backbone.rotation import apply_rotation
+from mtl.model.encoder.base import Encoder
+from mtl.model.ensemble.base import Ensemble
 from mtl.model.fusion.base import Fusion
 from mtl.model.head.base import Head
 from mtl.model.network import Network
@@ -36,15 +38,18 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
     def make_backbone(settings: Mapping[str, Any] | None = None) -> Backbone:
         node = chosen if settings is None else settings
         own = {key: value for key, value in node.items() if key not in BACKBONE_FRAMEWORK_KEYS}
-        made = cast(Backbone, make(own))
+        made = cast(Backbone, make(own, Backbone))
         # A user's own backbone need not have the keys.
         apply_rotation(made, node.get("rotation", "none"), node.get("rotation_pool", "max"))
         return made
 
-    views = make(container(cfg.views))
-    encoder = make(container(cfg.encoder), make_backbone=make_backbone, tasks=tasks, views=views)
+    views = make(container(cfg.views), Views)
+    encoder = make(
+        container(cfg.encoder), Encoder, make_backbone=make_backbone, tasks=tasks, views=views
+    )
     fusion = make(
         container(cfg.fusion),
+        Fusion,
         stages=encoder.feature_stages,
         tasks=tasks,
         views=views,
@@ -60,6 +65,7 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
     heads = {
         task: make(
             without(cfg.heads[task], HEAD_FRAMEWORK_KEYS),
+            Head,
             target=targets[names[task]],
             stages=fusion.feature_stages,
             image_size=cfg.image_size,
@@ -72,7 +78,7 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
     if views.equivariant and views.quarter_turns and encoder.symmetric and fusion.symmetric:
         for head in heads.values():
             head.make_equivariant()
-    ensemble = make(container(cfg.ensemble), streams=fusion.streams, tasks=tasks)
+    ensemble = make(container(cfg.ensemble), Ensemble, streams=fusion.streams, tasks=tasks)
     for module in encoder.modules():
         if isinstance(module, Backbone):
             module.checkpointing = views.checkpointing

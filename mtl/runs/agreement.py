@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra.utils import get_object
 from omegaconf import DictConfig
 
 from mtl.config.compose import flat
+from mtl.config.instantiate import located
 from mtl.config.nearest import in_words, listing
 from mtl.data.sample import Target
 from mtl.errors import UserError
+from mtl.model.head.base import Head
 from mtl.runs.prediction.predictor import Predictor
 
 OWN_PIXELS = ("mean", "std")
@@ -33,7 +34,7 @@ def common_tasks(
     }
     reasons = {task: f"not in {', '.join(runs)}" for task, runs in lacking.items() if runs}
     for task in [task for task in every if task not in reasons]:
-        if not get_object(members[0][1].heads[task]._target_).between_networks:
+        if not located(members[0][1].heads[task], Head).between_networks:
             reasons[task] = "what it says can't be compared between networks"
     common = [task for task in every if task not in reasons]
     if not common and not all(lacking.values()):

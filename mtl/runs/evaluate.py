@@ -13,6 +13,8 @@ from mtl.learning.build import build_module, build_trainer
 from mtl.learning.checkpoints import load_network_weights
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
+from mtl.runs.prediction.predictor import known_targets
+from mtl.terminal import say
 
 
 def evaluate(
@@ -30,7 +32,8 @@ def evaluate(
         Full metric name to value.
 
     Raises:
-        UserError: there is no checkpoint, no such split, or the weights don't fit.
+        UserError: there is no checkpoint, no such split, the weights don't fit, or the data has
+            none of the classes that the run knows.
     """
     quiet_lightning()
     path = folder / "checkpoints" / f"{checkpoint}.ckpt"
@@ -41,6 +44,9 @@ def evaluate(
     cfg.trainer.devices, cfg.trainer.strategy = 1, "auto"
     data = build_data(cfg)
     data.prepare_data()
+    data.in_terms_of(known_targets(cfg, folder, path))
+    for note in data.data_set.notes():
+        say(note)
     data.required(split)
     network = build_network(cfg, data.targets)
     load_network_weights(network, path)

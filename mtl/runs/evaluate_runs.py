@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from hydra.utils import get_object
 from omegaconf import DictConfig
 from rich.table import Table
 
 from mtl.config.backbones import without_first_weights
-from mtl.config.instantiate import container, make
+from mtl.config.instantiate import container, located, make
 from mtl.data.build import build_data
 from mtl.data.sources.base import Split
 from mtl.errors import UserError
@@ -70,13 +69,19 @@ def evaluate_runs(
     refuse(chosen, settings)
     tasks, left_out = common_tasks(members)
     check_agreement(members, tasks)
-    ensemble: Ensemble = make(container(settings), streams=len(members), tasks=tasks)
+    ensemble: Ensemble = make(container(settings), Ensemble, streams=len(members), tasks=tasks)
     _, first = members[0]
     data = build_data(first)
     data.prepare_data()
-    data.required(split)
     device = "cpu" if first.trainer.accelerator == "cpu" else "auto"
     networks = [_opened(path, cfg, checkpoint, device) for path, cfg in members]
+    data.in_terms_of(
+        {
+            networks[0].network.target_names[task]: networks[0].network.head(task).target
+            for task in tasks
+        }
+    )
+    data.required(split)
     check_classes([path for path, _ in members], networks, data.targets, tasks)
     heads = {task: networks[0].network.head(task) for task in tasks}
     counted = [
@@ -112,7 +117,7 @@ def refuse(chosen: str, settings: DictConfig) -> None:
     Raises:
         UserError: it is one.
     """
-    if not getattr(get_object(settings._target_), "over_models", True):
+    if not located(settings, Ensemble).over_models:
         raise UserError(
             f"ensemble={chosen}: can't combine separately trained runs; choose mean, weighted or "
             "vote"

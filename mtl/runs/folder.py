@@ -1,11 +1,13 @@
 """What a run leaves on disk."""
 
+import contextlib
 import datetime
 import os
 import platform
 import shutil
 import subprocess
 import traceback
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ from typing import Any
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from mtl.config.difference import difference
+from mtl.config.saved import read_config
 from mtl.errors import UserError
-from mtl.files import read_json, write_json, write_whole
+from mtl.files import printable, read_json, write_json, write_whole
 
 PACKAGES = (
     "torch",
@@ -28,27 +32,14 @@ PACKAGES = (
     "opencv-python-headless",
     "numpy",
 )
-MAY_DIFFER = ("data.workers", "data.cache_dir", "data.on_error")
 
 
 def _now() -> str:
     return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {prefix: value}
-    flat: dict[str, Any] = {}
-    for key, item in value.items():
-        flat.update(_flat(item, f"{prefix}.{key}" if prefix else str(key)))
-    return flat
-
-
 def environment() -> dict[str, Any]:
     """Versions, commit and device."""
-    git = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=Path.cwd()
-    )
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor()
     installed = {dist.metadata["Name"].lower() for dist in metadata.distributions()}
     return {
@@ -56,9 +47,20 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "device": device or platform.machine(),
         "threads": torch.get_num_threads(),
-        "commit": git.stdout.strip() or None,
+        "commit": _commit(),
         "packages": {name: metadata.version(name) for name in PACKAGES if name in installed},
     }
+
+
+def _commit() -> str | None:
+    """The commit of the repository that the command was begun in; None without one or git."""
+    try:
+        git = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return None
+    return git.stdout.strip() or None
 
 
 LOG = "app.log"
@@ -123,12 +125,7 @@ class RunFolder:
 
     def difference(self, cfg: DictConfig) -> str | None:
         """The first setting in which the folder's run differs from a configuration, in words."""
-        before = _flat(OmegaConf.to_container(OmegaConf.load(self.path / "config.yaml")))
-        now = _flat(OmegaConf.to_container(cfg, resolve=True))
-        for key in sorted(before.keys() | now.keys()):
-            if key not in MAY_DIFFER and before.get(key) != now.get(key):
-                return f"{key}={before.get(key)}, not {now.get(key)}"
-        return None
+        return difference(read_config(self.path), cfg)
 
     def compare(self, cfg: DictConfig) -> None:
         """Refuse a folder that belongs to other settings.
@@ -149,9 +146,11 @@ class RunFolder:
             return None
         for file in sorted(self.path.parent.glob("*/status.json"), reverse=True):
             other = RunFolder(file.parent, writes=False)
-            stopped = read_json(file).get("state") in ("running", "interrupted")
-            if stopped and other.last_checkpoint and other.difference(cfg) is None:
-                return file.parent
+            # A neighbour that can't be read is no twin.
+            with contextlib.suppress(UserError):
+                stopped = read_json(file).get("state") in ("running", "interrupted")
+                if stopped and other.last_checkpoint and other.difference(cfg) is None:
+                    return file.parent
         return None
 
     def lock(self) -> None:
@@ -202,8 +201,12 @@ class RunFolder:
         going_on = read_json(self.path / "status.json").get("state") == "running"
         if not self.path.exists() or not (self.writes or going_on):
             return
-        self._write_status("failed", error=f"{error}" or type(error).__name__)
-        (self.path / "traceback.txt").write_text("".join(traceback.format_exception(error)))
+        # On a full disk, what can't be written must not hide the error itself.
+        with suppress(OSError):
+            self._write_status("failed", error=f"{error}" or type(error).__name__)
+        with suppress(OSError):
+            text = "".join(traceback.format_exception(error))
+            write_whole(self.path / "traceback.txt", printable(text).encode())
 
     def write_skipped(self, skipped: dict[str, str]) -> None:
         """List the samples that were left out."""

@@ -11,10 +11,13 @@ import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import LambdaCallback
 
+from mtl.config.paths import SWEEP_FILE
 from mtl.data.build import build_data
+from mtl.data.inspection.labelled import check_masks, unlabelled
 from mtl.data.loading.module import MultiTaskData
+from mtl.data.sources.base import SPLITS
 from mtl.errors import UserError
-from mtl.files import write_json
+from mtl.files import read_json, write_json
 from mtl.learning.build import (
     build_callbacks,
     build_loggers,
@@ -25,13 +28,15 @@ from mtl.learning.build import (
 from mtl.learning.callbacks.broken import BrokenSamples
 from mtl.learning.callbacks.hyperparameters import HyperparameterTable
 from mtl.learning.callbacks.throughput import Throughput
-from mtl.learning.checkpoints import load_network_weights, read_checkpoint
+from mtl.learning.checkpoints import load_network_weights, read_checkpoint, trained_targets
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 from mtl.runs.folder import RunFolder
 from mtl.runs.idle import idle
+from mtl.runs.left_out import left_out_lines
 from mtl.runs.report import print_config, print_results
+from mtl.runs.stopping import disk_full, stopped_by_signals
 from mtl.terminal import say
 
 
@@ -61,7 +66,8 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
         say(f"{twin} holds an unfinished run of these settings; hydra.run.dir={twin} resumes it")
     run.begin(cfg)
     try:
-        return _train(cfg, run)
+        with stopped_by_signals():
+            return _train(cfg, run)
     except (KeyboardInterrupt, SystemExit) as stop:
         run.status("interrupted")
         # Lightning answers Ctrl-C with SystemExit, which would look like a failure further up.
@@ -72,6 +78,9 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
             run.discard()
         else:
             run.fail(error)
+        full = disk_full(error)
+        if full is not None:
+            raise full from error
         raise
     finally:
         run.release()
@@ -124,6 +133,51 @@ def _check_validation(cfg: DictConfig, data: MultiTaskData) -> None:
     say(f"no val split: the last checkpoint counts as the best; {hint}".rstrip("; "))
 
 
+def _check_labels(cfg: DictConfig, data: MultiTaskData) -> None:
+    """Say how the data was taken, and what of it nothing can be learned or measured from.
+
+    Raises:
+        UserError: no training sample is labelled for a task, or masks show no class.
+    """
+    for note in data.data_set.notes():
+        say(note)
+    wanted = {task: str(cfg.heads[task].target) for task in cfg.tasks}
+    there = {name: data.targets[name] for name in wanted.values() if name in data.targets}
+    for split in SPLITS:
+        source = data.files(split)
+        missing, broken = ([], []) if source is None else unlabelled(source, there)
+        if missing:
+            # What can't be read may be the reason.
+            data.note_broken(tuple(broken))
+        for task, name in wanted.items():
+            if name not in missing:
+                continue
+            if split == "train":
+                raise UserError(
+                    f"no train sample is labelled for the task {task}: none has the target {name}; "
+                    "mtl inspect says what was found"
+                )
+            say(f"no {split} sample is labelled for the task {task}: it has no {split} metrics")
+        if split == "train" and source is not None:
+            for note in check_masks(source, there):
+                say(note)
+
+
+def _check_classes(data: MultiTaskData, last: Path) -> None:
+    """See that a resumed run finds the classes that it began with.
+
+    Raises:
+        UserError: they have changed.
+    """
+    for name, target in trained_targets(last).items():
+        now = data.targets.get(name)
+        if now is not None and now != target:
+            raise UserError(
+                f"{last} was trained on other classes of {name}: {', '.join(target.classes)}; the "
+                f"data now has {', '.join(now.classes)}; begin a new run"
+            )
+
+
 def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     quiet_lightning()
     _seed(cfg.seed)
@@ -131,22 +185,25 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     data.prepare_data()
     data.required("train")
     _check_validation(cfg, data)
+    _check_labels(cfg, data)
     network = build_network(cfg, data.targets)
     module = build_module(cfg, network)
     last = run.last_checkpoint
     resumed_step: int | None = None
     if last is not None:
+        _check_classes(data, last)
         saved = read_checkpoint(last)
         resumed_step, data.first_epoch = int(saved["global_step"]), int(saved["epoch"]) + 1
     loggers = build_loggers(cfg, run.path, None if resumed_step is None else resumed_step + 1)
     throughput = Throughput()
-    table = HyperparameterTable(cfg)
+    further = read_json(run.path.parent / SWEEP_FILE).get("metrics", [])
+    table = HyperparameterTable(cfg, further)
     begun = LambdaCallback(on_train_start=lambda *_: run.keep())
     callbacks = [*build_callbacks(cfg), BrokenSamples(), throughput, table, begun]
     trainer = build_trainer(cfg, run.path, callbacks, loggers)
     if run.writes:
         print_config(cfg, run.path, data, network)
-        for line in idle(module):
+        for line in [*idle(module), *left_out_lines(network, data)]:
             say(line)
         if last is not None:
             say(f"resuming from {last} after step {resumed_step}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from mtl.config import load
 from mtl.errors import RunError, UserError
 
 
@@ -140,7 +141,7 @@ def test_failed_jobs_leave_word_and_the_others_run_on(mtl, stub_train):
 def test_folder_of_another_run_keeps_its_status(mtl, stub_train):
     folder = Path("outputs/sweeps/shapes/seed-1")
     folder.mkdir(parents=True)
-    (folder / "config.yaml").touch()
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(load(["seed=1"])))
     (folder / "status.json").write_text('{"state": "finished"}')
 
     def act(cfg, folder):

@@ -17,6 +17,8 @@ from mtl.runs.evaluate import evaluate
 from mtl.runs.train import train
 
 BASE = ["data=alternating", "backbone=plain", "augmentation=none", "batch_size=4"]
+TRUST = ["training_kit"]
+TRUSTED = "trust=[training_kit]"
 
 
 @pytest.fixture(scope="module")
@@ -29,29 +31,35 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_best_and_last(mtl, folder: Path) -> None:
     for name in ("best", "last"):
-        result = mtl("eval", f"run={folder}", "split=val", f"checkpoint={name}")
+        result = mtl("eval", TRUSTED, f"run={folder}", "split=val", f"checkpoint={name}")
         assert (result.code, result.err) == (0, "")
-        written = json.loads((folder / "eval" / "val.json").read_text())
+        file = {"best": "val.json", "last": "val_last.json"}[name]
+        written = json.loads((folder / "eval" / file).read_text())
         assert written["checkpoint"] == name
         saved = checkpoint(folder, name)["mtl"]["metrics"]
         assert written["metrics"] == {k: v for k, v in saved.items() if k.startswith("val/")}
 
 
 def test_overrides_change_what_is_evaluated(mtl, folder: Path) -> None:
-    """The first sample alone has a label of a, and none has one of b."""
-    result = mtl("eval", f"run={folder}", "data.limit=1")
-    assert result.code == 0
-    written = json.loads((folder / "eval" / "test.json").read_text())
-    assert written["overrides"] == ["data.limit=1"]
-    assert "test/a/accuracy" in written["metrics"]
-    assert not any(name.startswith("test/b/") for name in written["metrics"])
-    assert written["metrics"]["test/score"] == written["metrics"]["test/a/accuracy"]
+    """A task of which no chosen sample has a label has no metrics."""
+    for limit in (1, 2, 3):
+        result = mtl("eval", TRUSTED, f"run={folder}", f"data.limit={limit}")
+        assert result.code == 0
+        written = json.loads((folder / "eval" / "test.json").read_text())
+        assert written["overrides"] == [f"data.limit={limit}"]
+        source = build_data(
+            open_run(folder, [f"data.limit={limit}"], trust=["training_kit"])
+        ).required("test")
+        assert len(source) == limit
+        for task in ("a", "b"):
+            labelled = any(task in source.read(index).targets for index in range(limit))
+            assert (f"test/{task}/accuracy" in written["metrics"]) == labelled
 
 
 def test_settings_of_several_processes_are_not_needed(folder: Path) -> None:
     """A run of many processes is evaluated in one."""
-    cfg = open_run(folder, ["trainer.devices=8", "trainer.strategy=ddp"])
-    assert evaluate(cfg, folder, "val") == evaluate(open_run(folder), folder, "val")
+    cfg = open_run(folder, ["trainer.devices=8", "trainer.strategy=ddp"], trust=TRUST)
+    assert evaluate(cfg, folder, "val") == evaluate(open_run(folder, trust=TRUST), folder, "val")
     assert cfg.trainer.devices == 8
 
 
@@ -73,7 +81,7 @@ def test_settings_of_several_processes_are_not_needed(folder: Path) -> None:
     ],
 )
 def test_mistakes(mtl, folder: Path, arguments: tuple[str, ...], said: str) -> None:
-    result = mtl("eval", *(argument.format(folder=folder) for argument in arguments))
+    result = mtl("eval", TRUSTED, *(argument.format(folder=folder) for argument in arguments))
     assert result.code == 2
     assert said in result.err
     assert result.err.count("\n") == 1
@@ -88,12 +96,12 @@ def test_copies_of_a_run_that_was_trained_without(
     monkeypatch.setattr(
         Network, "decide", lambda own, task, raw: (calls.append(task), decide(own, task, raw))[1]
     )
-    plain = evaluate(open_run(folder), folder, "test")
+    plain = evaluate(open_run(folder, trust=TRUST), folder, "test")
     once = len(calls)
     for number, own in enumerate(([], ["ensemble=vote"])):
         calls.clear()
         arguments = [f"run={folder}", *own, "ensemble.tta=[0,90,180,270]", f"out={number}.json"]
-        result = mtl("eval", *arguments)
+        result = mtl("eval", TRUSTED, *arguments)
         assert (result.code, result.err) == (0, "")
         turned = json.loads((tmp_path / f"{number}.json").read_text())["metrics"]
         assert len(calls) == 4 * once
@@ -101,18 +109,18 @@ def test_copies_of_a_run_that_was_trained_without(
 
 
 def test_metrics_over_the_angle(mtl, folder: Path) -> None:
-    result = mtl("eval", f"run={folder}", "rotate=[0,90,...,270]")
+    result = mtl("eval", TRUSTED, f"run={folder}", "rotate=[0,90,...,270]")
     assert (result.code, result.err) == (0, "")
     assert result.out.split()[:4] == ["metric", "mean", "worst", "spread"]
     written = json.loads((folder / "eval" / "rotation_test.json").read_text())
     assert written["angles"] == [0, 90, 180, 270]
-    upright = evaluate(open_run(folder), folder, "test")["test/a/accuracy"]
+    upright = evaluate(open_run(folder, trust=TRUST), folder, "test")["test/a/accuracy"]
     assert written["metrics"]["test/a/accuracy"][0] == pytest.approx(upright)
 
 
 def test_run_without_a_checkpoint(mtl, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text((folder / "config.yaml").read_text())
-    result = mtl("eval", f"run={tmp_path}")
+    result = mtl("eval", TRUSTED, f"run={tmp_path}")
     assert result.code == 2
     assert "best.ckpt doesn't exist: the run has not finished an epoch" in result.err
 
@@ -125,7 +133,7 @@ def test_checkpoint_that_is_cut_off_or_of_another_network(folder: Path, tmp_path
         read_checkpoint(cut)
     with pytest.raises(UserError, match=r"no checkpoint at .*missing\.ckpt"):
         read_checkpoint(tmp_path / "missing.ckpt")
-    cfg = open_run(folder, ["backbone=small_cnn"])
+    cfg = open_run(folder, ["backbone=small_cnn"], trust=TRUST)
     network = build_network(cfg, build_data(cfg).targets)
     with pytest.raises(UserError, match=r"doesn't fit this configuration: .*Missing key") as caught:
         load_network_weights(network, whole)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mtl.data.sources.image_file import image_size, read_image, read_mask
+from mtl.data.image_file import image_size, read_image, read_mask
 from mtl.errors import BadFile
 
 

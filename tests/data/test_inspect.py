@@ -12,6 +12,7 @@ from voc_factory import SHARED_DATA, make_voc, write_annotation
 from mtl.cli.inspect_ import run
 from mtl.data.augmentation.spec import Augmentation
 from mtl.data.batch import Broken, collate
+from mtl.data.image_file import read_image
 from mtl.data.inspection.draw import caption, draw_targets
 from mtl.data.inspection.integrity import looks_whole
 from mtl.data.inspection.report import print_broken
@@ -22,7 +23,6 @@ from mtl.data.loading.module import MultiTaskData
 from mtl.data.preprocess.standard import Standard
 from mtl.data.sample import IGNORE_LABEL, Boxes, Sample, Target
 from mtl.data.sources.base import Source
-from mtl.data.sources.image_file import read_image
 from mtl.data.sources.shapes import Shapes
 from mtl.data.sources.voc_folder import VocFolder
 from mtl.drawing.palette import color

@@ -154,11 +154,28 @@ def test_holding_out_is_fixed_and_splits_stay_apart(tmp_path: Path) -> None:
     assert splits != _ids(_folder(root, val_fraction=0.2, split_seed=1))
 
 
-def test_own_test_list_stays_test(tmp_path: Path) -> None:
+def test_own_val_and_test_lists_stay_what_they_are(tmp_path: Path) -> None:
     root = make_voc(tmp_path, n_train=4, n_val=2, n_test=1, size=(16, 16))
-    splits = _ids(_folder(root, val_fraction=0.5))
-    assert splits["test"] == ["test0"]
-    assert all(name.startswith("train") for name in splits["val"])
+    data = _folder(root, val_fraction=0.5)
+    assert _ids(data) == _ids(_folder(root))
+    assert [line for line in data.notes() if "val stays val" in line]
+
+
+@pytest.mark.parametrize("lists", [("train",), ("train", "val"), ("train", "test")])
+@pytest.mark.parametrize("fraction", [0.0, 0.5])
+def test_no_listed_sample_vanishes(tmp_path: Path, lists: tuple[str, ...], fraction: float) -> None:
+    counts = {f"n_{split}": 4 if split in lists else 0 for split in SPLITS}
+    data = _folder(make_voc(tmp_path, size=(16, 16), **counts), val_fraction=fraction)
+    used = [name for names in _ids(data).values() for name in names]
+    assert sorted(used) == sorted(f"{split}{i}" for split in lists for i in range(4))
+    assert bool(data.notes()) == (fraction > 0 and "val" in lists)
+
+
+def test_images_in_no_list_are_counted(tmp_path: Path) -> None:
+    root = make_voc(tmp_path, size=(16, 16))
+    (root / "ImageSets" / "Main" / "val.txt").unlink()
+    (root / "ImageSets" / "Segmentation" / "val.txt").unlink()
+    assert [line for line in _folder(root).notes() if "2 images" in line and "val0, val1" in line]
 
 
 def test_hold_out_leaves_at_least_one_on_either_side() -> None:

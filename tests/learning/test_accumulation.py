@@ -88,6 +88,8 @@ def made(conf: Path, own: Sequence[str], batches: int) -> MultiTaskModule:
         strategy=SimpleNamespace(model=None),
         global_step=0,
         is_global_zero=True,
+        current_epoch=0,
+        checkpoint_callback=None,
         precision_plugin=SimpleNamespace(train_step_context=torch.enable_grad),
     )
     module._trainer = trainer  # type: ignore[assignment]
@@ -160,7 +162,7 @@ def test_nothing_labelled_is_no_step(conf: Path, samples: Batch) -> None:
 def test_weights_known_ahead_are_those_of_the_step(conf: Path) -> None:
     """For every method on losses that promises them."""
     from mtl.config.groups import members
-    from mtl.learning.weighting.losses import LossWeighting
+    from mtl.learning.weighting.bases.losses import LossWeighting
 
     promised = []
     for name in members("weighting"):

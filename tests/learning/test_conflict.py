@@ -15,7 +15,7 @@ from mtl.drawing.matrix import draw_matrices
 from mtl.learning.build import build_module
 from mtl.learning.callbacks.conflict import Conflict
 from mtl.learning.gradients.conflict import EVERYWHERE, gradient_conflict
-from mtl.learning.gradients.reach import Entry
+from mtl.learning.gradients.reach import ParameterReach
 from mtl.learning.logger.csv_file import CsvFile
 from mtl.model.build import build_network
 
@@ -61,8 +61,8 @@ def train(cfg, folder, *callbacks):
     return module, trainer, logger.values
 
 
-def entry(parameter: torch.nn.Parameter, stage: str | None) -> Entry:
-    return Entry(parameter, ("a", "b", "c"), stage, behind=False, combined=True)
+def entry(parameter: torch.nn.Parameter, stage: str | None) -> ParameterReach:
+    return ParameterReach(parameter, ("a", "b", "c"), stage, after_features=False, combined=True)
 
 
 def test_geometry_of_given_gradients():

@@ -16,11 +16,12 @@ from mtl.data.loading.module import MultiTaskData
 from mtl.errors import UserError
 from mtl.learning.build import build_module
 from mtl.learning.gradients.accumulation import Accumulation
-from mtl.learning.gradients.conflict import task_gradients
+from mtl.learning.gradients.per_task import task_gradients
 from mtl.learning.gradients.reach import shared_entries
 from mtl.learning.gradients.step import GradientStep
 from mtl.learning.module import MultiTaskModule
-from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
+from mtl.learning.weighting.bases.gramian import GramianWeighting
+from mtl.learning.weighting.bases.task_gradients import TaskGradients
 from mtl.model.build import build_network
 from mtl.model.network import Network
 

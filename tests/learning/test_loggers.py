@@ -37,7 +37,7 @@ def test_resume_without_a_file_or_with_an_empty_one(tmp_path: Path) -> None:
 
 def test_events_lie_in_the_folder_itself(tmp_path: Path) -> None:
     log = RunTensorBoard(tmp_path)
-    log.log_table({"lr": 0.1}, {"hp/score": 0.0})
+    log.log_table({"lr": 0.1}, ["hp/score"], ["hp/score", "hp/box/iou"])
     log.log_metrics({"val/score": 0.5}, step=7)
     log.save()
     log.finalize("success")

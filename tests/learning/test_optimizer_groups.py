@@ -15,7 +15,7 @@ from mtl.learning.build import build_module
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.optimizer.groups import parameter_groups
 from mtl.learning.optimizer.stages import stage_parameters
-from mtl.learning.weighting.base import Weighting
+from mtl.learning.weighting.bases.base import Weighting
 from mtl.model.backbone.base import Backbone, Features, Stage
 from mtl.model.build import build_network
 from mtl.model.encoder.base import Encoder

@@ -212,7 +212,9 @@ def test_evaluation_gives_the_metrics_of_the_run(
     assert not any(name.startswith("test/") for name in results(in_process)["metrics"])
     for folder in (finished, in_process):
         for split in ("test", "val"):
-            code, out, err = command("eval", f"run={folder}", f"split={split}")
+            code, out, err = command(
+                "eval", "trust=[training_kit]", f"run={folder}", f"split={split}"
+            )
             assert (code, err) == (0, "")
             assert "a/balanced_accuracy" in out
             written = json.loads((folder / "eval" / f"{split}.json").read_text())
@@ -341,6 +343,6 @@ def test_resumed_run_logs_nothing_twice(
             assert resumed[tag] == whole[tag], tag
 
 
-def test_debug_trainer_takes_two_batches_per_epoch(conf: Path, tmp_path: Path) -> None:
-    train(load([*BASE, "trainer=debug", "epochs=2"], conf), tmp_path)
-    assert checkpoint(tmp_path, "last")["global_step"] == 4
+def test_debug_trainer_is_one_short_epoch(conf: Path, tmp_path: Path) -> None:
+    train(load([*BASE, "trainer=debug", "epochs=7"], conf), tmp_path)
+    assert checkpoint(tmp_path, "last")["global_step"] == 2

@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from mtl.config.instantiate import make
 from mtl.errors import UserError
-from mtl.learning.weighting.gramian import GradientWeighting, GramianWeighting, TaskGradients
-from mtl.learning.weighting.rows import RowWeighting
+from mtl.learning.weighting.bases.gramian import GradientWeighting, GramianWeighting
+from mtl.learning.weighting.bases.rows import RowWeighting
+from mtl.learning.weighting.bases.task_gradients import TaskGradients
 
 CONF = Path(__file__).parents[2] / "conf" / "weighting"
 ACUTE = [[3.0, 1.0, 0.0], [1.0, 2.0, 2.0]]

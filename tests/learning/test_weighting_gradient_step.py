@@ -15,8 +15,9 @@ from mtl.learning.build import build_module
 from mtl.learning.gradients.accumulation import Part
 from mtl.learning.gradients.reach import layout
 from mtl.learning.module import MultiTaskModule
-from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
-from mtl.learning.weighting.inner_products import gramian
+from mtl.learning.weighting.bases.gramian import GramianWeighting
+from mtl.learning.weighting.bases.task_gradients import TaskGradients
+from mtl.learning.weighting.tools.inner_products import gramian
 from mtl.model.build import build_network
 from mtl.runs.train import train
 

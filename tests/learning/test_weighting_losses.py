@@ -8,7 +8,7 @@ import torch
 from weighting_losses_kit import L, combined, method, scalars, state
 
 from mtl.errors import UserError
-from mtl.learning.weighting.base import Weighting
+from mtl.learning.weighting.bases.base import Weighting
 
 NAMES = ["equal", "fixed", "uncertainty", "dwa", "gls", "rlw", "imtl_l", "famo", "stch"]
 

@@ -8,7 +8,7 @@ import torch
 from weighting_losses_kit import L, adam, combined, method, state
 
 from mtl.errors import UserError
-from mtl.learning.weighting.inner_adam import InnerAdam
+from mtl.learning.weighting.tools.inner_adam import InnerAdam
 
 
 def test_dwa() -> None:

@@ -6,9 +6,10 @@ import torch
 from torch import nn
 from weighting_losses_kit import adam, method, state
 
-from mtl.learning.weighting.base import Weighting
-from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
-from mtl.learning.weighting.rows import RowWeighting
+from mtl.learning.weighting.bases.base import Weighting
+from mtl.learning.weighting.bases.gramian import GramianWeighting
+from mtl.learning.weighting.bases.rows import RowWeighting
+from mtl.learning.weighting.bases.task_gradients import TaskGradients
 
 
 def seen(

@@ -1,10 +1,13 @@
 """Encoders with exchange between tasks, put together by a configuration."""
 
 from dataclasses import replace
+from functools import cache
 
 import pytest
 import torch
+from omegaconf import DictConfig, OmegaConf
 
+from mtl.config.groups import members
 from mtl.config.load import load
 from mtl.data.batch import Batch
 from mtl.data.build import build_data
@@ -23,10 +26,9 @@ BACKBONES = {
 }
 
 
-def build(encoder: str, backbone: str) -> tuple[Network, Batch]:
-    torch.manual_seed(0)
-    option, at = BACKBONES[backbone]
-    more = [f"encoder.at={at}"] if encoder in ("mmoe", "cgc") else []
+@cache
+def configured(backbone: str) -> DictConfig:
+    """Composing once is far quicker than once for each encoder."""
     cfg = load(
         [
             "data=shapes",
@@ -38,14 +40,22 @@ def build(encoder: str, backbone: str) -> tuple[Network, Batch]:
             "image_size=32",
             f"tasks=[{','.join(TASKS)}]",
             f"backbone={backbone}",
-            f"encoder={encoder}",
             "heads.detection.channels=32",
             "heads.detection.convs=1",
             "heads.segmentation.channels=8",
-            option,
-            *more,
+            BACKBONES[backbone][0],
         ]
     )
+    OmegaConf.set_struct(cfg, False)
+    return cfg
+
+
+def build(encoder: str, backbone: str) -> tuple[Network, Batch]:
+    torch.manual_seed(0)
+    cfg = configured(backbone).copy()
+    cfg.encoder = OmegaConf.load(members("encoder")[encoder])
+    if encoder in ("mmoe", "cgc"):
+        cfg.encoder.at = BACKBONES[backbone][1]
     data = build_data(cfg)
     data.prepare_data()
     data.setup("fit")

@@ -142,9 +142,10 @@ def test_order_of_objects_changes_nothing() -> None:
 
 
 def test_points_outside_their_object_count_as_central() -> None:
-    points = Points([8], 8)
-    boxes = torch.tensor([[5.0, 5, 6, 6], [3, 5, 6, 6], [0, 0, 8, 8]]).unsqueeze(1)
-    assert points.centerness(boxes).tolist() == [[1], [1], [1]]
+    points = Points([8], 16)
+    # Of the first of four points, at (4, 4): outside, outside, in the middle.
+    for box in ([5.0, 5, 6, 6], [3.0, 5, 6, 6], [0.0, 0, 8, 8]):
+        assert points.centerness(torch.tensor([box] * 4))[0] == 1
 
 
 def test_as_many_cells_as_the_maps_have() -> None:

@@ -267,6 +267,7 @@ def test_beside_classification_it_learns_from_the_same_target() -> None:
     assert network.target_names == {"classification": "label", "similarity": "label"}
 
 
+@pytest.mark.slow
 def test_a_run(mtl, tmp_path) -> None:
     small = ["image_size=32", "epochs=1", "data.train=32", "data.val=16", "data.test=16"]
     arguments = ["tasks=[classification,similarity]", *small, "hydra.run.dir=run"]

@@ -9,6 +9,8 @@ from mtl.config.load import load
 from mtl.data.batch import Batch, Labelled
 from mtl.data.build import build_data
 from mtl.errors import UserError
+from mtl.learning.scheduler.base import Schedule
+from mtl.model.backbone.base import Backbone
 from mtl.model.build import build_network
 from mtl.model.network import Network
 
@@ -69,4 +71,19 @@ def test_each_sample_is_decided_by_itself(network: Network, image: torch.Tensor)
 
 def test_unknown_class_in_a_configuration() -> None:
     with pytest.raises(UserError, match=r"_target_=training_kit\.Nothing can't be loaded: "):
-        make({"_target_": "training_kit.Nothing"})
+        make({"_target_": "training_kit.Nothing"}, Backbone)
+
+
+@pytest.mark.parametrize(
+    "name", ["os.system", "mtl.files.write_whole", "torch.nn.Linear", "math.pi"]
+)
+def test_class_of_another_group_is_not_called(name: str) -> None:
+    with pytest.raises(UserError, match=rf"_target_={name}: must be a Backbone \("):
+        make({"_target_": name}, Backbone)
+
+
+def test_schedules_are_declared() -> None:
+    """Any other function of the package could be named too."""
+    node = {"_target_": "mtl.learning.scheduler.cosine.cosine_factor", "step": 1}
+    with pytest.raises(UserError, match="must be a Schedule"):
+        make(node, Schedule)

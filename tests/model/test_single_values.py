@@ -9,7 +9,7 @@ from mtl.model.single_values import allow_single_values
 
 
 def norm(dimensions: int = 2) -> nn.Module:
-    made = (nn.BatchNorm2d if dimensions == 2 else nn.BatchNorm1d)(2, eps=0)
+    made = (nn.BatchNorm2d if dimensions == 2 else nn.BatchNorm1d)(2, eps=1e-12)
     with torch.no_grad():
         made.running_mean.copy_(torch.tensor([1.0, -1.0]))
         made.running_var.copy_(torch.tensor([4.0, 0.25]))
@@ -32,7 +32,7 @@ def test_one_value_is_measured_against_the_running_statistics(shape: tuple[int, 
 
 
 def test_more_values_make_statistics_of_their_own() -> None:
-    made, plain = norm(), nn.BatchNorm2d(2, eps=0)
+    made, plain = norm(), nn.BatchNorm2d(2, eps=1e-12)
     plain.load_state_dict(made.state_dict())
     for x in (torch.randn(2, 2, 1, 1), torch.randn(1, 2, 2, 1)):
         assert torch.equal(made(x), plain(x))

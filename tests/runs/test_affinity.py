@@ -14,7 +14,7 @@ from mtl.data.build import build_data
 from mtl.learning.build import build_module
 from mtl.model.build import build_network
 from mtl.runs.affinity.commands import command, overrides_of
-from mtl.runs.affinity.grouping import best_groups, proposed, score, score_error
+from mtl.runs.affinity.grouping import best_groups, proposed, score, score_error, settled
 from mtl.runs.affinity.probe import Affinity, AffinityProbe
 from mtl.runs.affinity.report import group_rows, matrix_rows, named
 
@@ -57,6 +57,20 @@ def test_best_groups_by_hand():
     # Harm all round: everyone for himself. Never measured together: likewise, in fewest networks.
     assert len(proposed(-np.ones((4, 4)))) == 4
     assert len(proposed(np.full((3, 3), np.nan))) == 1
+
+
+def test_nothing_is_proposed_within_its_error():
+    best = proposed(HELP)
+    # Of a with b: 0.6 / 3 over each alone, and 0.6 / 3 + 0.3 / 3 over all together, with errors of
+    # e √2 / 3 and e √6 / 6.
+    assert settled(HELP, np.full((3, 3), 0.2), best)
+    assert not settled(HELP, np.full((3, 3), 0.22), best)
+    # A single look says nothing about its error.
+    assert not settled(HELP, np.full((3, 3), NAN), best)
+    # Nothing to choose between: everything is known exactly.
+    alone = -np.ones((3, 3))
+    assert settled(alone, np.zeros((3, 3)), proposed(alone))
+    assert not settled(alone, np.full((3, 3), 9.0), proposed(alone))
 
 
 def test_error_of_a_score():
@@ -190,15 +204,11 @@ def test_command_measures_and_proposes(mtl, tmp_path):
     result = mtl("affinity", "run=run", "epochs=2", "every=4")
     assert result.code == 0, result.err
     assert "epoch 2/2" in result.out
-    assert "proposed" in result.out
     found = json.loads((tmp_path / "run/affinity/affinity.json").read_text())
     assert found["looks"] == [[3, 3, 3]] * 3
     assert (found["rate"], found["every"], found["epochs"]) == (0.01, 4, 2)
-    assert sorted(t for group in found["proposed"] for t in group) == [
-        "box",
-        "classification",
-        "segmentation",
-    ]
+    assert ("proposed" in result.out) == (found["proposed"] is not None) == bool(found["commands"])
+    assert ("beyond chance" in result.out) == (found["proposed"] is None)
     for made in found["commands"].values():
         assert made in result.out
         assert mtl(*shlex.split(made)[1:], "--cfg=job").code == 0

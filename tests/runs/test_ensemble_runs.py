@@ -40,6 +40,8 @@ OWN = {
     "only_a": ["tasks=[a]"],
     "large": ["image_size=24"],
 }
+TRUST = ["training_kit"]
+TRUSTED = "trust=[training_kit]"
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +56,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def decided(root: Path) -> list[tuple[list[Tensor], Labelled]]:
     """For each batch of val what a, b and c say of task a by themselves, and the labels."""
-    predictors = [Predictor.open(root / name, device="cpu") for name in "abc"]
+    predictors = [Predictor.open(root / name, device="cpu", trust=TRUST) for name in "abc"]
     found = []
-    for batch in build_data(open_run(root / "a")).loader("val"):
+    for batch in build_data(open_run(root / "a", trust=TRUST)).loader("val"):
         labels = batch.targets.get("a")
         if labels is not None:
             images = batch.image[labels.index]
@@ -71,14 +73,14 @@ def written(path: Path) -> dict:
 
 def test_each_run_beside_all_of_them(mtl, root: Path, tmp_path: Path) -> None:
     """Runs by themselves score as in their own evaluation, with their own normalisation."""
-    result = mtl("eval", f"runs=[{root}/a,{root}/b,{root}/c]")
+    result = mtl("eval", TRUSTED, f"runs=[{root}/a,{root}/b,{root}/c]")
     assert (result.code, result.err) == (0, "")
     content = written(tmp_path / "outputs" / "eval" / "mean_test.json")
     assert content["tasks"] == ["a", "b"]
     assert content["ensemble"] == {"name": "mean"}
     for name in "abc":
         folder = root / name
-        alone = evaluate(open_run(folder), folder, "test")
+        alone = evaluate(open_run(folder, trust=TRUST), folder, "test")
         ours = content["runs"][str(folder)]
         assert ours == pytest.approx({k: v for k, v in alone.items() if "loss" not in k})
     header, *rows = result.out.splitlines()
@@ -110,7 +112,7 @@ def test_metrics_are_those_of_the_combined_probabilities(
     mtl, root: Path, decided, tmp_path: Path, arguments: tuple[str, ...], combine
 ) -> None:
     runs = ",".join(str(root / name) for name in "abc")
-    result = mtl("eval", *arguments, f"runs=[{runs}]", "split=val", "out=e.json")
+    result = mtl("eval", TRUSTED, *arguments, f"runs=[{runs}]", "split=val", "out=e.json")
     assert (result.code, result.err) == (0, "")
     found = written(tmp_path / "e.json")["metrics"]
     metrics = ClassificationMetrics(("x", "y", "z"), ("accuracy", "auroc"), per_class=False)
@@ -122,17 +124,17 @@ def test_metrics_are_those_of_the_combined_probabilities(
 
 def test_copies_and_data_settings_go_to_every_run(mtl, root: Path, tmp_path: Path) -> None:
     runs = f"runs=[{root}/a,{root}/b]"
-    result = mtl("eval", runs, "ensemble.tta=[0,180]", "data.limit=6", "out=e.json")
+    result = mtl("eval", TRUSTED, runs, "ensemble.tta=[0,180]", "data.limit=6", "out=e.json")
     assert (result.code, result.err) == (0, "")
     content = written(tmp_path / "e.json")
     own = ["ensemble.tta=[0,180]", "data.limit=6"]
-    alone = evaluate(open_run(root / "a", own), root / "a", "test")
+    alone = evaluate(open_run(root / "a", own, trust=TRUST), root / "a", "test")
     assert content["runs"][str(root / "a")]["test/a/auroc"] == pytest.approx(alone["test/a/auroc"])
     assert content["overrides"] == own
 
 
 def test_tasks_that_a_run_lacks_are_left_out(mtl, root: Path, tmp_path: Path) -> None:
-    result = mtl("eval", f"runs=[{root}/a,{root}/only_a]", "out=e.json")
+    result = mtl("eval", TRUSTED, f"runs=[{root}/a,{root}/only_a]", "out=e.json")
     assert result.code == 0
     assert result.out.startswith(f"task b is left out: not in {root}/only_a\n")
     content = written(tmp_path / "e.json")
@@ -161,14 +163,14 @@ def test_tasks_that_a_run_lacks_are_left_out(mtl, root: Path, tmp_path: Path) ->
     ],
 )
 def test_mistakes(mtl, root: Path, arguments: tuple[str, ...], said: str) -> None:
-    result = mtl("eval", *(argument.format(root=root) for argument in arguments))
+    result = mtl("eval", TRUSTED, *(argument.format(root=root) for argument in arguments))
     assert result.code == 2
     assert said in result.err
     assert result.err.count("\n") == 1
 
 
 def test_runs_that_do_not_agree(root: Path) -> None:
-    cfg = open_run(root / "a")
+    cfg = open_run(root / "a", trust=TRUST)
     for key, value in (
         ("data.test", 11),
         ("heads.b.target", "a"),

@@ -1,12 +1,11 @@
 """The articles' systems: each recipe trains, and has the settings that it stands for."""
 
 import json
-import pickle
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from cifar_factory import make_cifar
 from voc_factory import make_voc
 
 from mtl.config.load import load
@@ -108,27 +107,7 @@ def test_c_rmtl_with_the_article_s_settings(mtl, tmp_path: Path) -> None:
 
 
 def test_the_general_recipe(mtl, tmp_path: Path) -> None:
-    rng = np.random.default_rng(0)
-
-    def write(path: Path, count: int, **labels: list[int]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        data = rng.integers(0, 255, (count, 3072)).astype(np.uint8)
-        path.write_bytes(pickle.dumps({"data": data, **labels}, protocol=2))
-
-    ten, hundred = tmp_path / "cifar-10-batches-py", tmp_path / "cifar-100-python"
-    for number in range(1, 6):
-        write(ten / f"data_batch_{number}", 4, labels=[number] * 4)
-    write(ten / "test_batch", 4, labels=[1, 2, 3, 4])
-    names = {"label_names": [f"a{i}" for i in range(10)]}
-    (ten / "batches.meta").write_bytes(pickle.dumps(names, protocol=2))
-    for split, count in (("train", 20), ("test", 4)):
-        fine = list(range(count))
-        write(hundred / split, count, fine_labels=fine, coarse_labels=fine)
-    names = {
-        "fine_label_names": [f"f{i}" for i in range(100)],
-        "coarse_label_names": [f"c{i}" for i in range(20)],
-    }
-    (hundred / "meta").write_bytes(pickle.dumps(names, protocol=2))
+    make_cifar(tmp_path)
     result = mtl(
         "train",
         "experiment=recipe_vgg16",

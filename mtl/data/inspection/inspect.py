@@ -13,11 +13,11 @@ from mtl.data.inspection.statistics import SplitStatistics, count, looked_at
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.sample import Sample, Target
 from mtl.data.sources.base import SPLITS, Split
-from mtl.data.sources.limited import limited
 from mtl.drawing.grid import grid
 from mtl.drawing.marks import Canvas
 from mtl.drawing.pixels import LEAST_SIDE
 from mtl.drawing.write import write_png
+from mtl.files import printable
 
 
 def inspect(data: MultiTaskData, split: Split, samples: int, out: Path, console: Console) -> None:
@@ -41,6 +41,8 @@ def inspect(data: MultiTaskData, split: Split, samples: int, out: Path, console:
     data.required(split)
     found = statistics(data, console)
     print_report(console, found)
+    for note in data.data_set.notes():
+        console.print(printable(note), markup=False, soft_wrap=True)
     drawn = augmented(data, split, samples)
     # A reason names its file, so that what both ways of looking found is listed once.
     broken = {b.reason: (entry.split, b) for entry in found for b in entry.broken}
@@ -57,10 +59,9 @@ def statistics(data: MultiTaskData, console: Console) -> list[SplitStatistics]:
     """The statistics of every split that there is, over the samples as they are on disk."""
     found = []
     for split in SPLITS:
-        source = data.data_set.split(split)
-        if source is None or len(source) == 0:
+        source = data.files(split)
+        if source is None:
             continue
-        source = limited(source, data.limit)
         indices = track(
             looked_at(source),
             f"reading {split}",

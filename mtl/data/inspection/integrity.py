@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
+from mtl.data.image_file import IMAGE_SUFFIXES
 from mtl.data.sources.base import Source
 from mtl.data.sources.file_source import FileSource
-from mtl.data.sources.image_file import IMAGE_SUFFIXES
 from mtl.data.sources.limited import Limited
 
-END_MARKS = {".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9", ".png": b"IEND"}
+END_MARKS = {".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9", ".jfif": b"\xff\xd9", ".png": b"IEND"}
 TAIL = 64
 """Bytes at the end of a file that the mark is looked for in."""
 
@@ -30,6 +30,7 @@ def read_if_doubtful(source: Source, index: int) -> None:
         BadFile: the sample can't be read.
     """
     while isinstance(source, Limited):
+        index = source.rows[index]
         source = source.source
     if not isinstance(source, FileSource):
         return

@@ -20,6 +20,7 @@ from rich.progress import track
 
 from mtl.data.loading.cache_columns import save_columns
 from mtl.data.preprocess.base import Preprocess
+from mtl.data.preprocess.picture import picture
 from mtl.data.sample import TargetValue
 from mtl.data.sources.base import Source
 from mtl.errors import BadFile, UserError
@@ -139,7 +140,7 @@ def _write(source: Source, preprocess: Preprocess, folder: Path) -> None:
         for row in rows:
             columns.append({})
             try:
-                sample, _ = preprocess(source.read(row, size))
+                sample, _ = picture(source, row, preprocess)
             except BadFile as error:
                 broken[row] = (error.path, error.reason)
                 images.append(np.zeros(images.shape, np.uint8))

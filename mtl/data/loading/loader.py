@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 from mtl.data.batch import Batch, Broken, Labelled, collate, collate_target
 from mtl.data.loading.sampler import Key
 from mtl.data.preprocess.base import Preprocess
+from mtl.data.preprocess.picture import picture
 from mtl.data.sample import Boxes, Sample, Target, TargetValue
 from mtl.data.sources.base import ArraySource, Column, Source
 from mtl.errors import BadFile
@@ -72,7 +73,7 @@ class SampleLoading(Dataset[Batch]):
         if self.preprocess is None:
             sample = self.source.read(index)
         else:
-            sample, _ = self.preprocess(self.source.read(index, self.preprocess.image_size))
+            sample, _ = picture(self.source, index, self.preprocess)
         if self.augment is not None:
             sample = self.augment(sample, mixed_seed(self.seed, epoch, position), copy)
         return sample
@@ -148,10 +149,10 @@ class ArrayLoading(Dataset[Batch]):
 
 def preprocessed(source: ArraySource, preprocess: Preprocess) -> ArraySource:
     """The whole array after the deterministic steps; the same object where they change nothing."""
-    first = preprocess(source.read(0))[0].image
+    first = picture(source, 0, preprocess)[0].image
     if first is source.images[0] or np.shares_memory(first, source.images):
         return source
-    samples = [preprocess(source.read(index))[0] for index in range(len(source))]
+    samples = [picture(source, index, preprocess)[0] for index in range(len(source))]
     targets = {
         name: column
         if isinstance(column, np.ndarray) and column.ndim < 3

@@ -24,6 +24,7 @@ from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.normalise import Normalise
 from mtl.data.sample import Target
 from mtl.data.sources.base import SPLITS, ArraySource, DataSet, Source, Split
+from mtl.data.sources.known_classes import KnownClasses
 from mtl.data.sources.limited import limited
 from mtl.errors import UserError
 
@@ -60,7 +61,7 @@ class MultiTaskData(L.LightningDataModule):
         augmentation: random steps, for training.
         batch_size: samples per step and process.
         seed: of order and augmentation.
-        limit: the first N samples of every split, or None for all.
+        limit: N samples of every split (see ``chosen``), or None for all.
         workers: data-loading processes, or ``auto``: none for sets in memory, else one per core
             and 8 at most.
         on_error: what a broken file does: ``raise`` stops, ``skip`` leaves the sample out and
@@ -109,6 +110,22 @@ class MultiTaskData(L.LightningDataModule):
         """Download or check the files, once."""
         self.data_set.prepare()
 
+    def in_terms_of(self, known: Mapping[str, Target]) -> None:
+        """Number classes as a network was trained on them; after ``prepare_data``.
+
+        Args:
+            known: target name to what the network was trained on.
+
+        Raises:
+            UserError: a target has none of the network's classes.
+        """
+        self.data_set = KnownClasses(self.data_set, known)
+
+    def files(self, split: Split) -> Source | None:
+        """The samples of a split as they are on disk, or None where it has none."""
+        source = self.data_set.split(split)
+        return None if source is None or len(source) == 0 else limited(source, self.limit)
+
     def source(self, split: Split) -> Source | None:
         """The samples of a split as the loaders read them, or None where there is no such split."""
         if split not in self._sources:
@@ -116,10 +133,9 @@ class MultiTaskData(L.LightningDataModule):
         return self._sources[split]
 
     def _open(self, split: Split) -> Source | None:
-        source = self.data_set.split(split)
-        if source is None or len(source) == 0:
+        source = self.files(split)
+        if source is None:
             return None
-        source = limited(source, self.limit)
         if isinstance(source, ArraySource):
             return preprocessed(source, self.preprocess)
         if self.cache:

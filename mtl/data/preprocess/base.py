@@ -1,7 +1,7 @@
 """Deterministic steps between a decoded image and the network, and the way back."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,17 @@ class Frame:
     scale_y: float
     offset_x: float = 0.0
     offset_y: float = 0.0
+
+    def at_size(self, width: int, height: int) -> "Frame":
+        """The same place in the same image at another resolution.
+
+        Args:
+            width: of the image, pixels.
+            height: of the image, pixels.
+        """
+        scale_x = self.scale_x * self.width / width
+        scale_y = self.scale_y * self.height / height
+        return replace(self, width=width, height=height, scale_x=scale_x, scale_y=scale_y)
 
     def boxes_to_original(self, xyxy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """(N, 4) boxes in the network's picture to boxes in the original, clipped to it."""

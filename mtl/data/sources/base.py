@@ -1,7 +1,7 @@
 """The two things a data set has to be: a maker of splits, and a split that hands out samples."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -43,6 +43,13 @@ class Source(ABC):
     def annotations(self, index: int) -> Mapping[str, object]:
         """The sample's targets without the image where that is cheap; used by ``inspect``."""
         return self.read(index).targets
+
+    def strata(self) -> Sequence[Hashable] | None:
+        """What a choice of some samples is to be spread over: a value per sample, its label mostly.
+
+        None where telling would take reading every sample.
+        """
+        return None
 
 
 class ArraySource(Source):
@@ -87,6 +94,15 @@ class ArraySource(Source):
                 found[name] = cast(TargetValue, column[index])
         return Sample(self.images[index], self.ids[index], found)
 
+    def strata(self) -> Sequence[Hashable] | None:
+        """The labels, of all targets that have one per sample."""
+        columns = [
+            column.tolist()
+            for column in self.targets.values()
+            if isinstance(column, np.ndarray) and column.ndim == 1
+        ]
+        return list(zip(*columns, strict=True)) or None
+
 
 class DataSet(ABC):
     """A data set as ``data=`` chooses it.
@@ -106,6 +122,13 @@ class DataSet(ABC):
         Raises:
             UserError: files are missing; the message says which and what to do.
         """
+
+    def notes(self) -> Sequence[str]:
+        """What the user should know of how the files were taken, a line each; after ``prepare``.
+
+        What was not used and why, and what was decided without being asked for.
+        """
+        return ()
 
     @abstractmethod
     def split(self, split: Split) -> Source | None:

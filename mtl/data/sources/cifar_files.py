@@ -1,9 +1,7 @@
-"""Reading CIFAR's files: finding, checking, downloading and unpickling them safely."""
+"""Reading CIFAR's files: finding, checking, downloading and reading them."""
 
-import pickle
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.error import URLError
 
 import numpy as np
@@ -11,38 +9,10 @@ import numpy.typing as npt
 from torchvision.datasets import CIFAR10, CIFAR100
 from torchvision.datasets.utils import check_integrity, download_and_extract_archive
 
+from mtl.data.sources.plain_pickle import read_pickle
 from mtl.errors import BadFile, UserError
 
 SIDE = 32
-_RECONSTRUCT = cast(Callable[..., object], np.empty(0).__reduce__()[0])
-
-
-def _dtype(spec: str, align: object = False, copy: object = False) -> np.dtype[Any]:
-    """``numpy.dtype``, whose further arguments, integers in the original files, are deprecated."""
-    return np.dtype(spec)
-
-
-def _bytes(text: str, encoding: str) -> bytes:
-    """``_codecs.encode``, by which Python 3 writes bytes in old pickles."""
-    return text.encode("latin1")
-
-
-_ALLOWED: dict[tuple[str, str], object] = {
-    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): _dtype,
-    ("_codecs", "encode"): _bytes,
-}
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """Builds plain containers and numpy arrays; whatever else a pickle asks for is refused."""
-
-    def find_class(self, module: str, name: str, /) -> object:
-        if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"asks for {module}.{name}, which image data never does")
-        return _ALLOWED[module, name]
 
 
 class CifarFolder:
@@ -185,9 +155,7 @@ class CifarFolder:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            # The original files were written by Python 2, whose strings are bytes.
-            content = _ArraysOnly(file, encoding="latin1").load()
+        content = read_pickle(path.read_bytes())
     except Exception as error:  # a damaged pickle can raise anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise BadFile(path, f"is not a readable CIFAR file: {reason}") from error

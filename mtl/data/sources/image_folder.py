@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from mtl.data.image_file import IMAGE_SUFFIXES, read_image
 from mtl.data.sample import Sample, Target
 from mtl.data.sources.base import SPLITS, DataSet, Split
 from mtl.data.sources.file_source import FileSource
+from mtl.data.sources.folder_files import files_below, folders_in, split_of, walk
 from mtl.data.sources.hold_out import check_fraction, hold_out
-from mtl.data.sources.image_file import IMAGE_SUFFIXES, read_image
 from mtl.errors import UserError
+from mtl.files import printable
 
 Item = tuple[Path, int]
 """An image's file and its class index."""
@@ -39,11 +41,16 @@ class ImageFolderSource(FileSource):
     def read(self, index: int, size: int | None = None) -> Sample:
         """The sample at ``index``; see ``Source.read``."""
         path, label = self.items[index]
-        return Sample(read_image(path, size)[0], str(path), {"label": label})
+        image, full = read_image(path, size)
+        return Sample(image, str(path), {"label": label}, full)
 
     def annotations(self, index: int) -> Mapping[str, object]:
         """The label, which the folder's name tells."""
         return {"label": self.items[index][1]}
+
+    def strata(self) -> Sequence[int]:
+        """The labels."""
+        return [label for _, label in self.items]
 
     def files(self, index: int) -> list[Path]:
         """The image."""
@@ -56,6 +63,9 @@ class ImageFolderSource(FileSource):
 
 class ImageFolder(DataSet):
     """A folder ``root/CLASS/*`` or ``root/{train,val,test}/CLASS/*``; the only target is ``label``.
+
+    Folders inside a class's folder and links are followed; hidden files and folders are not looked
+    at. Splits may be called otherwise (``valid``, ``Test``, ``training_set``).
 
     Args:
         root: the folder.
@@ -97,29 +107,58 @@ class ImageFolder(DataSet):
     @property
     def targets(self) -> Mapping[str, Target]:
         """``label``; its classes are the sorted names of the folders."""
-        return {"label": Target("label", self._classes)}
+        return {"label": Target("label", tuple(map(printable, self._classes)))}
 
     def split(self, split: Split) -> ImageFolderSource | None:
         """That split, or None where it is neither a folder nor held out."""
         items = self._splits.get(split)
         return None if items is None else ImageFolderSource(items, self._classes)
 
+    def notes(self) -> Sequence[str]:
+        """Splits under other names, folders and files that are not used, classes without image."""
+        inside = folders_in(self.root)
+        if self._folders["train"] == self.root:
+            said = [
+                f"{folder} is taken as a class, not as a split"
+                for folder in inside
+                if split_of(folder.name) is not None
+            ]
+        else:
+            said = [
+                f"{folder} is taken as {split}"
+                for split, folder in self._folders.items()
+                if folder.name != split
+            ]
+            rest = [folder.name for folder in inside if folder not in self._folders.values()]
+            if rest:
+                said.append(f"{self.root}: not used, being no split: {', '.join(rest)}")
+        for split, folder in self._folders.items():
+            for name, files in self._files[split].items():
+                others = [path for path in files if not _is_image(path)]
+                if len(others) == len(files):
+                    said.append(f"the class {name} has no image in {folder}")
+                if others:
+                    endings = sorted({path.suffix or path.name for path in others})
+                    said.append(
+                        f"{folder / name}: not read, being no images: {len(others)} files "
+                        f"({', '.join(endings[:5])})"
+                    )
+        return [printable(line) for line in said]
+
     @cached_property
     def _folders(self) -> dict[Split, Path]:
         if not self.root.is_dir():
             raise UserError(f"the folder {self.root} does not exist; set data.root=")
-        if not (self.root / "train").is_dir():
-            return {"train": self.root}
-        return {split: self.root / split for split in SPLITS if (self.root / split).is_dir()}
+        return split_folders(self.root)
 
     @cached_property
     def _classes(self) -> tuple[str, ...]:
         train = self._folders["train"]
-        classes = _class_folders(train)
+        classes = _names(train)
         if not classes:
             raise UserError(f"{train} has no folders; put the images of each class into one")
         for split, folder in self._folders.items():
-            odd = sorted(set(_class_folders(folder)) ^ set(classes))
+            odd = sorted(set(_names(folder)) ^ set(classes))
             if odd:
                 raise UserError(
                     f"the class {odd[0]!r} is in only one of {train} and {folder}; "
@@ -128,10 +167,20 @@ class ImageFolder(DataSet):
         return classes
 
     @cached_property
+    def _files(self) -> dict[Split, dict[str, list[Path]]]:
+        return {
+            split: {name: files_below(folder / name) for name in self._classes}
+            for split, folder in self._folders.items()
+        }
+
+    @cached_property
     def _splits(self) -> dict[Split, list[Item]]:
         found = {
-            split: [_images(folder / name, label) for label, name in enumerate(self._classes)]
-            for split, folder in self._folders.items()
+            split: [
+                [(path, label) for path in files if _is_image(path)]
+                for label, files in enumerate(of_class.values())
+            ]
+            for split, of_class in self._files.items()
         }
         if not any(found["train"]):
             raise UserError(f"{self._folders['train']} has no image ({', '.join(IMAGE_SUFFIXES)})")
@@ -154,15 +203,66 @@ class ImageFolder(DataSet):
         }
 
 
-def _class_folders(folder: Path) -> tuple[str, ...]:
-    return tuple(
-        sorted(path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != ".")
+def split_folders(root: Path) -> dict[Split, Path]:
+    """Which folders of ``root`` are splits; ``{"train": root}`` where it holds the classes.
+
+    A split holds class folders, so a class may be called ``train`` beside others.
+
+    Raises:
+        UserError: folders look like splits, but one for training is missing, two mean the same
+            one, or they hold no class folders.
+    """
+    inside = folders_in(root)
+    named = [(split, folder) for folder in inside if (split := split_of(folder.name)) is not None]
+    others = [folder for folder in inside if split_of(folder.name) is None]
+    splits = [(split, folder) for split, folder in named if _holds_classes(folder)]
+    if len(splits) < 2 and any(map(_has_images, others)):
+        return {"train": root}
+    if named and not others and not splits and any(map(_has_images, inside)):
+        raise UserError(
+            f"{root}: {_listed(named)} look like splits, but hold images and no class folders; put "
+            "the images of each class into a folder of its own"
+        )
+    if not splits and others:
+        return {"train": root}
+    if not others:
+        # A split may be empty; images without class folders are nobody's.
+        splits = [(split, folder) for split, folder in named if not _has_images(folder)]
+    found: dict[Split, Path] = {}
+    for split, folder in splits:
+        if split in found:
+            raise UserError(
+                f"{root}: both {found[split].name} and {folder.name} look like the {split} split; "
+                "rename or move one"
+            )
+        found[split] = folder
+    if not found:
+        return {"train": root}
+    if "train" not in found:
+        raise UserError(
+            f"{root}: {_listed(named)} look like splits, but none is for training; call it train"
+        )
+    return {split: found[split] for split in SPLITS if split in found}
+
+
+def _listed(named: Iterable[tuple[Split, Path]]) -> str:
+    return "the folders " + ", ".join(folder.name for _, folder in named)
+
+
+def _holds_classes(folder: Path) -> bool:
+    """Whether it has folders with images, and no image itself."""
+    return not _has_images(folder) and any(
+        any(map(_is_image, walk(inner))) for inner in folders_in(folder)
     )
 
 
-def _images(folder: Path, label: int) -> list[Item]:
-    return [
-        (path, label)
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.name[0] != "."
-    ]
+def _has_images(folder: Path) -> bool:
+    return any(_is_image(path) for path in folder.iterdir() if path.name[0] != ".")
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in IMAGE_SUFFIXES
+
+
+def _names(folder: Path) -> tuple[str, ...]:
+    return tuple(path.name for path in folders_in(folder))

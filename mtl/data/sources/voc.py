@@ -35,7 +35,7 @@ class Voc(VocFolder):
         image_size: see VocFolder.
         download: fetch what is missing through torchvision.
         classes: names to keep, in the order of their indices; None keeps all 20.
-        val_fraction: see VocFolder; the official val is then ``test`` where there is no test set.
+        val_fraction: see VocFolder; it matters where there is no test set.
         split_seed: see VocFolder.
 
     Raises:

@@ -11,6 +11,8 @@ from xml.etree import ElementTree
 import numpy as np
 
 from mtl.data.sample import IGNORE_LABEL, Boxes, TargetValue
+from mtl.data.sources.folder_files import composed
+from mtl.data.sources.text_file import xml_text
 from mtl.errors import BadFile
 
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
@@ -79,7 +81,7 @@ def class_names(path: Path) -> set[str] | None:
         root = _root(path)
     except BadFile:
         return None
-    return {name for node in root.findall("object") if (name := _text(node, "name"))}
+    return {name for node in root.findall("object") if (name := composed(_text(node, "name")))}
 
 
 def select(
@@ -166,18 +168,20 @@ def object_targets(
 
 def _root(path: Path) -> ElementTree.Element:
     try:
-        root = ElementTree.fromstring(path.read_bytes())
-    except ElementTree.ParseError as error:
+        root = ElementTree.fromstring(xml_text(path).strip("\ufeff\0 \t\r\n"))
+    except (ElementTree.ParseError, ValueError) as error:
         raise BadFile(path, f"is not well-formed XML ({error})") from None
-    except OSError as error:
-        raise BadFile(path, f"can't be read ({error.strerror or error})") from None
+    for node in root.iter():
+        # Some tools put everything into a namespace of their own.
+        if isinstance(node.tag, str):
+            node.tag = node.tag.rpartition("}")[2]
     if root.tag != "annotation":
         raise BadFile(path, f"is no VOC annotation (it begins with <{root.tag}>)")
     return root
 
 
 def _object(path: Path, number: int, node: ElementTree.Element) -> VocObject:
-    name = _text(node, "name")
+    name = composed(_text(node, "name"))
     if not name:
         raise BadFile(path, f"object {number} has no name")
     corners = node.find("bndbox")
@@ -188,6 +192,14 @@ def _object(path: Path, number: int, node: ElementTree.Element) -> VocObject:
         said = ", ".join(f"{side}={_text(corners, side) or 'nothing'}" for side in _SIDES)
         raise BadFile(path, f"the box of object {number} ({name}) isn't four numbers: {said}")
     x1, y1, x2, y2 = numbers
+    # Pixels count from 1: of all boxes that end at 1 only one is the first pixel.
+    if max(x2, y2) <= 1 and min(x1, y1) >= 0 and numbers != [1, 1, 1, 1]:
+        said = " ".join(f"{side}={value:g}" for side, value in zip(_SIDES, numbers, strict=True))
+        raise BadFile(
+            path,
+            f"the box of object {number} ({name}), {said}, lies within one pixel (0 to 1 "
+            "coordinates?); VOC's boxes are in pixels",
+        )
     found = VocObject(name, _text(node, "difficult") == "1", (x1 - 1, y1 - 1, x2, y2))
     if x2 <= x1 - 1 or y2 <= y1 - 1:
         side = "width" if x2 <= x1 - 1 else "height"

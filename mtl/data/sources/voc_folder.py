@@ -8,13 +8,16 @@ from pathlib import Path
 
 from mtl.data.sample import IGNORE_PIXEL, Target
 from mtl.data.sources.base import DataSet, Split
+from mtl.data.sources.folder_files import composed
 from mtl.data.sources.hold_out import check_fraction, hold_out
 from mtl.data.sources.voc_annotation import class_names
 from mtl.data.sources.voc_layout import VocLayout, check_disjoint
 from mtl.data.sources.voc_source import VocSource
 from mtl.errors import UserError
+from mtl.files import printable
 
 OTHERS = ("error", "drop")
+MASKS = ("indices", "binary")
 
 
 class VocFolder(DataSet):
@@ -28,8 +31,11 @@ class VocFolder(DataSet):
         classes: all class names, in the order in which masks number them from 1; None takes the
             names found in the annotations, sorted.
         others: ``error`` or ``drop``: what becomes of objects of other classes.
+        masks: ``indices``: the pixels of a mask are class indices, 255 is ignored; or ``binary``:
+            whatever isn't 0 is the one class.
         val_fraction: share of the training images held out as ``val``, 0 to below 1. If above 0,
-            the folder's own val list becomes ``test`` where it has no test list.
+            the folder's own val list becomes ``test`` where it has no test list; where it has both,
+            they stay what they are and nothing is held out.
         split_seed: of that choice.
         image_size: not needed, since sources are told at each reading.
 
@@ -44,6 +50,7 @@ class VocFolder(DataSet):
         image_size: int,
         classes: Sequence[str] | None = None,
         others: str = "error",
+        masks: str = "indices",
         val_fraction: float = 0.0,
         split_seed: int = 0,
     ) -> None:
@@ -51,7 +58,10 @@ class VocFolder(DataSet):
         check_fraction("data.val_fraction", val_fraction)
         if others not in OTHERS:
             raise UserError(f"data.others={others} must be one of {', '.join(OTHERS)}")
+        if masks not in MASKS:
+            raise UserError(f"data.masks={masks} must be one of {', '.join(MASKS)}")
         self.root = Path(root)
+        self.binary = masks == "binary"
         self.chosen = _checked(classes)
         self.dropped: Collection[str] | None = None if others == "drop" else ()
         self.val_fraction = val_fraction
@@ -64,6 +74,29 @@ class VocFolder(DataSet):
             UserError: the folder or one of its parts is missing, or an image is in two splits.
         """
         _ = self.splits, self.classes
+        if self.binary and len(self.classes) != 1:
+            raise UserError(
+                f"data.masks=binary tells one class from the background, and there are "
+                f"{len(self.classes)}; set data.classes=[NAME]"
+            )
+
+    def notes(self) -> Sequence[str]:
+        """Lists that became something else, and images in no list."""
+        lists, said = self.lists(), []
+        if self.val_fraction > 0 and "val" in lists:
+            said.append(
+                "the list val stays val, and data.val_fraction holds nothing out of train"
+                if "test" in lists
+                else "the list val is taken as test, since data.val_fraction holds val out of train"
+            )
+        unlisted = self.layout.unlisted
+        if unlisted:
+            some = ", ".join(map(printable, unlisted[:3])) + ", ..." * (len(unlisted) > 3)
+            said.append(
+                f"{len(unlisted)} images of {self.root / 'JPEGImages'} are in no list and not "
+                f"used: {some}"
+            )
+        return said
 
     @property
     def targets(self) -> Mapping[str, Target]:
@@ -109,6 +142,8 @@ class VocFolder(DataSet):
     @property
     def mask_values(self) -> dict[int, int]:
         """What each value in a mask's file becomes; see VocSource."""
+        if self.binary:
+            return {value: int(value > 0) for value in range(256)}
         return {value: value for value in (*range(len(self.classes) + 1), IGNORE_PIXEL)}
 
     @cached_property
@@ -116,7 +151,8 @@ class VocFolder(DataSet):
         """Image ids by split, after holding out."""
         lists = dict(self.lists())
         check_disjoint(lists, self.layout.root)
-        if self.val_fraction > 0:
+        # With a val list and a test list there is no use for a third part that would replace one.
+        if self.val_fraction > 0 and not {"val", "test"} <= lists.keys():
             train = lists["train"]
             if len(train) < 2:
                 raise UserError(f"data.val_fraction={self.val_fraction} needs 2 training images")
@@ -141,7 +177,7 @@ class VocFolder(DataSet):
 def _checked(classes: Sequence[str] | None) -> tuple[str, ...] | None:
     if classes is None:
         return None
-    names = tuple(str(name) for name in classes)
+    names = tuple(composed(str(name)) for name in classes)
     if not names:
         raise UserError("data.classes=[] must name at least one class, or be null for all")
     twice = [name for name in names if names.count(name) > 1]

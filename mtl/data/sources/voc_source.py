@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mtl.data.image_file import image_size, read_image, read_mask
 from mtl.data.sample import Sample, TargetValue
 from mtl.data.sources.file_source import FileSource
-from mtl.data.sources.image_file import image_size, read_image, read_mask
 from mtl.data.sources.voc_annotation import object_targets, parse_annotation
 from mtl.data.sources.voc_layout import VocLayout
 from mtl.errors import BadFile
@@ -59,7 +59,7 @@ class VocSource(FileSource):
         path = self.layout.image(self.names[index])
         image, full = read_image(path, size)
         shown = (image.shape[1], image.shape[0])
-        return Sample(image, str(path), self._targets(index, full, shown))
+        return Sample(image, str(path), self._targets(index, full, shown), full)
 
     def annotations(self, index: int) -> Mapping[str, object]:
         """The targets in the pixels of the full image, without decoding it."""

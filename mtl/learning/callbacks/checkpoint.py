@@ -61,6 +61,10 @@ class BestAndLast(Checkpoint):
     @staticmethod
     def _write(trainer: L.Trainer, path: Path) -> None:
         part = path.with_suffix(".part")
-        trainer.save_checkpoint(part)
+        try:
+            trainer.save_checkpoint(part)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
         if trainer.is_global_zero:
             part.replace(path)

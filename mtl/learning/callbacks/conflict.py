@@ -11,7 +11,7 @@ from mtl.data.batch import Batch
 from mtl.drawing.matrix import draw_matrices
 from mtl.drawing.write import write_png
 from mtl.learning.gradients.accumulation import Accumulation
-from mtl.learning.gradients.combine import Found
+from mtl.learning.gradients.combine import Gradients
 from mtl.learning.gradients.conflict import (
     EVERYWHERE,
     GradientConflict,
@@ -64,7 +64,7 @@ class Conflict(L.Callback):
         self.reuses = step is not None and step.takes_all
         if step is not None and self.reuses:
 
-            def observe(found: dict[str, Found], scale: float) -> None:
+            def observe(found: dict[str, Gradients], scale: float) -> None:
                 if self._looks(trainer):
                     self.seen = gradient_conflict(self.entries, found, scale)
 

@@ -5,18 +5,18 @@ from collections.abc import Collection, Sequence
 import torch
 from torch import Tensor, nn
 
-from mtl.learning.weighting.gramian import Row
+from mtl.learning.weighting.bases.task_gradients import Row
 
-Found = dict[nn.Parameter, Tensor]
+Gradients = dict[nn.Parameter, Tensor]
 """A gradient by parameter."""
 
 
 @torch.no_grad()
-def total(
-    gradients: Sequence[tuple[float, Found]],
+def weighted_sum_(
+    gradients: Sequence[tuple[float, Gradients]],
     shared: Collection[nn.Parameter],
     combined: tuple[Sequence[nn.Parameter], Row] | None,
-) -> Found:
+) -> Gradients:
     """The gradient of every parameter; overwrites those of the tasks.
 
     Args:
@@ -24,7 +24,7 @@ def total(
         shared: the parameters that weights are for; others get the plain sum.
         combined: parameters that a method has combined by itself, with the result.
     """
-    sums: Found = {}
+    sums: Gradients = {}
     done: set[nn.Parameter] = set()
     if combined is not None:
         done = set(combined[0])
@@ -44,7 +44,7 @@ def total(
 
 
 @torch.no_grad()
-def write(gradients: Found) -> None:
+def add_to_grad(gradients: Gradients) -> None:
     """Add to ``.grad``."""
     for parameter, gradient in gradients.items():
         if parameter.grad is None:
@@ -53,9 +53,9 @@ def write(gradients: Found) -> None:
             parameter.grad.add_(gradient)
 
 
-def owned(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> Found:
+def owned(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]) -> Gradients:
     """Gradients that may be overwritten, by parameter: no two in one place of memory."""
-    found: Found = {}
+    found: Gradients = {}
     places: set[int] = set()
     for parameter, gradient in zip(parameters, gradients, strict=True):
         if gradient is None:
@@ -69,7 +69,7 @@ def owned(parameters: Sequence[nn.Parameter], gradients: Sequence[Tensor | None]
 
 
 @torch.no_grad()
-def weighted(rows: dict[str, Row], weights: dict[str, float]) -> Row:
+def weighted_row(rows: dict[str, Row], weights: dict[str, float]) -> Row:
     """Weighted sum of rows."""
     sums: Row = []
     for column in zip(*rows.values(), strict=True):
@@ -85,7 +85,7 @@ def weighted(rows: dict[str, Row], weights: dict[str, float]) -> Row:
 
 
 @torch.no_grad()
-def add_into(sums: Found, gradients: Found) -> None:
+def add_into(sums: Gradients, gradients: Gradients) -> None:
     """Add gradients to sums, which take over those that they have not yet."""
     for parameter, gradient in gradients.items():
         if parameter in sums:

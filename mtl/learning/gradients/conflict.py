@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from mtl.learning.gradients.accumulation import Part
-from mtl.learning.gradients.combine import Found, add_into
+from mtl.learning.gradients.combine import Gradients, add_into
+from mtl.learning.gradients.per_task import task_gradients
 from mtl.learning.gradients.ranks import add_over_ranks
-from mtl.learning.gradients.reach import Entry, trainable
-from mtl.learning.weighting.inner_products import gramian
+from mtl.learning.gradients.reach import ParameterReach, trainable
+from mtl.learning.weighting.tools.inner_products import gramian
 from mtl.model.network import Network
 
 EVERYWHERE = ""
@@ -44,37 +45,6 @@ def loss_scale(trainer: L.Trainer) -> float:
     return float(scaler.get_scale()) if scaler is not None else 1.0
 
 
-def task_gradients(
-    entries: tuple[Entry, ...], losses: Mapping[str, Tensor], factors: Mapping[str, float]
-) -> dict[str, Found]:
-    """Each loss's gradient at the shared parameters that train; ``.grad`` is left alone.
-
-    Args:
-        entries: of the shared parameters.
-        losses: of one batch; their graph is used up.
-        factors: task to the factor on its gradient.
-    """
-    found: dict[str, Found] = {}
-    present = list(losses)
-    for task in present:
-        inputs = [entry.parameter for entry in trainable(entries) if task in entry.tasks]
-        upstream = torch.full_like(losses[task], factors[task])
-        gradients = (
-            torch.autograd.grad(
-                losses[task],
-                inputs,
-                upstream,
-                retain_graph=task != present[-1],
-                allow_unused=True,
-            )
-            if inputs and losses[task].requires_grad
-            else ()
-        )
-        pairs = zip(inputs, gradients, strict=bool(gradients))
-        found[task] = {p: gradient for p, gradient in pairs if gradient is not None}
-    return found
-
-
 class StepGradients:
     """The gradients of the tasks in one step: over its accumulated batches and all processes.
 
@@ -82,9 +52,9 @@ class StepGradients:
         entries: the network's shared parameters.
     """
 
-    def __init__(self, entries: tuple[Entry, ...]) -> None:
+    def __init__(self, entries: tuple[ParameterReach, ...]) -> None:
         self.entries = entries
-        self.sums: dict[str, Found] = {}
+        self.sums: dict[str, Gradients] = {}
 
     def add(self, part: Part, scale: float) -> None:
         """Count one batch.
@@ -99,7 +69,7 @@ class StepGradients:
             own = {p: g.clone() for p, g in gradients.items()}
             add_into(self.sums.setdefault(task, {}), own)
 
-    def take(self, tasks: Sequence[str]) -> dict[str, Found]:
+    def take(self, tasks: Sequence[str]) -> dict[str, Gradients]:
         """Mean gradients of the tasks of the step; then start afresh.
 
         Args:
@@ -150,7 +120,7 @@ class GradientConflict:
 
 @torch.no_grad()
 def gradient_conflict(
-    entries: Sequence[Entry], gradients: Mapping[str, Found], scale: float
+    entries: Sequence[ParameterReach], gradients: Mapping[str, Gradients], scale: float
 ) -> GradientConflict | None:
     """Norms and cosines; None where a gradient overflowed, or there is none.
 

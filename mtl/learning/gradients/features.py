@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mtl.learning.weighting.gramian import Row
+from mtl.learning.weighting.bases.task_gradients import Row
 from mtl.model.backbone.base import Features
 
 

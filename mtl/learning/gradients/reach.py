@@ -14,25 +14,25 @@ from mtl.model.network import Network
 
 
 @dataclass(frozen=True)
-class Entry:
+class ParameterReach:
     """A parameter of the network.
 
     Args:
         parameter: it, frozen or not.
         tasks: whose losses reach it.
         stage: the backbone stage it belongs to; None outside of the encoder.
-        behind: whether it lies behind the encoder's features.
+        after_features: whether it lies behind the encoder's features.
         combined: whether its gradients are combined; others get the plain sum.
     """
 
     parameter: nn.Parameter
     tasks: tuple[str, ...]
     stage: str | None
-    behind: bool
+    after_features: bool
     combined: bool
 
 
-def layout(network: Network, image_size: int) -> tuple[Entry, ...]:
+def layout(network: Network, image_size: int) -> tuple[ParameterReach, ...]:
     """Every parameter once.
 
     Parameters that no raw output depends on are those of the ensemble, which learn from detached
@@ -47,15 +47,15 @@ def layout(network: Network, image_size: int) -> tuple[Entry, ...]:
     encoder = network.encoder
     stages = {id(p): encoder.stage_of(name) for name, p in encoder.named_parameters()}
     before = {*stages, *(id(p) for p in network.views.parameters())}
-    entries: list[Entry] = []
+    entries: list[ParameterReach] = []
     for parameter in network.parameters():
         tasks = tuple(task for task, found in reached.items() if id(parameter) in found)
         entries.append(
-            Entry(
+            ParameterReach(
                 parameter,
                 tasks or network.tasks,
                 stages.get(id(parameter)),
-                behind=id(parameter) not in before,
+                after_features=id(parameter) not in before,
                 combined=len(tasks) > 1,
             )
         )
@@ -114,8 +114,8 @@ def shares_features(network: Network, image_size: int) -> bool:
     return len({tuple(id(map_) for map_ in found.values()) for found in features.values()}) == 1
 
 
-def measured(
-    network: Network, entries: tuple[Entry, ...], at: tuple[str, ...], image_size: int
+def compared_parameters(
+    network: Network, entries: tuple[ParameterReach, ...], at: tuple[str, ...], image_size: int
 ) -> tuple[nn.Parameter, ...]:
     """The parameters whose gradients are compared; none where features' gradients are.
 
@@ -146,7 +146,7 @@ def measured(
     return found
 
 
-def shared_entries(network: Network, image_size: int, option: str) -> tuple[Entry, ...]:
+def shared_entries(network: Network, image_size: int, option: str) -> tuple[ParameterReach, ...]:
     """The parameters that several tasks share.
 
     Args:
@@ -165,6 +165,6 @@ def shared_entries(network: Network, image_size: int, option: str) -> tuple[Entr
     return found
 
 
-def trainable(entries: Iterable[Entry]) -> list[Entry]:
+def trainable(entries: Iterable[ParameterReach]) -> list[ParameterReach]:
     """Those that are not frozen at the moment."""
     return [entry for entry in entries if entry.parameter.requires_grad]

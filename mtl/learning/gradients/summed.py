@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from mtl.learning.gradients.accumulation import Part, shared_losses
 from mtl.learning.gradients.ranks import world
-from mtl.learning.weighting.losses import LossWeighting
+from mtl.learning.weighting.bases.losses import LossWeighting
 
 
 class SummedStep:

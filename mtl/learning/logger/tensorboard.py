@@ -1,9 +1,11 @@
 """TensorBoard events directly in the run folder."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import TensorBoardLogger
+from torch.utils.tensorboard.summary import hparams
 
 
 class RunTensorBoard(TensorBoardLogger):
@@ -19,14 +21,21 @@ class RunTensorBoard(TensorBoardLogger):
             save_dir=folder, name="", version="", default_hp_metric=False, purge_step=purge_step
         )
 
-    def log_table(self, hyperparameters: dict[str, Any], metrics: dict[str, float]) -> None:
-        """Write a row of the HParams table.
+    def log_table(
+        self, hyperparameters: dict[str, Any], metrics: Sequence[str], columns: Sequence[str]
+    ) -> None:
+        """Write a row of the HParams table, with zeros.
 
         Args:
             hyperparameters: the same keys in every run, or TensorBoard hides some.
-            metrics: likewise.
+            metrics: that this run will have.
+            columns: metrics of all runs, in any order, or TensorBoard hides some.
         """
-        super().log_hyperparams(hyperparameters, metrics)
+        self.log_metrics(dict.fromkeys(metrics, 0.0), 0)
+        writer = self.experiment._get_file_writer()
+        rows = hparams(hyperparameters, dict.fromkeys(columns, 0.0))  # type: ignore[no-untyped-call]
+        for summary in rows:
+            writer.add_summary(summary)
 
     def save(self) -> None:
         """Flush; the configuration is in config.yaml already, no hparams.yaml is needed."""

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from mtl.learning.optimizer.stages import NO_STAGE
-from mtl.learning.weighting.base import Weighting
+from mtl.learning.weighting.bases.base import Weighting
 from mtl.model.network import Network
 
 

@@ -5,6 +5,8 @@ import math
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from mtl.learning.scheduler.base import Schedule
+
 
 def cosine_factor(step: int, steps: int, warmup: float, floor: float) -> float:
     """Factor on the learning rate at a step; see ``cosine``."""
@@ -15,6 +17,7 @@ def cosine_factor(step: int, steps: int, warmup: float, floor: float) -> float:
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
+@Schedule
 def cosine(optimizer: Optimizer, *, steps: int, mode: str, warmup: float, floor: float) -> LambdaLR:
     """Linear warm-up, then half a cosine (Loshchilov and Hutter, 2017, without restarts).
 

@@ -3,7 +3,10 @@
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
 
+from mtl.learning.scheduler.base import Schedule
 
+
+@Schedule
 def one_cycle(
     optimizer: Optimizer, *, steps: int, mode: str, rise: float, start: float, floor: float
 ) -> OneCycleLR:

@@ -5,7 +5,10 @@ from typing import Literal
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
+from mtl.learning.scheduler.base import Schedule
 
+
+@Schedule
 def plateau(
     optimizer: Optimizer,
     *,

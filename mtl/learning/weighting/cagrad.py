@@ -6,9 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
-from mtl.learning.weighting.preferences import check_preferences, preference_vector
-from mtl.learning.weighting.quadratic import Matrix, Vector, on_simplex
+from mtl.learning.weighting.bases.gramian import GramianWeighting
+from mtl.learning.weighting.bases.task_gradients import TaskGradients
+from mtl.learning.weighting.tools.preferences import check_preferences, preference_vector
+from mtl.learning.weighting.tools.quadratic import Matrix, Vector, on_simplex
 
 
 class CAGrad(GramianWeighting):

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from mtl.errors import UserError
-from mtl.learning.weighting.gramian import Row, TaskGradients
-from mtl.learning.weighting.inner_products import gramian
-from mtl.learning.weighting.losses import TINY
-from mtl.learning.weighting.rows import RowWeighting
-from mtl.learning.weighting.task_copies import TaskCopies
+from mtl.learning.weighting.bases.losses import TINY
+from mtl.learning.weighting.bases.rows import RowWeighting
+from mtl.learning.weighting.bases.task_gradients import Row, TaskGradients
+from mtl.learning.weighting.tools.inner_products import gramian
+from mtl.learning.weighting.tools.task_copies import TaskCopies
 
 
 class DBMTL(RowWeighting):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.losses import TINY, LossWeighting, Places
+from mtl.learning.weighting.bases.losses import TINY, LossWeighting, Places
 
 
 class DWA(LossWeighting):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.losses import LossWeighting, Places
+from mtl.learning.weighting.bases.losses import LossWeighting, Places
 
 
 class Equal(LossWeighting):

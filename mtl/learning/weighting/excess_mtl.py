@@ -6,8 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
-from mtl.learning.weighting.task_copies import TaskCopies
+from mtl.learning.weighting.bases.gramian import GramianWeighting
+from mtl.learning.weighting.bases.task_gradients import TaskGradients
+from mtl.learning.weighting.tools.task_copies import TaskCopies
 
 
 class ExcessMTL(GramianWeighting):

@@ -6,8 +6,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.inner_adam import InnerAdam
-from mtl.learning.weighting.losses import TINY, LossWeighting, Places
+from mtl.learning.weighting.bases.losses import TINY, LossWeighting, Places
+from mtl.learning.weighting.tools.inner_adam import InnerAdam
 
 
 class FAMO(LossWeighting):

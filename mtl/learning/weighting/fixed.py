@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mtl.errors import UserError
-from mtl.learning.weighting.losses import LossWeighting, Places
+from mtl.learning.weighting.bases.losses import LossWeighting, Places
 
 
 class Fixed(LossWeighting):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.losses import TINY, LossWeighting, Places
+from mtl.learning.weighting.bases.losses import TINY, LossWeighting, Places
 
 
 class GLS(LossWeighting):

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from mtl.errors import UserError
-from mtl.learning.weighting.gramian import Row, TaskGradients
-from mtl.learning.weighting.rows import RowWeighting
+from mtl.learning.weighting.bases.rows import RowWeighting
+from mtl.learning.weighting.bases.task_gradients import Row, TaskGradients
 
 
 class GradDrop(RowWeighting):

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
-from mtl.learning.weighting.inner_adam import InnerAdam
-from mtl.learning.weighting.losses import TINY
+from mtl.learning.weighting.bases.gramian import GramianWeighting
+from mtl.learning.weighting.bases.losses import TINY
+from mtl.learning.weighting.bases.task_gradients import TaskGradients
+from mtl.learning.weighting.tools.inner_adam import InnerAdam
 
 
 class GradNorm(GramianWeighting):

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from mtl.errors import UserError
-from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
+from mtl.learning.weighting.bases.gramian import GramianWeighting
+from mtl.learning.weighting.bases.task_gradients import TaskGradients
 
 STEEPEST = 1 - 1e-6
 """Largest cosine that gradients are turned to."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mtl.learning.weighting.losses import LossWeighting, Places
+from mtl.learning.weighting.bases.losses import LossWeighting, Places
 
 
 class IMTLL(LossWeighting):

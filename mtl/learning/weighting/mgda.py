@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from mtl.errors import UserError
-from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
-from mtl.learning.weighting.quadratic import on_simplex
+from mtl.learning.weighting.bases.gramian import GramianWeighting
+from mtl.learning.weighting.bases.task_gradients import TaskGradients
+from mtl.learning.weighting.tools.quadratic import on_simplex
 
 NORMALISATIONS = ("none", "l2", "loss", "loss_plus")
 

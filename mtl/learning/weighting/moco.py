@@ -7,11 +7,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mtl.learning.weighting.gramian import Row, TaskGradients
-from mtl.learning.weighting.inner_products import gramian
-from mtl.learning.weighting.quadratic import on_simplex
-from mtl.learning.weighting.rows import RowWeighting
-from mtl.learning.weighting.task_copies import TaskCopies
+from mtl.learning.weighting.bases.rows import RowWeighting
+from mtl.learning.weighting.bases.task_gradients import Row, TaskGradients
+from mtl.learning.weighting.tools.inner_products import gramian
+from mtl.learning.weighting.tools.quadratic import on_simplex
+from mtl.learning.weighting.tools.task_copies import TaskCopies
 
 
 class MoCo(RowWeighting):

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.losses import LossWeighting, Places
+from mtl.learning.weighting.bases.losses import LossWeighting, Places
 
 
 class RLW(LossWeighting):

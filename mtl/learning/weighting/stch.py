@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.losses import TINY, LossWeighting, Places
-from mtl.learning.weighting.preferences import check_preferences
+from mtl.learning.weighting.bases.losses import TINY, LossWeighting, Places
+from mtl.learning.weighting.tools.preferences import check_preferences
 
 
 class STCH(LossWeighting):

@@ -8,8 +8,9 @@ from torch import Tensor
 from torchjd.aggregation import Weighting as TorchJDWeighting
 
 from mtl.errors import UserError
-from mtl.learning.weighting.gramian import GramianWeighting, TaskGradients
-from mtl.learning.weighting.preferences import check_preferences, preference_vector
+from mtl.learning.weighting.bases.gramian import GramianWeighting
+from mtl.learning.weighting.bases.task_gradients import TaskGradients
+from mtl.learning.weighting.tools.preferences import check_preferences, preference_vector
 
 
 class TorchJD(GramianWeighting):
@@ -49,7 +50,13 @@ class TorchJD(GramianWeighting):
         super().__init__(tasks, at, every)
         self.preferences = check_preferences(tasks, preferences)
         try:
-            self.method: TorchJDWeighting[Any] = get_class(method)(**(options or {}))
+            # A run's configuration may be a stranger's.
+            if not method.startswith("torchjd.aggregation.") or method.count(".") != 2:
+                raise ValueError("must be a class of torchjd.aggregation")
+            kind = get_class(method)
+            if not issubclass(kind, TorchJDWeighting):
+                raise TypeError("must weigh Gramians")
+            self.method: TorchJDWeighting[Any] = kind(**(options or {}))
         except Exception as error:
             reason = str(error).strip().splitlines()[-1]
             raise UserError(f"weighting.method={method}, weighting.options: {reason}") from error

@@ -12,6 +12,15 @@ from mtl.model.backbone.base import Backbone
 from mtl.model.backbone.chain import cut
 from mtl.model.backbone.weights import State, apply_weights, no_download
 
+OTHER_WAYS = {
+    "pretrained",
+    "pretrained_cfg",
+    "pretrained_cfg_overlay",
+    "checkpoint_path",
+    "cache_dir",
+}
+"""Options of timm that would read weights, from anywhere."""
+
 
 class Timm(Backbone):
     """A feature extractor from timm (Wightman, 2019).
@@ -26,7 +35,7 @@ class Timm(Backbone):
             ``{img_size: 128}`` for transformers).
 
     Raises:
-        UserError: no such model, or one that gives no feature maps.
+        UserError: no such model, or one that gives no feature maps, or options that read weights.
     """
 
     def __init__(
@@ -36,6 +45,8 @@ class Timm(Backbone):
         options: Mapping[str, Any] | None = None,
     ) -> None:
         arguments = dict(options or {})
+        for key in OTHER_WAYS & arguments.keys():
+            raise UserError(f"backbone.options.{key}: weights are chosen by backbone.weights")
         net = _features(model, arguments)
         super().__init__(*cut(net, _trial_size(net, model, arguments)))
         inner = getattr(net, "model", net)  # timm wraps transformers once more

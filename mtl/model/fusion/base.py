@@ -145,7 +145,9 @@ class Fusion(nn.Module, ABC):
             if id(found) not in merged:
                 read = {s: maps for s, maps in found.items() if s in self.strides}
                 together = merge(found if len(read) == len(found) else read)
-                merged[id(found)] = {s: laid_out_as(m, found[s]) for s, m in together.items()}
+                if together is not found:
+                    together = {s: laid_out_as(m, found[s]) for s, m in together.items()}
+                merged[id(found)] = together
         result: dict[str, Features] = self.exchange(
             {task: merged[id(found)] for task, found in features.items()}
         )

@@ -75,6 +75,17 @@ class Head(nn.Module, ABC):
         """
         return batch.targets.get(target_name)
 
+    may_leave_out: ClassVar[bool] = False
+    """Whether there can be objects that ``left_out`` counts."""
+
+    def left_out(self, labels: Labelled) -> tuple[int, int]:
+        """How many objects the head can't be taught, and how many there are.
+
+        Args:
+            labels: as ``labels`` returns them, in the network's picture.
+        """
+        return 0, 0
+
     @property
     def reads(self) -> Collection[int]:
         """Strides of the features that ``forward`` looks at; here those of all stages."""

@@ -26,10 +26,10 @@ from mtl.model.views.placement import Placement, boxes_back
 METRICS = ("iou", "mae", "mse", "recall50")
 UNITS = ("share", "pixel")
 SLOPE = 10.0
-"""Of the loss where it is linear, per share of the picture's side: an error of a tenth costs 1.
+"""Of the loss where it is linear: a tenth of the picture's side more costs 1 more.
 
 Untrained networks err by 0.17 of the side on the built-in images, at any image size, so that the
-loss begins at 1.3 and stays near those of the other heads, in nats; see ``test_loss_sizes``.
+loss begins at 1.3, near those of the other heads, in nats.
 """
 
 

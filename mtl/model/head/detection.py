@@ -22,7 +22,7 @@ from mtl.model.head.base import Head
 from mtl.model.head.box_fusion import supported, weighted_boxes_fusion
 from mtl.model.head.detection_metrics import COCO_NAMES, DetectionMetrics
 from mtl.model.head.detections import Detections
-from mtl.model.head.fcos_targets import Points, assign
+from mtl.model.head.fcos_targets import Points, assign, orphans, to_find
 from mtl.model.head.losses import giou_loss
 from mtl.model.head.options import check_names, check_per_class, check_range
 from mtl.model.views.placement import Placement, boxes_back
@@ -65,6 +65,7 @@ class Detection(Head):
     """
 
     whole_objects = True
+    may_leave_out = True
 
     def __init__(
         self,
@@ -169,6 +170,14 @@ class Detection(Head):
         total = total + ((position + centered) * found.foreground).sum()
         return total / found.foreground.sum().clamp(min=len(boxes))
 
+    def left_out(self, labels: Labelled) -> tuple[int, int]:
+        """The objects whose points smaller ones have, and all that have to be found."""
+        boxes = labels.value
+        assert isinstance(boxes, BoxBatch)
+        boxes = boxes.at_least_one().map(lambda part: part.to(self.points.center.device))
+        without = orphans(assign(self.points, boxes), boxes)
+        return int(without.sum()), int(to_find(boxes).sum())
+
     @torch.no_grad()
     def predict(self, raw: dict[str, Tensor]) -> list[Detections]:
         """Decide: n images' detections in network pixels, clipped to the picture.
@@ -256,10 +265,10 @@ class Detection(Head):
         return {
             "detections": [
                 {
-                    "bbox": [round(v, 2) for v in (x1, y1, x2 - x1, y2 - y1)],
+                    "bbox": [round(v, 4) for v in (x1, y1, x2 - x1, y2 - y1)],
                     "category_id": label,
                     "category": self.target.classes[label],
-                    "score": round(score, 4),
+                    "score": score,
                 }
                 for (x1, y1, x2, y2), label, score in zip(
                     prediction.boxes.tolist(),

@@ -192,7 +192,7 @@ def assign(points: Points, boxes: BoxBatch) -> Assignment:
     return Assignment(foreground, which, match.any(dim=2) & ~foreground)
 
 
-def counted(boxes: BoxBatch) -> Tensor:
+def to_find(boxes: BoxBatch) -> Tensor:
     """(n, M) bool: the objects that have to be found: not difficult, with an area."""
     sides = boxes.xyxy[..., 2:] - boxes.xyxy[..., :2]
     return boxes.valid & ~boxes.difficult & (sides > 0).all(dim=2)
@@ -205,7 +205,7 @@ def orphans(found: Assignment, boxes: BoxBatch) -> Tensor:
         found: as ``assign`` returns it.
         boxes: of n images.
     """
-    return _without(found.foreground, found.object, counted(boxes))
+    return _without(found.foreground, found.object, to_find(boxes))
 
 
 def _without(foreground: Tensor, which: Tensor, wanted: Tensor) -> Tensor:
@@ -226,7 +226,7 @@ def _settle(points: Points, boxes: BoxBatch, owner: Tensor, which: Tensor) -> No
         owner: (n, P) area of the object that has the point, inf for none.
         which: (n, P) that object.
     """
-    wanted = counted(boxes)
+    wanted = to_find(boxes)
     cpu = owner.device.type == "cpu"
     if cpu and not bool(_without(owner < torch.inf, which, wanted).any()):
         return

@@ -14,10 +14,17 @@ NEXT_KEY = re.compile(r" (?=[+~]{0,2}[A-Za-z_][\w@./-]*=)")
 
 
 def overrides_of(run: Path) -> list[str] | None:
-    """What the run was started with, from its log; None where that is lost."""
+    """What the run was started with, from its log; None where that is lost.
+
+    The log may be a stranger's: settings of Hydra's own, which can import modules, and what looks
+    things up are left out.
+    """
     log = run / "app.log"
     found = COMMAND.findall(log.read_text()) if log.is_file() else []
-    return [part for part in NEXT_KEY.split(found[-1].strip()) if part] if found else None
+    if not found:
+        return None
+    parts = [part for part in NEXT_KEY.split(found[-1].strip()) if part]
+    return [p for p in parts if "${" not in p and not p.lstrip("+~").startswith("hydra")]
 
 
 def command(tasks: Sequence[str], overrides: Sequence[str], config_dir: Path | None = None) -> str:

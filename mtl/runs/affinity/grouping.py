@@ -8,6 +8,8 @@ import numpy.typing as npt
 Groups = tuple[tuple[int, ...], ...]
 """A partition of the tasks, by their places."""
 
+SURE = 2.0
+"""Standard errors by which a proposal has to be better."""
 MOST_TRIED = 8
 """Up to so many tasks every partition is looked at (4,140 of them)."""
 
@@ -69,6 +71,42 @@ def best_groups(matrix: npt.NDArray[np.float64]) -> dict[int, Groups]:
 def proposed(matrix: npt.NDArray[np.float64]) -> Groups:
     """The best partition of all; of equally good ones that with the fewest groups."""
     return max(best_groups(matrix).values(), key=lambda groups: score(matrix, groups))
+
+
+def settled(
+    matrix: npt.NDArray[np.float64], errors: npt.NDArray[np.float64], groups: Groups
+) -> bool:
+    """Whether a grouping is better than one network for all, and than one for each, beyond chance.
+
+    Args:
+        matrix: as for ``score``.
+        errors: (T, T), standard errors of the affinities, taken as independent; NaN where unknown.
+        groups: the best partition.
+    """
+    together: Groups = (tuple(range(len(matrix))),)
+    apart: Groups = tuple((task,) for task in range(len(matrix)))
+    own = _shares(groups, len(matrix))
+    for other in (together, apart):
+        difference = own - _shares(other, len(matrix))
+        if not difference.any():
+            continue
+        parts = difference != 0
+        gain = float((difference * np.nan_to_num(matrix)).sum())
+        error = float(((difference[parts] * errors[parts]) ** 2).sum() ** 0.5)
+        if not gain > SURE * error:
+            return False
+    return True
+
+
+def _shares(groups: Groups, count: int) -> npt.NDArray[np.float64]:
+    """(T, T): how much each affinity counts in a grouping's score."""
+    found = np.zeros((count, count))
+    for group in groups:
+        for source in group:
+            for target in group:
+                if source != target:
+                    found[source, target] = 1 / ((len(group) - 1) * count)
+    return found
 
 
 def _partitions(items: tuple[int, ...]) -> Iterator[Groups]:

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from mtl.data.batch import Batch
-from mtl.learning.gradients.combine import Found
+from mtl.learning.gradients.combine import Gradients
 from mtl.learning.gradients.conflict import (
     loss_scale,
-    task_gradients,
     undisturbed,
 )
+from mtl.learning.gradients.per_task import task_gradients
 from mtl.learning.gradients.reach import shared_entries
 from mtl.learning.module import MultiTaskModule
 
@@ -94,7 +94,7 @@ class AffinityProbe(L.Callback):
 
     @torch.no_grad()
     def _ahead(
-        self, module: MultiTaskModule, batch: Batch, gradient: Found, rate: float
+        self, module: MultiTaskModule, batch: Batch, gradient: Gradients, rate: float
     ) -> dict[str, float]:
         """Losses after a step, which is taken back."""
         kept = {parameter: parameter.clone() for parameter in gradient}

@@ -9,7 +9,7 @@ import numpy as np
 from mtl.drawing.matrix import draw_matrices
 from mtl.drawing.write import write_png
 from mtl.files import write_json
-from mtl.runs.affinity.grouping import Groups, best_groups, proposed, score, score_error
+from mtl.runs.affinity.grouping import Groups, best_groups, proposed, score, score_error, settled
 from mtl.runs.affinity.probe import Affinity
 
 
@@ -39,12 +39,13 @@ def matrix_rows(found: Affinity) -> list[list[str]]:
 def group_rows(found: Affinity) -> list[list[str]]:
     """The best grouping for each number of networks, the proposed one marked."""
     best = proposed(found.means)
+    sure = settled(found.means, found.errors, best)
     return [
         [
             str(number),
             "  ".join("+".join(group) for group in named(groups, found.tasks)),
             _with_error(score(found.means, groups), score_error(found.errors, groups)),
-            "proposed" if groups == best else "",
+            "" if groups != best else "proposed" if sure else "best, within its error",
         ]
         for number, groups in best_groups(found.means).items()
     ]
@@ -73,6 +74,8 @@ def write(
         }
         for number, groups in best_groups(found.means).items()
     }
+    best = proposed(found.means)
+    sure = settled(found.means, found.errors, best)
     content = {
         **more,
         "tasks": list(found.tasks),
@@ -80,7 +83,7 @@ def write(
         "standard_error": _listed(found.errors),
         "looks": _listed(found.looks),
         "groupings": groupings,
-        "proposed": named(proposed(found.means), found.tasks),
+        "proposed": named(best, found.tasks) if sure else None,
         "commands": dict(commands),
     }
     files = place / "affinity.json", place / "affinity.png"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from mtl.data.sources.image_file import IMAGE_SUFFIXES
+from mtl.data.image_file import IMAGE_SUFFIXES
 from mtl.errors import UserError
 
 T = TypeVar("T")

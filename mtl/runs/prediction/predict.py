@@ -9,9 +9,13 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from mtl.data.sources.image_file import read_image
+from mtl.data.image_file import read_image
+from mtl.data.preprocess.base import Frame, Preprocess
+from mtl.data.preprocess.picture import picture
+from mtl.data.sample import Sample
+from mtl.data.sources.image_list import ImageList
 from mtl.errors import BadFile, UserError
-from mtl.files import write_json
+from mtl.files import printable, write_json
 from mtl.model.figures.predictions import draw_sample
 from mtl.model.network import Network
 from mtl.runs.prediction.files import JPEG_SUFFIXES, Names, write_mask, write_picture
@@ -58,15 +62,15 @@ def predict(
     written = Written()
     quiet = not console.is_terminal
     shown = track(paths, "predicting", console=console, transient=True, disable=quiet)
-    readable = _read(shown, written, console)
+    readable = _read(predictor.preprocess, shown, written, console)
     names = Names(predictor.network.tasks)
     for batch in in_batches(readable, predictor.batch_size, MOST_PIXELS):
         out.mkdir(parents=True, exist_ok=True)
-        predictions = predictor([image for _, image in batch])
-        for (path, image), found in zip(batch, predictions, strict=True):
+        predictions = predictor.decide([ready for _, _, ready in batch])
+        for (path, image, _), found in zip(batch, predictions, strict=True):
             ending = ".jpg" if path.suffix.lower() in JPEG_SUFFIXES else ".png"
-            picture = out / f"{names.stem(path)}{ending}"
-            entry = _write(predictor.network, image, found, picture)
+            drawn = out / f"{names.stem(path)}{ending}"
+            entry = _write(predictor.network, image, found, drawn)
             written.images.append({"file": str(path), **entry})
     if not written.images:
         first = written.skipped[0]
@@ -78,21 +82,25 @@ def predict(
 
 
 def _read(
-    paths: Iterable[Path], written: Written, console: Console
-) -> Iterator[tuple[tuple[Path, Picture], int]]:
-    """Images with their files, and how many pixels each has."""
+    preprocess: Preprocess, paths: Iterable[Path], written: Written, console: Console
+) -> Iterator[tuple[tuple[Path, Picture, tuple[Sample, Frame]], int]]:
+    """Files with the image at full resolution, which is drawn on, and as the network gets it.
+
+    Each with its number of pixels.
+    """
     for path in paths:
         try:
             image, (width, height) = read_image(path)
+            ready = picture(ImageList([path]), 0, preprocess)
         except BadFile as error:
             written.skipped.append(error)
-            console.print(f"skipped {error}", markup=False, soft_wrap=True)
+            console.print(f"skipped {printable(str(error))}", markup=False, soft_wrap=True)
             continue
-        yield (path, image), width * height
+        yield (path, image, ready), width * height
 
 
 def _write(
-    network: Network, image: Picture, found: Mapping[str, Any], picture: Path
+    network: Network, image: Picture, found: Mapping[str, Any], drawn: Path
 ) -> dict[str, Any]:
     """Write one image's files; what predictions.json says of them.
 
@@ -100,17 +108,17 @@ def _write(
         network: draws.
         image: at full resolution.
         found: task to prediction.
-        picture: the annotated picture's file; masks lie beside it.
+        drawn: the annotated picture's file; masks lie beside it.
     """
-    write_picture(picture, draw_sample(network, image, found))
+    write_picture(drawn, draw_sample(network, image, found))
     height, width = image.shape[:2]
-    entry: dict[str, Any] = {"width": width, "height": height, "picture": picture.name}
+    entry: dict[str, Any] = {"width": width, "height": height, "picture": drawn.name}
     for task, prediction in found.items():
         entry[task] = dict(network.head(task).record(prediction))
         for key, value in entry[task].items():
             if isinstance(value, np.ndarray):
-                entry[task][key] = f"{picture.stem}_{task}.png"
-                write_mask(picture.with_name(entry[task][key]), value)
+                entry[task][key] = f"{drawn.stem}_{task}.png"
+                write_mask(drawn.with_name(entry[task][key]), value)
     return entry
 
 

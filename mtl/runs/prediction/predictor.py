@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,9 +12,10 @@ import torch
 from omegaconf import DictConfig
 
 from mtl.config.instantiate import container, make
-from mtl.data.preprocess.base import Preprocess
+from mtl.config.saved import read_config
+from mtl.data.preprocess.base import Frame, Preprocess
 from mtl.data.preprocess.normalise import Normalise
-from mtl.data.sample import Sample
+from mtl.data.sample import Sample, Target
 from mtl.errors import UserError
 from mtl.learning.checkpoints import load_network_weights, trained_targets
 from mtl.model.build import build_network
@@ -57,6 +58,7 @@ class Predictor:
         checkpoint: Checkpoint = "best",
         device: str = "auto",
         config_dir: Path | None = None,
+        trust: Sequence[str] = (),
     ) -> Predictor:
         """The network that a run trained; neither its data nor the internet is needed.
 
@@ -66,12 +68,14 @@ class Predictor:
             checkpoint: ``best`` or ``last``.
             device: see ``device_named``.
             config_dir: a user's folder of further members.
+            trust: names of modules whose classes it may name.
 
         Raises:
             UserError: there is no such run or checkpoint, or an override is wrong.
             BadFile: the checkpoint can't be read.
         """
-        return cls.of(open_without_data(run, overrides, config_dir), run, checkpoint, device)
+        cfg = open_without_data(run, overrides, config_dir, trust)
+        return cls.of(cfg, run, checkpoint, device)
 
     @classmethod
     def of(
@@ -94,11 +98,11 @@ class Predictor:
         load_network_weights(network, path)
         if cfg.trainer.channels_last:
             network = network.to(memory_format=torch.channels_last)
-        preprocess = make(container(cfg.preprocess), image_size=cfg.image_size)
+        preprocess = make(container(cfg.preprocess), Preprocess, image_size=cfg.image_size)
         return cls(network, preprocess, cfg.batch_size, device_named(device))
 
     def __call__(self, images: Sequence[Picture]) -> list[dict[str, Any]]:
-        """Decide on images.
+        """Decide on images in memory.
 
         Args:
             images: (H, W, 3) uint8 RGB each, of any size.
@@ -106,13 +110,23 @@ class Predictor:
         Returns:
             For each image task to prediction, in the pixels of the image (see ``Head.unbatch``).
         """
+        return self.decide([self.preprocess(Sample(image, "")) for image in images])
+
+    def decide(self, ready: Sequence[tuple[Sample, Frame]]) -> list[dict[str, Any]]:
+        """Decide on preprocessed pictures.
+
+        Args:
+            ready: as ``picture`` makes them of files.
+
+        Returns:
+            For each picture task to prediction, in the pixels of the image at full resolution.
+        """
         found: list[dict[str, Any]] = []
-        for start in range(0, len(images), self.batch_size):
-            found += self._batch(images[start : start + self.batch_size])
+        for start in range(0, len(ready), self.batch_size):
+            found += self._batch(ready[start : start + self.batch_size])
         return found
 
-    def _batch(self, images: Sequence[Picture]) -> list[dict[str, Any]]:
-        ready = [self.preprocess(Sample(image, "")) for image in images]
+    def _batch(self, ready: Sequence[tuple[Sample, Frame]]) -> list[dict[str, Any]]:
         pixels = torch.from_numpy(np.stack([sample.image for sample, _ in ready]))
         batch = self.normalise(pixels.permute(0, 3, 1, 2).to(self.device))
         rows = unbatched(self.network, self.network.predict(batch))
@@ -120,6 +134,22 @@ class Predictor:
             {task: self.network.head(task).to_original(p, frame) for task, p in row.items()}
             for row, (_, frame) in zip(rows, ready, strict=True)
         ]
+
+
+def known_targets(cfg: DictConfig, run: Path, path: Path) -> Mapping[str, Target]:
+    """What a run's tasks were trained on, by the names that targets have in the data of ``cfg``.
+
+    Args:
+        cfg: the run's configuration, perhaps with another data set.
+        run: the run's folder.
+        path: of its checkpoint.
+
+    Raises:
+        UserError: see ``trained_targets``.
+        BadFile: likewise.
+    """
+    trained, own = trained_targets(path), read_config(run)
+    return {str(cfg.heads[task].target): trained[own.heads[task].target] for task in cfg.tasks}
 
 
 def device_named(name: str) -> torch.device:

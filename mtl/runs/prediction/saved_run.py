@@ -10,7 +10,10 @@ from mtl.config.saved import open_run, read_config
 
 
 def open_without_data(
-    run: str | Path, overrides: Sequence[str] = (), config_dir: Path | None = None
+    run: str | Path,
+    overrides: Sequence[str] = (),
+    config_dir: Path | None = None,
+    trust: Sequence[str] = (),
 ) -> DictConfig:
     """A run's configuration where its data set and its first weights may be gone.
 
@@ -18,6 +21,7 @@ def open_without_data(
         run: the run's folder.
         overrides: of its configuration.
         config_dir: a user's folder of further members.
+        trust: names of modules whose classes it may name.
 
     Raises:
         UserError: there is no such run, or an override is wrong.
@@ -25,6 +29,6 @@ def open_without_data(
     overrides = list(overrides)
     if "weights" in read_config(Path(run)).backbone:
         overrides.append("backbone.weights=none")
-    cfg = open_run(run, overrides, config_dir, needs_data=False)
+    cfg = open_run(run, overrides, config_dir, needs_data=False, trust=trust)
     without_first_weights(cfg)
     return cfg

@@ -15,7 +15,7 @@ from mtl.drawing.write import write_png
 from mtl.files import write_json
 from mtl.learning.checkpoints import load_network_weights
 from mtl.model.build import build_network
-from mtl.runs.prediction.predictor import device_named
+from mtl.runs.prediction.predictor import device_named, known_targets
 from mtl.runs.rotation.curve import Curve, rotation_curve
 from mtl.runs.rotation.figure import draw
 
@@ -46,9 +46,11 @@ def measure(
     without_first_weights(cfg)
     data = build_data(cfg)
     data.prepare_data()
+    path = folder / "checkpoints" / f"{checkpoint}.ckpt"
+    data.in_terms_of(known_targets(cfg, folder, path))
     data.required(split)
     network = build_network(cfg, data.targets)
-    load_network_weights(network, folder / "checkpoints" / f"{checkpoint}.ckpt")
+    load_network_weights(network, path)
     device = device_named("cpu" if cfg.trainer.accelerator == "cpu" else "auto")
     network.eval().to(device)
     curve = rotation_curve(network, data, data.loader(split), angles, device)
@@ -62,7 +64,12 @@ def flatness(values: Sequence[float]) -> dict[str, float]:
 
 
 def write(
-    curve: Curve, main: dict[str, str], folder: Path, split: Split, **more: Any
+    curve: Curve,
+    main: dict[str, str],
+    folder: Path,
+    split: Split,
+    checkpoint: Literal["best", "last"] = "best",
+    **more: Any,
 ) -> list[Path]:
     """JSON, figure and TensorBoard events, in which the step is the angle.
 
@@ -71,13 +78,16 @@ def write(
         main: task to the name of its main metric.
         folder: of the run.
         split: that was measured.
+        checkpoint: that was measured; the last one's files have names of their own.
         more: further entries of the JSON file.
 
     Returns:
         The JSON file, the figure, and the folder of the events.
     """
     place = folder / "eval"
+    name = f"rotation_{split}" if checkpoint == "best" else f"rotation_{split}_{checkpoint}"
     record = {
+        "checkpoint": checkpoint,
         **more,
         "angles": curve.angles,
         "metrics": {f"{split}/{name}": values for name, values in curve.metrics.items()},
@@ -88,11 +98,11 @@ def write(
             if f"{task}/{metric}" in curve.metrics
         },
     }
-    written = [place / f"rotation_{split}.json", place / f"rotation_{split}.png"]
+    written = [place / f"{name}.json", place / f"{name}.png"]
     picture = draw(curve, main)
     write_json(written[0], record)
     write_png(written[1], picture)
-    events = place / f"rotation_{split}"
+    events = place / name
     for old in events.glob("events.out.*"):
         old.unlink()
     with SummaryWriter(str(events)) as writer:

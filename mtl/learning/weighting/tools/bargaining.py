@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mtl.learning.weighting.quadratic import Matrix, Vector
+from mtl.learning.weighting.tools.quadratic import Matrix, Vector
 
 
 def fair_weights(gramian: Matrix, shares: Vector, alpha: float) -> Vector:

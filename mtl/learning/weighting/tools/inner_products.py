@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.gramian import Row
+from mtl.learning.weighting.bases.task_gradients import Row
 
 
 def gramian(rows: Sequence[Row], like: Tensor) -> Tensor:

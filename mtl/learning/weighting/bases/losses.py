@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mtl.learning.weighting.base import Weighting
+from mtl.learning.weighting.bases.base import Weighting
 
 Places = tuple[int, ...]
 """Where the tasks of a step stand among all tasks; picks rows of a method's state."""

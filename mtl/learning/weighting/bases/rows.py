@@ -2,7 +2,8 @@
 
 from abc import abstractmethod
 
-from mtl.learning.weighting.gramian import GradientWeighting, Row, TaskGradients
+from mtl.learning.weighting.bases.gramian import GradientWeighting
+from mtl.learning.weighting.bases.task_gradients import Row, TaskGradients
 
 
 class RowWeighting(GradientWeighting):

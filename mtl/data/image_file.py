@@ -16,7 +16,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mtl.errors import BadFile
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+IMAGE_SUFFIXES = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".gif",
+    ".jp2", ".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga",
+)  # fmt: skip
+"""What is read as an image, in lower case; upper case is as good."""
 _REDUCED = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
     4: cv2.IMREAD_REDUCED_COLOR_4,
@@ -33,8 +37,9 @@ def read_image(
     """Decode an image file.
 
     Args:
-        path: any format that OpenCV or PIL reads; 16-bit images are scaled to 8 bit, alpha is
-            dropped, an EXIF orientation is applied.
+        path: any format that OpenCV or PIL reads; 16-bit images are scaled to 8 bit, floats in
+            0..1 to 0..255, alpha is dropped, an EXIF orientation is applied. Of several frames
+            the first is taken.
         size: pixels; a JPEG is decoded at half, a quarter or an eighth of its size as long as both
             sides stay at or above this (libjpeg does that in the frequency domain, so it is
             both faster and free of aliasing). None decodes at full resolution.
@@ -43,7 +48,8 @@ def read_image(
         The image, (H, W, 3) uint8 RGB, and the (width, height) in pixels at full resolution.
 
     Raises:
-        BadFile: the file is missing, empty, cut off or no image.
+        BadFile: the file is missing, empty, cut off or no image, or has 32-bit pixels whose range
+            can't be known.
     """
     data = _bytes(path)
     with _opened(path, io.BytesIO(data)) as header:
@@ -53,7 +59,9 @@ def read_image(
         # apart, but takes several times as long.
         if marks is not None and marks not in data[-64:]:
             _load(path, header)
-        if header.mode == "CMYK":
+        if header.mode in ("F", "I"):
+            return _of_floats(path, header), full
+        if header.mode == "CMYK" or header.format == "GIF":
             return _by_pil(path, header), full
         factor = _reduction(full, size) if header.format in ("JPEG", "MPO") else 1
         flag = _REDUCED.get(factor, cv2.IMREAD_COLOR)
@@ -124,12 +132,19 @@ def _opened(path: Path | str, file: BinaryIO) -> Image.Image:
         with _quiet():
             return Image.open(file)
     except UnidentifiedImageError:
-        empty = file.seek(0, io.SEEK_END) == 0
-        raise BadFile(path, "is empty" if empty else "is not an image") from None
+        file.seek(0)
+        raise BadFile(path, _unknown(file.read(4))) from None
     except Image.DecompressionBombError as error:
         raise BadFile(path, f"is too large ({error})") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise BadFile(path, f"is a broken image ({error})") from None
+
+
+def _unknown(first: bytes) -> str:
+    """What is wrong with a file that begins with these bytes and that PIL can't make out."""
+    if first in (b"II*\0", b"MM\0*"):
+        return "is a TIFF of colours with 32 bits or more; convert it to 8 or 16 bits"
+    return "is not an image" if first else "is empty"
 
 
 def _load(path: Path | str, image: Image.Image) -> None:
@@ -142,6 +157,26 @@ def _load(path: Path | str, image: Image.Image) -> None:
 def _by_pil(path: Path | str, image: Image.Image) -> npt.NDArray[np.uint8]:
     _load(path, image)
     return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def _of_floats(path: Path | str, image: Image.Image) -> npt.NDArray[np.uint8]:
+    """One channel of 32 bits; only floats in 0..1 have a meaning that everyone agrees on."""
+    _load(path, image)
+    values = np.array(ImageOps.exif_transpose(image))
+    low, high = float(values.min()), float(values.max())
+    if image.mode == "I" and low >= 0 and 255 < high <= 65535:
+        # PIL's older way of holding 16 bits.
+        grey = values / 257
+    elif image.mode == "F" and low >= 0 and high <= 1:
+        grey = values * 255
+    else:
+        kind = "32-bit float" if image.mode == "F" else "32-bit integer"
+        raise BadFile(
+            path,
+            f"has {kind} pixels from {low:g} to {high:g}, and only floats in 0 to 1 are "
+            "understood; convert it to 8 or 16 bits",
+        )
+    return np.repeat(np.round(grey).astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def _upright_size(header: Image.Image) -> tuple[int, int]:

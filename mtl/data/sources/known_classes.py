@@ -1,0 +1,192 @@
+"""A data set in the terms of a trained network: classes go by their names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from mtl.data.sample import IGNORE_LABEL, IGNORE_PIXEL, Boxes, Sample, Target, TargetValue
+from mtl.data.sources.base import ArraySource, Column, DataSet, Source, Split
+from mtl.data.sources.file_source import FileSource
+from mtl.errors import UserError
+
+Renumbering = Mapping[str, "Classes"]
+"""Target name to how its classes are numbered; targets that stay as they are may be absent."""
+
+
+class Classes:
+    """One target's class indices, from the data's numbering to the network's.
+
+    Args:
+        data: what the data labels.
+        known: what the network was trained on.
+    """
+
+    def __init__(self, data: Target, known: Target) -> None:
+        self.data = data
+        self.known = known
+        index = {name: number for number, name in enumerate(known.classes)}
+        self.table = np.array([index.get(name, -1) for name in data.classes], np.int64)
+
+    @property
+    def missing(self) -> list[str]:
+        """Classes of the data that the network doesn't know."""
+        return [name for name in self.data.classes if name not in self.known.classes]
+
+    def value(self, value: TargetValue) -> TargetValue | None:
+        """A sample's target renumbered; None where nothing is left of it.
+
+        What the network doesn't know is not there: a label is absent, boxes are left out, pixels
+        are ignored. Of a class that the data doesn't know a multi-hot vector says nothing.
+        """
+        kind = self.data.kind
+        if kind == "label":
+            number = int(self.table[cast(int, value)])
+            return number if number >= 0 else None
+        if kind == "labels":
+            vector = np.full(len(self.known.classes), IGNORE_LABEL, np.int8)
+            there = self.table >= 0
+            vector[self.table[there]] = cast(Any, value)[there]
+            return vector
+        if kind == "boxes":
+            boxes = cast(Boxes, value)
+            labels = self.table[boxes.labels]
+            kept = labels >= 0
+            return Boxes(boxes.xyxy[kept], labels[kept], boxes.difficult[kept])
+        pixels = np.full(256, IGNORE_PIXEL, np.uint8)
+        pixels[: len(self.table)] = np.where(self.table < 0, IGNORE_PIXEL, self.table)
+        mask: npt.NDArray[np.uint8] = pixels[cast(Any, value)]
+        return mask
+
+    def column(self, column: Column) -> Column:
+        """A whole target of an ArraySource renumbered."""
+        if self.data.kind == "label":
+            labels = cast(Any, column)
+            found = np.where(labels >= 0, self.table[labels], IGNORE_LABEL)
+            return np.where(found >= 0, found, IGNORE_LABEL)
+        values = [None if value is None else self.value(value) for value in column]
+        if isinstance(column, np.ndarray):
+            return np.stack(cast(Any, values))
+        return cast(Column, values)
+
+
+class Renumbered(Source):
+    """Samples of another source with their classes renumbered."""
+
+    def __init__(self, source: Source, classes: Renumbering) -> None:
+        self.source = source
+        self.classes = classes
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def id(self, index: int) -> str:
+        """The other source's id."""
+        return self.source.id(index)
+
+    def read(self, index: int, size: int | None = None) -> Sample:
+        """The other source's sample, renumbered."""
+        sample = self.source.read(index, size)
+        sample.targets = self._targets(sample.targets)
+        return sample
+
+    def annotations(self, index: int) -> Mapping[str, object]:
+        """The other source's annotations, renumbered."""
+        return self._targets(cast("Mapping[str, TargetValue]", self.source.annotations(index)))
+
+    def _targets(self, targets: Mapping[str, TargetValue]) -> dict[str, TargetValue]:
+        found: dict[str, TargetValue] = {}
+        for name, value in targets.items():
+            classes = self.classes.get(name)
+            moved = value if classes is None else classes.value(value)
+            if moved is not None:
+                found[name] = moved
+        return found
+
+
+class RenumberedFiles(Renumbered, FileSource):
+    """The same of a source whose samples lie in files."""
+
+    source: FileSource
+
+    def files(self, index: int) -> list[Path]:
+        """The other source's files."""
+        return self.source.files(index)
+
+    def key(self) -> str:
+        """The other source's key, and the numbers."""
+        numbers = {name: classes.table.tolist() for name, classes in sorted(self.classes.items())}
+        return f"{self.source.key()}{numbers}"
+
+
+class KnownClasses(DataSet):
+    """A data set whose targets are numbered as a network was trained on them.
+
+    Args:
+        data_set: prepared.
+        known: target name to what the network was trained on.
+
+    Raises:
+        UserError: a target is of another kind, or has none of the network's classes.
+    """
+
+    def __init__(self, data_set: DataSet, known: Mapping[str, Target]) -> None:
+        self.data_set = data_set
+        self.known = known
+        self.classes: dict[str, Classes] = {}
+        for name, target in known.items():
+            there = data_set.targets.get(name)
+            if there is None or there == target:
+                continue
+            if there.kind != target.kind or not _in_common(there, target):
+                raise UserError(
+                    f"the data's {name} has none of the classes that the run was trained on: it "
+                    f"has {_listed(there.classes)}; the run knows {_listed(target.classes)}"
+                )
+            self.classes[name] = Classes(there, target)
+
+    @property
+    def targets(self) -> Mapping[str, Target]:
+        """The data's targets, in the network's terms."""
+        return {**self.data_set.targets, **{name: c.known for name, c in self.classes.items()}}
+
+    def notes(self) -> Sequence[str]:
+        """The other set's, and classes that only one side knows."""
+        said = list(self.data_set.notes())
+        for name, classes in self.classes.items():
+            common = [n for n in classes.known.classes if n in classes.data.classes]
+            if classes.missing or len(common) < len(classes.known.classes):
+                said.append(
+                    f"{name}: evaluated on {_listed(common)}, the classes in common; the data has "
+                    f"{_listed(classes.data.classes)}, the run knows "
+                    f"{_listed(classes.known.classes)}"
+                )
+        return said
+
+    def split(self, split: Split) -> Source | None:
+        """The other set's split, renumbered."""
+        source = self.data_set.split(split)
+        if source is None or not self.classes:
+            return source
+        if isinstance(source, ArraySource):
+            columns = {
+                name: self.classes[name].column(column) if name in self.classes else column
+                for name, column in source.targets.items()
+            }
+            return ArraySource(source.images, source.ids, columns)
+        kind = RenumberedFiles if isinstance(source, FileSource) else Renumbered
+        return kind(source, self.classes)
+
+
+def _in_common(data: Target, known: Target) -> bool:
+    """Whether they share a class; a mask's background doesn't count."""
+    first = 1 if known.kind == "mask" else 0
+    return bool(set(data.classes[first:]) & set(known.classes[first:]))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "")

@@ -1,0 +1,1 @@
+"""What methods are: by what they see."""

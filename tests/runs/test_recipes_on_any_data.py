@@ -1,0 +1,142 @@
+"""Every recipe on every data set: a training step, or one line that says what to change."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from cifar_factory import make_cifar
+from voc_factory import CLASSES, make_voc
+
+from mtl.config.groups import members
+from mtl.config.load import load
+from mtl.data.batch import Batch
+from mtl.data.build import build_data
+from mtl.errors import UserError
+from mtl.model.build import build_network
+
+LABELS_ONLY = ("image_folder", "cifar10", "cifar10_100")
+BOXES = {"box", "detection", "segmentation"}
+SYSTEMS = ("independent", "joint", "split", "siamese", "multi_branch", "mil", "cmtl", "c_rmtl")
+OWN = {
+    # Stages are called by the backbone's own names.
+    "c_rmtl_voc2007": ["encoder.tied_stages=[1,2]"],
+}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """The overrides of each data set."""
+    root = tmp_path_factory.mktemp("data")
+    make_voc(root / "voc", n_train=4)
+    for name in ("cat", "dog"):
+        (root / "folder" / name).mkdir(parents=True)
+        for number in range(5):
+            picture = np.full((32, 32, 3), 50 * number, np.uint8)
+            cv2.imwrite(str(root / "folder" / name / f"{number}.png"), picture)
+    cifar = str(make_cifar(root / "cifar"))
+    return {
+        "shapes": ["data=shapes", "data.train=4", "data.val=2", "data.test=2"],
+        "voc_folder": [
+            "data=voc_folder",
+            f"data.root={root}/voc",
+            f"data.classes=[{','.join(CLASSES)}]",
+        ],
+        "image_folder": ["data=image_folder", f"data.root={root}/folder"],
+        "cifar10": ["data=cifar10", f"data.root={cifar}", "data.verify=false"],
+        "cifar10_100": [
+            "data=cifar10_100",
+            f"data.root={cifar}",
+            f"data.root100={cifar}",
+            "data.verify=false",
+        ],
+    }
+
+
+def small(recipe: str) -> list[str]:
+    return [
+        f"experiment={recipe}",
+        "backbone=small_cnn",
+        "backbone.width=4",
+        "backbone.weights=none",
+        "image_size=32",
+        "batch_size=4",
+        "data.workers=0",
+        "data.cache=false",
+        *OWN.get(recipe, []),
+    ]
+
+
+def one_step(overrides: list[str]) -> set[str]:
+    """The tasks that had a finite loss with a gradient."""
+    cfg = load(overrides)
+    torch.manual_seed(0)
+    module = build_data(cfg)
+    module.prepare_data()
+    network = build_network(cfg, module.targets).train()
+    batch = next(iter(module.train_dataloader()))
+    assert isinstance(batch, Batch)
+    batch = replace(batch, image=module.normalise(batch.image))
+    outputs = network.labelled_outputs(batch)
+    losses = [network.loss(task, raw, labels) for task, (raw, labels) in outputs.items()]
+    total = torch.stack(losses).sum()
+    assert total.isfinite()
+    total.backward()
+    return set(outputs)
+
+
+@pytest.mark.parametrize("recipe", members("experiment"))
+def test_every_recipe(recipe: str, data: dict[str, list[str]]) -> None:
+    for name, overrides in data.items():
+        if recipe in SYSTEMS and name.startswith("cifar"):
+            continue  # their tasks are the same, and image_folder has labels only, too
+        try:
+            tasks = one_step([*small(recipe), *overrides])
+        except UserError as error:
+            said = str(error)
+            assert "\n" not in said
+            assert name in LABELS_ONLY, (name, said)
+            # What to change is there to be copied.
+            assert "it can train tasks=[" in said or ".target=NAME" in said, (name, said)
+            assert recipe not in ("none", "recipe_vgg16"), (name, said)
+        else:
+            assert tasks, name
+            assert name not in LABELS_ONLY or not BOXES & tasks
+
+
+def test_what_a_refusal_proposes_runs(data: dict[str, list[str]]) -> None:
+    for recipe in ("joint", "bccd"):
+        with pytest.raises(
+            UserError, match=r"needs boxes, .* it can train tasks=\[classification\]"
+        ):
+            load([*small(recipe), *data["image_folder"]])
+        chosen = [*small(recipe), *data["image_folder"], "tasks=[classification]"]
+        assert one_step(chosen) == {"classification"}
+
+
+def test_the_general_recipe_keeps_its_hidden_units(data: dict[str, list[str]]) -> None:
+    for name, task in (("shapes", "classification"), ("cifar10_100", "cifar100")):
+        assert load([*small("recipe_vgg16"), *data[name]]).heads[task].hidden == 256
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["experiment=bccd", "data=shapes", "data.root=."], "unknown key 'data.root'"),
+        (["experiment=recipe_vgg16", "data=shapes", "heads.cifar10.hidden=1"], "cifar10"),
+        (["experiment=demo", "backbone=resnet18", "backbone.width=3"], "backbone.width"),
+        (["data=shapes", "++lrr=1"], "unknown key 'lrr'"),
+    ],
+)
+def test_what_was_typed_is_still_refused(typed: list[str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        load(typed)
+
+
+def test_parts_are_replaced_too(tmp_path: Path) -> None:
+    """The recipe cifar10 sets the width of its own backbone."""
+    cfg = load(["experiment=cifar10", "data=shapes", "backbone=resnet18"])
+    assert "width" not in cfg.backbone
+    assert load(["experiment=cifar10", "data=shapes"]).backbone.width == 32

@@ -1,0 +1,99 @@
+"""Runs that are ended from outside, and machines without this or that."""
+
+import errno
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from training_kit import write_conf
+
+from mtl.config.load import load
+from mtl.data.loading.module import MultiTaskData
+from mtl.errors import RunError, UserError
+from mtl.files import read_json
+from mtl.learning.callbacks.checkpoint import BestAndLast
+from mtl.runs.folder import environment
+from mtl.runs.stopping import SIGNALS, disk_full, stopped_by_signals
+from mtl.runs.train import train
+
+BASE = ["data=alternating", "backbone=plain", "augmentation=none", "batch_size=4", "epochs=2"]
+
+
+@pytest.fixture
+def cfg(tmp_path: Path):
+    return load([*BASE, "monitor=val/loss"], write_conf(tmp_path / "conf"))
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_signal_leaves_the_run_interrupted(
+    cfg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    number = getattr(signal, name)
+    before = signal.getsignal(number)
+
+    def killed(*_: object) -> None:
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(BestAndLast, "on_train_epoch_end", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(cfg, tmp_path / "run")
+    assert read_json(tmp_path / "run" / "status.json")["state"] == "interrupted"
+    assert signal.getsignal(number) == before
+
+
+def test_ignored_signals_stay_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stopped_by_signals():
+            assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_full_disk_is_one_line_and_leaves_no_part(
+    cfg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pytorch_lightning as L
+
+    def full(self: object, path: Path, *_: object) -> None:
+        Path(path).write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(L.Trainer, "save_checkpoint", full)
+    run = tmp_path / "run"
+    with pytest.raises(RunError, match=r"the disk is full \(.*: No space left on device; the run"):
+        train(cfg, run)
+    assert read_json(run / "status.json")["state"] == "failed"
+    assert not list(run.rglob("*.part"))
+
+
+def test_other_errors_are_no_full_disk() -> None:
+    assert disk_full(OSError(errno.ENOENT, "no")) is None
+    assert disk_full(ValueError("x")) is None
+
+
+def test_no_git_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert environment()["commit"] is None
+
+
+def test_a_task_that_nobody_labels_is_refused_before_training(
+    cfg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = MultiTaskData.files
+
+    def without(self: MultiTaskData, split: str):
+        source = files(self, split)  # type: ignore[arg-type]
+        if source is not None and split in splits:
+            source.targets["b"][:] = -1  # type: ignore[attr-defined]
+        return source
+
+    monkeypatch.setattr(MultiTaskData, "files", without)
+    splits = ["train"]
+    with pytest.raises(UserError, match="no train sample is labelled for the task b"):
+        train(cfg, tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()
+    splits = ["val"]
+    train(cfg, tmp_path / "run")
+    assert "no val sample is labelled for the task b" in capsys.readouterr().out
