@@ -140,7 +140,7 @@ def test_module_from_its_checkpoint_in_a_fresh_process(conf: Path, tmp_path: Pat
     path = tmp_path / "run" / "checkpoints" / "last.ckpt"
     code = f"""
 import torch, training_kit
-from mtl.learning.quiet import quiet_lightning
+from mtl.learning.module import MultiTaskModule
 training_kit.Alternating.__init__ = None
 module = MultiTaskModule.load_from_checkpoint({str(path)!r})
 image = torch.linspace(-1, 1, 2 * 3 * 16 * 16).view(2, 3, 16, 16)

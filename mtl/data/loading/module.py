@@ -1,7 +1,7 @@
 """One LightningDataModule for every data set."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -37,6 +37,19 @@ def quiet_worker(_: int) -> None:
     """One thread per worker: they run beside each other already."""
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
+
+
+class AsItIs:
+    """A loader that Lightning leaves alone; for predictions it would rebuild the sampler."""
+
+    def __init__(self, loader: DataLoader[Batch]) -> None:
+        self.loader = loader
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self.loader)
+
+    def __len__(self) -> int:
+        return len(self.loader)
 
 
 class MultiTaskData(L.LightningDataModule):
@@ -229,9 +242,9 @@ class MultiTaskData(L.LightningDataModule):
         """In order."""
         return self.loader("test")
 
-    def predict_dataloader(self) -> DataLoader[Batch]:
+    def predict_dataloader(self) -> "AsItIs":
         """The test split, in order."""
-        return self.loader("test")
+        return AsItIs(self.loader("test"))
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run has to know: it may not read every sample again."""

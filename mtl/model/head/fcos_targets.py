@@ -91,7 +91,9 @@ class Points(nn.Module):
         number = torch.bucketize(half.amax(dim=-1), self.bounds[1:-1])
         first, columns, rows, stride = self.level[number].unbind(-1)
         place = middle / stride[..., None] - 0.5
-        corner = place.floor()[..., None, :] + place.new_tensor([[0, 0], [1, 0], [0, 1], [1, 1]])
+        # Counted on the device, which would have to be waited for to take a table.
+        four = torch.arange(4, device=place.device)
+        corner = place.floor()[..., None, :] + torch.stack((four % 2, four // 2), dim=-1)
         order = (corner - place[..., None, :]).square().sum(dim=-1).argsort(dim=-1, stable=True)
         x, y = corner.long().unbind(-1)
         x = torch.minimum(x.clamp(min=0), columns[..., None] - 1)
