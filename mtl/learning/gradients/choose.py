@@ -40,7 +40,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Combination:
     """What comes of it.
 
     Args:
@@ -54,7 +54,7 @@ class Choice:
     everywhere: bool = False
 
 
-def choose(method: Weighting, seen: Seen) -> Choice:
+def choose(method: Weighting, seen: Seen) -> Combination:
     """Ask the method.
 
     Args:
@@ -62,17 +62,17 @@ def choose(method: Weighting, seen: Seen) -> Choice:
         seen: of this step.
     """
     if isinstance(method, LossWeighting):
-        return Choice(_loss_weights(method, seen), everywhere=True)
+        return Combination(_loss_weights(method, seen), everywhere=True)
     weights = dict.fromkeys(seen.tasks, 1.0)
     given = _task_gradients(seen)
     if given is None:
-        return Choice(weights)
+        return Combination(weights)
     if isinstance(method, RowWeighting):
-        return Choice(weights, method.combine(given, seen.seed))
+        return Combination(weights, method.combine(given, seen.seed))
     assert isinstance(method, GramianWeighting)
     weights |= _gramian_weights(method, given, seen.seed)
     method.recent.keep(seen.places, [weights[task] for task in seen.tasks])
-    return Choice(weights)
+    return Combination(weights)
 
 
 def step_seed(seed: int, step: int) -> int:

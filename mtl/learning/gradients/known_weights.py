@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mtl.learning.gradients.accumulation import Part
 from mtl.learning.gradients.combine import Gradients, owned
 from mtl.learning.gradients.features import FeatureLeaves
-from mtl.learning.gradients.per_task import PerTask
+from mtl.learning.gradients.per_task import GradientsByTask
 from mtl.learning.gradients.reach import ParameterReach
 
 LEAST_WEIGHT = 1e-3
@@ -20,7 +20,7 @@ def weighted_gradients(
     scale: Tensor,
     leaves: FeatureLeaves | None,
     weights: dict[str, float],
-    per_task: PerTask,
+    per_task: GradientsByTask,
 ) -> Gradients:
     """Σ w_i g_i at what tasks share, and g_i at what only task i reaches.
 

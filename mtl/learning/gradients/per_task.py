@@ -43,7 +43,7 @@ def task_gradients(
     return found
 
 
-class PerTask:
+class GradientsByTask:
     """Takes the gradients that a step needs of each task by itself.
 
     Without ``FeatureLeaves`` these are all that the task's loss reaches. With them: those at the

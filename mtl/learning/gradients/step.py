@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mtl.errors import UserError
 from mtl.learning.gradients.accumulation import Part
-from mtl.learning.gradients.choose import Choice, Seen, choose, step_seed
+from mtl.learning.gradients.choose import Combination, Seen, choose, step_seed
 from mtl.learning.gradients.combine import (
     Gradients,
     add_into,
@@ -19,7 +19,7 @@ from mtl.learning.gradients.combine import (
 )
 from mtl.learning.gradients.features import FeatureLeaves
 from mtl.learning.gradients.known_weights import weighted_gradients
-from mtl.learning.gradients.per_task import PerTask
+from mtl.learning.gradients.per_task import GradientsByTask
 from mtl.learning.gradients.ranks import add_over_ranks, world
 from mtl.learning.gradients.reach import compared_parameters, layout, trainable
 from mtl.learning.weighting.bases.base import Weighting
@@ -77,7 +77,7 @@ class GradientStep:
             self.compared = compared_parameters(network, self.entries, weighting.at, image_size)
         if isinstance(weighting, GradientWeighting):
             weighting.bind(self.compared)
-        self.per_task = PerTask(self.entries, self.compared)
+        self.per_task = GradientsByTask(self.entries, self.compared)
         self.leaves: FeatureLeaves | None = None
         self.observer: Callable[[dict[str, Gradients], float], None] | None = None
         self._forget()
@@ -218,7 +218,7 @@ class GradientStep:
         tasks: tuple[str, ...],
         features: dict[str, Row],
         leaves: FeatureLeaves,
-        choice: Choice,
+        choice: Combination,
     ) -> None:
         """One backward pass through what no task has been through alone."""
         row = choice.row if choice.row is not None else weighted_row(features, choice.weights)
