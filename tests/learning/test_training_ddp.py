@@ -41,8 +41,10 @@ def start(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     paths = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
     conf = write_conf(folder / "conf")
+    changed = {argument.partition("=")[0] for argument in arguments}
+    base = [argument for argument in ARGUMENTS if argument.partition("=")[0] not in changed]
     return subprocess.run(
-        [sys.executable, "-m", "mtl", "train", "--config-dir", str(conf), *ARGUMENTS, *arguments],
+        [sys.executable, "-m", "mtl", "train", "--config-dir", str(conf), *base, *arguments],
         cwd=folder,
         env=environment,
         capture_output=True,
