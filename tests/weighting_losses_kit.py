@@ -16,7 +16,7 @@ L = {"a": 2.0, "b": 0.5, "c": 3.0}
 
 def method(name: str, tasks: str = "abc", **options: object) -> Weighting:
     config = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
-    found = make(config | options, tasks=list(tasks))
+    found = make(config | options, Weighting, tasks=list(tasks))
     assert isinstance(found, Weighting)
     return found.double()
 

@@ -157,7 +157,7 @@ class MultiTaskModule(L.LightningModule):
         if not part.tasks:
             return None
         if self.gradient_step is None:
-            loss = self.summed.loss(part)
+            loss = self.summed.loss(part, self.trainer.accumulate_grad_batches)
         else:
             # Lightning gets a loss that leads nowhere; ``backward`` knows where to go.
             loss = torch.zeros((), device=self.device).requires_grad_()

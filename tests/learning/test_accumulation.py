@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as L
 import torch
+from omegaconf import DictConfig
 from torch import Tensor
 from training_kit import fit, write_conf
 
@@ -79,9 +81,14 @@ def cut(batch: Batch, rows: Sequence[int]) -> Batch:
     return Batch(batch.image[list(rows)], [batch.ids[row] for row in rows], targets)
 
 
+@cache
+def configured(conf: Path, *own: str) -> DictConfig:
+    return load([*BASE, *own], conf)
+
+
 def made(conf: Path, own: Sequence[str], batches: int) -> MultiTaskModule:
     torch.manual_seed(0)
-    cfg = load([*BASE, *own], conf)
+    cfg = configured(conf, *own)
     module = build_module(cfg, build_network(cfg, build_data(cfg).targets)).double()
     trainer = SimpleNamespace(
         accumulate_grad_batches=batches,

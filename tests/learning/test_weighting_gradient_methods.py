@@ -24,7 +24,7 @@ THREE = [[4.0, 0.0, 1.0, 0.5], [-1.0, 2.0, 0.0, 0.5], [0.5, -1.0, 1.5, 0.0]]
 
 def method(name: str, tasks: int = 2, **options: object) -> GradientWeighting:
     config = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
-    found = make(config | options, tasks=[f"t{i}" for i in range(tasks)])
+    found = make(config | options, GradientWeighting, tasks=[f"t{i}" for i in range(tasks)])
     assert isinstance(found, GradientWeighting)
     return found
 

@@ -22,27 +22,29 @@ class SummedStep:
         self.total = torch.zeros(())
         """The combined loss of the last step, detached."""
 
-    def loss(self, part: Part) -> Tensor:
+    def loss(self, part: Part, divided_by: int) -> Tensor:
         """This batch's share of the step's combined loss, with gradient.
 
         Args:
             part: of a step with a label somewhere.
+            divided_by: what Lightning divides the loss by: the batches of a full step, of which
+                the last of an epoch may have fewer.
         """
         if part.batches > 1:
-            return self._share(part)
+            return self._share(part) * divided_by
         total: Tensor = self.weighting(shared_losses(part, world()))
         self.total = total.detach()
-        return total if total.requires_grad else total + self._nothing()
+        total = total if total.requires_grad else total + self._nothing()
+        return total if divided_by == 1 else total * divided_by
 
     def _share(self, part: Part) -> Tensor:
         """Of accumulated batches, by weights that are known ahead."""
         places = tuple(self.weighting.tasks.index(task) for task in part.tasks)
         weights = self.weighting.ahead(places)
         assert weights is not None
-        # Lightning divides by the number of batches, and DDP by that of processes.
-        times = part.batches * world()
+        # DDP divides by the number of processes.
         terms = [
-            part.losses[task].float() * (weight * (part.shares[task] * times))
+            part.losses[task].float() * (weight * (part.shares[task] * world()))
             for task, weight in zip(part.tasks, weights, strict=True)
             if task in part.losses
         ]
@@ -52,7 +54,7 @@ class SummedStep:
         combined: Tensor = self.weighting(part.values)
         self.total = combined.detach()
         # Whatever the method learns by itself has its gradient from here, once a step.
-        return loss + (combined - self.total) * part.batches
+        return loss + (combined - self.total)
 
     def _nothing(self) -> Tensor:
         """0, with a gradient of 0 for one parameter; DDP finds the others unused."""
