@@ -37,7 +37,7 @@ def close(found: Tensor, wanted: object, tolerance: float = 1e-7) -> None:
 
 
 def test_defaults_are_those_of_its_file() -> None:
-    made = make(OmegaConf.to_container(OmegaConf.load(CONF)), tasks=NAMES)
+    made = make(OmegaConf.to_container(OmegaConf.load(CONF)), SDMGrad, tasks=NAMES)
     given = SDMGrad(NAMES)
     assert isinstance(made, SDMGrad)
     for name in ("at", "lamda", "rate", "steps"):
@@ -155,4 +155,4 @@ def test_the_nearest_point_of_the_simplex() -> None:
 def test_mistakes_are_named(options: dict[str, object], message: str) -> None:
     config = OmegaConf.to_container(OmegaConf.load(CONF))
     with pytest.raises(UserError, match=message):
-        make(config | options, tasks=NAMES)
+        make(config | options, SDMGrad, tasks=NAMES)
