@@ -26,7 +26,7 @@ MEMBERS = every("augmentation")
 
 
 def spec(name: str) -> Augmentation:
-    made = make(container(node("augmentation", name)))
+    made = make(container(node("augmentation", name)), Augmentation)
     assert isinstance(made, Augmentation)
     return made
 

@@ -19,7 +19,7 @@ PICTURES = ((31, 47), (64, 20), (32, 32), (33, 33), (90, 7))
 @cache
 def steps(name: str, side: int) -> Preprocess:
     cfg = chosen(["classification"], preprocess=node("preprocess", name))
-    made = make(container(cfg.preprocess), image_size=side)
+    made = make(container(cfg.preprocess), Preprocess, image_size=side)
     assert isinstance(made, Preprocess)
     return made
 

@@ -227,7 +227,8 @@ def test_mean_cosines_are_drawn(tmp_path, mtl):
     ],
 )
 def test_nothing_to_compare_is_refused(mtl, more, answer):
-    result = mtl("train", *SHAPES, "callbacks.conflict.enabled=true", *more)
+    given = {setting.partition("=")[0]: setting for setting in (*SHAPES, *more)}
+    result = mtl("train", *given.values(), "callbacks.conflict.enabled=true")
     assert result.code == 2
     assert result.err == f"mtl: callbacks.conflict: {answer}\n"
 

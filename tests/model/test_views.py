@@ -29,7 +29,7 @@ def defaults(member: str) -> dict[str, Any]:
 
 def views(member: str, **options: Any) -> Views:
     """A member with the options of its yaml and others."""
-    made = make({**defaults(member), **options})
+    made = make({**defaults(member), **options}, Views)
     assert isinstance(made, Views)
     return made
 

@@ -57,7 +57,7 @@ def test_opened_again_with_changes(run) -> None:
     again = mtl.open_run(run.path, ["data.limit=2"])
     assert again.metrics == run.metrics
     assert again.config.data.limit == 2
-    assert again.evaluate("val").keys() < run.evaluate("val").keys()  # no ranks of two samples
+    assert again.evaluate("val") != run.evaluate("val")
     with pytest.raises(UserError, match="no such folder"):
         mtl.open_run("elsewhere")
 

@@ -197,15 +197,17 @@ def test_inputs_are_never_overwritten(predictor: Predictor, tmp_path: Path) -> N
         ("input=nowhere/*.png", r"input=nowhere/\*.png: no file matches"),
         ("checkpoint=first", "checkpoint=first: choose one of best, last"),
         ("device=gpu", "device=gpu: choose one of auto, cpu, cuda"),
-        ("batchsize=2", "unknown key 'batchsize'; did you mean batch_size=2"),
+        ("batchsize=2", "unknown key 'batchsize'; did you mean batch_size=32"),
         ("checkpoint=last", "last.ckpt does not hold the names of its classes"),
         ("heads.classification.hidden=8", "best.ckpt doesn't fit this configuration"),
     ],
 )
 def test_wrong_arguments(trained: Path, tmp_path: Path, argument: str, message: str) -> None:
     photo = _save(tmp_path / "photo.png")
+    given = {"run": f"run={trained}", "input": f"input={photo}", "out": f"out={tmp_path / 'out'}"}
+    arguments = list((given | {argument.partition("=")[0]: argument}).values())
     with pytest.raises(UserError, match=message):
-        run([f"run={trained}", f"input={photo}", f"out={tmp_path / 'out'}", argument])
+        run(arguments)
 
 
 def test_a_run_is_needed(tmp_path: Path) -> None:
