@@ -130,8 +130,8 @@ def close(found: dict[str, Tensor], wanted: dict[str, Tensor]) -> None:
 
 COMBINATIONS = [
     *product(ENCODERS, ["mean"], EXCHANGES, ["rotations"]),
-    *product(["shared", "multi_branch", "per_task"], FUSIONS, EXCHANGES, ["rotations"]),
-    *product(ENCODERS, ["mean"], ["concat"], VIEWS),
+    *product(["shared", "multi_branch"], FUSIONS, EXCHANGES, ["rotations"]),
+    *product(["shared", "branches", "cgc"], ["mean"], ["concat"], VIEWS),
 ]
 
 

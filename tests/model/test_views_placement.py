@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from mtl.model.views.placement import Placement, back, boxes_back, boxes_there, see
+from mtl.model.views.placement import Placement, see
+from mtl.model.views.turn_back import back, boxes_back, boxes_there
 
 ANGLES = [0, 7, 15, 30, 45, 60, 88.5, 90, 123, 135, 180, 200, 225, 270, 301, 315, 359, -20]
 EXACT = [Placement.turned(90 * k, flip) for k, flip in product(range(4), (False, True))]

@@ -21,7 +21,8 @@ from mtl.model.head.base import Head, HeadMetrics
 from mtl.model.head.losses import full_precision
 from mtl.model.head.options import check_names, check_range
 from mtl.model.reproducible import averaged
-from mtl.model.views.placement import Placement, boxes_back
+from mtl.model.views.placement import Placement
+from mtl.model.views.turn_back import boxes_back
 
 METRICS = ("iou", "mae", "mse", "recall50")
 UNITS = ("share", "pixel")

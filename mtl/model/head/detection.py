@@ -25,7 +25,8 @@ from mtl.model.head.detections import Detections
 from mtl.model.head.fcos_targets import Points, assign, orphans, to_find
 from mtl.model.head.losses import giou_loss
 from mtl.model.head.options import check_names, check_per_class, check_range
-from mtl.model.views.placement import Placement, boxes_back
+from mtl.model.views.placement import Placement
+from mtl.model.views.turn_back import boxes_back
 
 RAW = ("cls_logits", "bbox_regression", "bbox_ctrness")
 """The parts of the raw output."""

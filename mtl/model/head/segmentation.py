@@ -22,7 +22,8 @@ from mtl.model.head.losses import cross_entropy, full_precision, soft_dice
 from mtl.model.head.options import check_names, check_per_class, check_range, per_class_tensor
 from mtl.model.head.pyramid_decoder import PyramidDecoder, upsample
 from mtl.model.head.scores import present, quietly, ratio
-from mtl.model.views.placement import Placement, back
+from mtl.model.views.placement import Placement
+from mtl.model.views.turn_back import back
 
 METRICS = ("miou", "pixel_accuracy")
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mtl.model.views.placement import Placement, back
+from mtl.model.views.placement import Placement
+from mtl.model.views.turn_back import back
 
 
 class Views(nn.Module, ABC):

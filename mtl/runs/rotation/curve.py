@@ -13,7 +13,8 @@ from mtl.data.loading.module import MultiTaskData
 from mtl.model.backbone.base import Features
 from mtl.model.head.base import HeadMetrics
 from mtl.model.network import Network
-from mtl.model.views.placement import Placement, back
+from mtl.model.views.placement import Placement
+from mtl.model.views.turn_back import back
 
 
 @dataclass
