@@ -14,6 +14,7 @@ from mtl.config.measures import Mode, mode_of
 from mtl.data.batch import Batch
 from mtl.learning.evaluation import Evaluation
 from mtl.learning.gradients.accumulation import Accumulation, Part
+from mtl.learning.gradients.ranks import world
 from mtl.learning.gradients.reducer import hold_back
 from mtl.learning.gradients.step import GradientStep
 from mtl.learning.gradients.summed import SummedStep
@@ -155,7 +156,8 @@ class MultiTaskModule(L.LightningModule):
         encode = self.network.encode if self.gradient_step is None else self.gradient_step.encode
         part = self.accumulation.part(batch, *self.counted_losses(batch, encode))
         if not part.tasks:
-            return None
+            # DDP takes no None, and the other processes wait.
+            return None if world() == 1 else self._nothing()
         if self.gradient_step is None:
             loss = self.summed.loss(part, self.trainer.accumulate_grad_batches)
         else:
@@ -168,6 +170,10 @@ class MultiTaskModule(L.LightningModule):
             if self.device.type == "cpu":
                 self.check_finite()
         return loss
+
+    def _nothing(self) -> Tensor:
+        """A loss of 0, with a gradient of 0 for one parameter."""
+        return 0.0 * next(p for p in self.network.parameters() if p.requires_grad).sum()
 
     def _total(self, part: Part) -> Tensor:
         """The step's combined loss, for the log; the plain sum where gradients are combined."""

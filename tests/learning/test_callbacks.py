@@ -77,7 +77,7 @@ def test_best_and_last(tmp_path: Path, monitor: str, scores: list[float | None],
 def test_kill_in_the_middle_of_writing_keeps_the_one_before(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         epochs(tmp_path, [0.5, 0.6], "val/score", fails_at=1)
-    assert content(tmp_path) == {"best.ckpt": "0", "last.ckpt": "0", "best.part": "1"}
+    assert content(tmp_path) == {"best.ckpt": "0", "last.ckpt": "0"}
     epochs(tmp_path, [0.7], "val/score")
     assert content(tmp_path) == {"best.ckpt": "0", "last.ckpt": "0"}
 

@@ -206,8 +206,9 @@ def test_absent_tasks_are_absent(tmp_path):
 
 
 def test_mean_cosines_are_drawn(tmp_path, mtl):
-    result = mtl("train", *SHAPES, "callbacks.conflict.enabled=true", "callbacks.conflict.every=2",
-                 "hydra.run.dir=run")  # fmt: skip
+    given = {setting.partition("=")[0]: setting for setting in SHAPES}
+    own = ["callbacks.conflict.enabled=true", "callbacks.conflict.every=2", "hydra.run.dir=run"]
+    result = mtl("train", *given.values(), *own)
     assert result.code == 0, result.err
     assert (tmp_path / "run/figures/conflict.png").stat().st_size > 5000
     files = (tmp_path / "run").glob("events.out.*")

@@ -161,7 +161,7 @@ def test_stages_have_rates_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("factors", "message"),
     [
-        ("{layer1: 1}", "no stage 'layer1'. There are: stage1, stage2, stage3, stem"),
+        ("{layer1: 1}", "layer1: no such stage; allowed: stem, stage1, stage2, stage3"),
         ("{stem: -1}", "stem=-1: must be a number, at least 0"),
         ("{stem: fast}", "stem=fast: must be a number, at least 0"),
         ("[1, 2]", "=[1,2]: must be factors by stage, such as {layer1:0.1}"),

@@ -174,7 +174,7 @@ def test_finished_run_does_nothing_the_second_time(finished: Path, conf: Path) -
     [
         ("lr=0.5", "lr=0.01, not 0.5"),
         ("heads.b.weight=2", "heads.b.weight=1.0, not 2"),
-        ("tasks=[a]", "heads.b._target_=mtl.model.head.classification.Classification, not None"),
+        ("tasks=[a]", "heads.b._target_=mtl.model.head.classification.Classification, not null"),
     ],
 )
 def test_other_settings_are_refused(finished: Path, conf: Path, own: str, named: str) -> None:

@@ -210,7 +210,7 @@ def test_lines_and_curves(mtl: Callable[..., Result], tmp_path: Path) -> None:
 def test_mistakes_end_before_training(mtl: Callable[..., Result]) -> None:
     own = ["unfreezing=staged", "unfreezing.at={stage9: 1}", "logger=none"]
     result = mtl("train", *BASE, *own)
-    message = "unfreezing.at: no stage 'stage9'; did you mean 'stage3'? There are: "
+    message = "unfreezing.at=stage9: no such stage; did you mean stage3? allowed: "
     assert (result.code, result.err.strip()) == (2, f"mtl: {message}stage1, stage2, stage3, stem")
     assert "epoch 1" not in result.out
 
