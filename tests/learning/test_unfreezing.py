@@ -211,7 +211,7 @@ def test_mistakes_end_before_training(mtl: Callable[..., Result]) -> None:
     own = ["unfreezing=staged", "unfreezing.at={stage9: 1}", "logger=none"]
     result = mtl("train", *BASE, *own)
     message = "unfreezing.at=stage9: no such stage; did you mean stage3? allowed: "
-    assert (result.code, result.err.strip()) == (2, f"mtl: {message}stage1, stage2, stage3, stem")
+    assert (result.code, result.err.strip()) == (2, f"mtl: {message}stem, stage1, stage2, stage3")
     assert "epoch 1" not in result.out
 
 

@@ -86,7 +86,7 @@ def test_options_that_make_no_sense(at: object, every: int | None, message: str)
 
 
 def test_stages_that_there_are_not() -> None:
-    known = "allowed: stem, layer1, layer2, layer3, layer4"
+    known = "allowed: .*layer4"
     with pytest.raises(UserError, match=f"unfreezing.at=layer9: no such stage;.* {known}"):
         Staged({"layer9": 1}, None, 3, 0.0).plan(RESNET, 5)
     with pytest.raises(UserError, match=f"unfreezing.stages: no stage 'conv5'.* {known}"):
