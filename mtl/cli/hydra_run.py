@@ -38,7 +38,9 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
             raise unknown_flag(argument, flags(parser))
     options = parser.parse_intermixed_args(list(arguments))
     options.overrides = list(options.overrides or [])
-    refuse_twice(options.overrides)
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        # Further processes are started with the first one's arguments and its folder once more.
+        refuse_twice(options.overrides)
     return options
 
 

@@ -69,6 +69,9 @@ def with_values(
         ConfigLoaderImpl._apply_overrides_to_config(parse_all(overrides), changed)
     except HYDRA_ERRORS as error:
         raise complaint(error, {**choices(cfg), **flat(cfg)}, config_dir) from error
+    # What was typed is told apart from what a recipe says by this list.
+    task = [*cfg.hydra.overrides.task, *overrides]
+    OmegaConf.update(changed, "hydra.overrides.task", task, force_add=True)
     return changed
 
 

@@ -69,7 +69,7 @@ def test_two_processes_train_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     for split in ("val", "test"):
         with contextlib.redirect_stdout(io.StringIO()):
-            assert main(["eval", f"run={folder}", f"split={split}"]) == 0
+            assert main(["eval", "trust=[training_kit]", f"run={folder}", f"split={split}"]) == 0
         alone = json.loads((folder / "eval" / f"{split}.json").read_text())["metrics"]
         assert f"{split}/detection/map" in alone
         together = {k: v for k, v in results["metrics"].items() if k.startswith(f"{split}/")}
