@@ -17,7 +17,7 @@ from mtl.learning.gradients.accumulation import Accumulation, Part
 from mtl.learning.gradients.ranks import world
 from mtl.learning.gradients.reducer import hold_back
 from mtl.learning.gradients.step import GradientStep
-from mtl.learning.gradients.summed import SummedStep
+from mtl.learning.gradients.summed import SummedStep, no_loss
 from mtl.learning.interval import Interval
 from mtl.learning.optimizer.schedule import advance, look, with_schedule
 from mtl.learning.weighting.bases.base import Weighting
@@ -157,7 +157,7 @@ class MultiTaskModule(L.LightningModule):
         part = self.accumulation.part(batch, *self.counted_losses(batch, encode))
         if not part.tasks:
             # DDP takes no None, and the other processes wait.
-            return None if world() == 1 else self._nothing()
+            return None if world() == 1 else no_loss(self.network.parameters())
         if self.gradient_step is None:
             loss = self.summed.loss(part, self.trainer.accumulate_grad_batches)
         else:
@@ -170,10 +170,6 @@ class MultiTaskModule(L.LightningModule):
             if self.device.type == "cpu":
                 self.check_finite()
         return loss
-
-    def _nothing(self) -> Tensor:
-        """A loss of 0, with a gradient of 0 for one parameter."""
-        return 0.0 * next(p for p in self.network.parameters() if p.requires_grad).sum()
 
     def _total(self, part: Part) -> Tensor:
         """The step's combined loss, for the log; the plain sum where gradients are combined."""

@@ -1,5 +1,7 @@
 """The step of methods on losses: one backward pass of their combination."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
@@ -34,7 +36,7 @@ class SummedStep:
             return self._share(part) * divided_by
         total: Tensor = self.weighting(shared_losses(part, world()))
         self.total = total.detach()
-        total = total if total.requires_grad else total + self._nothing()
+        total = total if total.requires_grad else total + no_loss(self.parameters)
         return total if divided_by == 1 else total * divided_by
 
     def _share(self, part: Part) -> Tensor:
@@ -48,7 +50,7 @@ class SummedStep:
             for task, weight in zip(part.tasks, weights, strict=True)
             if task in part.losses
         ]
-        loss = torch.stack(terms).sum() if terms else self._nothing()
+        loss = torch.stack(terms).sum() if terms else no_loss(self.parameters)
         if not part.last:
             return loss
         combined: Tensor = self.weighting(part.values)
@@ -56,6 +58,7 @@ class SummedStep:
         # Whatever the method learns by itself has its gradient from here, once a step.
         return loss + (combined - self.total)
 
-    def _nothing(self) -> Tensor:
-        """0, with a gradient of 0 for one parameter; DDP finds the others unused."""
-        return 0.0 * next(p for p in self.parameters if p.requires_grad).sum()
+
+def no_loss(parameters: Iterable[nn.Parameter]) -> Tensor:
+    """0, with a gradient of 0 for the first parameter that trains; DDP finds the others unused."""
+    return 0.0 * next(p for p in parameters if p.requires_grad).sum()
