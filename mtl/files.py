@@ -1,6 +1,7 @@
 """Files that are written whole or not at all."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,21 @@ from mtl.errors import BadFile
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file beside its place and move it there in one step; its folder is made if needed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
+    write_all({path: content})
+
+
+def write_all(contents: Mapping[Path, bytes]) -> None:
+    """Write several files, all or none: what can fail is done before the first one is in place."""
+    parts = {path: path.with_name(f"{path.name}.part") for path in contents}
     try:
-        part.write_bytes(content)
-        part.replace(path)
+        for path, part in parts.items():
+            part.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(contents[path])
+        for path, part in parts.items():
+            part.replace(path)
     except BaseException:
-        part.unlink(missing_ok=True)
+        for part in parts.values():
+            part.unlink(missing_ok=True)
         raise
 
 

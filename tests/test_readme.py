@@ -9,7 +9,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from mtl.cli import affinity, evaluate, inspect_, predict
+from mtl.cli import affinity, evaluate, inspect_, predict, split
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys
 from mtl.cli.run_list import run_list
@@ -82,7 +82,7 @@ def test_there_are_commands_to_test():
 @pytest.mark.parametrize("line", lines("mtl "))
 def test_command(line, mtl, files):
     command, *arguments = shlex.split(line, comments=True)[1:]
-    if command in ("inspect", "eval", "predict", "affinity"):
+    if command in ("inspect", "eval", "predict", "affinity", "split"):
         check_command(command, arguments, files)
     elif "-m" in arguments:
         # Sweeps have tests of their own: one job stands for all here.
@@ -102,10 +102,11 @@ def check_command(command: str, arguments: list[str], folder: Path) -> None:
         "eval": evaluate,
         "predict": predict,
         "affinity": affinity,
+        "split": split,
     }[command]
     config_dir, rest = split_options(arguments)
     own, overrides = own_keys(rest, module.KEYS)
-    if command == "inspect":
+    if command in ("inspect", "split"):
         load(overrides, config_dir, needs_data=False)
         return
     if "rotate" in own:

@@ -12,15 +12,21 @@ LOADING_KEYS = ("limit", "workers", "on_error", "cache", "cache_dir")
 DATA_FRAMEWORK_KEYS = ("targets", "suggested", *LOADING_KEYS)
 
 
+def build_data_set(cfg: DictConfig) -> DataSet:
+    """The data set alone; nothing is read from disk yet."""
+    node = without(cfg.data, DATA_FRAMEWORK_KEYS)
+    data_set: DataSet = make(node, DataSet, image_size=cfg.image_size)
+    return data_set
+
+
 def build_data(cfg: DictConfig) -> MultiTaskData:
     """The data module; nothing is read from disk yet.
 
     Args:
         cfg: the whole configuration.
     """
-    data_set = make(without(cfg.data, DATA_FRAMEWORK_KEYS), DataSet, image_size=cfg.image_size)
     return MultiTaskData(
-        data_set=data_set,
+        data_set=build_data_set(cfg),
         preprocess=make(container(cfg.preprocess), Preprocess, image_size=cfg.image_size),
         augmentation=make(container(cfg.augmentation), Augmentation),
         batch_size=cfg.batch_size,

@@ -9,7 +9,9 @@ from mtl.config.nearest import suggestion, unknown
 from mtl.config.other_words import KEYS, MEMBERS
 
 
-@pytest.mark.parametrize("command", ["train", "inspect", "doctor", "eval", "predict", "affinity"])
+@pytest.mark.parametrize(
+    "command", ["train", "inspect", "doctor", "eval", "predict", "affinity", "split"]
+)
 def test_keys_given_twice(mtl, command):
     result = mtl(command, "lr=1", "epochs=2", "lr=2")
     assert (result.code, result.err) == (2, "mtl: lr is given twice: lr=1 and lr=2\n")

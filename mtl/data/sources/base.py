@@ -2,12 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from mtl.data.sample import Boxes, Sample, Target, TargetValue
+from mtl.errors import UserError
 
 Column = npt.NDArray[Any] | Sequence[Boxes | None]
 """One target of all samples of an ArraySource."""
@@ -129,6 +131,20 @@ class DataSet(ABC):
         What was not used and why, and what was decided without being asked for.
         """
         return ()
+
+    def write_lists(self, overwrite: bool) -> Mapping[Path, int]:
+        """Write down which sample is in which split, where later runs read it.
+
+        Args:
+            overwrite: whether lists that are there are replaced, and all samples split anew.
+
+        Returns:
+            The files written, and how many samples each lists.
+
+        Raises:
+            UserError: this data set reads no lists, or has some and may not overwrite them.
+        """
+        raise UserError(f"mtl split: {type(self).__name__} reads no lists; data=voc_folder does")
 
     @abstractmethod
     def split(self, split: Split) -> Source | None:

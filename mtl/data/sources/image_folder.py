@@ -11,7 +11,7 @@ from mtl.data.sample import Sample, Target
 from mtl.data.sources.base import SPLITS, DataSet, Split
 from mtl.data.sources.file_source import FileSource
 from mtl.data.sources.folder_files import files_below, folders_in, split_of, walk
-from mtl.data.sources.hold_out import check_fraction, hold_out
+from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
 from mtl.errors import UserError
 from mtl.files import printable
 
@@ -71,9 +71,10 @@ class ImageFolder(DataSet):
         root: the folder.
         image_size: not needed, since sources are told at each reading.
         val_fraction: share of each class's training images held out as ``val`` where there is no
-            folder ``val``, 0 to below 1.
+            folder ``val``, 0 to below 1; by a hash of their paths, so that adding images moves none
+            once a class has some.
         test_fraction: likewise for ``test``.
-        split_seed: of that choice.
+        split_seed: of the hash.
 
     Raises:
         UserError: an option is out of its range.
@@ -89,9 +90,7 @@ class ImageFolder(DataSet):
         split_seed: int = 0,
     ) -> None:
         del image_size
-        check_fraction("data.val_fraction", val_fraction)
-        check_fraction("data.test_fraction", test_fraction)
-        check_fraction("data.val_fraction + data.test_fraction", val_fraction + test_fraction)
+        check_fractions(val=val_fraction, test=test_fraction)
         self.root = Path(root)
         self.fractions: dict[Split, float] = {"test": test_fraction, "val": val_fraction}
         self.split_seed = split_seed
@@ -113,6 +112,13 @@ class ImageFolder(DataSet):
         """That split, or None where it is neither a folder nor held out."""
         items = self._splits.get(split)
         return None if items is None else ImageFolderSource(items, self._classes)
+
+    def write_lists(self, overwrite: bool) -> Mapping[Path, int]:
+        """Refused: folders tell the splits, or else a hash does, in every run alike."""
+        raise UserError(
+            "mtl split: data=image_folder reads folders and no lists; data.val_fraction and "
+            "data.test_fraction split alike in every run, or move images into train, val and test"
+        )
 
     def notes(self) -> Sequence[str]:
         """Splits under other names, folders and files that are not used, classes without image."""
@@ -143,6 +149,9 @@ class ImageFolder(DataSet):
                         f"{folder / name}: not read, being no images: {len(others)} files "
                         f"({', '.join(endings[:5])})"
                     )
+        splits, moving = self._held_out
+        which = f" of {', '.join(moving[:5])}" + ", ..." * (len(moving) > 5) if moving else None
+        said += held_out_notes(splits, self._asked, which)
         return [printable(line) for line in said]
 
     @cached_property
@@ -174,33 +183,52 @@ class ImageFolder(DataSet):
         }
 
     @cached_property
-    def _splits(self) -> dict[Split, list[Item]]:
+    def _items(self) -> dict[Split, list[Item]]:
+        """The images of each folder, before any are held out."""
         found = {
             split: [
-                [(path, label) for path in files if _is_image(path)]
+                (path, label)
                 for label, files in enumerate(of_class.values())
+                for path in files
+                if _is_image(path)
             ]
             for split, of_class in self._files.items()
         }
-        if not any(found["train"]):
+        if not found["train"]:
             raise UserError(f"{self._folders['train']} has no image ({', '.join(IMAGE_SUFFIXES)})")
-        whole = found["train"]
-        for split, fraction in self.fractions.items():
-            if split in found or fraction == 0:
-                continue
-            # Class by class, so that a rare class is in every split.
-            parts = [
-                hold_out(items, fraction * len(all_items) / len(items), self.split_seed)
-                if len(items) > 1
-                else (items, [])
-                for items, all_items in zip(found["train"], whole, strict=True)
+        return found
+
+    @property
+    def _asked(self) -> dict[Split, float]:
+        """The fractions of splits that have no folder."""
+        return {s: f for s, f in self.fractions.items() if f > 0 and s not in self._folders}
+
+    @cached_property
+    def _held_out(self) -> tuple[list[Split], list[str]]:
+        """The split of each image that may train, and the classes whose images may move."""
+        items = self._items["train"]
+        check_enough(len(items), self._asked)
+        splits: list[Split] = []
+        moving = []
+        # Class by class, so that a rare class is in every split.
+        for label, name in enumerate(self._classes):
+            names = [
+                path.relative_to(self.root).with_suffix("").as_posix()
+                for path, its in items
+                if its == label
             ]
-            found["train"] = [kept for kept, _ in parts]
-            found[split] = [held for _, held in parts]
-        return {
-            split: [item for items in of_class for item in items]
-            for split, of_class in found.items()
-        }
+            found, settled = hold_out(names, self._asked, self.split_seed)
+            splits += found
+            moving += [] if settled else [name]
+        return splits, moving
+
+    @cached_property
+    def _splits(self) -> dict[Split, list[Item]]:
+        found = dict(self._items)
+        for split in ("train", *self._asked):
+            pairs = zip(self._items["train"], self._held_out[0], strict=True)
+            found[split] = [item for item, there in pairs if there == split]
+        return found
 
 
 def split_folders(root: Path) -> dict[Split, Path]:

@@ -91,6 +91,7 @@ class Voc(VocFolder):
             )
         layout = VocLayout(folder)
         layout.check()
+        layout.check_train()
         return layout
 
     @property

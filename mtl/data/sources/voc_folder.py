@@ -9,9 +9,10 @@ from pathlib import Path
 from mtl.data.sample import IGNORE_PIXEL, Target
 from mtl.data.sources.base import DataSet, Split
 from mtl.data.sources.folder_files import composed
-from mtl.data.sources.hold_out import check_fraction, hold_out
+from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
 from mtl.data.sources.voc_annotation import class_names
 from mtl.data.sources.voc_layout import VocLayout, check_disjoint
+from mtl.data.sources.voc_lists import write_lists
 from mtl.data.sources.voc_source import VocSource
 from mtl.errors import UserError
 from mtl.files import printable
@@ -24,6 +25,7 @@ class VocFolder(DataSet):
     """A folder with JPEGImages, Annotations, ImageSets and perhaps SegmentationClass.
 
     An image belongs to the split whose list in ImageSets/Main or ImageSets/Segmentation names it.
+    Where no list says which images train, those in no list do, less what the fractions hold out.
     Annotations and masks may be missing for any image, which then lacks those targets.
 
     Args:
@@ -33,10 +35,11 @@ class VocFolder(DataSet):
         others: ``error`` or ``drop``: what becomes of objects of other classes.
         masks: ``indices``: the pixels of a mask are class indices, 255 is ignored; or ``binary``:
             whatever isn't 0 is the one class.
-        val_fraction: share of the training images held out as ``val``, 0 to below 1. If above 0,
-            the folder's own val list becomes ``test`` where it has no test list; where it has both,
-            they stay what they are and nothing is held out.
-        split_seed: of that choice.
+        val_fraction: share of the training images held out as ``val``, 0 to below 1; by a hash of
+            their names, so that adding images moves none. If above 0, the folder's own val list
+            becomes ``test`` where nothing else does; where both are there, nothing is held out.
+        test_fraction: likewise for ``test`` where the folder has no list of that name.
+        split_seed: of the hash.
         image_size: not needed, since sources are told at each reading.
 
     Raises:
@@ -52,10 +55,11 @@ class VocFolder(DataSet):
         others: str = "error",
         masks: str = "indices",
         val_fraction: float = 0.0,
+        test_fraction: float = 0.0,
         split_seed: int = 0,
     ) -> None:
         del image_size
-        check_fraction("data.val_fraction", val_fraction)
+        check_fractions(val=val_fraction, test=test_fraction)
         if others not in OTHERS:
             raise UserError(f"data.others={others} must be one of {', '.join(OTHERS)}")
         if masks not in MASKS:
@@ -64,7 +68,7 @@ class VocFolder(DataSet):
         self.binary = masks == "binary"
         self.chosen = _checked(classes)
         self.dropped: Collection[str] | None = None if others == "drop" else ()
-        self.val_fraction = val_fraction
+        self.fractions: dict[Split, float] = {"val": val_fraction, "test": test_fraction}
         self.split_seed = split_seed
 
     def prepare(self) -> None:
@@ -81,14 +85,20 @@ class VocFolder(DataSet):
             )
 
     def notes(self) -> Sequence[str]:
-        """Lists that became something else, and images in no list."""
-        lists, said = self.lists(), []
-        if self.val_fraction > 0 and "val" in lists:
+        """Lists that became something else, what was held out, and images in no list."""
+        said = [
+            f"the list {split} stays {split}: data.{split}_fraction holds nothing out"
+            for split, fraction in self.fractions.items()
+            if fraction > 0 and split in self.lists() and split in self._given
+        ]
+        if self._val_is_test:
             said.append(
-                "the list val stays val, and data.val_fraction holds nothing out of train"
-                if "test" in lists
-                else "the list val is taken as test, since data.val_fraction holds val out of train"
+                "the list val is taken as test, since data.val_fraction holds val out of train"
             )
+        splits, settled = self._held_out
+        said += held_out_notes(splits, self._asked, None if settled else "")
+        if "train" not in self.lists():
+            return ["no list of training images: the images in no list are split", *said]
         unlisted = self.layout.unlisted
         if unlisted:
             some = ", ".join(map(printable, unlisted[:3])) + ", ..." * (len(unlisted) > 3)
@@ -117,6 +127,19 @@ class VocFolder(DataSet):
         names = self.splits[split]
         return VocSource(self.layout, names, self.classes, self.dropped, self.mask_values)
 
+    def write_lists(self, overwrite: bool) -> Mapping[Path, int]:
+        """``ImageSets/Main/{train,val,test}.txt``; see ``DataSet``."""
+        if overwrite:
+            fractions = {split: share for split, share in self.fractions.items() if share > 0}
+            names = self.layout.images
+            check_enough(len(names), fractions)
+            splits, _ = hold_out(names, fractions, self.split_seed)
+            lists = {split: _of(split, names, splits) for split in ("train", *fractions)}
+        else:
+            new = {"train", *self.splits} - (self.lists().keys() - {"train"})
+            lists = {split: names for split, names in self.splits.items() if split in new}
+        return write_lists(self.layout, lists, overwrite)
+
     @cached_property
     def layout(self) -> VocLayout:
         """The folder, checked."""
@@ -130,7 +153,7 @@ class VocFolder(DataSet):
         if self.chosen is not None:
             return self.chosen
         names: set[str] = set()
-        for listed in self.layout.listed.values():
+        for listed in (*self.layout.listed.values(), self._pool):
             for name in listed:
                 file = self.layout.annotation(name)
                 names |= (class_names(file) if file.exists() else None) or set()
@@ -146,19 +169,53 @@ class VocFolder(DataSet):
             return {value: int(value > 0) for value in range(256)}
         return {value: value for value in (*range(len(self.classes) + 1), IGNORE_PIXEL)}
 
+    @property
+    def _val_is_test(self) -> bool:
+        """Whether val is held out of train although there is a list of it."""
+        lists, fractions = self.lists(), self.fractions
+        replaced = {"train", "val"} <= lists.keys() and "test" not in lists
+        return replaced and fractions["val"] > 0 and fractions["test"] == 0
+
+    @property
+    def _given(self) -> dict[Split, list[str]]:
+        """The lists under the names of the splits that they are taken as."""
+        lists = dict(self.lists())
+        if self._val_is_test:
+            lists["test"] = lists.pop("val")
+        return lists
+
+    @property
+    def _asked(self) -> dict[Split, float]:
+        """The fractions of splits that no list tells."""
+        return {s: f for s, f in self.fractions.items() if f > 0 and s not in self._given}
+
+    @cached_property
+    def _pool(self) -> list[str]:
+        """The images that train, less those to be held out."""
+        lists = self.lists()
+        if not any(self.fractions.values()) or "train" in lists:
+            self.layout.check_train(
+                f", or data.val_fraction=0.2 splits the {len(self.layout.unlisted)} images that "
+                "are in no list by a hash of their names; mtl split writes the lists"
+            )
+            return lists["train"]
+        if not self.layout.unlisted:
+            raise UserError(f"{self.layout.root / 'JPEGImages'} has no image to train on")
+        return self.layout.unlisted
+
+    @cached_property
+    def _held_out(self) -> tuple[list[Split], bool]:
+        """The split of each image that may train, and whether none of them ever moves."""
+        check_enough(len(self._pool), self._asked)
+        return hold_out(self._pool, self._asked, self.split_seed)
+
     @cached_property
     def splits(self) -> dict[Split, list[str]]:
         """Image ids by split, after holding out."""
-        lists = dict(self.lists())
+        lists = self._given
         check_disjoint(lists, self.layout.root)
-        # With a val list and a test list there is no use for a third part that would replace one.
-        if self.val_fraction > 0 and not {"val", "test"} <= lists.keys():
-            train = lists["train"]
-            if len(train) < 2:
-                raise UserError(f"data.val_fraction={self.val_fraction} needs 2 training images")
-            if "val" in lists:
-                lists.setdefault("test", lists["val"])
-            lists["train"], lists["val"] = hold_out(train, self.val_fraction, self.split_seed)
+        for split in ("train", *self._asked):
+            lists[split] = _of(split, self._pool, self._held_out[0])
         # Chosen after holding out, so that no choice of classes moves an image between splits.
         kept = {split: list(filter(self.keeps, names)) for split, names in lists.items()}
         if not kept["train"]:
@@ -172,6 +229,10 @@ class VocFolder(DataSet):
     def keeps(self, name: str) -> bool:
         """Whether an image of these lists is used."""
         return True
+
+
+def _of(split: Split, names: Sequence[str], splits: Sequence[Split]) -> list[str]:
+    return [name for name, there in zip(names, splits, strict=True) if there == split]
 
 
 def _checked(classes: Sequence[str] | None) -> tuple[str, ...] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -35,20 +35,39 @@ class VocLayout:
         """Look whether the folder is one.
 
         Raises:
-            UserError: it or its ImageSets folder is missing, or it has no list of training images.
+            UserError: it or its JPEGImages folder is missing.
         """
         if not self.root.is_dir():
             raise UserError(f"the folder {self.root} does not exist; set data.root=")
-        for part in ("JPEGImages", "ImageSets"):
-            if not self._part(part).is_dir():
-                raise UserError(
-                    f"{self.root} has no folder {part}; set data.root= to a folder in VOC layout"
-                )
-        train = self._part("ImageSets") / "Main" / "train.txt"
+        if not self._part("JPEGImages").is_dir():
+            raise UserError(
+                f"{self.root} has no folder JPEGImages; set data.root= to a folder in VOC layout"
+            )
+
+    def check_train(self, hint: str = "") -> None:
+        """Look for a list of training images.
+
+        Args:
+            hint: what else to do where there is none.
+
+        Raises:
+            UserError: there is none, or it lists no image.
+        """
+        train = self.lists_folder / "train.txt"
         if "train" not in self.listed:
-            raise UserError(f"{train} does not exist; it must list the ids of the training images")
+            raise UserError(f"{train} does not exist; it must list the training images{hint}")
         if not self.listed["train"]:
             raise UserError(f"{train} lists no image")
+
+    @property
+    def lists_folder(self) -> Path:
+        """Where the lists of the splits are, or would be."""
+        return _inside(self._part("ImageSets"), "Main")
+
+    @property
+    def images(self) -> list[str]:
+        """All images, sorted."""
+        return list(self._images)
 
     @property
     def has_annotations(self) -> bool:
@@ -84,7 +103,7 @@ class VocLayout:
             files = [
                 lists[split]
                 for kind in ("Main", "Segmentation")
-                if split in (lists := self._lists(kind))
+                if split in (lists := self.lists_in(kind))
             ]
             if files:
                 found[split] = list(
@@ -96,7 +115,7 @@ class VocLayout:
     def main(self) -> dict[str, Split]:
         """The split of each image that ``ImageSets/Main`` lists."""
         return {
-            name: split for split, file in self._lists("Main").items() for name in self._ids(file)
+            name: split for split, file in self.lists_in("Main").items() for name in self._ids(file)
         }
 
     @property
@@ -105,7 +124,21 @@ class VocLayout:
         known = {name for names in self.listed.values() for name in names}
         return [name for name in self._images if name not in known]
 
-    def _lists(self, kind: str) -> dict[Split, Path]:
+    def list_bytes(self, names: Sequence[str]) -> bytes:
+        """What a list of those images holds.
+
+        Raises:
+            UserError: reading it would not give the same images.
+        """
+        for name in names:
+            if printable(name) != name or [self._known(line) for line in lines(name)] != [name]:
+                raise UserError(
+                    f"{printable(str(self.image(name)))}: the name can't be written in a list; "
+                    "rename the image"
+                )
+        return "".join(f"{name}\n" for name in names).encode()
+
+    def lists_in(self, kind: str) -> dict[Split, Path]:
         """The lists in one folder of ImageSets; ``train.txt`` goes before ``Training.txt``."""
         folder = _inside(self._part("ImageSets"), kind)
         if not folder.is_dir():
