@@ -14,6 +14,7 @@ from pytorch_lightning.callbacks import LambdaCallback
 from mtl.config.paths import SWEEP_FILE
 from mtl.data.build import build_data
 from mtl.data.inspection.labelled import check_masks, unlabelled
+from mtl.data.inspection.looked import Looked, find_all
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.sources.base import SPLITS
 from mtl.errors import UserError
@@ -118,19 +119,14 @@ def _evaluate_best(
 
 
 def _check_validation(cfg: DictConfig, data: MultiTaskData) -> None:
-    """Say what a missing validation split means.
+    """See that there is a validation split if it is needed.
 
     Raises:
-        UserError: early stopping is asked for, which needs one.
+        UserError: early stopping is asked for, and there is none.
     """
-    if data.source("val") is not None:
-        return
-    hint = "data.val_fraction=0.2 holds some of train out" if "val_fraction" in cfg.data else ""
-    if is_enabled(cfg, "early_stopping"):
-        raise UserError(
-            f"callbacks.early_stopping needs a val split, and the data has none; {hint}"
-        )
-    say(f"no val split: the last checkpoint counts as the best; {hint}".rstrip("; "))
+    if data.source("val") is None and is_enabled(cfg, "early_stopping"):
+        hint = "; data.val_fraction=0.2 holds some of train out" * ("val_fraction" in cfg.data)
+        raise UserError(f"callbacks.early_stopping needs a val split, and the data has none{hint}")
 
 
 def _check_labels(cfg: DictConfig, data: MultiTaskData) -> None:
@@ -203,7 +199,7 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     trainer = build_trainer(cfg, run.path, callbacks, loggers)
     if run.writes:
         print_config(cfg, run.path, data, network)
-        for line in [*idle(module), *left_out_lines(network, data)]:
+        for line in [*find_all(Looked(cfg, data)), *idle(module), *left_out_lines(network, data)]:
             say(line)
         if last is not None:
             say(f"resuming from {last} after step {resumed_step}")

@@ -40,13 +40,21 @@ def looked_at(source: Source) -> list[int]:
 
     The first ones would not do: many sets are sorted by class.
     """
-    if isinstance(source, ArraySource) or len(source) <= MOST_READ:
-        return list(range(len(source)))
-    return [int(i) for i in np.arange(MOST_READ) * len(source) // MOST_READ]
+    return evenly(len(source), len(source) if isinstance(source, ArraySource) else MOST_READ)
+
+
+def evenly(total: int, most: int) -> list[int]:
+    """At most ``most`` of the numbers below ``total``, evenly spread."""
+    count = min(total, most)
+    return [int(i) for i in np.arange(count) * total // max(1, count)]
 
 
 def count(
-    split: Split, source: Source, targets: Mapping[str, Target], indices: Iterable[int]
+    split: Split,
+    source: Source,
+    targets: Mapping[str, Target],
+    indices: Iterable[int],
+    opened: bool = True,
 ) -> SplitStatistics:
     """Count samples, without decoding images that look whole.
 
@@ -55,13 +63,15 @@ def count(
         source: its samples, in their original size.
         targets: what they can be labelled with.
         indices: which of them to look at.
+        opened: whether to read images that don't look whole, to find the broken ones.
     """
     found = SplitStatistics(split, len(source), 0, {n: Tally(t) for n, t in targets.items()})
     for index in indices:
         found.looked_at += 1
         try:
             values = source.annotations(index)
-            read_if_doubtful(source, index)
+            if opened:
+                read_if_doubtful(source, index)
         except BadFile as error:
             found.broken.append(Broken(source.id(index), str(error)))
             continue

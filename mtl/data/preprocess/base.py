@@ -74,6 +74,10 @@ class Preprocess(ABC):
         ``std``.
         """
 
+    def frame(self, height: int, width: int) -> Frame:
+        """Where the picture lies in an image of that size; here found out by preprocessing one."""
+        return self(Sample(np.zeros((height, width, 3), np.uint8), ""))[1]
+
     def key(self) -> str:
         """A text that differs whenever the pixels that come out would differ (for the cache)."""
         settings = {k: v for k, v in sorted(vars(self).items()) if k not in ("mean", "std")}

@@ -49,7 +49,7 @@ class Standard(Preprocess):
             sample: image (H, W, 3) uint8 of any size.
         """
         pixels = self.filter(sample.image)
-        frame = self._frame(*pixels.shape[:2])
+        frame = self.frame(*pixels.shape[:2])
         if pixels.shape[:2] != (self.image_size, self.image_size):
             return self._resize(sample, pixels, frame), frame
         return sample if pixels is sample.image else replace(sample, image=pixels), frame
@@ -58,7 +58,8 @@ class Standard(Preprocess):
         """The step on the pixels before resizing, (H, W, 3) uint8 to the same; here none."""
         return image
 
-    def _frame(self, height: int, width: int) -> Frame:
+    def frame(self, height: int, width: int) -> Frame:
+        """Where the picture lies in an image of that size."""
         size = self.image_size
         if self.fit == "stretch":
             return Frame(width, height, size / width, size / height)

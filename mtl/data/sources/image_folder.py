@@ -158,6 +158,7 @@ class ImageFolder(DataSet):
     def _folders(self) -> dict[Split, Path]:
         if not self.root.is_dir():
             raise UserError(f"the folder {self.root} does not exist; set data.root=")
+        refuse_voc(self.root)
         return split_folders(self.root)
 
     @cached_property
@@ -229,6 +230,21 @@ class ImageFolder(DataSet):
             pairs = zip(self._items["train"], self._held_out[0], strict=True)
             found[split] = [item for item, there in pairs if there == split]
         return found
+
+
+def refuse_voc(root: Path) -> None:
+    """Look for a folder in VOC layout, here or one further inside.
+
+    Raises:
+        UserError: it is one.
+    """
+    for folder in (root, *folders_in(root)):
+        inside = {path.name.lower() for path in folders_in(folder)}
+        if "jpegimages" in inside and inside & {"annotations", "imagesets", "segmentationclass"}:
+            raise UserError(
+                f"{folder} is in VOC layout and has no folder per class: write data=voc_folder "
+                f"data.root={folder}"
+            )
 
 
 def split_folders(root: Path) -> dict[Split, Path]:

@@ -41,7 +41,8 @@ class VocLayout:
             raise UserError(f"the folder {self.root} does not exist; set data.root=")
         if not self._part("JPEGImages").is_dir():
             raise UserError(
-                f"{self.root} has no folder JPEGImages; set data.root= to a folder in VOC layout"
+                f"{self.root} has no folder JPEGImages; set data.root= to a folder in VOC layout "
+                "(data=image_folder reads a folder per class)"
             )
 
     def check_train(self, hint: str = "") -> None:
