@@ -5,17 +5,20 @@ from typing import cast
 
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import one_of, own_keys, place, refuse_folder, whole_number
+from mtl.cli.suggested import tasks_for, train_command
 from mtl.config.backbones import without_first_weights
 from mtl.config.load import load
+from mtl.config.overrides import key_of
 from mtl.data.sources.base import SPLITS, Split
 from mtl.errors import UserError
 
 HELP = """\
 usage: mtl inspect [OVERRIDES] [out=FILE.png] [samples=16] [split=train]
 
-Prints how many samples each split has, class frequencies, what lacks which target and which files
-are broken, and draws augmented samples of a split with their targets. Objects that the chosen
-heads can't be taught are counted.
+Prints how many samples each split has, class frequencies, what lacks which target, which files are
+broken and which are not read, where splits, classes and targets come from, and what is worth a look
+before training; draws augmented samples of a split with their targets. Objects that the chosen
+heads can't be taught are counted. At the end stands the command that trains on the data.
 
   OVERRIDES     as for mtl train: data=voc_folder data.root=FOLDER augmentation=c_rmtl
   out=          the picture (outputs/inspect/NAME.png)
@@ -49,14 +52,32 @@ def run(arguments: list[str]) -> int:
     refuse_folder("out", own.get("out"))
 
     from mtl.data.build import build_data
-    from mtl.data.inspection.inspect import inspect
+    from mtl.data.inspection.inspect import inspect, print_lines
+    from mtl.data.inspection.labelled import check_masks
+    from mtl.data.inspection.looked import Looked, find_all
     from mtl.model.build import build_network
     from mtl.runs.left_out import left_out_lines
     from mtl.terminal import console, say
 
     data = build_data(cfg)
-    inspect(data, cast(Split, split), samples, out, console)
+    found = inspect(data, cast(Split, split), samples, out, console)
+    train = next((counted for counted in found if counted.split == "train"), None)
+    labelled = [] if train is None else [n for n, t in train.tallies.items() if t.samples]
+    tasks = tasks_for(data.targets, labelled, cfg, overrides, config_dir)
+    if not tasks:
+        say("no training sample is labelled, so there is nothing to train")
+        return 0
+    overrides = [o for o in overrides if key_of(o) != "tasks"] + [f"tasks=[{','.join(tasks)}]"]
+    if tasks != list(cfg.tasks):
+        cfg = load(overrides, config_dir)
+    looked = Looked(cfg, data, train)
+    lines = list(find_all(looked))
+    try:
+        lines += check_masks(looked.sources["train"], looked.targets)
+    except UserError as error:
+        lines.append(str(error))
     without_first_weights(cfg)
-    for line in left_out_lines(build_network(cfg, data.targets), data):
-        say(line)
+    lines += left_out_lines(build_network(cfg, data.targets), data)
+    print_lines(console, "worth a look", lines)
+    print_lines(console, "train on it", [train_command(overrides, config_dir)])
     return 0

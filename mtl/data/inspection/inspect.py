@@ -20,8 +20,10 @@ from mtl.drawing.write import write_png
 from mtl.files import printable
 
 
-def inspect(data: MultiTaskData, split: Split, samples: int, out: Path, console: Console) -> None:
-    """Count what all splits hold, and draw augmented samples of one.
+def inspect(
+    data: MultiTaskData, split: Split, samples: int, out: Path, console: Console
+) -> list[SplitStatistics]:
+    """Count what all splits hold, say where it comes from, and draw augmented samples of one.
 
     Broken samples are listed and left out.
 
@@ -32,6 +34,9 @@ def inspect(data: MultiTaskData, split: Split, samples: int, out: Path, console:
         out: the picture, ``.png``.
         console: where tables and warnings go.
 
+    Returns:
+        The counts of each split.
+
     Raises:
         UserError: files are missing, or the data set has no such split.
     """
@@ -41,8 +46,8 @@ def inspect(data: MultiTaskData, split: Split, samples: int, out: Path, console:
     data.required(split)
     found = statistics(data, console)
     print_report(console, found)
-    for note in data.data_set.notes():
-        console.print(printable(note), markup=False, soft_wrap=True)
+    print_lines(console, "where it comes from", data.data_set.decided())
+    print_lines(console, "how it was taken", data.data_set.notes())
     drawn = augmented(data, split, samples)
     # A reason names its file, so that what both ways of looking found is listed once.
     broken = {b.reason: (entry.split, b) for entry in found for b in entry.broken}
@@ -50,9 +55,18 @@ def inspect(data: MultiTaskData, split: Split, samples: int, out: Path, console:
     print_broken(console, list(broken.values()))
     if not drawn.samples:
         console.print(f"No {split} sample can be read, so there is no picture.")
-        return
+        return found
     write_png(out, picture(drawn.samples, data.targets))
     console.print(f"{len(drawn.samples)} {split} samples drawn: {out}", soft_wrap=True)
+    return found
+
+
+def print_lines(console: Console, title: str, lines: Sequence[str]) -> None:
+    """Print lines under a title; nothing where there are none."""
+    if lines:
+        console.print(f"[bold]{title}[/]")
+    for line in lines:
+        console.print(f"  {printable(line)}", markup=False, soft_wrap=True)
 
 
 def statistics(data: MultiTaskData, console: Console) -> list[SplitStatistics]:

@@ -51,15 +51,32 @@ def print_broken(console: Console, broken: Sequence[tuple[str, Broken]]) -> None
         "with data.on_error=skip):",
         soft_wrap=True,
     )
-    for split, entry in broken[:MOST_BROKEN]:
-        console.print(f"  {split}: {escape(entry.reason)}", soft_wrap=True)
-    if len(broken) > MOST_BROKEN:
-        console.print(f"  and {len(broken) - MOST_BROKEN} more")
+    lines = _grouped(broken)
+    for line in lines[:MOST_BROKEN]:
+        console.print(f"  {escape(line)}", soft_wrap=True)
+    if len(lines) > MOST_BROKEN:
+        console.print(f"  and {len(lines) - MOST_BROKEN} more")
+
+
+def _grouped(broken: Sequence[tuple[str, Broken]]) -> list[str]:
+    """A line for each sample, or one for many of a split that are broken in the same way."""
+    groups: dict[tuple[str, str], list[Broken]] = {}
+    for split, entry in broken:
+        what = entry.reason.partition(": ")[2] or entry.reason
+        groups.setdefault((split, what), []).append(entry)
+    lines = []
+    for (split, what), entries in groups.items():
+        if len(entries) <= MOST_IDS:
+            lines += [f"{split}: {entry.reason}" for entry in entries]
+        else:
+            files = [entry.reason.partition(": ")[0] for entry in entries]
+            lines.append(f"{split}: {len(entries)} files: {what}: {_some(files)}")
+    return lines
 
 
 def _samples(found: Sequence[SplitStatistics]) -> Table:
-    table = Table("split", title="samples", title_justify="left")
-    for column in ("samples", "looked at", "broken", *(f"with {n}" for n in found[0].tallies)):
+    table = Table("split", title="samples, and how many have each target", title_justify="left")
+    for column in ("samples", "looked at", "broken", *found[0].tallies):
         table.add_column(escape(column), justify="right")
     for entry in found:
         spread_out = entry.looked_at < entry.total
@@ -67,10 +84,19 @@ def _samples(found: Sequence[SplitStatistics]) -> Table:
         table.add_row(
             entry.split,
             str(entry.total),
-            f"{entry.looked_at}, evenly spread" if spread_out else "all",
+            f"{entry.looked_at}, spread" if spread_out else "all",
             str(len(entry.broken)),
             *(str(number) for number in counts),
+            end_section=entry is found[-1],
         )
+    of_target = zip(*(e.tallies.values() for e in found), strict=True)
+    table.add_row(
+        "total",
+        str(sum(entry.total for entry in found)),
+        "",
+        str(sum(len(entry.broken) for entry in found)),
+        *(str(sum(tally.samples for tally in tallies)) for tallies in of_target),
+    )
     return table
 
 

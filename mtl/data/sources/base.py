@@ -132,6 +132,13 @@ class DataSet(ABC):
         """
         return ()
 
+    def decided(self) -> Sequence[str]:
+        """Where splits, classes and targets come from, a line each; after ``prepare``.
+
+        Told by ``mtl inspect``; what nobody asked for is in ``notes``.
+        """
+        return ()
+
     def write_lists(self, overwrite: bool) -> Mapping[Path, int]:
         """Write down which sample is in which split, where later runs read it.
 

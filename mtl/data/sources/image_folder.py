@@ -120,6 +120,15 @@ class ImageFolder(DataSet):
             "data.test_fraction split alike in every run, or move images into train, val and test"
         )
 
+    def decided(self) -> Sequence[str]:
+        """The folders of the splits; classes are folders too."""
+        splits = [f"{split}: {folder}" for split, folder in self._folders.items()]
+        return [
+            *map(printable, splits),
+            f"classes: the names of the {len(self._classes)} folders in it, sorted",
+            "targets: label, the folder that an image is in",
+        ]
+
     def notes(self) -> Sequence[str]:
         """Splits under other names, folders and files that are not used, classes without image."""
         inside = folders_in(self.root)
@@ -149,6 +158,9 @@ class ImageFolder(DataSet):
                         f"{folder / name}: not read, being no images: {len(others)} files "
                         f"({', '.join(endings[:5])})"
                     )
+        loose = sum(map(_is_image, self.root.iterdir()))
+        if loose:
+            said.append(f"{self.root}: {loose} images are in no class folder and not used")
         splits, moving = self._held_out
         which = f" of {', '.join(moving[:5])}" + ", ..." * (len(moving) > 5) if moving else None
         said += held_out_notes(splits, self._asked, which)

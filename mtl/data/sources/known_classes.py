@@ -154,6 +154,10 @@ class KnownClasses(DataSet):
         """The data's targets, in the network's terms."""
         return {**self.data_set.targets, **{name: c.known for name, c in self.classes.items()}}
 
+    def decided(self) -> Sequence[str]:
+        """The other set's."""
+        return self.data_set.decided()
+
     def notes(self) -> Sequence[str]:
         """The other set's, and classes that only one side knows."""
         said = list(self.data_set.notes())

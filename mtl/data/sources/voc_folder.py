@@ -84,6 +84,31 @@ class VocFolder(DataSet):
                 f"{len(self.classes)}; set data.classes=[NAME]"
             )
 
+    def decided(self) -> Sequence[str]:
+        """The lists of the splits, and the folders that give classes and targets."""
+        said = []
+        for split in self._given:
+            named: Split = "val" if split == "test" and self._val_is_test else split
+            files = " and ".join(map(str, self.layout.list_files(named)))
+            said.append(printable(f"{split}: {files}"))
+        if self.chosen is None:
+            said.append(
+                f"classes: the {len(self.classes)} names in the annotations, sorted; "
+                "data.classes=[...] sets them"
+            )
+        else:
+            said.append(f"classes: {len(self.classes)}, as given")
+        for there, folder, targets in (
+            (self.layout.has_annotations, "Annotations", "label, labels and boxes"),
+            (self.layout.has_masks, "SegmentationClass", "mask"),
+        ):
+            said.append(
+                f"targets: {targets} from the folder {folder}"
+                if there
+                else f"no target {targets}: there is no folder {folder}"
+            )
+        return said
+
     def notes(self) -> Sequence[str]:
         """Lists that became something else, what was held out, and images in no list."""
         said = [
@@ -97,6 +122,7 @@ class VocFolder(DataSet):
             )
         splits, settled = self._held_out
         said += held_out_notes(splits, self._asked, None if settled else "")
+        said += map(printable, self.layout.unread())
         if "train" not in self.lists():
             return ["no list of training images: the images in no list are split", *said]
         unlisted = self.layout.unlisted

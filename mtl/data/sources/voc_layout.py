@@ -119,6 +119,37 @@ class VocLayout:
             name: split for split, file in self.lists_in("Main").items() for name in self._ids(file)
         }
 
+    def list_files(self, split: Split) -> list[Path]:
+        """The lists that name a split's images."""
+        found = (self.lists_in(kind).get(split) for kind in ("Main", "Segmentation"))
+        return [file for file in found if file is not None]
+
+    def unread(self) -> list[str]:
+        """What is in the folders and belongs to no image, a line each."""
+        said = []
+        names = {composed(name) for name in self._images}
+        names |= {PurePosixPath(name).name for name in names}
+        for part, files, suffixes in (
+            ("JPEGImages", self._images, IMAGE_SUFFIXES),
+            ("Annotations", self._annotations, (".xml",)),
+            ("SegmentationClass", self._masks, IMAGE_SUFFIXES),
+        ):
+            folder = self._part(part)
+            others = [
+                path
+                for path in (files_below(folder) if folder.is_dir() else [])
+                if path.suffix.lower() not in suffixes
+            ]
+            if others:
+                endings = sorted({path.suffix or path.name for path in others})
+                what = f"being of another format: {len(others)} ({', '.join(endings[:5])})"
+                said.append(f"{folder}: not read, {what}")
+            alone = [name for name in files if composed(name) not in names]
+            if alone:
+                some = ", ".join(alone[:3]) + ", ..." * (len(alone) > 3)
+                said.append(f"{folder}: not read, belonging to no image: {len(alone)} ({some})")
+        return said
+
     @property
     def unlisted(self) -> list[str]:
         """Images that are in no list."""

@@ -1,0 +1,171 @@
+"""``mtl inspect`` answers "is this what I meant?"."""
+
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+from voc_factory import make_voc, write_mask
+
+from mtl.cli.inspect_ import run
+from mtl.cli.suggested import tasks_for, train_command
+from mtl.config.load import load
+from mtl.data.batch import Broken
+from mtl.data.inspection.report import print_broken, print_report
+from mtl.data.inspection.statistics import SplitStatistics
+from mtl.data.inspection.tally import Tally
+from mtl.data.sample import Target
+from mtl.data.sources.image_folder import ImageFolder
+from mtl.data.sources.voc_folder import VocFolder
+
+
+def printed(width: int = 80) -> Console:
+    return Console(file=io.StringIO(), width=width)
+
+
+def text(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def voc(root: Path, **options: object) -> VocFolder:
+    data = VocFolder(root=str(root), image_size=16, **options)  # type: ignore[arg-type]
+    data.prepare()
+    return data
+
+
+def test_a_voc_folder_says_where_splits_classes_and_targets_come_from(tmp_path: Path) -> None:
+    root = make_voc(tmp_path, n_val=1, n_test=0, size=(16, 16))
+    main, segmentation = root / "ImageSets" / "Main", root / "ImageSets" / "Segmentation"
+    (segmentation / "val.txt").unlink()
+    found = voc(root).decided()
+    classes = len(voc(root).classes)
+    assert found == [
+        f"train: {main / 'train.txt'} and {segmentation / 'train.txt'}",
+        f"val: {main / 'val.txt'}",
+        f"classes: the {classes} names in the annotations, sorted; data.classes=[...] sets them",
+        "targets: label, labels and boxes from the folder Annotations",
+        "targets: mask from the folder SegmentationClass",
+    ]
+    shutil.rmtree(root / "SegmentationClass")
+    given = voc(root, classes=["car", "dog", "person"], val_fraction=0.5).decided()
+    assert given[1:] == [
+        f"test: {main / 'val.txt'}",
+        "classes: 3, as given",
+        "targets: label, labels and boxes from the folder Annotations",
+        "no target mask: there is no folder SegmentationClass",
+    ]
+
+
+def test_a_voc_folder_names_what_it_did_not_read_and_why(tmp_path: Path) -> None:
+    root = make_voc(tmp_path, size=(16, 16))
+    assert voc(root).layout.unread() == []
+    (root / "JPEGImages" / "a.heic").touch()
+    (root / "JPEGImages" / "Thumbs.db").touch()
+    (root / "Annotations" / "b.json").touch()
+    (root / "Annotations" / "gone.xml").write_text("<annotation/>")
+    shutil.copy(root / "SegmentationClass" / "train0.png", root / "SegmentationClass" / "lost.png")
+    unread = [
+        f"{root / 'JPEGImages'}: not read, being of another format: 1 (.heic)",
+        f"{root / 'Annotations'}: not read, being of another format: 1 (.json)",
+        f"{root / 'Annotations'}: not read, belonging to no image: 1 (gone)",
+        f"{root / 'SegmentationClass'}: not read, belonging to no image: 1 (lost)",
+    ]
+    assert voc(root).notes() == unread
+
+
+def test_annotations_beside_images_in_folders_are_read(tmp_path: Path) -> None:
+    """The short name of an image in a folder is enough for its annotation."""
+    root = make_voc(tmp_path, n_val=0, n_test=0, size=(16, 16), masks=False)
+    deep = root / "JPEGImages" / "deep"
+    deep.mkdir()
+    for image in list((root / "JPEGImages").glob("*.jpg")):
+        image.rename(deep / image.name)
+    assert voc(root).layout.unread() == []
+
+
+def test_an_image_folder_says_where_its_classes_come_from(tmp_path: Path) -> None:
+    for name in ("training/cat", "training/dog", "test/cat", "test/dog"):
+        (tmp_path / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / name / "0.png")
+    data = ImageFolder(root=str(tmp_path), image_size=8, val_fraction=0)
+    assert data.decided() == [
+        f"train: {tmp_path / 'training'}",
+        f"test: {tmp_path / 'test'}",
+        "classes: the names of the 2 folders in it, sorted",
+        "targets: label, the folder that an image is in",
+    ]
+    Image.new("RGB", (8, 8)).save(tmp_path / "loose.png")
+    assert f"{tmp_path}: 1 images are in no class folder and not used" in data.notes()
+
+
+def test_samples_are_totalled_over_the_splits_within_80_columns() -> None:
+    names = ("label", "labels", "boxes", "mask")
+    found = []
+    for split, total in (("train", 11540), ("val", 5823)):
+        tallies = {name: Tally(Target("label", ("a", "b")), samples=2000 - 7) for name in names}
+        broken = [Broken(str(n), "") for n in range(7)]
+        found.append(SplitStatistics(split, total, 2000, tallies, broken))  # type: ignore[arg-type]
+    console = printed()
+    print_report(console, found)
+    table = text(console).split("label:")[0]
+    assert max(map(len, table.splitlines())) <= 80
+    cells = {
+        line.split("│")[1].strip(): line.split("│")[2:-1]
+        for line in table.splitlines()[4:-1]
+        if "│" in line
+    }
+    assert [cell.strip() for cell in cells["total"]] == ["17363", "", "14", *["3986"] * 4]
+    assert [cell.strip() for cell in cells["val"]][:2] == ["5823", "2000, spread"]
+
+
+def test_many_files_that_are_broken_alike_are_one_line() -> None:
+    console = printed(500)
+    alike = [("train", Broken(f"{n}", f"m/{n}.png: has pixels of value 7")) for n in range(40)]
+    print_broken(console, [*alike, ("val", Broken("x", "x.png: is empty"))])
+    assert "41 broken samples" in text(console)
+    assert text(console).splitlines()[1:] == [
+        "  train: 40 files: has pixels of value 7: "
+        "m/0.png, m/1.png, m/2.png, m/3.png, m/4.png, ...",
+        "  val: x.png: is empty",
+    ]
+
+
+def test_tasks_are_proposed_by_what_is_labelled() -> None:
+    cfg = load(["data=shapes"])
+    targets = {name: Target(name, ("a",)) for name in ("label", "labels", "boxes", "mask")}  # type: ignore[arg-type]
+
+    def proposed(labelled: list[str], *overrides: str) -> list[str]:
+        return tasks_for(targets, labelled, cfg, overrides, None)
+
+    # The data's own suggestion as far as it goes, else the usual head of each kind.
+    assert proposed(["label", "labels", "boxes", "mask"]) == list(cfg.tasks)
+    assert proposed(["boxes", "labels"]) == ["detection"]
+    assert proposed(["labels"]) == ["multilabel"]
+    assert proposed([]) == []
+    assert proposed(["labels"], "tasks=[detection]") == list(cfg.tasks)
+    line = train_command(["data.root=my photos", "tasks=[a,b]"], Path("mine"))
+    assert line == "mtl train --config-dir mine 'data.root=my photos' 'tasks=[a,b]'"
+
+
+def test_a_folder_of_masks_alone_ends_with_the_command_that_trains_on_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_voc(tmp_path / "voc", n_test=0, size=(16, 16))
+    shutil.rmtree(root / "Annotations")
+    for number in range(4):
+        write_mask(root, f"train{number}", np.full((16, 16), 255 * (number % 2), np.uint8))
+    arguments = ["data=voc_folder", f"data.root={root}", "data.classes=[car]", "image_size=32"]
+    assert run([*arguments, f"out={tmp_path / 'grid.png'}", "samples=1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == [
+        "train on it",
+        f"  mtl train data=voc_folder data.root={root} 'data.classes=[car]' image_size=32 "
+        "'tasks=[segmentation]'",
+    ]
+    said = lines[lines.index("worth a look") :]
+    assert any("hold only 0 and 255" in line and "data.masks=binary" in line for line in said)
+    assert any("no test split" in line and "data.test_fraction=0.1" in line for line in said)
