@@ -32,10 +32,10 @@ class VocLayout:
         self.root = root
 
     def check(self) -> None:
-        """Look whether the folder is one.
+        """Look whether the folder is one, and read its lists.
 
         Raises:
-            UserError: it or its JPEGImages folder is missing.
+            UserError: it or its JPEGImages folder is missing, or a list leads out of it.
         """
         if not self.root.is_dir():
             raise UserError(f"the folder {self.root} does not exist; set data.root=")
@@ -44,6 +44,7 @@ class VocLayout:
                 f"{self.root} has no folder JPEGImages; set data.root= to a folder in VOC layout "
                 "(data=image_folder reads a folder per class)"
             )
+        _ = self.listed
 
     def check_train(self, hint: str = "") -> None:
         """Look for a list of training images.
