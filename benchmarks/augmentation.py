@@ -24,10 +24,11 @@ from mtl.data.batch import Batch
 from mtl.data.image_file import read_image
 from mtl.data.preprocess.normalise import Normalise
 from mtl.data.preprocess.standard import Standard
-from mtl.data.sample import Boxes, Sample
+from mtl.data.sample import Boxes, Sample, Target
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIZE = 224
+TARGETS = {"boxes": Target("boxes", ("thing",)), "mask": Target("mask", ("ground", "thing"))}
 
 
 def batch_versus_albumentations(batch_size: int = 256, rounds: int = 15) -> Entry:
@@ -36,7 +37,7 @@ def batch_versus_albumentations(batch_size: int = 256, rounds: int = 15) -> Entr
     batch = Batch(
         torch.from_numpy(pixels).permute(0, 3, 1, 2), [str(i) for i in range(batch_size)], {}
     )
-    augment = BatchAugmenter(Augmentation(hflip=0.5, rotate=15, shift=0.125))
+    augment = BatchAugmenter(Augmentation(hflip=0.5, rotate=15, shift=0.125), {})
     normalise = Normalise(MEAN, STD)
     tail = [A.HorizontalFlip(p=0.5), A.Normalize(MEAN, STD), A.ToTensorV2()]
     crop = A.Compose([A.Pad(4), A.RandomCrop(32, 32), A.Rotate(15, p=1), *tail])
@@ -110,7 +111,8 @@ def _read(path: Path, boxes: Boxes, mask: np.ndarray, resize: Standard) -> Sampl
     # by the same nearest-neighbour step that would follow.
     small = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT)
     moved = Boxes(boxes.xyxy * scale, boxes.labels, boxes.difficult)
-    return resize(Sample(image, str(path), {"boxes": moved, "mask": small}))[0]
+    targets = {"boxes": moved, "mask": small}
+    return resize(Sample(image, str(path), targets, meaning=TARGETS))[0]
 
 
 def _write_photographs(folder: Path, count: int) -> tuple[list[Path], Boxes, np.ndarray]:

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
         Source as Source,
     )
     from mtl.data.sources.file_source import FileSource as FileSource
+    from mtl.data.target.base import TargetKind as TargetKind
+    from mtl.data.target.motion import Motion as Motion
+    from mtl.data.target.motion import Turn as Turn
+    from mtl.data.target.pixel_map import PixelMap as PixelMap
     from mtl.errors import BadFile as BadFile
     from mtl.errors import RunError as RunError
     from mtl.errors import UserError as UserError
@@ -80,6 +84,10 @@ _HOMES = {
     "Sample": "mtl.data.sample",
     "Target": "mtl.data.sample",
     "Boxes": "mtl.data.sample",
+    "TargetKind": "mtl.data.target.base",
+    "PixelMap": "mtl.data.target.pixel_map",
+    "Motion": "mtl.data.target.motion",
+    "Turn": "mtl.data.target.motion",
     "IGNORE_LABEL": "mtl.data.sample",
     "IGNORE_PIXEL": "mtl.data.sample",
     "Batch": "mtl.data.batch",

@@ -67,6 +67,7 @@ class Alternating(DataSet):
             np.stack([picture(i, split) for i in range(count)]),
             [f"{split}/{i}" for i in range(count)],
             {"a": labels[:, 0], "b": labels[:, 1]},
+            self.targets,
         )
 
 
@@ -123,9 +124,8 @@ class PartlyLabelled(Shapes):
             None if row in (2, 5) else b
             for row, b in zip(rows, source.targets["boxes"], strict=True)
         ]
-        return ArraySource(
-            source.images, source.ids, {**source.targets, "label": label, "boxes": boxes}
-        )
+        columns = {**source.targets, "label": label, "boxes": boxes}
+        return ArraySource(source.images, source.ids, columns, self.targets)
 
 
 class PlainBackbone(Backbone):

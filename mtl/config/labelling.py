@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mtl.config.kinds import check_kind
 from mtl.config.nearest import in_words, listing
 from mtl.errors import UserError
 
@@ -19,10 +20,14 @@ def label_tasks(heads: dict[str, dict[str, Any]], data: Mapping[str, Any]) -> No
         data: the data node; ``targets`` maps target name to kind.
 
     Raises:
-        UserError: the data can't label a task, or there is more than one way.
+        UserError: the data can't label a task, there is more than one way, or no such kind.
     """
     targets = data.get("targets") or {}
+    for name, kind in targets.items():
+        check_kind(f"data.targets.{name}", kind)
     for task, head in heads.items():
+        if head.get("kind") is not None:
+            check_kind(f"heads.{task}.kind", head["kind"])
         try:
             head["target"] = target_of(task, head, targets)
         except NoTargetError as error:

@@ -23,6 +23,8 @@ PLACES = re.compile(
     r")\._target_"
 )
 """Where classes are named."""
+KINDS = re.compile(r"data\.targets\..+|heads\.[^.]+\.kind")
+"""Where kinds of targets are named, by their class where they are the user's own."""
 LIBRARIES = {
     "optimizer": re.compile(r"torch\.optim\.\w+"),
     "trainer": re.compile(r"pytorch_lightning\.Trainer"),
@@ -97,24 +99,30 @@ def refuse_strangers(values: Mapping[str, Any], trust: Trust) -> None:
         UserError: names the key, and how to trust.
     """
     for key, name in leaves(values):
+        if KINDS.fullmatch(key) and "." in str(name):
+            _refuse_stranger(key, name, trust)
         if not TARGET.search(key):
             continue
         if not PLACES.fullmatch(key):
             raise UserError(f"{key}={name}: nothing is made there")
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise UserError(f"{key}={name}: is no name of a class")
-        library = LIBRARIES.get(key.partition(".")[0])
-        known = ours(name) or (library is not None and library.fullmatch(name) is not None)
-        if not known and not trust.covers(name):
-            top = name.partition(".")[0]
-            hint = (
-                "there is no such class in this package"
-                if top == PACKAGE.name
-                else "is not of this package; if you know who wrote it, "
-                f"write trust=[{top}] or --config-dir with its folder"
-            )
-            also = f" (trusted: {listing(trust.modules)})" if trust.modules else ""
-            raise UserError(f"{key}={name}: {hint}{also}")
+        _refuse_stranger(key, name, trust)
+
+
+def _refuse_stranger(key: str, name: object, trust: Trust) -> None:
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        raise UserError(f"{key}={name}: is no name of a class")
+    library = LIBRARIES.get(key.partition(".")[0])
+    known = ours(name) or (library is not None and library.fullmatch(name) is not None)
+    if not known and not trust.covers(name):
+        top = name.partition(".")[0]
+        hint = (
+            "there is no such class in this package"
+            if top == PACKAGE.name
+            else "is not of this package; if you know who wrote it, "
+            f"write trust=[{top}] or --config-dir with its folder"
+        )
+        also = f" (trusted: {listing(trust.modules)})" if trust.modules else ""
+        raise UserError(f"{key}={name}: {hint}{also}")
 
 
 def ours(name: str) -> bool:

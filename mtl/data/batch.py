@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mtl.data.sample import Boxes, Sample, Target
+if TYPE_CHECKING:
+    from mtl.data.sample import Boxes, Sample, Target
+
+
+class BatchValue(Protocol):
+    """Values of n samples that no single tensor holds, such as boxes."""
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> BatchValue:
+        """Every tensor changed."""
+
+    def __getitem__(self, rows: Tensor | slice) -> BatchValue: ...
+
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -84,12 +97,12 @@ class Labelled:
     Args:
         index: (n,) int64, ascending rows of the batch.
         value: (n,) int64 for ``label``; (n, C) int8 for ``labels``; BoxBatch for ``boxes``;
-            (n, H, W) uint8 for ``mask``.
+            (n, H, W) uint8 for ``mask``; see ``TargetKind.collate``.
         twin: the same on the CPU, where it came from there: looking at it waits for no GPU.
     """
 
     index: Tensor
-    value: Tensor | BoxBatch
+    value: Tensor | BatchValue
     twin: Labelled | None = field(default=None, repr=False)
 
     @property
@@ -107,8 +120,9 @@ class Labelled:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> Labelled:
         """Every tensor changed."""
-        value = self.value.map(change) if isinstance(self.value, BoxBatch) else change(self.value)
-        return Labelled(change(self.index), value)
+        value = self.value
+        changed = change(value) if isinstance(value, Tensor) else value.map(change)
+        return Labelled(change(self.index), changed)
 
 
 @dataclass(frozen=True)
@@ -170,15 +184,6 @@ class Batch:
         )
 
 
-def collate_target(target: Target, values: Sequence[object]) -> Tensor | BoxBatch:
-    """Stack the values of one target (see ``Labelled.value``)."""
-    if target.kind == "label":
-        return torch.tensor(values, dtype=torch.int64)
-    if target.kind == "boxes":
-        return BoxBatch.collate(values)  # type: ignore[arg-type]
-    return torch.from_numpy(np.stack(values))  # type: ignore[arg-type]
-
-
 def collate(
     samples: Sequence[Sample],
     targets: Mapping[str, Target],
@@ -199,7 +204,7 @@ def collate(
     for name, target in targets.items():
         rows = [i for i, s in enumerate(samples) if name in s.targets]
         if rows:
-            value = collate_target(target, [samples[i].targets[name] for i in rows])
+            value = target.kind.collate([samples[i].targets[name] for i in rows])
             found[name] = Labelled(torch.tensor(rows), value)
     images = (
         torch.from_numpy(np.stack([s.image for s in samples])).permute(0, 3, 1, 2)

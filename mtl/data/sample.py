@@ -1,30 +1,46 @@
 """What every data set hands out: one image with the targets that it happens to have."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Kind = Literal["label", "labels", "boxes", "mask"]
+from mtl.data.target.base import TargetKind
+from mtl.data.target.placed_parts import PlacedParts
+from mtl.data.target.registry import kind_of
+from mtl.errors import BadFile, UserError
+
 IGNORE_LABEL = -1
 """Entry of a multi-hot vector that is neither positive nor negative."""
 IGNORE_PIXEL = 255
 """Mask value that neither loss nor metric looks at."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Target:
     """What one target of a data set means.
 
     Args:
-        kind: ``label`` (one class index), ``labels`` (multi-hot), ``boxes`` or ``mask``.
+        kind: ``label`` (one class index), ``labels`` (multi-hot), ``boxes``, ``mask``, or a
+            ``TargetKind`` of the user's own: the class, or its dotted path.
         classes: the names behind the indices. For masks they include the background at index 0.
+
+    Raises:
+        UserError: there is no such kind.
     """
 
-    kind: Kind
+    kind: TargetKind
     classes: tuple[str, ...]
+
+    def __init__(
+        self, kind: str | TargetKind | type[TargetKind], classes: Sequence[str] = ()
+    ) -> None:
+        object.__setattr__(self, "kind", kind_of(kind))
+        object.__setattr__(self, "classes", tuple(classes))
 
 
 @dataclass
@@ -48,14 +64,14 @@ class Boxes:
         return len(self.labels)
 
     @classmethod
-    def empty(cls) -> "Boxes":
+    def empty(cls) -> Boxes:
         """No objects: a fact about the image, unlike a missing target."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, np.bool_))
 
 
-TargetValue = int | npt.NDArray[np.generic] | Boxes
+TargetValue = Any
 """``label``: int. ``labels``: (C,) int8 of 0, 1 or IGNORE_LABEL. ``boxes``: Boxes. ``mask``: (H, W)
-uint8."""
+uint8. Other kinds: see the kind."""
 
 
 @dataclass
@@ -68,9 +84,70 @@ class Sample:
         targets: target name to value. A target that the sample lacks is absent, never a fake zero.
         size: (width, height) of the image at full resolution in pixels, where it was decoded
             smaller; None means that of ``image``.
+        meaning: target name to what it means, of the targets above. A source leaves it out: the
+            data set knows.
     """
 
     image: npt.NDArray[np.uint8]
     id: str
     targets: Mapping[str, TargetValue] = field(default_factory=dict)
     size: tuple[int, int] | None = None
+    meaning: Mapping[str, Target] = field(default_factory=dict, repr=False)
+
+    def understood(self, meaning: Mapping[str, Target]) -> Sample:
+        """The same with its targets as their kinds say they are, and without undeclared ones.
+
+        Args:
+            meaning: the data set's ``targets``.
+
+        Raises:
+            BadFile: a value is none of its kind.
+        """
+        found = understood(self.id, self.targets, meaning)
+        return replace(self, targets=found, meaning={name: meaning[name] for name in found})
+
+    def with_targets(self, change: Callable[[TargetKind, TargetValue], TargetValue]) -> Sample:
+        """The same with every target's value changed, as its kind does it."""
+        changed = {n: change(self._kind(n), value) for n, value in self.targets.items()}
+        return replace(self, targets=changed)
+
+    def parts(self) -> dict[str, PlacedParts]:
+        """What of each target lies in the picture."""
+        return {name: self._kind(name).parts(value) for name, value in self.targets.items()}
+
+    def with_parts(self, parts: Mapping[str, PlacedParts]) -> Sample:
+        """The same with what became of the parts of its targets."""
+        values = self.targets.items()
+        return replace(
+            self, targets={n: self._kind(n).from_parts(value, parts[n]) for n, value in values}
+        )
+
+    def _kind(self, name: str) -> TargetKind:
+        if name not in self.meaning:
+            raise UserError(
+                f"sample {self.id}: nobody said what its target {name} means; give it as meaning="
+            )
+        return self.meaning[name].kind
+
+
+def understood(
+    name: str, targets: Mapping[str, TargetValue], meaning: Mapping[str, Target]
+) -> dict[str, TargetValue]:
+    """A sample's targets as their kinds say they are, and without undeclared ones.
+
+    Args:
+        name: the sample's id.
+        targets: as a source reads them.
+        meaning: the data set's ``targets``.
+
+    Raises:
+        BadFile: a value is none of its kind.
+    """
+    found: dict[str, TargetValue] = {}
+    for target, value in targets.items():
+        if target in meaning:
+            try:
+                found[target] = meaning[target].kind.exact(value)
+            except (ValueError, TypeError) as error:
+                raise BadFile(name, f"{target}: {error}") from error
+    return found

@@ -1,11 +1,14 @@
 """PNG files, written whole."""
 
+import io
 from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
+from mtl.drawing.palette import color
 from mtl.files import write_whole
 
 
@@ -21,3 +24,19 @@ def write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
     if not ok:
         raise ValueError(f"can't encode an image of shape {image.shape}")
     write_whole(path, encoded.tobytes())
+
+
+def write_indices(path: Path, mask: npt.NDArray[np.uint8], ignored: int) -> None:
+    """Write class indices as a palette PNG: 0 black, what says nothing white, as VOC does it.
+
+    Args:
+        path: ends with ``.png``; folders are made.
+        mask: (H, W).
+        ignored: the index of pixels that say nothing.
+    """
+    image = Image.fromarray(mask)
+    colors = [(0, 0, 0), *(color(index) for index in range(ignored - 1)), (255, 255, 255)]
+    image.putpalette([part for rgb in colors for part in rgb])
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    write_whole(path, buffer.getvalue())

@@ -1,11 +1,12 @@
 """Reading checkpoints, which hold tensors and plain containers only."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 
+from mtl.config.kinds import KINDS
 from mtl.data.sample import Target
 from mtl.errors import BadFile, UserError
 from mtl.model.network import Network
@@ -36,11 +37,15 @@ def _named_tensors(state: object) -> bool:
     )
 
 
-def trained_targets(path: Path, saved: Mapping[str, Any] | None = None) -> dict[str, Target]:
+def trained_targets(
+    path: Path, own: Collection[str] = (), saved: Mapping[str, Any] | None = None
+) -> dict[str, Target]:
     """What the data that a checkpoint was trained on could label.
 
     Args:
         path: of the checkpoint.
+        own: kinds of the user's own that it may name: those that its configuration names, which
+            has been checked (see ``mtl.config.trust``).
         saved: its content, where it has been read.
 
     Raises:
@@ -49,6 +54,12 @@ def trained_targets(path: Path, saved: Mapping[str, Any] | None = None) -> dict[
     """
     try:
         found = (read_checkpoint(path) if saved is None else saved)["mtl"]["targets"]
+        for target in found.values():
+            if target["kind"] not in KINDS and target["kind"] not in own:
+                raise UserError(
+                    f"{path} names the kind of target {target['kind']}, which its run's "
+                    "configuration does not"
+                )
         return {name: Target(t["kind"], tuple(t["classes"])) for name, t in found.items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(

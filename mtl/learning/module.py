@@ -331,7 +331,7 @@ class MultiTaskModule(L.LightningModule):
             "settings": self.settings,
             "targets": {
                 self.network.target_names[task]: {
-                    "kind": self.network.head(task).target.kind,
+                    "kind": self.network.head(task).target.kind.name,
                     "classes": list(self.network.head(task).target.classes),
                 }
                 for task in self.network.tasks

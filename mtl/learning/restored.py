@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from omegaconf import OmegaConf
 
 from mtl.config.backbones import without_first_weights
+from mtl.config.kinds import named_kinds
 from mtl.errors import UserError
 from mtl.learning.build import build_module
 from mtl.learning.checkpoints import read_checkpoint, trained_targets
@@ -32,8 +33,8 @@ def restored(path: Path) -> "MultiTaskModule":
         BadFile: it can't be read, or holds more than tensors and plain containers.
     """
     saved = read_checkpoint(path)
-    targets = trained_targets(path, saved)
     cfg = OmegaConf.create(saved["mtl"]["settings"])
+    targets = trained_targets(path, named_kinds(cfg), saved)
     without_first_weights(cfg)
     cfg.trainer.compile = False
     module = build_module(cfg, build_network(cfg, targets))

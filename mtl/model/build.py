@@ -91,7 +91,7 @@ def _check_views(task: str, head: Head, views: Views, fusion: Fusion) -> None:
     Raises:
         UserError: it would get parts of it.
     """
-    if views.whole or head.target.kind not in ("boxes", "mask"):
+    if views.whole or not head.target.kind.placed:
         return
     if head.whole_objects:
         raise UserError(

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from mtl.config.compose import compose
 from mtl.config.instantiate import container
+from mtl.config.kinds import named_kinds
 from mtl.config.load import load
 from mtl.config.saved import open_run as read_run
 from mtl.config.trust import leaves
@@ -132,5 +133,6 @@ def train(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Open
     train_into(cfg, folder)
     # These have run already.
     named = [str(name) for key, name in leaves(container(cfg)) if key.endswith("._target_")]
+    named += [kind for kind in named_kinds(cfg) if "." in kind]
     trust = sorted({name.partition(".")[0] for name in named})
     return OpenedRun(folder, config_dir=config_dir, trust=trust)

@@ -11,9 +11,10 @@ import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import LambdaCallback
 
+from mtl.config.kinds import named_kinds
 from mtl.config.paths import SWEEP_FILE
 from mtl.data.build import build_data
-from mtl.data.inspection.labelled import check_masks, unlabelled
+from mtl.data.inspection.labelled import doubts, unlabelled
 from mtl.data.inspection.looked import Looked, find_all
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.sources.base import SPLITS
@@ -155,17 +156,17 @@ def _check_labels(cfg: DictConfig, data: MultiTaskData) -> None:
                 )
             say(f"no {split} sample is labelled for the task {task}: it has no {split} metrics")
         if split == "train" and source is not None:
-            for note in check_masks(source, there):
+            for note in doubts(source, there):
                 say(note)
 
 
-def _check_classes(data: MultiTaskData, last: Path) -> None:
+def _check_classes(cfg: DictConfig, data: MultiTaskData, last: Path) -> None:
     """See that a resumed run finds the classes that it began with.
 
     Raises:
         UserError: they have changed.
     """
-    for name, target in trained_targets(last).items():
+    for name, target in trained_targets(last, named_kinds(cfg)).items():
         now = data.targets.get(name)
         if now is not None and now != target:
             raise UserError(
@@ -187,7 +188,7 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     last = run.last_checkpoint
     resumed_step: int | None = None
     if last is not None:
-        _check_classes(data, last)
+        _check_classes(cfg, data, last)
         saved = read_checkpoint(last)
         resumed_step, data.first_epoch = int(saved["global_step"]), int(saved["epoch"]) + 1
     loggers = build_loggers(cfg, run.path, None if resumed_step is None else resumed_step + 1)

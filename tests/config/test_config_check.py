@@ -9,7 +9,7 @@ from mtl.config import load
 from mtl.config.check import check
 from mtl.config.complaints import refuse_wrong_choices
 from mtl.config.finalise import chosen_heads
-from mtl.config.labelling import target_of
+from mtl.config.labelling import label_tasks, target_of
 from mtl.config.overrides import parse
 from mtl.config.schema import check_keys, fitted
 from mtl.errors import UserError
@@ -120,6 +120,18 @@ def test_target_is_asked_for_then_named_alike_then_the_only_one():
         target_of("class", {"kind": "label"}, targets)
     with pytest.raises(UserError, match="needs mask, but the data can only label"):
         target_of("masks", {"kind": "mask"}, targets)
+
+
+def test_unknown_kinds_are_refused_with_the_kinds():
+    listed = r"There are: boxes, label, labels, mask; one of your own is named mine\.depth\.Depth"
+    with pytest.raises(UserError, match=rf"^data\.targets\.seg: .*'maks'.*'mask'\? {listed}"):
+        label_tasks({}, {"targets": {"seg": "maks"}})
+    for wrong in ("depth", "a.b c", "1.2", 3, ["mask"]):
+        with pytest.raises(UserError, match=rf"^heads\.d\.kind: .*{listed}"):
+            label_tasks({"d": {"kind": wrong}}, {"targets": {"mask": "mask"}})
+    heads = {"d": {"kind": "mine.depth.Depth"}}
+    label_tasks(heads, {"targets": {"metres": "mine.depth.Depth", "mask": "mask"}})
+    assert heads["d"]["target"] == "metres"
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,26 @@ def test_nobody_elses_class_is_made_in_any_place(values, name):
         assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("key", ["data.targets.boxes", "data.targets.a.b", "heads.box.kind"])
+@pytest.mark.parametrize("name", ["evil.Thing", "os.path.join", "mtl.evil.Thing", "a..b", "a.b c"])
+def test_nobody_elses_kind_of_target_is_imported(values, tmp_path, key, name):
+    changed = OmegaConf.create(values)
+    *parents, leaf = key.split(".", 2)
+    OmegaConf.select(changed, ".".join(parents))[leaf] = name
+    with pytest.raises(UserError, match=re.escape(f"{key}={name}: ")):
+        refuse_strangers(OmegaConf.to_container(changed), Trust())
+
+
+def test_a_kind_of_a_trusted_module_may_be_named(values, tmp_path):
+    OmegaConf.update(cfg := OmegaConf.create(values), "heads.box.kind", "stranger.Boxes")
+    OmegaConf.update(cfg, "data.targets.boxes", "stranger.Boxes")
+    run = write(tmp_path / "run", OmegaConf.to_container(cfg))
+    with pytest.raises(UserError, match=r"=stranger\.Boxes.*trust=\[stranger\]"):
+        open_run(run)
+    opened = open_run(run, trust=["stranger"])
+    assert opened.data.targets.boxes == opened.heads.box.kind == "stranger.Boxes"
+
+
 @pytest.mark.parametrize(
     "key",
     ["data.deep._target_", "_target_", "heads.box.metrics_._target_", "augmentation.x.y._target_"],

@@ -40,7 +40,8 @@ def sample() -> Sample:
     boxes = Boxes(
         np.array([[12, 14, 32, 22]], np.float32), np.zeros(1, np.int64), np.zeros(1, bool)
     )
-    return Sample(image, "a.png", {"label": 1, "boxes": boxes, "mask": mask})
+    targets = {"label": 1, "boxes": boxes, "mask": mask}
+    return Sample(image, "a.png", targets, meaning=TARGETS)
 
 
 def by_sample(made: Augmentation, seed: int, copy_: int = 0) -> Sample:
@@ -49,7 +50,7 @@ def by_sample(made: Augmentation, seed: int, copy_: int = 0) -> Sample:
 
 def by_batch(made: Augmentation, seed: int, copy_: int = 0) -> Sample:
     """The batch engine on one sample."""
-    batch: Batch = BatchAugmenter(made)(collate([sample()], TARGETS, seed, [copy_]))
+    batch: Batch = BatchAugmenter(made, TARGETS)(collate([sample()], TARGETS, seed, [copy_]))
     boxes = batch.targets["boxes"].value
     assert isinstance(boxes, BoxBatch)
     kept = boxes.valid[0]
@@ -131,6 +132,6 @@ def test_samples_without_targets_and_batches_without_samples(name: str) -> None:
     made = spec(name)
     bare = Sample(sample().image, "a.png", {})
     assert SampleAugmenter(made, SIDE)(copy.deepcopy(bare), 1).targets == {}
-    batch = BatchAugmenter(made)(collate([bare], TARGETS, 1, [0]))
+    batch = BatchAugmenter(made, TARGETS)(collate([bare], TARGETS, 1, [0]))
     assert (len(batch), dict(batch.targets)) == (1, {})
-    assert len(BatchAugmenter(made)(collate([], TARGETS))) == 0
+    assert len(BatchAugmenter(made, TARGETS)(collate([], TARGETS))) == 0

@@ -9,7 +9,7 @@ from contracts_kit import chosen, every, node
 
 from mtl.config.instantiate import container, make
 from mtl.data.preprocess.base import Preprocess
-from mtl.data.sample import IGNORE_PIXEL, Boxes, Sample
+from mtl.data.sample import IGNORE_PIXEL, Boxes, Sample, Target
 
 SIDES = (31, 32, 33)
 PICTURES = ((31, 47), (64, 20), (32, 32), (33, 33), (90, 7))
@@ -34,7 +34,9 @@ def sample(height: int, width: int) -> Sample:
     xyxy = np.array([[left, top, right, bottom]], np.float32)
     boxes = Boxes(xyxy, np.array([2], np.int64), np.array([False]))
     labels = np.array([0, 1, -1], np.int8)
-    return Sample(image, "a.png", {"label": 1, "labels": labels, "boxes": boxes, "mask": mask})
+    targets = {"label": 1, "labels": labels, "boxes": boxes, "mask": mask}
+    meaning = {kind: Target(kind, ("a", "b", "c")) for kind in targets}
+    return Sample(image, "a.png", targets, meaning=meaning)
 
 
 def boxes_of(sample: Sample) -> Boxes:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from mtl.data.augmentation.batch import BatchAugmenter, warp
+from mtl.data.augmentation.batch import BatchAugmenter, move
 from mtl.data.augmentation.engine import choose_engine
 from mtl.data.augmentation.geometry import affine_matrices, clip_boxes, move_boxes, turn_boxes
 from mtl.data.augmentation.sample import SampleAugmenter
@@ -16,6 +16,7 @@ from mtl.data.augmentation.spec import Augmentation
 from mtl.data.batch import Batch, BoxBatch, collate
 from mtl.data.preprocess.normalise import Normalise
 from mtl.data.sample import Boxes, Sample, Target
+from mtl.data.target.motion import Motion
 from mtl.errors import UserError
 
 TARGETS = {
@@ -37,7 +38,8 @@ def marked(size: int = 32) -> Sample:
     mask = np.zeros((size, size), np.uint8)
     image[6:10, 18:24] = 255
     mask[6:10, 18:24] = 1
-    return Sample(image, "marked", {"label": 1, "boxes": boxes((18, 6, 24, 10)), "mask": mask})
+    targets = {"label": 1, "boxes": boxes((18, 6, 24, 10)), "mask": mask}
+    return Sample(image, "marked", targets, meaning=TARGETS)
 
 
 def noise(count: int = 6, size: int = 16, **fields: Any) -> Batch:
@@ -60,12 +62,12 @@ def centroid(weights: np.ndarray) -> np.ndarray:
 
 def test_nothing_to_do_returns_the_batch_itself() -> None:
     batch = noise()
-    assert BatchAugmenter(Augmentation())(batch) is batch
+    assert BatchAugmenter(Augmentation(), TARGETS)(batch) is batch
 
 
 def test_sure_flips_move_every_pixel_exactly() -> None:
     batch = noise()
-    done = BatchAugmenter(Augmentation(hflip=1, vflip=1))(batch)
+    done = BatchAugmenter(Augmentation(hflip=1, vflip=1), TARGETS)(batch)
     assert torch.equal(done.image, batch.image.flip(-1, -2))
     masks, before = done.targets["mask"].value, batch.targets["mask"].value
     assert isinstance(masks, torch.Tensor)
@@ -82,14 +84,14 @@ def test_half_of_the_flips_happen_each_way_independently() -> None:
     image = torch.zeros((400, 3, 2, 2), dtype=torch.uint8)
     image[:, :, 0, 0] = 1
     batch = Batch(image, [str(i) for i in range(400)], {}, seed=1)
-    done = BatchAugmenter(Augmentation(hflip=0.5, vflip=0.5))(batch)
+    done = BatchAugmenter(Augmentation(hflip=0.5, vflip=0.5), TARGETS)(batch)
     corners = done.image[:, 0].flatten(1).argmax(1).bincount(minlength=4)
     assert corners.min() > 70
 
 
 def test_whole_pixel_shifts_need_no_interpolation() -> None:
     batch = noise()
-    done = BatchAugmenter(Augmentation(shift=0.3, fill=7))(batch)
+    done = BatchAugmenter(Augmentation(shift=0.3, fill=7), TARGETS)(batch)
     for before, after in zip(batch.image, done.image, strict=True):
         found = [
             (dx, dy)
@@ -108,7 +110,7 @@ def _shifted(image: torch.Tensor, dx: int, dy: int, fill: int) -> torch.Tensor:
 
 def test_quarter_turns_are_exact_and_follow_the_copy() -> None:
     batch = noise(4, copy=torch.tensor([0, 1, 2, 3]))
-    done = BatchAugmenter(Augmentation(angles=[0, 90, 180, 270]))(batch)
+    done = BatchAugmenter(Augmentation(angles=[0, 90, 180, 270]), TARGETS)(batch)
     for row in range(4):
         assert torch.equal(done.image[row], batch.image[row].rot90(row, (-2, -1)))
     mask, before = done.targets["mask"].value, batch.targets["mask"].value
@@ -123,7 +125,9 @@ def test_quarter_turns_are_exact_and_follow_the_copy() -> None:
 
 
 def test_same_seed_same_result_and_other_seed_another() -> None:
-    augment = BatchAugmenter(Augmentation(hflip=0.5, rotate=20, zoom=0.2, shear=0.1, contrast=0.3))
+    augment = BatchAugmenter(
+        Augmentation(hflip=0.5, rotate=20, zoom=0.2, shear=0.1, contrast=0.3), TARGETS
+    )
     batch = noise()
     first = augment(batch)
     augment(replace(batch, seed=9))
@@ -134,12 +138,12 @@ def test_same_seed_same_result_and_other_seed_another() -> None:
 
 def test_an_empty_batch_passes() -> None:
     batch = collate([], TARGETS)
-    assert BatchAugmenter(Augmentation(rotate=10))(batch) is batch
+    assert BatchAugmenter(Augmentation(rotate=10), TARGETS)(batch) is batch
 
 
 def test_outside_is_fill_and_ignore() -> None:
     batch = collate([marked()], TARGETS, copy=[0])
-    done = BatchAugmenter(Augmentation(angles=[45], fill=50))(batch)
+    done = BatchAugmenter(Augmentation(angles=[45], fill=50), TARGETS)(batch)
     assert done.image[0, :, 0, 0].tolist() == [50, 50, 50]
     assert done.targets["mask"].value[0, 0, 0] == 255  # type: ignore[index]
 
@@ -147,7 +151,9 @@ def test_outside_is_fill_and_ignore() -> None:
 def test_boxes_that_leave_are_marked_and_zeroed() -> None:
     sample = replace(marked(), targets={"boxes": boxes((0, 0, 10, 10), (20, 0, 30, 10))})
     matrix = torch.tensor([[[1.0, 0, 9], [0, 1, 0]]], dtype=torch.float64)
-    done = warp(collate([sample], TARGETS), matrix, Augmentation(min_visibility=0.4))
+    flips = torch.zeros((1, 2), dtype=torch.bool)
+    motion = Motion(matrix, (32, 32), Augmentation(min_visibility=0.4), flips, warps=True)
+    done = move(collate([sample], TARGETS), motion, TARGETS)
     moved = done.targets["boxes"].value
     assert isinstance(moved, BoxBatch)
     assert moved.labels.tolist() == [[0, -1]]
@@ -186,7 +192,7 @@ def test_a_box_outside_goes_even_at_visibility_zero() -> None:
 def test_both_engines_turn_the_same_way(angle: float) -> None:
     spec = Augmentation(angles=[0, angle], min_visibility=0)
     by_sample = SampleAugmenter(spec, 32)(marked(), seed=0, copy=1)
-    by_batch = BatchAugmenter(spec)(collate([marked()], TARGETS, copy=[1]))
+    by_batch = BatchAugmenter(spec, TARGETS)(collate([marked()], TARGETS, copy=[1]))
     _assert_alike(by_sample, by_batch)
 
 
@@ -199,9 +205,9 @@ def test_the_batch_engine_with_albumentations_matrix_does_the_same(steps: dict[s
     augment = SampleAugmenter(spec, 32)
     for seed in range(4):
         by_sample = augment(marked(), seed)
-        matrix = augment._pipelines[0.0]._applied_matrix()
-        assert matrix is not None
-        by_batch = warp(collate([marked()], TARGETS), matrix.unsqueeze(0), spec)
+        motion = augment._pipelines[0.0]._motion()
+        assert motion is not None
+        by_batch = move(collate([marked()], TARGETS), motion, TARGETS)
         _assert_alike(by_sample, by_batch)
 
 
@@ -210,15 +216,15 @@ def test_both_engines_draw_from_the_same_range(steps: dict[str, float]) -> None:
     """The linear parts and shifts that come up spread alike, by their standard deviation."""
     spec = Augmentation(**steps)  # type: ignore[arg-type]
     batch = Batch(torch.zeros((300, 3, 32, 32), dtype=torch.uint8), ["x"] * 300, {})
-    engine = BatchAugmenter(spec)
+    engine = BatchAugmenter(spec, TARGETS)
     uniform = torch.rand((300, 10), dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     ours = engine._matrices(batch, uniform, torch.zeros((300, 2), dtype=torch.bool))
     sample = SampleAugmenter(spec, 32)
     theirs = []
     for seed in range(300):
         sample(marked(), seed)
-        theirs.append(sample._pipelines[0.0]._applied_matrix())
-    expected = torch.stack([m for m in theirs if m is not None]).double()
+        theirs.append(sample._pipelines[0.0]._motion())
+    expected = torch.cat([motion.matrix for motion in theirs if motion is not None])
     assert torch.allclose(ours.std(0), expected.std(0), rtol=0.15, atol=0.01)
 
 
@@ -259,7 +265,7 @@ def _assert_alike(by_sample: Sample, by_batch: Batch) -> None:
 
 def test_brightness_and_contrast_stay_in_range() -> None:
     batch = noise(64)
-    done = BatchAugmenter(Augmentation(brightness=0.2, contrast=0.2))(batch)
+    done = BatchAugmenter(Augmentation(brightness=0.2, contrast=0.2), TARGETS)(batch)
     assert done.image.dtype == torch.uint8
     change = done.image.float().mean((1, 2, 3)) - batch.image.float().mean((1, 2, 3))
     assert 15 < change.std() < 60
@@ -288,4 +294,4 @@ def test_the_engine_is_chosen() -> None:
     with pytest.raises(UserError, match=r"augmentation\.extra needs augmentation\.engine=sample"):
         choose_engine(Augmentation(engine="batch", extra=extra), in_memory=True)
     with pytest.raises(UserError, match=r"augmentation\.extra"):
-        BatchAugmenter(Augmentation(extra=extra))
+        BatchAugmenter(Augmentation(extra=extra), TARGETS)

@@ -10,7 +10,7 @@ import pytest
 
 from mtl.data.augmentation.sample import SampleAugmenter
 from mtl.data.augmentation.spec import Augmentation
-from mtl.data.sample import Boxes, Sample, TargetValue
+from mtl.data.sample import Boxes, Sample, Target, TargetValue
 from mtl.errors import UserError
 
 SIZE = 48
@@ -23,6 +23,13 @@ EVERYTHING: dict[str, Any] = {
     "shear": 0.2,
     "brightness": 0.1,
     "contrast": 0.1,
+}
+TARGETS = {
+    "label": Target("label", "abcd"),
+    "labels": Target("labels", "abc"),
+    "boxes": Target("boxes", [str(number) for number in range(36)]),
+    "mask": Target("mask", "abc"),
+    "parts": Target("mask", "abc"),
 }
 NO_CHANGE = [{"name": "Transpose", "p": 0.0}]
 
@@ -38,7 +45,8 @@ def sample(seed: int = 0, count: int = 6) -> Sample:
         "mask": generator.integers(0, 3, (SIZE, SIZE), np.uint8),
         "parts": generator.integers(0, 3, (SIZE, SIZE), np.uint8),
     }
-    return Sample(generator.integers(0, 256, (SIZE, SIZE, 3), np.uint8), "a.jpg", targets)
+    image = generator.integers(0, 256, (SIZE, SIZE, 3), np.uint8)
+    return Sample(image, "a.jpg", targets, meaning=TARGETS)
 
 
 def assert_same(one: Sample, two: Sample) -> None:
@@ -158,7 +166,9 @@ def test_no_boxes_and_boxes_without_area(extra: list[Mapping[str, object]]) -> N
     )
     for seed in range(4):
         image = sample().image
-        done = augment(Sample(image, "", {"none": Boxes.empty(), "flat": flat}), seed)
+        given = {"none": Boxes.empty(), "flat": flat}
+        meaning = dict.fromkeys(given, TARGETS["boxes"])
+        done = augment(Sample(image, "", given, meaning=meaning), seed)
         none, some = done.targets["none"], done.targets["flat"]
         assert isinstance(none, Boxes)
         assert isinstance(some, Boxes)

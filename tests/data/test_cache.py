@@ -13,11 +13,17 @@ from voc_factory import make_voc, write_annotation
 from mtl.data.loading import cache_build
 from mtl.data.loading.cache import CachedSource
 from mtl.data.preprocess.base import Frame, Preprocess
-from mtl.data.sample import Boxes, Sample
+from mtl.data.sample import Boxes, Sample, Target
 from mtl.data.sources.base import ArraySource
 from mtl.data.sources.voc_folder import VocFolder
 from mtl.data.sources.voc_source import VocSource
 from mtl.errors import BadFile, UserError
+
+CLASSES = ("car", "dog", "person")
+TARGETS = {
+    **{kind: Target(kind, CLASSES) for kind in ("label", "labels", "boxes")},
+    "mask": Target("mask", ("background", *CLASSES)),
+}
 
 
 class Stretch(Preprocess):
@@ -52,7 +58,7 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-def _source(root: Path, classes: tuple[str, ...] = ("car", "dog", "person")) -> VocSource:
+def _source(root: Path, classes: tuple[str, ...] = CLASSES) -> VocSource:
     source = VocFolder(root=str(root), image_size=16, classes=classes).split("train")
     assert source is not None
     return source
@@ -81,7 +87,7 @@ def _same(one: Sample, other: Sample) -> None:
 
 def test_the_cache_gives_what_preprocessing_gives(root: Path, tmp_path: Path) -> None:
     source, preprocess = _source(root), Stretch(16)
-    cached = CachedSource.open(source, preprocess, tmp_path / "cache")
+    cached = CachedSource.open(source, TARGETS, preprocess, tmp_path / "cache")
     assert len(cached) == 6
     for index in (0, 1, 2, 3, 5):
         _same(preprocess(source.read(index, 16))[0], cached.read(index))
@@ -91,7 +97,7 @@ def test_the_cache_gives_what_preprocessing_gives(root: Path, tmp_path: Path) ->
 
 
 def test_broken_samples_are_remembered(root: Path, tmp_path: Path) -> None:
-    cached = CachedSource.open(_source(root), Stretch(16), tmp_path / "cache")
+    cached = CachedSource.open(_source(root), TARGETS, Stretch(16), tmp_path / "cache")
     for read in (cached.read, cached.annotations):
         with pytest.raises(BadFile, match=r"train4\.jpg: is empty") as caught:
             read(4)
@@ -99,7 +105,7 @@ def test_broken_samples_are_remembered(root: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_read_can_be_written_to(root: Path, tmp_path: Path) -> None:
-    cached = CachedSource.open(_source(root), Stretch(16), tmp_path / "cache")
+    cached = CachedSource.open(_source(root), TARGETS, Stretch(16), tmp_path / "cache")
     before = pickle.dumps(cached.read(0))
     sample = cached.read(0)
     sample.image[:] = 0
@@ -112,7 +118,7 @@ def test_what_is_read_can_be_written_to(root: Path, tmp_path: Path) -> None:
 
 
 def test_a_worker_gets_no_copy_of_the_images(root: Path, tmp_path: Path) -> None:
-    cached = CachedSource.open(_source(root), Stretch(64), tmp_path / "cache")
+    cached = CachedSource.open(_source(root), TARGETS, Stretch(64), tmp_path / "cache")
     sample = cached.read(0)
     pickled = pickle.dumps(cached)
     assert len(pickled) < 64 * 64 * 3
@@ -123,12 +129,12 @@ def test_it_is_built_once(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    first = CachedSource.open(_source(root), Stretch(16), tmp_path / "cache")
+    first = CachedSource.open(_source(root), TARGETS, Stretch(16), tmp_path / "cache")
     assert [record.message.split(" in ")[0] for record in caplog.records] == [
         "building the cache of 6 images"
     ]
     monkeypatch.setattr(VocSource, "read", None)
-    again = CachedSource.open(_source(root), Stretch(16), tmp_path / "cache")
+    again = CachedSource.open(_source(root), TARGETS, Stretch(16), tmp_path / "cache")
     assert again.folder == first.folder
     assert len(caplog.records) == 1
     _same(first.read(0), again.read(0))
@@ -141,11 +147,11 @@ def test_a_changed_file_makes_it_stale(
     root: Path, tmp_path: Path, part: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "cache"
-    CachedSource.open(_source(root), Stretch(16), folder)
+    CachedSource.open(_source(root), TARGETS, Stretch(16), folder)
     os.utime(root / part, ns=(1, 1))
     caplog.set_level(logging.INFO)
     caplog.clear()
-    cached = CachedSource.open(_source(root), Stretch(16), folder)
+    cached = CachedSource.open(_source(root), TARGETS, Stretch(16), folder)
     assert [record.message.split(" of ")[0] for record in caplog.records] == [
         "rebuilding the stale cache"
     ]
@@ -153,20 +159,20 @@ def test_a_changed_file_makes_it_stale(
 
 
 def test_a_mended_file_is_read_again(root: Path, tmp_path: Path) -> None:
-    CachedSource.open(_source(root), Stretch(16), tmp_path / "cache")
+    CachedSource.open(_source(root), TARGETS, Stretch(16), tmp_path / "cache")
     good = (root / "JPEGImages" / "train0.jpg").read_bytes()
     (root / "JPEGImages" / "train4.jpg").write_bytes(good)
-    cached = CachedSource.open(_source(root), Stretch(16), tmp_path / "cache")
+    cached = CachedSource.open(_source(root), TARGETS, Stretch(16), tmp_path / "cache")
     assert cached.read(4).image.shape == (16, 16, 3)
 
 
 def test_other_settings_have_their_own_cache(root: Path, tmp_path: Path) -> None:
     folder = tmp_path / "cache"
     caches = [
-        CachedSource.open(_source(root), Stretch(16), folder),
-        CachedSource.open(_source(root), Stretch(16, inverted=True), folder),
-        CachedSource.open(_source(root), Stretch(8), folder),
-        CachedSource.open(_source(root, ("person", "dog", "car")), Stretch(16), folder),
+        CachedSource.open(_source(root), TARGETS, Stretch(16), folder),
+        CachedSource.open(_source(root), TARGETS, Stretch(16, inverted=True), folder),
+        CachedSource.open(_source(root), TARGETS, Stretch(8), folder),
+        CachedSource.open(_source(root, ("person", "dog", "car")), TARGETS, Stretch(16), folder),
     ]
     assert len({cached.folder for cached in caches}) == len(list(folder.iterdir())) == 4
     assert np.array_equal(caches[0].read(0).image, 255 - caches[1].read(0).image)
@@ -180,9 +186,9 @@ def test_a_failed_build_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(cache_build, "save_columns", full)
+    monkeypatch.setattr(cache_build, "save_index", full)
     with pytest.raises(UserError, match=r"No space left on device.*data\.cache_dir= or"):
-        CachedSource.open(_source(root), Stretch(16), tmp_path / "cache")
+        CachedSource.open(_source(root), TARGETS, Stretch(16), tmp_path / "cache")
     assert list((tmp_path / "cache").iterdir()) == []
 
 
@@ -192,7 +198,7 @@ def test_what_a_killed_build_left_is_cleared_a_day_later(root: Path, tmp_path: P
         path.mkdir(parents=True)
     day = time.time() - 25 * 3600
     os.utime(old, (day, day))
-    CachedSource.open(_source(root), Stretch(16), tmp_path / "cache")
+    CachedSource.open(_source(root), TARGETS, Stretch(16), tmp_path / "cache")
     assert (old.exists(), new.exists()) == (False, True)
 
 
@@ -200,15 +206,18 @@ def test_two_builders_end_with_one_good_cache(root: Path, tmp_path: Path) -> Non
     folder, preprocess = tmp_path / "cache", Stretch(16)
     place = folder / "what-state"
     with ThreadPoolExecutor(4) as pool:
-        jobs = [pool.submit(cache_build.build, _source(root), preprocess, place) for _ in range(4)]
+        jobs = [
+            pool.submit(cache_build.build, _source(root), TARGETS, preprocess, place)
+            for _ in range(4)
+        ]
         for job in jobs:
             job.result()
     assert list(folder.iterdir()) == [place]
-    cached = CachedSource(_source(root), place)
+    cached = CachedSource(_source(root), TARGETS, place)
     _same(preprocess(_source(root).read(0, 16))[0], cached.read(0))
 
 
 def test_a_source_without_files_is_refused(tmp_path: Path) -> None:
-    source = ArraySource(np.zeros((1, 8, 8, 3), np.uint8), ["a"], {})
+    source = ArraySource(np.zeros((1, 8, 8, 3), np.uint8), ["a"], {}, {})
     with pytest.raises(UserError, match=r"ArraySource is no FileSource; set data\.cache=false"):
-        CachedSource.open(source, Stretch(8), tmp_path)
+        CachedSource.open(source, {}, Stretch(8), tmp_path)

@@ -185,6 +185,6 @@ def test_predict_and_eval_show_the_network_the_same(
 
     file = case("predict-not-eval") / "noise.jpg"
     steps = Standard(image_size=32, mean=(0.5,) * 3, std=(0.25,) * 3, fit="stretch")
-    evaluated, _ = picture(ImageFolderSource([(file, 0)], ("a",)), 0, steps)
-    predicted, _ = picture(ImageList([file]), 0, steps)
+    evaluated, _ = picture(ImageFolderSource([(file, 0)], ("a",)), 0, steps, {})
+    predicted, _ = picture(ImageList([file]), 0, steps, {})
     assert np.array_equal(evaluated.image, predicted.image)

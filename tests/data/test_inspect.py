@@ -13,7 +13,7 @@ from mtl.cli.inspect_ import run
 from mtl.data.augmentation.spec import Augmentation
 from mtl.data.batch import Broken, collate
 from mtl.data.image_file import read_image
-from mtl.data.inspection.draw import caption, draw_targets
+from mtl.data.inspection.draw import draw_targets
 from mtl.data.inspection.integrity import looks_whole
 from mtl.data.inspection.report import print_broken
 from mtl.data.inspection.samples import augmented, separated
@@ -85,8 +85,8 @@ def test_tally_of_boxes() -> None:
     tally.add(_boxes((0, 0, 16, 1), labels=[1]))
     assert tally.counts.tolist() == [0, 2, 1]
     assert tally.ignored == 1
-    assert spread(tally.per_image) == (0, 1, 2)
-    assert spread(tally.sides) == (2, 4, 6)
+    assert spread(tally.series["objects per image"]) == (0, 1, 2)
+    assert spread(tally.series["side in pixels"]) == (2, 4, 6)
     assert spread([]) is None
 
 
@@ -168,7 +168,7 @@ def test_a_batch_taken_apart_gives_its_samples_back() -> None:
     first = Sample(image[0], "a", {"label": 2, "boxes": _boxes((0, 1, 5, 6), (2, 2, 3, 3))})
     mask = rng.integers(0, 4, (8, 8)).astype(np.uint8)
     second = Sample(image[1], "b", {"boxes": Boxes.empty(), "mask": mask})
-    one, two = separated(collate([first, second], TARGETS))
+    one, two = separated(collate([first, second], TARGETS), TARGETS)
     assert (one.id, two.id) == ("a", "b")
     np.testing.assert_array_equal(one.image, image[0])
     assert set(one.targets) == {"label", "boxes"}
@@ -228,10 +228,14 @@ def test_masks_tint_and_boxes_frame_the_enlarged_picture() -> None:
 
 
 def test_labels_in_words() -> None:
-    assert caption(1, CLASSES) == "dog"
-    assert caption(np.array([1, 0, 1], np.int8), CLASSES) == "car, person"
-    assert caption(np.array([0, -1, 1], np.int8), CLASSES) == "person, dog?"
-    assert caption(np.zeros(3, np.int8), CLASSES) == "none"
+    one, several = TARGETS["label"], TARGETS["labels"]
+    assert one.kind.caption(1, one) == "dog"
+    for vector, text in (
+        ([1, 0, 1], "car, person"),
+        ([0, -1, 1], "person, dog?"),
+        ([0, 0, 0], "none"),
+    ):
+        assert several.kind.caption(np.array(vector, np.int8), several) == text
 
 
 def test_long_lists_of_broken_samples_are_cut() -> None:

@@ -54,13 +54,13 @@ class Two(DataSet):
         if not self.in_memory:
             return Listed()
         columns = {n: v if n == "boxes" else np.array(v) for n, v in VALUES.items()}
-        return ArraySource(np.zeros((2, 2, 2, 3), np.uint8), ["s0", "s1"], columns)  # type: ignore[arg-type]
+        return ArraySource(np.zeros((2, 2, 2, 3), np.uint8), ["s0", "s1"], columns, self.targets)
 
 
 def targets(classes: tuple[str, ...]) -> dict[str, Target]:
     kinds = ("label", "labels", "boxes")
     return {
-        **{kind: Target(kind, classes) for kind in kinds},  # type: ignore[arg-type]
+        **{kind: Target(kind, classes) for kind in kinds},
         "mask": Target("mask", ("ground", *classes)),
     }
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from mtl.data.sample import Boxes, Sample
+from mtl.data.sample import Boxes, Sample, Target
 from mtl.data.sources.base import ArraySource, Source
 from mtl.data.sources.limited import Limited, chosen, limited
 
@@ -56,7 +56,9 @@ def test_arrays_stay_arrays_with_rows_that_belong_together() -> None:
     images = np.arange(8, dtype=np.uint8).repeat(12).reshape(8, 2, 2, 3)
     boxes = [Boxes.empty() if i % 2 else None for i in range(8)]
     labels = np.array([0, 0, 0, 0, 0, 0, 1, 1])
-    source = ArraySource(images, [f"s{i}" for i in range(8)], {"label": labels, "boxes": boxes})
+    columns = {"label": labels, "boxes": boxes}
+    meaning = {kind: Target(kind, ("a", "b")) for kind in columns}
+    source = ArraySource(images, [f"s{i}" for i in range(8)], columns, meaning)
     some = limited(source, 4)
     assert isinstance(some, ArraySource)
     rows = [int(name[1:]) for name in some.ids]

@@ -37,6 +37,7 @@ def arrays() -> ArraySource:
             "boxes": [box, two, None, Boxes.empty()],
             "mask": rng.integers(0, 3, (4, 8, 8)).astype(np.uint8),
         },
+        TARGETS,
     )
 
 

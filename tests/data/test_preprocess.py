@@ -9,10 +9,11 @@ import pytest
 from mtl.data.preprocess.denoise import Denoise
 from mtl.data.preprocess.enhance import Enhance
 from mtl.data.preprocess.standard import Standard
-from mtl.data.sample import Boxes, Sample
+from mtl.data.sample import Boxes, Sample, Target
 from mtl.errors import UserError
 
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
+TARGETS = {kind: Target(kind, ("a", "b", "c")) for kind in ("label", "boxes", "mask")}
 
 
 def sample(height: int, width: int) -> Sample:
@@ -29,6 +30,7 @@ def sample(height: int, width: int) -> Sample:
             ),
             "mask": random.integers(0, 3, (height, width), np.uint8),
         },
+        meaning=TARGETS,
     )
 
 
@@ -88,7 +90,7 @@ def test_masks_keep_their_values_and_lie_on_the_image() -> None:
     image = np.zeros((60, 90, 3), np.uint8)
     image[20:40, 30:60] = 255
     mask = (image[..., 0] > 0).astype(np.uint8)
-    done, _ = Standard(30, MEAN, STD)(Sample(image, "", {"mask": mask}))
+    done, _ = Standard(30, MEAN, STD)(Sample(image, "", {"mask": mask}, meaning=TARGETS))
     found = done.targets["mask"]
     assert isinstance(found, np.ndarray)
     assert set(np.unique(found)) == {0, 1}

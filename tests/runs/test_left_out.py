@@ -29,7 +29,8 @@ def crowded(self: Shapes, split: Any, original: Any) -> ArraySource:
         Boxes(xyxy, np.zeros(len(xyxy), np.int64), np.zeros(len(xyxy), np.bool_))
         for xyxy in [dots, *[none] * (len(source) - 1)]
     ]
-    return ArraySource(source.images, source.ids, {**source.targets, "boxes": boxes})
+    columns = {**source.targets, "boxes": boxes}
+    return ArraySource(source.images, source.ids, columns, self.targets)
 
 
 @pytest.fixture

@@ -17,10 +17,11 @@ from mtl.data.image_file import read_image, read_mask
 from mtl.data.preprocess.standard import Standard
 from mtl.data.sample import Sample, Target
 from mtl.drawing.palette import color
+from mtl.drawing.write import write_indices
 from mtl.errors import BadFile, UserError
 from mtl.files import write_json
 from mtl.model.build import build_network
-from mtl.runs.prediction.files import Names, write_mask
+from mtl.runs.prediction.files import Names
 from mtl.runs.prediction.inputs import find_images, in_batches
 from mtl.runs.prediction.predict import predict
 from mtl.runs.prediction.predictor import Predictor
@@ -60,7 +61,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "state_dict": {f"network.{k}": v for k, v in network.state_dict().items()},
         "mtl": {
             "targets": {
-                name: {"kind": target.kind, "classes": list(target.classes)}
+                name: {"kind": target.kind.name, "classes": list(target.classes)}
                 for name, target in TARGETS.items()
             }
         },
@@ -251,7 +252,7 @@ def test_names_never_meet() -> None:
 
 def test_masks_keep_their_indices_and_have_colours(tmp_path: Path) -> None:
     mask = np.array([[0, 1, 2], [20, 254, 255]], np.uint8)
-    write_mask(tmp_path / "mask.png", mask)
+    write_indices(tmp_path / "mask.png", mask, 255)
     np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), mask)
     shown, _ = read_image(tmp_path / "mask.png")
     assert shown[0].tolist() == [[0, 0, 0], list(color(0)), list(color(1))]

@@ -77,7 +77,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory, folders: dict[str, Path]) 
         optimiser.step()
     OmegaConf.save(cfg, folder / "config.yaml")
     (folder / "checkpoints").mkdir()
-    targets = {n: {"kind": t.kind, "classes": list(t.classes)} for n, t in data.targets.items()}
+    targets = {
+        n: {"kind": t.kind.name, "classes": list(t.classes)} for n, t in data.targets.items()
+    }
     state = {f"network.{k}": v for k, v in network.state_dict().items()}
     checkpoint = {"state_dict": state, "mtl": {"targets": targets}}
     torch.save(checkpoint, folder / "checkpoints" / "best.ckpt")
@@ -94,11 +96,12 @@ def average_precision(scores: Sequence[float], truth: Sequence[bool]) -> float:
 
 def masks(cfg: DictConfig) -> dict[str, np.ndarray]:
     """Each file's mask as the network's picture shows it, less what pads it."""
-    source = build_data(cfg).data_set.split("test")
+    data = build_data(cfg)
+    source = data.data_set.split("test")
     steps = make(container(cfg.preprocess), Preprocess, image_size=SIZE)
     found = {}
     for index in range(len(source)):
-        sample, frame = picture(source, index, steps)
+        sample, frame = picture(source, index, steps, data.targets)
         left, top = int(frame.offset_x), int(frame.offset_y)
         mask = sample.targets["mask"]
         found[sample.id] = mask[top : SIZE - top, left : SIZE - left]
@@ -235,7 +238,7 @@ def test_every_way_shows_the_network_the_same(tmp_path: Path, steps: str) -> Non
                 batch = data.loading("train", augment=training).__getitems__(keys)
                 assert batch.ids == list(map(str, paths))
                 for index, path in enumerate(paths):
-                    predicted, _ = picture(ImageList([path]), 0, preprocess)
+                    predicted, _ = picture(ImageList([path]), 0, preprocess, {})
                     pixels = batch.image[index].permute(1, 2, 0).numpy()
                     assert np.array_equal(pixels, predicted.image), (path.name, fit, cache)
 
@@ -247,7 +250,7 @@ def test_the_way_back_leads_to_the_image_at_full_size(tmp_path: Path, name: str)
     upright = (height, width) if "exif" in options else (width, height)
     for fit in SHAPES:
         steps = Standard(SIZE, (0.5,) * 3, (0.5,) * 3, fit)  # type: ignore[arg-type]
-        _, frame = picture(ImageList([path]), 0, steps)
+        _, frame = picture(ImageList([path]), 0, steps, {})
         assert (frame.width, frame.height) == upright
         whole = [frame.offset_x, frame.offset_y]
         whole += [whole[0] + upright[0] * frame.scale_x, whole[1] + upright[1] * frame.scale_y]

@@ -75,7 +75,7 @@ def test_spread_of_a_curve() -> None:
 
 
 def test_turning_is_that_of_the_augmentation() -> None:
-    spec = turner(30, Augmentation(rotated_boxes="ellipse", fill=7, hflip=0.5)).spec
+    spec = turner(30, Augmentation(rotated_boxes="ellipse", fill=7, hflip=0.5), {}).spec
     assert (spec.turns, spec.rotated_boxes, spec.fill, spec.hflip) == (
         ((0, 30.0),),
         "ellipse",

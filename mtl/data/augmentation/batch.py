@@ -1,22 +1,17 @@
 """Random steps on a whole batch at once, on whatever device it lies."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from mtl.data.augmentation.engine import refuse_extra
-from mtl.data.augmentation.geometry import (
-    affine_matrices,
-    carry_boxes,
-    resample,
-    turn_boxes,
-)
+from mtl.data.augmentation.geometry import affine_matrices, flipped, resample
 from mtl.data.augmentation.spec import Augmentation
-from mtl.data.batch import Batch, BoxBatch, Labelled
-from mtl.data.sample import IGNORE_PIXEL
+from mtl.data.batch import Batch
+from mtl.data.sample import Target
+from mtl.data.target.motion import Motion, Turn
 
 
 class BatchAugmenter(nn.Module):
@@ -24,15 +19,17 @@ class BatchAugmenter(nn.Module):
 
     Args:
         spec: what to do.
+        targets: what the targets of the batches mean.
 
     Raises:
         UserError: ``spec.extra`` is not empty.
     """
 
-    def __init__(self, spec: Augmentation) -> None:
+    def __init__(self, spec: Augmentation, targets: Mapping[str, Target]) -> None:
         super().__init__()
         refuse_extra(spec)
         self.spec = spec
+        self.targets = targets
         self._warps = spec.moves or any(degrees for _, degrees in spec.turns)
         # Whole-pixel shifts and flips land on pixels, so that they need no mixing of neighbours.
         mixes = any((spec.rotate, spec.zoom, spec.shear)) or any(d for _, d in spec.turns)
@@ -45,9 +42,8 @@ class BatchAugmenter(nn.Module):
             batch: ``image`` (B, 3, S, S) uint8.
 
         Returns:
-            The batch with its image as uint8, changed. Boxes that left the picture have label -1
-            and zeros. Masks hold the ignore value outside the old picture. A spec without steps
-            returns the batch itself.
+            The batch with its image as uint8, changed, and its targets with it as their kinds do
+            it. A spec without steps returns the batch itself.
         """
         if len(batch) == 0:
             return batch
@@ -73,31 +69,15 @@ class BatchAugmenter(nn.Module):
             turned_here = quarters == count
             chosen = turned_here.to(device, non_blocking=True)
             image = torch.where(chosen.view(-1, 1, 1, 1), image.rot90(count, (-2, -1)), image)
-            for name, labelled in targets.items():
-                value = labelled.value
-                if isinstance(value, BoxBatch):
-                    boxes = partial(_turn_boxes, count=count, size=size, chosen=turned_here)
-                    targets[name] = _on_cpu(labelled, boxes)
-                elif value.ndim == 3:
-                    rows = chosen[labelled.index].view(-1, 1, 1)
-                    turned = torch.where(rows, value.rot90(count, (-2, -1)), value)
-                    targets[name] = Labelled(labelled.index, turned)
+            turn = Turn(count, size, turned_here, chosen)
+            targets = {n: self.targets[n].kind.turned(v, turn) for n, v in targets.items()}
         return replace(batch, image=image, targets=targets)
 
     def _move(self, batch: Batch, uniform: Tensor) -> Batch:
         flip = uniform[:, :2] < uniform.new_tensor([self.spec.hflip, self.spec.vflip])
-        matrix = self._matrices(batch, uniform, flip)
-        if self._warps:
-            return warp(batch, matrix, self.spec, self._mode)
-        flip = flip.to(batch.image.device, non_blocking=True)
-        targets = {
-            name: Labelled(labelled.index, _flip(labelled.value, flip[labelled.index]))
-            if not isinstance(labelled.value, BoxBatch) and labelled.value.ndim == 3
-            else labelled
-            for name, labelled in batch.targets.items()
-        }
-        batch = replace(batch, image=_flip(batch.image, flip), targets=targets)
-        return _warp_boxes(batch, matrix, self.spec)
+        size = (batch.image.shape[-2], batch.image.shape[-1])
+        motion = Motion(self._matrices(batch, uniform, flip), size, self.spec, flip, self._warps)
+        return move(batch, motion, self.targets, self._mode)
 
     def _matrices(self, batch: Batch, uniform: Tensor, flip: Tensor) -> Tensor:
         spec, size = self.spec, (batch.image.shape[-2], batch.image.shape[-1])
@@ -124,71 +104,23 @@ class BatchAugmenter(nn.Module):
         return (image.float() * gain).add_(offset).round_().clamp_(0, 255).to(torch.uint8)
 
 
-def warp(batch: Batch, matrix: Tensor, spec: Augmentation, mode: str = "bilinear") -> Batch:
-    """Move images, masks and boxes by one affine map each.
+def move(
+    batch: Batch, motion: Motion, targets: Mapping[str, Target], mode: str = "bilinear"
+) -> Batch:
+    """Move images by one affine map each, and their targets with them.
 
     Args:
         batch: ``image`` (B, 3, H, W).
-        matrix: (B, 2, 3) on the CPU, see ``mtl.data.augmentation.geometry``.
-        spec: for ``fill``, ``min_visibility`` and ``rotated_boxes``.
-        mode: ``bilinear`` or ``nearest``, of the image; masks are always ``nearest``.
+        motion: the maps; flips alone are exact.
+        targets: what the targets of the batch mean.
+        mode: ``bilinear`` or ``nearest``, of the image.
 
     Returns:
         The batch with its image as uint8, moved.
     """
-    targets = dict(batch.targets)
-    for name, labelled in batch.targets.items():
-        mask = labelled.value
-        if not isinstance(mask, BoxBatch) and mask.ndim == 3:
-            pixels = mask.unsqueeze(1)
-            moved = resample(pixels, matrix, "nearest", IGNORE_PIXEL, rows=labelled.index)
-            targets[name] = Labelled(labelled.index, moved.squeeze(1))
-    image = resample(batch.image, matrix, mode, spec.fill)
-    return _warp_boxes(replace(batch, image=image, targets=targets), matrix, spec)
-
-
-def _flip(picture: Tensor | BoxBatch, flip: Tensor) -> Tensor:
-    assert isinstance(picture, Tensor)
-    shape = (-1,) + (1,) * (picture.ndim - 1)
-    picture = torch.where(flip[:, 0].view(shape), picture.flip(-1), picture)
-    return torch.where(flip[:, 1].view(shape), picture.flip(-2), picture)
-
-
-def _warp_boxes(batch: Batch, matrix: Tensor, spec: Augmentation) -> Batch:
-    size = (batch.image.shape[-2], batch.image.shape[-1])
-    move = partial(_move_boxes, matrix=matrix.float(), size=size, spec=spec)
-    targets = {
-        name: _on_cpu(labelled, move) if isinstance(labelled.value, BoxBatch) else labelled
-        for name, labelled in batch.targets.items()
-    }
-    return replace(batch, targets=targets)
-
-
-def _on_cpu(labelled: Labelled, change: Callable[[Labelled], BoxBatch]) -> Labelled:
-    """Change boxes on the CPU: they are few, and heads want to look at them there."""
-    there = labelled.on_cpu
-    changed = Labelled(there.index, change(there))
-    return changed.to(labelled.index.device, non_blocking=True)
-
-
-def _turn_boxes(labelled: Labelled, count: int, size: tuple[int, int], chosen: Tensor) -> BoxBatch:
-    boxes = labelled.value
-    assert isinstance(boxes, BoxBatch)
-    rows = chosen[labelled.index].unsqueeze(-1) & boxes.valid
-    turned = turn_boxes(boxes.xyxy, count, size)
-    return replace(boxes, xyxy=torch.where(rows.unsqueeze(-1), turned, boxes.xyxy))
-
-
-def _move_boxes(
-    labelled: Labelled, matrix: Tensor, size: tuple[int, int], spec: Augmentation
-) -> BoxBatch:
-    boxes = labelled.value
-    assert isinstance(boxes, BoxBatch)
-    rows = matrix[labelled.index]
-    moved, keep = carry_boxes(boxes.xyxy, rows, size, spec.rotated_boxes, spec.min_visibility)
-    keep = keep & boxes.valid
-    return BoxBatch(
-        moved * keep.unsqueeze(-1),
-        boxes.labels.masked_fill(~keep, -1),
-        boxes.difficult & keep,
-    )
+    if motion.warps:
+        image = resample(batch.image, motion.matrix, mode, motion.spec.fill)
+    else:
+        image = flipped(batch.image, motion.flips.to(batch.image.device, non_blocking=True))
+    moved = {name: targets[name].kind.moved(v, motion) for name, v in batch.targets.items()}
+    return replace(batch, image=image, targets=moved)

@@ -6,6 +6,7 @@ Signs are albumentations': positive angles turn counter-clockwise as seen, posit
 and down.
 """
 
+import math
 from typing import Literal
 
 import torch
@@ -110,6 +111,47 @@ def resample(
         # Back to the picture's order before bytes are made, which are slower to rearrange.
         moved[part] = pixels.copy_(found).add_(fill + 0.5)
     return moved
+
+
+def flipped(pixels: Tensor, flips: Tensor, channels_last: bool = False) -> Tensor:
+    """Pictures mirrored exactly.
+
+    Args:
+        pixels: (B, C, H, W), or (B, H, W, ...) where ``channels_last``.
+        flips: (B, 2) bool beside them, left-right and up-down.
+        channels_last: which axes are which.
+    """
+    rows, columns = (1, 2) if channels_last else (-2, -1)
+    shape = (-1,) + (1,) * (pixels.ndim - 1)
+    pixels = torch.where(flips[:, 0].view(shape), pixels.flip(columns), pixels)
+    return torch.where(flips[:, 1].view(shape), pixels.flip(rows), pixels)
+
+
+def resample_known(
+    values: Tensor, matrix: Tensor, mode: str, unknown: float, rows: Tensor, shown: float
+) -> Tensor:
+    """Move maps of numbers, each by its own map; nothing mixes with what is unknown.
+
+    Args:
+        values: (n, C, H, W) of any type whose values float32 can hold.
+        matrix: (B, 2, 3) on the CPU.
+        mode: ``bilinear`` or ``nearest``.
+        unknown: the value that says nothing; NaN or a number.
+        rows: (n,) int64 beside the values, of each one's matrix.
+        shown: a pixel is known where its known neighbours have so much of the weight, 0..1.
+
+    Returns:
+        (n, C, H, W) of the values' type, unknown outside the old picture.
+    """
+    size = (values.shape[-2], values.shape[-1])
+    across, down = (p.float().to(values.device)[rows] for p in sampling_grid(matrix, size))
+    grid = (across + down).permute(0, 2, 3, 1)
+    numbers = values.float()
+    known = ~numbers.isnan() if math.isnan(unknown) else numbers != unknown
+    share = F.grid_sample(known.float(), grid, mode=mode, align_corners=False)
+    found = F.grid_sample(numbers.where(known, 0), grid, mode=mode, align_corners=False)
+    there = share > shown
+    return (found / share.where(there, 1)).where(there, unknown).to(values.dtype)
 
 
 def move_boxes(

@@ -25,7 +25,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random steps on training images; boxes and masks move along.
+    """Random steps on training images; targets move along.
 
     The ``sample`` engine runs them through albumentations, image by image, in the data-loading
     workers. The ``batch`` engine runs the same on whole batches with one affine grid, on the
@@ -48,7 +48,7 @@ class Augmentation:
             dropped, 0..1.
         rotated_boxes: ``largest_box`` encloses the turned box, ``ellipse`` the turned ellipse
             inside it (tighter for round things).
-        fill: grey value 0..255 outside the picture; masks get the ignore value there.
+        fill: grey value 0..255 outside the picture; targets are unknown there.
         extra: further albumentations transforms for the ``sample`` engine, each a mapping with
             ``name`` and its arguments.
 

@@ -1,15 +1,17 @@
-"""Whether the samples of a split are labelled at all."""
+"""Whether the samples of a split are labelled at all, and so that it can be meant."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
 from mtl.data.batch import Broken
-from mtl.data.sample import IGNORE_PIXEL, Target
+from mtl.data.sample import Target, understood
 from mtl.data.sources.base import ArraySource, Source
-from mtl.errors import BadFile, UserError
+from mtl.errors import BadFile
 
 
 def unlabelled(source: Source, names: Iterable[str]) -> tuple[list[str], list[Broken]]:
@@ -41,57 +43,33 @@ def unlabelled(source: Source, names: Iterable[str]) -> tuple[list[str], list[Br
     return list(missing), broken
 
 
-def check_masks(source: Source, targets: Mapping[str, Target]) -> list[str]:
-    """Look whether masks show any class.
+def doubts(source: Source, targets: Mapping[str, Target]) -> list[str]:
+    """Look whether values can be meant as they are, such as masks that show no class.
 
     Args:
         source: the training split.
         targets: those that tasks learn from.
 
     Returns:
-        What there is to say of masks that show the background alone.
+        What there is to say of them.
 
     Raises:
-        UserError: masks hold only 0 and 255, as those that are meant to be black and white do.
+        UserError: nothing could be learned from them.
     """
-    said = []
-    for name, target in targets.items():
-        if target.kind != "mask" or isinstance(source, ArraySource):
-            continue
-        pixels = _pixels(source, name)
-        if pixels is None or pixels[1:IGNORE_PIXEL].any():
-            continue
-        classes = ", ".join(target.classes[1:])
-        if pixels[IGNORE_PIXEL]:
-            share = 100 * pixels[IGNORE_PIXEL] / pixels.sum()
-            raise UserError(
-                f"the masks of {name} hold only 0 and 255, and 255 means ignored: {share:.0f} % of "
-                f"the pixels would be left out and {classes} is in no mask; write class indices "
-                "from 1 into the masks, or set data.masks=binary where 255 is the one class"
-            )
-        said.append(f"the masks of {name} show nothing but background: {classes} is in no mask")
-    return said
+    if isinstance(source, ArraySource) or type(source).annotations is Source.annotations:
+        return []
+    said = (t.kind.doubts(name, t, _values(source, name, t)) for name, t in targets.items())
+    return [line for line in said if line is not None]
 
 
 def _any_value(source: ArraySource, name: str) -> bool:
     column = source.targets.get(name)
-    if isinstance(column, np.ndarray):
-        return bool((column >= 0).any()) if column.ndim == 1 else len(column) > 0
-    return column is not None and any(value is not None for value in column)
+    return column is not None and bool(source.meaning[name].kind.has(column).any())
 
 
-def _pixels(source: Source, name: str) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
-    """Number of pixels by value over the masks, up to the first one that shows a class."""
-    if type(source).annotations is Source.annotations:
-        return None
-    total = np.zeros(256, np.int64)
+def _values(source: Source, name: str, target: Target) -> Iterator[Any]:
+    """In a spread order, without those of broken samples."""
     for index in np.random.default_rng(0).permutation(len(source)).tolist():
-        try:
-            mask = source.annotations(index).get(name)
-        except BadFile:
-            continue
-        if mask is not None:
-            total += np.bincount(np.asarray(mask, np.uint8).ravel(), minlength=256)
-            if total[1:IGNORE_PIXEL].any():
-                break
-    return total
+        with suppress(BadFile):
+            found = understood(source.id(index), source.annotations(index), {name: target})
+            yield from found.values()

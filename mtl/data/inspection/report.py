@@ -12,8 +12,6 @@ from mtl.data.inspection.tally import Tally, spread
 
 MOST_IDS = 5
 MOST_BROKEN = 50
-UNITS = {"label": "samples", "labels": "samples", "boxes": "objects", "mask": "pixels"}
-IGNORED = {"labels": "undecided entries", "boxes": "difficult objects", "mask": "ignored pixels"}
 
 
 def print_report(console: Console, found: Sequence[SplitStatistics]) -> None:
@@ -103,27 +101,26 @@ def _samples(found: Sequence[SplitStatistics]) -> Table:
 def _classes(name: str, found: Sequence[SplitStatistics]) -> Table:
     target = found[0].tallies[name].target
     tallies = [entry.tallies[name] for entry in found]
-    table = Table(
-        "class", title=f"{escape(name)}: {UNITS[target.kind]} by class", title_justify="left"
-    )
+    title = f"{escape(name)}: {target.kind.counted} by class"
+    if not target.classes:
+        title = f"{escape(name)}: {target.kind}"
+    table = Table("class" if target.classes else "", title=title, title_justify="left")
     for entry in found:
         table.add_column(entry.split, justify="right")
     for index, title in enumerate(target.classes):
         cells = (_share(tally, index) for tally in tallies)
         table.add_row(escape(title), *cells, end_section=index == len(target.classes) - 1)
-    if target.kind in IGNORED and any(tally.ignored for tally in tallies):
-        table.add_row(f"({IGNORED[target.kind]})", *(str(tally.ignored) for tally in tallies))
-    if target.kind == "boxes":
-        per_image = (_range(spread(tally.per_image)) for tally in tallies)
-        table.add_row("(objects per image: min, median, max)", *per_image)
-        sides = (_range(spread(tally.sides)) for tally in tallies)
-        table.add_row("(side in pixels: min, median, max)", *sides)
+    if target.kind.uncounted and any(tally.ignored for tally in tallies):
+        table.add_row(f"({target.kind.uncounted})", *(str(tally.ignored) for tally in tallies))
+    for what in dict.fromkeys(what for tally in tallies for what in tally.series):
+        spreads = (_range(spread(tally.series.get(what, ()))) for tally in tallies)
+        table.add_row(f"({escape(what)}: min, median, max)", *spreads)
     return table
 
 
 def _share(tally: Tally, index: int) -> str:
     percent = f"{100 * tally.shares[index]:.1f} %"
-    return percent if tally.target.kind == "mask" else f"{tally.counts[index]} ({percent})"
+    return percent if tally.target.kind.shares_alone else f"{tally.counts[index]} ({percent})"
 
 
 def _range(values: tuple[float, float, float] | None) -> str:

@@ -1,14 +1,15 @@
 """Training samples as the network gets them, one by one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from mtl.data.batch import Batch, BoxBatch, Broken
+from mtl.data.batch import Batch, Broken
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.loading.sampler import EpochSampler
-from mtl.data.sample import Boxes, Sample, TargetValue
+from mtl.data.sample import Sample, Target, TargetValue
 from mtl.data.sources.base import Split
 
 
@@ -46,16 +47,17 @@ def augmented(data: MultiTaskData, split: Split, number: int) -> Drawn:
         start = stop
         if data.batch_augmenter is not None:
             batch = data.batch_augmenter(batch)
-        drawn.samples.extend(separated(batch))
+        drawn.samples.extend(separated(batch, data.targets))
         drawn.broken.extend(batch.broken)
     return drawn
 
 
-def separated(batch: Batch) -> list[Sample]:
+def separated(batch: Batch, targets: Mapping[str, Target]) -> list[Sample]:
     """A batch taken apart again.
 
     Args:
         batch: on the CPU, its image uint8 or float in 0..255, not normalised.
+        targets: what its targets mean.
     """
     pixels = batch.image
     if pixels.is_floating_point():
@@ -64,18 +66,8 @@ def separated(batch: Batch) -> list[Sample]:
     values: list[dict[str, TargetValue]] = [{} for _ in batch.ids]
     for name, labelled in batch.targets.items():
         for place, row in enumerate(labelled.index.tolist()):
-            if isinstance(labelled.value, BoxBatch):
-                boxes = labelled.value
-                kept = boxes.valid[place]
-                values[row][name] = Boxes(
-                    boxes.xyxy[place][kept].numpy(),
-                    boxes.labels[place][kept].numpy(),
-                    boxes.difficult[place][kept].numpy(),
-                )
-            else:
-                value = labelled.value[place].numpy()
-                values[row][name] = int(value) if value.ndim == 0 else value
+            values[row][name] = targets[name].kind.separate(labelled.value, place)
     return [
-        Sample(np.asarray(image), name, found)
+        Sample(np.asarray(image), name, found, meaning=targets)
         for image, name, found in zip(images, batch.ids, values, strict=True)
     ]

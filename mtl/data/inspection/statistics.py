@@ -8,7 +8,7 @@ import numpy as np
 from mtl.data.batch import Broken
 from mtl.data.inspection.integrity import read_if_doubtful
 from mtl.data.inspection.tally import Tally
-from mtl.data.sample import Target
+from mtl.data.sample import Target, understood
 from mtl.data.sources.base import ArraySource, Source, Split
 from mtl.errors import BadFile
 
@@ -69,7 +69,7 @@ def count(
     for index in indices:
         found.looked_at += 1
         try:
-            values = source.annotations(index)
+            values = understood(source.id(index), source.annotations(index), targets)
             if opened:
                 read_if_doubtful(source, index)
         except BadFile as error:

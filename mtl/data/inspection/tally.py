@@ -7,7 +7,7 @@ from statistics import median
 import numpy as np
 import numpy.typing as npt
 
-from mtl.data.sample import IGNORE_LABEL, IGNORE_PIXEL, Boxes, Target
+from mtl.data.sample import Target
 
 
 @dataclass
@@ -18,11 +18,9 @@ class Tally:
         target: what is counted.
         samples: how many samples have the target.
         missing: ids of those that lack it.
-        counts: (C,) int64 by class: samples (``label``, ``labels``), objects (``boxes``) or pixels
-            (``mask``).
-        ignored: entries or pixels that neither loss nor metrics look at, difficult objects.
-        per_image: number of objects of each sample (``boxes``).
-        sides: square root of each object's area, in pixels of the original image (``boxes``).
+        counts: (C,) int64 by class, of what the target's kind counts (its ``counted``).
+        ignored: what neither loss nor metrics look at (the kind's ``uncounted``).
+        series: numbers of which the spread is told, by what they are.
     """
 
     target: Target
@@ -30,8 +28,7 @@ class Tally:
     missing: list[str] = field(default_factory=list)
     counts: npt.NDArray[np.int64] = field(init=False)
     ignored: int = 0
-    per_image: list[int] = field(default_factory=list)
-    sides: list[float] = field(default_factory=list)
+    series: dict[str, list[float]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.counts = np.zeros(len(self.target.classes), np.int64)
@@ -39,30 +36,16 @@ class Tally:
     def add(self, value: object) -> None:
         """Count one sample's value of this target."""
         self.samples += 1
-        if isinstance(value, Boxes):
-            self._add_boxes(value)
-        elif self.target.kind == "mask":
-            pixels = np.bincount(np.asarray(value).ravel(), minlength=256)
-            self.counts += pixels[: len(self.counts)]
-            self.ignored += int(pixels[IGNORE_PIXEL])
-        elif self.target.kind == "labels":
-            self.counts += np.asarray(value) == 1
-            self.ignored += int((np.asarray(value) == IGNORE_LABEL).sum())
-        else:
-            self.counts[int(np.asarray(value))] += 1
+        self.target.kind.count(self, value)
 
-    def _add_boxes(self, boxes: Boxes) -> None:
-        self.counts += np.bincount(boxes.labels, minlength=len(self.counts))
-        self.ignored += int(boxes.difficult.sum())
-        self.per_image.append(len(boxes))
-        width, height = (boxes.xyxy[:, 2:] - boxes.xyxy[:, :2]).T
-        self.sides += np.sqrt(width * height).tolist()
+    def note(self, what: str, *numbers: float) -> None:
+        """Add numbers to a series."""
+        self.series.setdefault(what, []).extend(numbers)
 
     @property
     def shares(self) -> npt.NDArray[np.float64]:
-        """(C,) parts in 0..1: of the samples for labels, else of all objects or pixels."""
-        per_sample = self.target.kind in ("label", "labels")
-        whole = self.samples if per_sample else int(self.counts.sum())
+        """(C,) parts in 0..1: of the samples, or of all that was counted."""
+        whole = self.samples if self.target.kind.per_sample else int(self.counts.sum())
         return self.counts / max(1, whole)
 
 

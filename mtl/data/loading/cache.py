@@ -14,16 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl.data.loading.cache_build import build, remove, remove_abandoned
-from mtl.data.loading.cache_columns import Columns
+from mtl.data.loading.cache_columns import Columns, mapped
 from mtl.data.preprocess.base import Preprocess
-from mtl.data.sample import Sample, TargetValue
+from mtl.data.sample import Sample, Target, TargetValue
 from mtl.data.sources.base import Source
 from mtl.data.sources.file_source import FileSource
 from mtl.errors import BadFile, UserError
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 class CachedSource(Source):
@@ -31,21 +31,26 @@ class CachedSource(Source):
 
     Args:
         source: what was cached; asked for ids alone.
+        targets: what its samples can be labelled with.
         folder: of the cache's files.
     """
 
-    def __init__(self, source: Source, folder: Path) -> None:
+    def __init__(self, source: Source, targets: Mapping[str, Target], folder: Path) -> None:
         self.source = source
+        self.targets = targets
         self.folder = folder
 
     @classmethod
-    def open(cls, source: Source, preprocess: Preprocess, folder: Path) -> CachedSource:
+    def open(
+        cls, source: Source, targets: Mapping[str, Target], preprocess: Preprocess, folder: Path
+    ) -> CachedSource:
         """Take the cache of a source, or build it where there is none or files have changed.
 
         It is written whole or not at all; of two processes that build at once, one wins.
 
         Args:
             source: a FileSource. Broken samples are remembered, and reading them raises again.
+            targets: what its samples can be labelled with.
             preprocess: the steps whose result is kept.
             folder: holds all caches.
 
@@ -57,17 +62,17 @@ class CachedSource(Source):
                 f"data.cache=true needs samples that come from files, and {type(source).__name__} "
                 "is no FileSource; set data.cache=false"
             )
-        what = _what(source, preprocess)
+        what = _what(source, targets, preprocess)
         place = folder / f"{what}-{_state(source)}"
         if not place.is_dir():
             stale = list(folder.glob(f"{what}-*"))
             verb = "rebuilding the stale" if stale else "building the"
             log.info("%s cache of %d images in %s", verb, len(source), place)
-            build(source, preprocess, place)
+            build(source, targets, preprocess, place)
             remove_abandoned(folder)
             for old in stale:
                 remove(old)
-        return cls(source, place)
+        return cls(source, targets, place)
 
     def __len__(self) -> int:
         return len(self.source)
@@ -91,48 +96,31 @@ class CachedSource(Source):
 
     def __getstate__(self) -> dict[str, object]:
         """Only what it takes to open the files again: a memory map would be pickled as a copy."""
-        return {"source": self.source, "folder": self.folder}
+        return {"source": self.source, "targets": self.targets, "folder": self.folder}
 
     def _targets(self, index: int) -> dict[str, TargetValue]:
-        if str(index) in self._index["broken"]:
-            raise BadFile(*self._index["broken"][str(index)])
-        targets = self._columns[index]
-        for name, (numbers, masks) in self._masks.items():
-            if index in numbers:
-                targets[name] = np.array(masks[numbers[index]])
-        return targets
+        if str(index) in self._broken:
+            raise BadFile(*self._broken[str(index)])
+        return self._columns[index]
 
     @cached_property
-    def _index(self) -> dict[str, Any]:
-        return cast("dict[str, Any]", json.loads((self.folder / "index.json").read_text()))
+    def _broken(self) -> dict[str, Any]:
+        return cast("dict[str, Any]", json.loads((self.folder / "broken.json").read_text()))
 
     @cached_property
     def _images(self) -> npt.NDArray[np.uint8]:
-        return _mapped(self.folder / "images.npy")
+        return mapped(self.folder / "images.npy")
 
     @cached_property
     def _columns(self) -> Columns:
-        return Columns(self.folder / "targets.npz")
-
-    @cached_property
-    def _masks(self) -> dict[str, tuple[dict[int, int], npt.NDArray[np.uint8]]]:
-        return {
-            name: (
-                {row: number for number, row in enumerate(rows)},
-                _mapped(self.folder / f"{name}.mask.npy"),
-            )
-            for name, rows in self._index["masks"].items()
-        }
+        return Columns(self.folder, self.targets)
 
 
-def _mapped(path: Path) -> npt.NDArray[np.uint8]:
-    return cast("npt.NDArray[np.uint8]", np.load(path, mmap_mode="r", allow_pickle=False))
-
-
-def _what(source: FileSource, preprocess: Preprocess) -> str:
+def _what(source: FileSource, targets: Mapping[str, Target], preprocess: Preprocess) -> str:
     """A name for what the cache holds, whatever state the files are in."""
     ids = [source.id(index) for index in range(len(source))]
-    return _digest([_FORMAT, source.key(), preprocess.key(), ids])
+    kinds = {name: target.kind.name for name, target in sorted(targets.items())}
+    return _digest([_FORMAT, source.key(), kinds, preprocess.key(), ids])
 
 
 def _state(source: FileSource) -> str:

@@ -6,22 +6,18 @@ import json
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from numpy.lib import format as npy
 from rich.console import Console
 from rich.progress import track
 
-from mtl.data.loading.cache_columns import save_columns
+from mtl.data.loading.cache_columns import ColumnWriter, NpyStack, save_index
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.picture import picture
-from mtl.data.sample import TargetValue
+from mtl.data.sample import Target
 from mtl.data.sources.base import Source
 from mtl.errors import BadFile, UserError
 
@@ -29,54 +25,9 @@ _TEMPORARY = ".temporary-"
 _ABANDONED_S = 24 * 3600
 
 
-class NpyStack:
-    """An .npy file of uint8 arrays of one shape, written one after the other.
-
-    Written through a file and not a memory map, since a full disk under a map kills the process.
-
-    Args:
-        path: of the file.
-        shape: of each array.
-    """
-
-    def __init__(self, path: Path, shape: tuple[int, ...]) -> None:
-        self.shape = shape
-        self.length = 0
-        self._file = path.open("wb")
-        self._header()
-
-    def append(self, array: npt.NDArray[np.uint8]) -> None:
-        """Add one more.
-
-        Raises:
-            ValueError: it has another shape or type.
-        """
-        if array.shape != self.shape or array.dtype != np.uint8:
-            raise ValueError(f"expected {self.shape} uint8, got {array.shape} {array.dtype}")
-        self._file.write(np.ascontiguousarray(array).data)
-        self.length += 1
-
-    def __enter__(self) -> NpyStack:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        # NumPy leaves room in the header for the first axis to grow.
-        self._file.seek(0)
-        self._header()
-        self._file.close()
-
-    def _header(self) -> None:
-        shape = (self.length, *self.shape)
-        header: dict[str, Any] = {"descr": "|u1", "fortran_order": False, "shape": shape}
-        npy.write_array_header_1_0(self._file, header)
-
-
-def build(source: Source, preprocess: Preprocess, place: Path) -> None:
+def build(
+    source: Source, targets: Mapping[str, Target], preprocess: Preprocess, place: Path
+) -> None:
     """Write the cache of all samples to the folder ``place``, which appears when all is there.
 
     Raises:
@@ -84,7 +35,7 @@ def build(source: Source, preprocess: Preprocess, place: Path) -> None:
     """
     try:
         with _temporary(place.parent) as folder:
-            _write(source, preprocess, folder)
+            _write(source, targets, preprocess, folder)
             _publish(folder, place)
     except OSError as error:
         raise UserError(
@@ -128,33 +79,24 @@ def _publish(folder: Path, place: Path) -> None:
             raise
 
 
-def _write(source: Source, preprocess: Preprocess, folder: Path) -> None:
-    size = preprocess.image_size
-    columns: list[dict[str, TargetValue]] = []
+def _write(
+    source: Source, targets: Mapping[str, Target], preprocess: Preprocess, folder: Path
+) -> None:
+    blank = np.zeros((1, preprocess.image_size, preprocess.image_size, 3), np.uint8)
     broken: dict[int, tuple[str, str]] = {}
-    masks: dict[str, NpyStack] = {}
-    mask_rows: dict[str, list[int]] = {}
     rows = track(range(len(source)), "Caching images", console=Console(stderr=True), transient=True)
-    with ExitStack() as files:
-        images = files.enter_context(NpyStack(folder / "images.npy", (size, size, 3)))
+    with (
+        NpyStack(folder / "images.npy", blank) as images,
+        ColumnWriter(folder, targets) as columns,
+    ):
         for row in rows:
-            columns.append({})
             try:
-                sample, _ = picture(source, row, preprocess)
+                sample, _ = picture(source, row, preprocess, targets)
             except BadFile as error:
                 broken[row] = (error.path, error.reason)
-                images.append(np.zeros(images.shape, np.uint8))
+                images.append(blank)
                 continue
-            images.append(sample.image)
-            for name, value in sample.targets.items():
-                if not isinstance(value, np.ndarray) or value.ndim < 2:
-                    columns[row][name] = value
-                    continue
-                if name not in masks:
-                    stack = NpyStack(folder / f"{name}.mask.npy", (size, size))
-                    masks[name] = files.enter_context(stack)
-                masks[name].append(value.astype(np.uint8, copy=False))
-                mask_rows.setdefault(name, []).append(row)
-    save_columns(folder / "targets.npz", columns)
-    index = {"broken": broken, "masks": mask_rows}
-    (folder / "index.json").write_text(json.dumps(index))
+            images.append(sample.image[None])
+            columns.add(row, sample.targets)
+    save_index(folder / "targets.npz", columns.index)
+    (folder / "broken.json").write_text(json.dumps(broken))

@@ -1,73 +1,172 @@
-"""The targets of many samples as plain arrays in one file, and back."""
+"""The targets of many samples in a few files, and back; kinds take their values apart."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import ExitStack
+from functools import cached_property
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib import format as npy
 
-from mtl.data.sample import Boxes, TargetValue
+from mtl.data.sample import Target, TargetValue
+
+Array = npt.NDArray[Any]
 
 
-def save_columns(path: Path, samples: Sequence[dict[str, TargetValue]]) -> None:
-    """Write integers, vectors and boxes of N samples.
+class NpyStack:
+    """An .npy file of arrays that differ in their first axis alone, written one after the other.
+
+    Written through a file and not a memory map, since a full disk under a map kills the process.
 
     Args:
-        path: an .npz file.
-        samples: target name to value, without masks.
+        path: of the file.
+        like: an array of the type and shape of those to come, but for the first axis.
     """
-    arrays: dict[str, npt.NDArray[np.generic]] = {}
-    for name in sorted({name for targets in samples for name in targets}):
-        having = [row for row, targets in enumerate(samples) if name in targets]
-        values = [samples[row][name] for row in having]
-        arrays[f"{name}.rows"] = np.array(having, np.int64)
-        boxes = [value for value in values if isinstance(value, Boxes)]
-        if boxes:
-            arrays[f"{name}.ends"] = np.cumsum([0, *map(len, boxes)])
-            arrays[f"{name}.xyxy"] = np.concatenate([value.xyxy for value in boxes])
-            arrays[f"{name}.labels"] = np.concatenate([value.labels for value in boxes])
-            arrays[f"{name}.difficult"] = np.concatenate([value.difficult for value in boxes])
-            arrays[f"{name}.within"] = np.array([v.within or (np.nan,) * 4 for v in boxes])
-        else:
-            arrays[f"{name}.values"] = np.stack([np.asarray(value) for value in values])
+
+    def __init__(self, path: Path, like: Array) -> None:
+        self.dtype, self.shape = like.dtype, like.shape[1:]
+        self.length = 0
+        self._file = path.open("wb")
+        self._header()
+
+    def append(self, array: Array) -> None:
+        """Add one more.
+
+        Raises:
+            ValueError: it has another shape or type.
+        """
+        if array.shape[1:] != self.shape or array.dtype != self.dtype:
+            expected = f"expected (N, {', '.join(map(str, self.shape))}) {self.dtype}"
+            raise ValueError(f"{expected}, got {array.shape} {array.dtype}")
+        self._file.write(np.ascontiguousarray(array).data)
+        self.length += len(array)
+
+    def __enter__(self) -> NpyStack:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # NumPy leaves room in the header for the first axis to grow.
+        self._file.seek(0)
+        self._header()
+        self._file.close()
+
+    def _header(self) -> None:
+        shape = (self.length, *self.shape)
+        descr = npy.dtype_to_descr(self.dtype)
+        header: dict[str, Any] = {"descr": descr, "fortran_order": False, "shape": shape}
+        npy.write_array_header_1_0(self._file, header)
+
+
+class ColumnWriter:
+    """Writes targets sample by sample, one file for each array that their kinds make of them.
+
+    Args:
+        folder: where.
+        targets: what samples can be labelled with.
+    """
+
+    def __init__(self, folder: Path, targets: Mapping[str, Target]) -> None:
+        self.folder = folder
+        self.targets = targets
+        self.index: dict[str, list[int]] = defaultdict(list)
+        self._stacks: dict[str, NpyStack] = {}
+        self._files = ExitStack()
+
+    def add(self, row: int, values: Mapping[str, TargetValue]) -> None:
+        """The targets of a sample; rows ascend."""
+        for name, value in values.items():
+            self.index[f"{name}.rows"].append(row)
+            for part, array in self.targets[name].kind.pack(value).items():
+                key = f"{name}.{part}"
+                if key not in self._stacks:
+                    stack = NpyStack(self.folder / f"{key}.npy", array)
+                    self._stacks[key] = self._files.enter_context(stack)
+                self._stacks[key].append(array)
+                self.index[f"{key}.ends"].append(self._stacks[key].length)
+
+    def __enter__(self) -> ColumnWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._files.__exit__(kind, error, trace)
+
+
+def save_index(path: Path, index: Mapping[str, list[int]]) -> None:
+    """Write which rows have which target, and where in the files they lie."""
     with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+        np.savez(file, allow_pickle=False, **{k: np.array(v, np.int64) for k, v in index.items()})
 
 
 class Columns:
-    """What ``save_columns`` wrote; each row is a new copy.
+    """What ``ColumnWriter`` wrote, memory-mapped; each row is a new copy.
 
     Args:
-        path: the .npz file.
+        folder: of the files.
+        targets: what samples can be labelled with.
     """
 
-    def __init__(self, path: Path) -> None:
-        with np.load(path, allow_pickle=False) as file:
-            self._arrays: dict[str, npt.NDArray[np.generic]] = dict(file)
-        self._numbers = {
-            key.removesuffix(".rows"): {row: number for number, row in enumerate(rows.tolist())}
-            for key, rows in self._arrays.items()
-            if key.endswith(".rows")
-        }
+    def __init__(self, folder: Path, targets: Mapping[str, Target]) -> None:
+        self.folder = folder
+        self.targets = targets
 
     def __getitem__(self, row: int) -> dict[str, TargetValue]:
         return {
-            name: self._value(name, numbers[row])
-            for name, numbers in self._numbers.items()
-            if row in numbers
+            name: self.targets[name].kind.unpack(self._arrays(name, number[row]))
+            for name, number in self._numbers.items()
+            if row in number
         }
 
-    def _value(self, name: str, number: int) -> TargetValue:
-        values = self._arrays.get(f"{name}.values")
-        if values is not None:
-            return int(values[number]) if values.ndim == 1 else values[number].copy()
-        within = self._arrays[f"{name}.within"][number]
-        start, end = self._arrays[f"{name}.ends"][number : number + 2].tolist()
-        return Boxes(
-            np.array(self._arrays[f"{name}.xyxy"][start:end], np.float32),
-            np.array(self._arrays[f"{name}.labels"][start:end], np.int64),
-            np.array(self._arrays[f"{name}.difficult"][start:end], np.bool_),
-            None if np.isnan(within).any() else tuple(within.tolist()),
-        )
+    def _arrays(self, name: str, number: int) -> dict[str, Array]:
+        found = {}
+        for part, (array, ends) in self._parts[name].items():
+            start = int(ends[number - 1]) if number else 0
+            found[part] = np.array(array[start : int(ends[number])])
+        return found
+
+    @cached_property
+    def _numbers(self) -> dict[str, dict[int, int]]:
+        return {
+            name: {row: number for number, row in enumerate(self._index[f"{name}.rows"].tolist())}
+            for name in self.targets
+            if f"{name}.rows" in self._index
+        }
+
+    @cached_property
+    def _parts(self) -> dict[str, dict[str, tuple[Array, npt.NDArray[np.int64]]]]:
+        found: dict[str, dict[str, tuple[Array, npt.NDArray[np.int64]]]] = defaultdict(dict)
+        for name in self._numbers:
+            for key, ends in self._index.items():
+                if key.startswith(f"{name}.") and key.endswith(".ends"):
+                    part = key.removeprefix(f"{name}.").removesuffix(".ends")
+                    found[name][part] = mapped(self.folder / f"{name}.{part}.npy"), ends
+        return found
+
+    @cached_property
+    def _index(self) -> dict[str, npt.NDArray[np.int64]]:
+        with np.load(self.folder / "targets.npz", allow_pickle=False) as file:
+            return dict(file)
+
+
+def mapped(path: Path) -> Array:
+    """An .npy file as a memory map; one without content, which can't be mapped, as it is."""
+    try:
+        array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except ValueError:
+        array = np.load(path, allow_pickle=False)
+    return array

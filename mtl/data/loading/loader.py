@@ -1,19 +1,18 @@
 """From a list of keys to a batch: what runs in the data-loading workers."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, cast
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
-from mtl.data.batch import Batch, Broken, Labelled, collate, collate_target
+from mtl.data.batch import Batch, Broken, Labelled, collate
 from mtl.data.loading.sampler import Key
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.picture import picture
-from mtl.data.sample import Boxes, Sample, Target, TargetValue
-from mtl.data.sources.base import ArraySource, Column, Source
+from mtl.data.sample import Sample, Target
+from mtl.data.sources.base import ArraySource, Source
 from mtl.errors import BadFile
 
 
@@ -71,9 +70,9 @@ class SampleLoading(Dataset[Batch]):
         """
         copy, index = divmod(position, len(self.source))
         if self.preprocess is None:
-            sample = self.source.read(index)
+            sample = self.source.read(index).understood(self.targets)
         else:
-            sample, _ = picture(self.source, index, self.preprocess)
+            sample, _ = picture(self.source, index, self.preprocess, self.targets)
         if self.augment is not None:
             sample = self.augment(sample, mixed_seed(self.seed, epoch, position), copy)
         return sample
@@ -123,21 +122,11 @@ class ArrayLoading(Dataset[Batch]):
         copy, rows = np.divmod(positions, len(self.source))
         found: dict[str, Labelled] = {}
         for name, target in self.targets.items():
-            column = self.source.targets[name]
-            if isinstance(column, np.ndarray):
-                values = column[rows]
-                has = (
-                    np.flatnonzero(values >= 0) if target.kind == "label" else np.arange(len(rows))
-                )
-                cut = torch.from_numpy(values[has])
-                if len(has):
-                    found[name] = Labelled(torch.from_numpy(has), cut)
-            else:
-                picked = [column[row] for row in rows]
-                has = np.array([i for i, value in enumerate(picked) if value is not None], np.int64)
-                if len(has):
-                    value = collate_target(target, [picked[i] for i in has])
-                    found[name] = Labelled(torch.from_numpy(has), value)
+            taken = target.kind.take(self.source.targets[name], rows)
+            has = np.flatnonzero(target.kind.has(taken))
+            if len(has):
+                value = target.kind.cut(target.kind.take(taken, has))
+                found[name] = Labelled(torch.from_numpy(has), value)
         return Batch(
             image=torch.from_numpy(self.source.images[rows]).permute(0, 3, 1, 2),
             ids=[self.source.ids[row] for row in rows],
@@ -149,23 +138,19 @@ class ArrayLoading(Dataset[Batch]):
 
 def preprocessed(source: ArraySource, preprocess: Preprocess) -> ArraySource:
     """The whole array after the deterministic steps; the same object where they change nothing."""
-    first = picture(source, 0, preprocess)[0].image
+    meaning = source.meaning
+    first = picture(source, 0, preprocess, meaning)[0].image
     if first is source.images[0] or np.shares_memory(first, source.images):
         return source
-    samples = [picture(source, index, preprocess)[0] for index in range(len(source))]
+    samples = [picture(source, index, preprocess, meaning)[0] for index in range(len(source))]
     targets = {
-        name: column
-        if isinstance(column, np.ndarray) and column.ndim < 3
-        else _column([sample.targets.get(name) for sample in samples])
+        name: meaning[name].kind.column([sample.targets.get(name) for sample in samples])
+        if meaning[name].kind.placed
+        else column
         for name, column in source.targets.items()
     }
-    return ArraySource(np.stack([sample.image for sample in samples]), source.ids, targets)
-
-
-def _column(values: list[TargetValue | None]) -> Column:
-    if isinstance(values[0], np.ndarray):
-        return np.stack(cast(list[npt.NDArray[np.uint8]], values))
-    return cast(list[Boxes | None], values)
+    images = np.stack([sample.image for sample in samples])
+    return ArraySource(images, source.ids, targets, meaning)
 
 
 def identity(batch: Batch) -> Batch:

@@ -139,7 +139,7 @@ class MultiTaskData(L.LightningDataModule):
         if isinstance(source, ArraySource):
             return preprocessed(source, self.preprocess)
         if self.cache:
-            return CachedSource.open(source, self.preprocess, self.cache_dir)
+            return CachedSource.open(source, self.targets, self.preprocess, self.cache_dir)
         return source
 
     def required(self, split: Split) -> Source:
@@ -167,7 +167,7 @@ class MultiTaskData(L.LightningDataModule):
         engine = choose_engine(self.augmentation, in_memory) if augment else None
         if isinstance(source, ArraySource) and engine != "sample":
             if augment:
-                self.batch_augmenter = BatchAugmenter(self.augmentation)
+                self.batch_augmenter = BatchAugmenter(self.augmentation, self.targets)
             return ArrayLoading(source, self.targets, self.seed, copies)
         augmenter = (
             SampleAugmenter(self.augmentation, self.preprocess.image_size)
@@ -175,7 +175,7 @@ class MultiTaskData(L.LightningDataModule):
             else None
         )
         if engine == "batch":
-            self.batch_augmenter = BatchAugmenter(self.augmentation)
+            self.batch_augmenter = BatchAugmenter(self.augmentation, self.targets)
         ready = in_memory or isinstance(source, CachedSource)
         return SampleLoading(
             source, self.targets, None if ready else self.preprocess, augmenter, self.seed, copies

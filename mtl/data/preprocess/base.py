@@ -43,6 +43,17 @@ class Frame:
         scale_y = self.scale_y * self.height / height
         return replace(self, width=width, height=height, scale_x=scale_x, scale_y=scale_y)
 
+    def within(self, side: int) -> tuple[float, float, float, float] | None:
+        """x1, y1, x2, y2 of the part of the picture that shows the image; None for all of it.
+
+        Args:
+            side: of the picture, pixels.
+        """
+        left, top = self.offset_x, self.offset_y
+        right, bottom = left + self.width * self.scale_x, top + self.height * self.scale_y
+        part = (left, top, right, bottom)
+        return None if np.allclose(part, (0, 0, side, side), rtol=1e-9) else part
+
     def boxes_to_original(self, xyxy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """(N, 4) boxes in the network's picture to boxes in the original, clipped to it."""
         scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
@@ -68,7 +79,10 @@ class Preprocess(ABC):
 
     @abstractmethod
     def __call__(self, sample: Sample) -> tuple[Sample, Frame]:
-        """Bring a sample to (image_size, image_size), its boxes and masks with it.
+        """Bring a sample to (image_size, image_size), its targets with it.
+
+        ``sample.with_targets(lambda kind, value: kind.resized(value, frame, image_size))`` does
+        that for every kind of target.
 
         The image stays uint8: normalisation comes later, on whole batches, from ``mean`` and
         ``std``.

@@ -1,4 +1,4 @@
-"""Resizing, with boxes and masks."""
+"""Resizing, with all targets."""
 
 from dataclasses import replace
 from typing import Literal, get_args
@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl.data.preprocess.base import Frame, Preprocess
-from mtl.data.sample import IGNORE_PIXEL, Boxes, Sample
+from mtl.data.preprocess.fit import into_picture
+from mtl.data.sample import Sample
 from mtl.errors import UserError
 
 Fit = Literal["stretch", "letterbox"]
@@ -24,7 +25,7 @@ class Standard(Preprocess):
         mean: see ``Preprocess``.
         std: see ``Preprocess``.
         fit: ``stretch`` both sides to the square, or ``letterbox``: keep the aspect and pad with
-            grey, masks with the ignore value.
+            grey, targets with what is unknown.
 
     Raises:
         UserError: another ``fit``.
@@ -79,34 +80,8 @@ class Standard(Preprocess):
         # Bilinear looks at two pixels each way; below half size that would leave pixels out.
         much_smaller = min(frame.scale_x, frame.scale_y) < 0.5
         method = cv2.INTER_AREA if much_smaller else cv2.INTER_LINEAR
-        targets = dict(sample.targets)
-        for name, value in sample.targets.items():
-            if isinstance(value, Boxes):
-                scale = np.array([frame.scale_x, frame.scale_y] * 2)
-                offset = np.array([frame.offset_x, frame.offset_y] * 2)
-                xyxy = (value.xyxy * scale + offset).astype(np.float32)
-                targets[name] = replace(value, xyxy=xyxy, within=self._within(frame))
-            elif isinstance(value, np.ndarray) and value.ndim == 2:
-                mask = value.astype(np.uint8, copy=False)
-                targets[name] = self._fit(mask, frame, cv2.INTER_NEAREST_EXACT, IGNORE_PIXEL)
-        return replace(sample, image=self._fit(pixels, frame, method, PAD_GREY), targets=targets)
-
-    def _within(self, frame: Frame) -> tuple[float, float, float, float] | None:
-        """The part of the picture that shows the image; None for all of it."""
-        if self.fit == "stretch":
-            return None
-        left, top = frame.offset_x, frame.offset_y
-        right, bottom = left + frame.width * frame.scale_x, top + frame.height * frame.scale_y
-        return left, top, right, bottom
-
-    def _fit(
-        self, picture: npt.NDArray[np.uint8], frame: Frame, method: int, pad: int
-    ) -> npt.NDArray[np.uint8]:
-        width, height = round(frame.width * frame.scale_x), round(frame.height * frame.scale_y)
-        resized = cv2.resize(picture, (width, height), interpolation=method)
-        if self.fit == "stretch":
-            return resized.astype(np.uint8, copy=False)
-        fitted = np.full((self.image_size, self.image_size, *picture.shape[2:]), pad, np.uint8)
-        left, top = int(frame.offset_x), int(frame.offset_y)
-        fitted[top : top + height, left : left + width] = resized
-        return fitted
+        image = into_picture(pixels, frame, self.image_size, method, PAD_GREY)
+        resized = sample.with_targets(
+            lambda kind, value: kind.resized(value, frame, self.image_size)
+        )
+        return replace(resized, image=image)

@@ -3,16 +3,14 @@
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from mtl.data.sample import Boxes, Sample, Target, TargetValue
+from mtl.data.sample import Sample, Target, TargetValue
+from mtl.data.target.base import Column
 from mtl.errors import UserError
-
-Column = npt.NDArray[Any] | Sequence[Boxes | None]
-"""One target of all samples of an ArraySource."""
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
@@ -63,9 +61,14 @@ class ArraySource(Source):
     Args:
         images: (N, H, W, 3) uint8 RGB.
         ids: N names.
-        targets: target name to a column of N values: (N,) int64 for ``label`` (IGNORE_LABEL where
-            the sample lacks it), (N, C) int8 for ``labels``, a sequence of N Boxes (or None) for
-            ``boxes``, (N, H, W) uint8 for ``mask``.
+        targets: target name to a column of N values: (N,) int64 for ``label``, (N, C) int8 for
+            ``labels``, a sequence of N Boxes (or None) for ``boxes``, (N, H, W) uint8 for
+            ``mask``. A row of an array that is wholly unknown (IGNORE_LABEL, IGNORE_PIXEL, NaN)
+            means that the sample lacks the target.
+        meaning: the data set's ``targets``.
+
+    Raises:
+        UserError: a column is none of its kind, or nobody said what it means.
     """
 
     def __init__(
@@ -73,10 +76,19 @@ class ArraySource(Source):
         images: npt.NDArray[np.uint8],
         ids: Sequence[str],
         targets: Mapping[str, Column],
+        meaning: Mapping[str, Target],
     ) -> None:
         self.images = images
         self.ids = ids
-        self.targets = targets
+        self.targets: dict[str, Column] = {}
+        self.meaning = dict(meaning)
+        for name, column in targets.items():
+            if name not in meaning:
+                raise UserError(f"the data set's targets don't say what its column {name} means")
+            try:
+                self.targets[name] = meaning[name].kind.as_column(column)
+            except ValueError as error:
+                raise UserError(f"the data set's column {name}: {error}") from error
 
     def __len__(self) -> int:
         return len(self.images)
@@ -89,21 +101,21 @@ class ArraySource(Source):
         """The sample at ``index``; ``size`` changes nothing, since nothing is decoded."""
         found: dict[str, TargetValue] = {}
         for name, column in self.targets.items():
-            if isinstance(column, np.ndarray) and column.ndim == 1:
-                if column[index] >= 0:
-                    found[name] = int(column[index])
-            elif column[index] is not None:
-                found[name] = cast(TargetValue, column[index])
-        return Sample(self.images[index], self.ids[index], found)
+            value = self.meaning[name].kind.value_at(column, index)
+            if value is not None:
+                found[name] = value
+        return Sample(self.images[index], self.ids[index], found, meaning=self.meaning)
 
     def strata(self) -> Sequence[Hashable] | None:
         """The labels, of all targets that have one per sample."""
-        columns = [
-            column.tolist()
-            for column in self.targets.values()
-            if isinstance(column, np.ndarray) and column.ndim == 1
-        ]
-        return list(zip(*columns, strict=True)) or None
+        strata = [self.meaning[n].kind.strata(column) for n, column in self.targets.items()]
+        return list(zip(*(values for values in strata if values is not None), strict=True)) or None
+
+    def some(self, rows: Sequence[int]) -> "ArraySource":
+        """The samples of these numbers, in their order."""
+        ids = [self.ids[row] for row in rows]
+        columns = {n: self.meaning[n].kind.take(c, rows) for n, c in self.targets.items()}
+        return ArraySource(self.images[rows], ids, columns, self.meaning)
 
 
 class DataSet(ABC):

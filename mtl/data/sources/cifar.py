@@ -135,7 +135,7 @@ class _Cifar(DataSet):
             columns[target] = np.concatenate(values)[order]
         images = np.concatenate([p.images for p in parts.values()])[order]
         ids = np.concatenate([p.ids for p in parts.values()])[order]
-        return ArraySource(images, ids.tolist(), columns)
+        return ArraySource(images, ids.tolist(), columns, self.targets)
 
 
 class Cifar10(_Cifar):

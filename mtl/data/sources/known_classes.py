@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
-from mtl.data.sample import IGNORE_LABEL, IGNORE_PIXEL, Boxes, Sample, Target, TargetValue
-from mtl.data.sources.base import ArraySource, Column, DataSet, Source, Split
+from mtl.data.sample import Sample, Target, TargetValue, understood
+from mtl.data.sources.base import ArraySource, DataSet, Source, Split
 from mtl.data.sources.file_source import FileSource
+from mtl.data.target.base import Column
 from mtl.errors import UserError
 
 Renumbering = Mapping[str, "Classes"]
@@ -43,35 +42,13 @@ class Classes:
         What the network doesn't know is not there: a label is absent, boxes are left out, pixels
         are ignored. Of a class that the data doesn't know a multi-hot vector says nothing.
         """
-        kind = self.data.kind
-        if kind == "label":
-            number = int(self.table[cast(int, value)])
-            return number if number >= 0 else None
-        if kind == "labels":
-            vector = np.full(len(self.known.classes), IGNORE_LABEL, np.int8)
-            there = self.table >= 0
-            vector[self.table[there]] = cast(Any, value)[there]
-            return vector
-        if kind == "boxes":
-            boxes = cast(Boxes, value)
-            labels = self.table[boxes.labels]
-            kept = labels >= 0
-            return Boxes(boxes.xyxy[kept], labels[kept], boxes.difficult[kept], boxes.within)
-        pixels = np.full(256, IGNORE_PIXEL, np.uint8)
-        pixels[: len(self.table)] = np.where(self.table < 0, IGNORE_PIXEL, self.table)
-        mask: npt.NDArray[np.uint8] = pixels[cast(Any, value)]
-        return mask
+        return self.data.kind.renumbered(value, self.table, self.known)
 
     def column(self, column: Column) -> Column:
         """A whole target of an ArraySource renumbered."""
-        if self.data.kind == "label":
-            labels = cast(Any, column)
-            found = np.where(labels >= 0, self.table[labels], IGNORE_LABEL)
-            return np.where(found >= 0, found, IGNORE_LABEL)
-        values = [None if value is None else self.value(value) for value in column]
-        if isinstance(column, np.ndarray):
-            return np.stack(cast(Any, values))
-        return cast(Column, values)
+        kind = self.data.kind
+        values = [kind.value_at(column, row) for row in range(len(column))]
+        return kind.column([None if value is None else self.value(value) for value in values])
 
 
 class Renumbered(Source):
@@ -91,21 +68,18 @@ class Renumbered(Source):
     def read(self, index: int, size: int | None = None) -> Sample:
         """The other source's sample, renumbered."""
         sample = self.source.read(index, size)
-        sample.targets = self._targets(sample.targets)
+        sample.targets = self._targets(index, sample.targets)
         return sample
 
     def annotations(self, index: int) -> Mapping[str, object]:
         """The other source's annotations, renumbered."""
-        return self._targets(cast("Mapping[str, TargetValue]", self.source.annotations(index)))
+        return self._targets(index, self.source.annotations(index))
 
-    def _targets(self, targets: Mapping[str, TargetValue]) -> dict[str, TargetValue]:
-        found: dict[str, TargetValue] = {}
-        for name, value in targets.items():
-            classes = self.classes.get(name)
-            moved = value if classes is None else classes.value(value)
-            if moved is not None:
-                found[name] = moved
-        return found
+    def _targets(self, index: int, targets: Mapping[str, TargetValue]) -> dict[str, TargetValue]:
+        data = {name: classes.data for name, classes in self.classes.items()}
+        known = understood(self.id(index), targets, data)
+        moved = {name: self.classes[name].value(value) for name, value in known.items()}
+        return {n: v for n, v in {**targets, **moved}.items() if v is not None}
 
 
 class RenumberedFiles(Renumbered, FileSource):
@@ -181,15 +155,13 @@ class KnownClasses(DataSet):
                 name: self.classes[name].column(column) if name in self.classes else column
                 for name, column in source.targets.items()
             }
-            return ArraySource(source.images, source.ids, columns)
+            return ArraySource(source.images, source.ids, columns, self.targets)
         kind = RenumberedFiles if isinstance(source, FileSource) else Renumbered
         return kind(source, self.classes)
 
 
 def _in_common(data: Target, known: Target) -> bool:
-    """Whether they share a class; a mask's background doesn't count."""
-    first = 1 if known.kind == "mask" else 0
-    return bool(set(data.classes[first:]) & set(known.classes[first:]))
+    return bool(set(data.kind.named(data)) & set(known.kind.named(known)))
 
 
 def _listed(names: Sequence[str]) -> str:

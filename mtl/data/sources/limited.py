@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 
 from mtl.data.sample import Sample
-from mtl.data.sources.base import ArraySource, Column, Source
+from mtl.data.sources.base import ArraySource, Source
 from mtl.data.sources.file_source import FileSource
 
 
@@ -60,8 +59,7 @@ def limited(source: Source, count: int | None) -> Source:
         return source
     rows = chosen(len(source), count, source.strata())
     if isinstance(source, ArraySource):
-        targets = {name: _rows(column, rows) for name, column in source.targets.items()}
-        return ArraySource(source.images[rows], [source.ids[row] for row in rows], targets)
+        return source.some(rows)
     return (LimitedFiles if isinstance(source, FileSource) else Limited)(source, rows)
 
 
@@ -87,9 +85,3 @@ def chosen(total: int, count: int, strata: Sequence[Hashable] | None) -> list[in
         seen[stratum] += 1
     # Sorting is stable, so ties stay in the order of the permutation.
     return sorted(sorted(order, key=place.__getitem__)[:count])
-
-
-def _rows(column: Column, rows: Sequence[int]) -> Column:
-    if isinstance(column, np.ndarray):
-        return cast(Column, column[list(rows)])
-    return [column[row] for row in rows]

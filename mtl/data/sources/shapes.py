@@ -11,6 +11,7 @@ from mtl.data.sample import Boxes, Target
 from mtl.data.sources.base import SPLITS, ArraySource, DataSet, Split
 from mtl.data.sources.shapes_draw import draw
 from mtl.data.sources.shapes_layout import OUTLINES, arrange
+from mtl.data.target.base import Column
 from mtl.errors import UserError
 
 TILT: Final[Mapping[str, float]] = MappingProxyType({"upright": 10.0, "free": 180.0})
@@ -108,9 +109,13 @@ class Shapes(DataSet):
             labels[i, classes] = 1
             boxes.append(Boxes(layout.boxes(), classes, np.zeros(len(classes), np.bool_)))
         ids = [f"{split}/{i}" for i in range(count)]
-        return ArraySource(
-            images, ids, {"label": label, "labels": labels, "boxes": boxes, "mask": masks}
-        )
+        columns: dict[str, Column] = {
+            "label": label,
+            "labels": labels,
+            "boxes": boxes,
+            "mask": masks,
+        }
+        return ArraySource(images, ids, columns, self.targets)
 
 
 def _or_nearest(name: object) -> str:

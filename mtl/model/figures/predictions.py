@@ -34,7 +34,7 @@ def draw_sample(
         canvas: (H, W, 3) uint8 RGB, not changed.
         predictions: task to prediction in the canvas's frame.
     """
-    order = sorted(predictions, key=lambda task: network.head(task).target.kind != "mask")
+    order = sorted(predictions, key=lambda task: network.head(task).target.kind.layer)
     for task in order:
         canvas = network.head(task).draw(canvas, predictions[task])
     captions = {task: network.head(task).captions(predictions[task]) for task in predictions}

@@ -165,9 +165,12 @@ class Head(nn.Module, ABC):
     def unbatch(self, prediction: Any) -> list[Any]:
         """What ``predict`` returned, sample by sample, on the CPU."""
 
-    @abstractmethod
     def to_original(self, prediction: Any, frame: Frame) -> Any:
-        """One sample's prediction from the network's picture to the original image."""
+        """One sample's prediction from the network's picture to the original image.
+
+        Here as the target's kind does it; heads that decide in other terms override this.
+        """
+        return self.target.kind.to_original(prediction, frame)
 
     def captions(self, prediction: Any) -> list[str]:
         """What there is to say in words about one sample's prediction, line by line."""

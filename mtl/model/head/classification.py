@@ -10,7 +10,6 @@ from torch.nn import functional as F
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from mtl.data.batch import Labelled
-from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Target
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.head.agreement import plurality
@@ -163,12 +162,6 @@ class Classification(Head):
     def unbatch(self, prediction: Tensor) -> list[npt.NDArray[np.float32]]:
         """N arrays of (C,) probabilities."""
         return list(prediction.float().cpu().numpy())
-
-    def to_original(
-        self, prediction: npt.NDArray[np.float32], frame: Frame
-    ) -> npt.NDArray[np.float32]:
-        """The same: a class has no place."""
-        return prediction
 
     def captions(self, prediction: npt.NDArray[np.float32]) -> list[str]:
         """The likeliest class and its probability."""

@@ -9,7 +9,6 @@ from torch import Tensor
 from torchmetrics.classification import MultilabelStatScores
 
 from mtl.data.batch import Labelled
-from mtl.data.preprocess.base import Frame
 from mtl.data.sample import IGNORE_LABEL, Target
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.head.agreement import majority
@@ -158,12 +157,6 @@ class Multilabel(Head):
     def unbatch(self, prediction: Tensor) -> list[npt.NDArray[np.float32]]:
         """N arrays of (C,) probabilities."""
         return list(prediction.float().cpu().numpy())
-
-    def to_original(
-        self, prediction: npt.NDArray[np.float32], frame: Frame
-    ) -> npt.NDArray[np.float32]:
-        """The same: a class has no place."""
-        return prediction
 
     def captions(self, prediction: npt.NDArray[np.float32]) -> list[str]:
         """The classes from probability 0.5 up, the likeliest first."""

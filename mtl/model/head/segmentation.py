@@ -11,6 +11,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 
 from mtl.data.batch import Labelled
 from mtl.data.preprocess.base import Frame
+from mtl.data.preprocess.fit import out_of_picture
 from mtl.data.sample import IGNORE_PIXEL, Target
 from mtl.drawing.marks import draw_mask
 from mtl.errors import UserError
@@ -198,24 +199,11 @@ class Segmentation(Head):
 
     def to_original(self, prediction: Probabilities, frame: Frame) -> Mask:
         """The mask at the original's size, from probabilities resized bilinearly."""
-        left, top = round(frame.offset_x), round(frame.offset_y)
-        right = max(left + 1, round(frame.offset_x + frame.width * frame.scale_x))
-        bottom = max(top + 1, round(frame.offset_y + frame.height * frame.scale_y))
-        # From the centre of an original pixel to the one of a content pixel.
-        x = frame.scale_x / 2 + frame.offset_x - left - 0.5
-        y = frame.scale_y / 2 + frame.offset_y - top - 0.5
-        matrix = np.array([[frame.scale_x, 0, x], [0, frame.scale_y, y]])
         best = np.full((frame.height, frame.width), -1, np.float32)
         mask = np.zeros((frame.height, frame.width), np.uint8)
         # Class by class: all of a large photograph's probabilities at once would fill the memory.
         for index, plane in enumerate(prediction):
-            resized = cv2.warpAffine(
-                plane[top:bottom, left:right],
-                matrix,
-                (frame.width, frame.height),
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
+            resized = out_of_picture(plane, frame, cv2.INTER_LINEAR)
             mask[resized > best] = index
             np.maximum(best, resized, out=best)
         return mask

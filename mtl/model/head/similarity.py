@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mtl.data.batch import Labelled
-from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Target
 from mtl.errors import UserError
 from mtl.model.backbone.base import Features, Stage
@@ -124,10 +123,6 @@ class Similarity(Head):
     def unbatch(self, prediction: Tensor) -> list[Embedding]:
         """N arrays of (D,)."""
         return list(prediction.float().cpu().numpy())
-
-    def to_original(self, prediction: Embedding, frame: Frame) -> Embedding:
-        """The same: an embedding has no place."""
-        return prediction
 
     def record(self, prediction: Embedding) -> Mapping[str, Any]:
         """``embedding``: D numbers."""

@@ -9,8 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mtl.data.sample import IGNORE_PIXEL
-from mtl.drawing.palette import color
 from mtl.files import write_whole
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")
@@ -20,7 +18,7 @@ class Names:
     """File names that don't get in each other's way, upper and lower case alike.
 
     Args:
-        tasks: whose masks may lie beside the pictures as ``<stem>_<task>``.
+        tasks: whose arrays may lie beside the pictures as ``<stem>_<task>``.
     """
 
     def __init__(self, tasks: Sequence[str]) -> None:
@@ -46,14 +44,6 @@ def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
         _write_image(path, Image.fromarray(picture), "JPEG", quality=92)
     else:
         _write_image(path, Image.fromarray(picture), "PNG", compress_level=3)
-
-
-def write_mask(path: Path, mask: npt.NDArray[np.uint8]) -> None:
-    """Write (H, W) class indices as a palette PNG: 0 black, 255 white, as VOC does it."""
-    image = Image.fromarray(mask)
-    colors = [(0, 0, 0), *(color(index) for index in range(IGNORE_PIXEL - 1)), (255, 255, 255)]
-    image.putpalette([part for rgb in colors for part in rgb])
-    _write_image(path, image, "PNG")
 
 
 def _write_image(path: Path, image: Image.Image, kind: str, **options: Any) -> None:

@@ -18,7 +18,7 @@ from mtl.errors import BadFile, UserError
 from mtl.files import printable, write_json
 from mtl.model.figures.predictions import draw_sample
 from mtl.model.network import Network
-from mtl.runs.prediction.files import JPEG_SUFFIXES, Names, write_mask, write_picture
+from mtl.runs.prediction.files import JPEG_SUFFIXES, Names, write_picture
 from mtl.runs.prediction.inputs import in_batches
 from mtl.runs.prediction.predictor import Picture, Predictor
 
@@ -42,7 +42,7 @@ class Written:
 def predict(
     predictor: Predictor, paths: Sequence[Path], out: Path, run: str, console: Console
 ) -> Written:
-    """Write annotated pictures, masks and ``predictions.json``.
+    """Write annotated pictures, arrays and ``predictions.json``.
 
     Files that can't be read are skipped, with a message.
 
@@ -91,7 +91,7 @@ def _read(
     for path in paths:
         try:
             image, (width, height) = read_image(path)
-            ready = picture(ImageList([path]), 0, preprocess)
+            ready = picture(ImageList([path]), 0, preprocess, {})
         except BadFile as error:
             written.skipped.append(error)
             console.print(f"skipped {printable(str(error))}", markup=False, soft_wrap=True)
@@ -108,17 +108,18 @@ def _write(
         network: draws.
         image: at full resolution.
         found: task to prediction.
-        drawn: the annotated picture's file; masks lie beside it.
+        drawn: the annotated picture's file; arrays lie beside it.
     """
     write_picture(drawn, draw_sample(network, image, found))
     height, width = image.shape[:2]
     entry: dict[str, Any] = {"width": width, "height": height, "picture": drawn.name}
     for task, prediction in found.items():
-        entry[task] = dict(network.head(task).record(prediction))
+        head = network.head(task)
+        entry[task] = dict(head.record(prediction))
         for key, value in entry[task].items():
             if isinstance(value, np.ndarray):
-                entry[task][key] = f"{drawn.stem}_{task}.png"
-                write_mask(drawn.with_name(entry[task][key]), value)
+                stem = drawn.with_name(f"{drawn.stem}_{task}")
+                entry[task][key] = head.target.kind.write(stem, value).name
     return entry
 
 
@@ -127,7 +128,7 @@ def _summary(predictor: Predictor, run: str, written: Written) -> dict[str, Any]
     return {
         "run": run,
         "tasks": {
-            task: {"kind": head.target.kind, "classes": list(head.target.classes)}
+            task: {"kind": head.target.kind.name, "classes": list(head.target.classes)}
             for task, head in heads.items()
         },
         "images": written.images,

@@ -12,6 +12,7 @@ import torch
 from omegaconf import DictConfig
 
 from mtl.config.instantiate import container, make
+from mtl.config.kinds import named_kinds
 from mtl.config.saved import read_config
 from mtl.data.preprocess.base import Frame, Preprocess
 from mtl.data.preprocess.normalise import Normalise
@@ -94,7 +95,7 @@ class Predictor:
             device: see ``open``.
         """
         path = Path(run) / "checkpoints" / f"{checkpoint}.ckpt"
-        network = build_network(cfg, trained_targets(path))
+        network = build_network(cfg, trained_targets(path, named_kinds(cfg)))
         load_network_weights(network, path)
         if cfg.trainer.channels_last:
             network = network.to(memory_format=torch.channels_last)
@@ -148,7 +149,8 @@ def known_targets(cfg: DictConfig, run: Path, path: Path) -> Mapping[str, Target
         UserError: see ``trained_targets``.
         BadFile: likewise.
     """
-    trained, own = trained_targets(path), read_config(run)
+    own = read_config(run)
+    trained = trained_targets(path, named_kinds(cfg))
     return {str(cfg.heads[task].target): trained[own.heads[task].target] for task in cfg.tasks}
 
 

@@ -1,6 +1,6 @@
 """Metrics and feature error over the angle by which a split's images are turned."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -10,6 +10,7 @@ from mtl.data.augmentation.batch import BatchAugmenter
 from mtl.data.augmentation.spec import Augmentation
 from mtl.data.batch import Batch
 from mtl.data.loading.module import MultiTaskData
+from mtl.data.sample import Target
 from mtl.model.backbone.base import Features
 from mtl.model.head.base import HeadMetrics
 from mtl.model.network import Network
@@ -33,16 +34,17 @@ class Curve:
     errors: dict[str, list[float]] = field(default_factory=dict)
 
 
-def turner(angle: float, settings: Augmentation) -> BatchAugmenter:
-    """What turns a batch of uint8 images with their boxes and masks by one angle.
+def turner(angle: float, settings: Augmentation, targets: Mapping[str, Target]) -> BatchAugmenter:
+    """What turns a batch of uint8 images with their targets by one angle.
 
     Args:
         angle: degrees.
         settings: for ``fill``, ``rotated_boxes`` and ``min_visibility``, so that turned targets
             are made as those of training.
+        targets: what the targets of the batches mean.
     """
     kept = {key: getattr(settings, key) for key in ("fill", "rotated_boxes", "min_visibility")}
-    return BatchAugmenter(Augmentation(angles=(angle,), **kept))
+    return BatchAugmenter(Augmentation(angles=(angle,), **kept), targets)
 
 
 @torch.no_grad()
@@ -66,7 +68,7 @@ def rotation_curve(
         Metrics of each angle over the whole split, and the mean error of the features at the
         network's coarsest stride.
     """
-    turners = [turner(angle, data.augmentation) for angle in angles]
+    turners = [turner(angle, data.augmentation, data.targets) for angle in angles]
     metrics: list[dict[str, HeadMetrics]] = [
         {task: network.head(task).make_metrics().to(device) for task in network.tasks}
         for _ in angles

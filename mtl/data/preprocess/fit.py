@@ -1,0 +1,58 @@
+"""Pixels from an image into the network's picture, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from mtl.data.preprocess.base import Frame
+
+Pixels = npt.NDArray[Any]
+
+
+def into_picture(pixels: Pixels, frame: Frame, side: int, method: int, pad: float) -> Pixels:
+    """Resize, and pad to a square.
+
+    Args:
+        pixels: (H, W) or (H, W, C).
+        frame: where they lie in the picture.
+        side: of the picture, pixels.
+        method: of interpolation, OpenCV's.
+        pad: value beside the image.
+    """
+    width, height = round(frame.width * frame.scale_x), round(frame.height * frame.scale_y)
+    resized = cv2.resize(pixels, (width, height), interpolation=method)
+    resized = resized.astype(pixels.dtype, copy=False).reshape(height, width, *pixels.shape[2:])
+    if (height, width) == (side, side):
+        return resized
+    fitted = np.full((side, side, *pixels.shape[2:]), pad, pixels.dtype)
+    left, top = int(frame.offset_x), int(frame.offset_y)
+    fitted[top : top + height, left : left + width] = resized
+    return fitted
+
+
+def out_of_picture(pixels: Pixels, frame: Frame, method: int) -> Pixels:
+    """Cut out what shows the image, at the image's size.
+
+    Args:
+        pixels: (H, W) or (H, W, C) of the network's picture.
+        frame: where the image lies in it.
+        method: of interpolation, OpenCV's.
+    """
+    left, top = round(frame.offset_x), round(frame.offset_y)
+    right = max(left + 1, round(frame.offset_x + frame.width * frame.scale_x))
+    bottom = max(top + 1, round(frame.offset_y + frame.height * frame.scale_y))
+    # From the centre of an original pixel to the one of a content pixel.
+    x = frame.scale_x / 2 + frame.offset_x - left - 0.5
+    y = frame.scale_y / 2 + frame.offset_y - top - 0.5
+    return cv2.warpAffine(
+        pixels[top:bottom, left:right],
+        np.array([[frame.scale_x, 0, x], [0, frame.scale_y, y]]),
+        (frame.width, frame.height),
+        flags=method | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )

@@ -1,0 +1,191 @@
+"""Objects with a box and a class each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from mtl.data.augmentation.geometry import carry_boxes, turn_boxes
+from mtl.data.batch import BoxBatch, Labelled
+from mtl.data.sample import Boxes
+from mtl.data.target.base import Array, Column, TargetKind
+from mtl.data.target.motion import Motion, Turn
+from mtl.data.target.placed_parts import PlacedParts
+from mtl.drawing.marks import draw_boxes
+
+if TYPE_CHECKING:
+    from mtl.data.inspection.tally import Tally
+    from mtl.data.preprocess.base import Frame
+    from mtl.data.sample import Target
+    from mtl.drawing.marks import Canvas
+
+PER_IMAGE = "objects per image"
+SIDE = "side in pixels"
+
+
+class BoxesKind(TargetKind):
+    """``Boxes``; in a column a sequence of them, None where a sample lacks the target."""
+
+    placed: ClassVar[bool] = True
+    counted: ClassVar[str] = "objects"
+    uncounted: ClassVar[str | None] = "difficult objects"
+    per_sample: ClassVar[bool] = False
+
+    def exact(self, value: Any) -> Boxes:
+        """The arrays of the types that ``Boxes`` says.
+
+        Raises:
+            ValueError: these are no ``Boxes``.
+        """
+        if not isinstance(value, Boxes):
+            raise ValueError(f"{type(value).__name__} is no value of kind {self}, which is Boxes")
+        return value
+
+    def column(self, values: Sequence[Boxes | None]) -> Column:
+        """The values themselves."""
+        return list(values)
+
+    def as_column(self, column: Column) -> Column:
+        """As it is."""
+        return column
+
+    def take(self, column: Column, rows: Iterable[int]) -> Column:
+        """Some rows, by their numbers."""
+        return [column[row] for row in rows]
+
+    def value_at(self, column: Column, row: int) -> Boxes | None:
+        """A sample's boxes."""
+        boxes: Boxes | None = column[row]
+        return boxes
+
+    def has(self, column: Column) -> npt.NDArray[np.bool_]:
+        """Rows that are not None; a sample without objects has the target."""
+        return np.array([value is not None for value in column], np.bool_)
+
+    def collate(self, values: Sequence[Boxes]) -> BoxBatch:
+        """Padded to the longest list."""
+        return BoxBatch.collate(values)
+
+    def cut(self, column: Column) -> BoxBatch:
+        """Padded to the longest list."""
+        return BoxBatch.collate(list(column))
+
+    def separate(self, value: BoxBatch, place: int) -> Boxes:
+        """Without the padding."""
+        kept = value.valid[place]
+        within = None if value.within is None else tuple(value.within[place].tolist())
+        return Boxes(
+            value.xyxy[place][kept].cpu().numpy(),
+            value.labels[place][kept].cpu().numpy(),
+            value.difficult[place][kept].cpu().numpy(),
+            within if within is not None and np.isfinite(within).all() else None,
+        )
+
+    def resized(self, value: Boxes, frame: Frame, side: int) -> Boxes:
+        """Scaled and shifted; remembers which part of the picture shows the image."""
+        scale = np.array([frame.scale_x, frame.scale_y] * 2)
+        offset = np.array([frame.offset_x, frame.offset_y] * 2)
+        xyxy = (value.xyxy * scale + offset).astype(np.float32)
+        return replace(value, xyxy=xyxy, within=frame.within(side))
+
+    def to_original(self, value: Boxes, frame: Frame) -> Boxes:
+        """Clipped to the original."""
+        return replace(value, xyxy=frame.boxes_to_original(value.xyxy), within=None)
+
+    def turned(self, labelled: Labelled, turn: Turn) -> Labelled:
+        """Exactly."""
+
+        def change(boxes: BoxBatch, there: Labelled) -> BoxBatch:
+            rows = turn.rows(there)
+            around = partial(turn_boxes, quarters=turn.quarters, size=turn.size)
+            kept = (rows.unsqueeze(-1) & boxes.valid).unsqueeze(-1)
+            within = boxes.within
+            if within is not None:
+                within = torch.where(rows.unsqueeze(-1), around(within), within)
+            xyxy = torch.where(kept, around(boxes.xyxy), boxes.xyxy)
+            return replace(boxes, xyxy=xyxy, within=within)
+
+        return _on_cpu(labelled, change)
+
+    def moved(self, labelled: Labelled, motion: Motion) -> Labelled:
+        """Upright boxes around what was moved, as far as enough of it is still to be seen."""
+
+        def change(boxes: BoxBatch, there: Labelled) -> BoxBatch:
+            spec = motion.spec
+            rows = motion.matrix.float()[there.index]
+            xyxy, keep = carry_boxes(
+                boxes.xyxy, rows, motion.size, spec.rotated_boxes, spec.min_visibility
+            )
+            keep = keep & boxes.valid
+            return BoxBatch(
+                xyxy * keep.unsqueeze(-1),
+                boxes.labels.masked_fill(~keep, -1),
+                boxes.difficult & keep,
+            )
+
+        return _on_cpu(labelled, change)
+
+    def parts(self, value: Boxes) -> PlacedParts:
+        """The boxes."""
+        return PlacedParts(boxes=value.xyxy, rows=np.arange(len(value)))
+
+    def from_parts(self, value: Boxes, parts: PlacedParts) -> Boxes:
+        """Those that are left."""
+        rows = parts.rows
+        return Boxes(parts.boxes, value.labels[rows], value.difficult[rows])
+
+    def pack(self, value: Boxes) -> dict[str, Array]:
+        """One row per object; ``within`` has a row where it is said."""
+        within = [] if value.within is None else [value.within]
+        return {
+            "xyxy": np.asarray(value.xyxy, np.float32),
+            "labels": np.asarray(value.labels, np.int64),
+            "difficult": np.asarray(value.difficult, np.bool_),
+            "within": np.array(within, np.float64).reshape(-1, 4),
+        }
+
+    def unpack(self, arrays: Mapping[str, Array]) -> Boxes:
+        """The counterpart."""
+        within = [(x1, y1, x2, y2) for x1, y1, x2, y2 in arrays["within"].tolist()]
+        return Boxes(
+            arrays["xyxy"], arrays["labels"], arrays["difficult"], within[0] if within else None
+        )
+
+    def count(self, tally: Tally, value: Boxes) -> None:
+        """Objects of each class, how many an image has, and how large they are."""
+        tally.counts += np.bincount(value.labels, minlength=len(tally.counts))
+        tally.ignored += int(value.difficult.sum())
+        tally.note(PER_IMAGE, len(value))
+        width, height = (value.xyxy[:, 2:] - value.xyxy[:, :2]).T
+        tally.note(SIDE, *np.sqrt(width * height).tolist())
+
+    def draw(self, canvas: Canvas, value: Boxes, target: Target, factor: int) -> Canvas:
+        """Boxes in the colours of their classes, difficult ones thin and grey."""
+        names = [target.classes[label] for label in value.labels]
+        return draw_boxes(
+            canvas, value.xyxy * factor, names, value.labels.tolist(), value.difficult.tolist()
+        )
+
+    def caption(self, value: Boxes, target: Target) -> None:
+        """Nothing: each box has its own."""
+        return
+
+    def renumbered(self, value: Boxes, table: npt.NDArray[np.int64], known: Target) -> Boxes:
+        """Objects of classes that the network doesn't know are left out."""
+        labels = table[value.labels]
+        kept = labels >= 0
+        return Boxes(value.xyxy[kept], labels[kept], value.difficult[kept], value.within)
+
+
+def _on_cpu(labelled: Labelled, change: Callable[[BoxBatch, Labelled], BoxBatch]) -> Labelled:
+    """Change boxes on the CPU: they are few, and heads want to look at them there."""
+    there = labelled.on_cpu
+    assert isinstance(there.value, BoxBatch)
+    changed = Labelled(there.index, change(there.value, there))
+    return changed.to(labelled.index.device, non_blocking=True)

@@ -1,0 +1,69 @@
+"""How a batch's pictures were moved, for the targets to follow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from mtl.data.augmentation.spec import Augmentation
+    from mtl.data.batch import Labelled
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Exact quarter turns of some of a batch's B pictures.
+
+    Args:
+        quarters: counter-clockwise, 1 to 3.
+        size: (H, W) of the pictures before.
+        chosen: (B,) bool on the CPU, which pictures turn.
+        there: the same on the batch's device.
+    """
+
+    quarters: int
+    size: tuple[int, int]
+    chosen: Tensor
+    there: Tensor
+
+    @classmethod
+    def alone(cls, quarters: int, size: tuple[int, int]) -> Turn:
+        """That of a single picture."""
+        chosen = torch.ones(1, dtype=torch.bool)
+        return cls(quarters, size, chosen, chosen)
+
+    def rows(self, labelled: Labelled) -> Tensor:
+        """(n,) bool where the target lies: which of its n samples turn."""
+        chosen = self.chosen if labelled.index.device.type == "cpu" else self.there
+        return chosen[labelled.index]
+
+
+@dataclass(frozen=True)
+class Motion:
+    """One affine map for each of a batch's B pictures.
+
+    Args:
+        matrix: (B, 2, 3) on the CPU, from a place in the old picture to its place in the new one
+            (see ``mtl.data.augmentation.geometry``). Its determinant is negative where the picture
+            is mirrored.
+        size: (H, W) of the pictures.
+        spec: what becomes of boxes that leave the picture.
+        flips: (B, 2) bool, left-right and up-down, with which the maps end.
+        warps: whether the maps are more than flips.
+    """
+
+    matrix: Tensor
+    size: tuple[int, int]
+    spec: Augmentation
+    flips: Tensor
+    warps: bool
+
+    def unflipped(self) -> Tensor:
+        """(B, 2, 3): the maps without the flips with which they end."""
+        sign = (1 - 2 * self.flips.to(self.matrix.dtype)).unsqueeze(-1)
+        back = self.matrix * sign
+        back[..., 2] += self.flips * self.matrix.new_tensor([self.size[1], self.size[0]])
+        return back
