@@ -141,19 +141,16 @@ class PixelMap(TargetKind):
         if parts.outside is not None:
             found = found.copy()
             found[parts.outside] = self.unknown
-        return self.exact(found)
+        return self._in_dtype(found)
 
     def count(self, tally: Tally, value: Array) -> None:
         """Known pixels, and of each sample its smallest, mean and largest value."""
         known = value[~self.is_unknown(value)]
         tally.ignored += int(value.size - known.size)
         if known.size:
-            for word, number in (
-                ("smallest", known.min()),
-                ("mean", known.mean()),
-                ("largest", known.max()),
-            ):
-                tally.note(f"{word} value of a sample", float(number))
+            tally.note("smallest value of a sample", float(known.min()))
+            tally.note("mean value of a sample", float(known.mean()))
+            tally.note("largest value of a sample", float(known.max()))
 
     def draw(self, canvas: Canvas, value: Array, target: Target, factor: int) -> Canvas:
         """Dark where the value is small, bright where it is large; unknown pixels stay."""
