@@ -53,7 +53,7 @@ def run(arguments: list[str]) -> int:
 
     from mtl.data.build import build_data
     from mtl.data.inspection.inspect import inspect, print_lines
-    from mtl.data.inspection.labelled import check_masks
+    from mtl.data.inspection.labelled import doubts
     from mtl.data.inspection.looked import Looked, find_all
     from mtl.model.build import build_network
     from mtl.runs.left_out import left_out_lines
@@ -73,7 +73,7 @@ def run(arguments: list[str]) -> int:
     looked = Looked(cfg, data, train)
     lines = list(find_all(looked))
     try:
-        lines += check_masks(looked.sources["train"], looked.targets)
+        lines += doubts(looked.sources["train"], looked.targets)
     except UserError as error:
         lines.append(str(error))
     without_first_weights(cfg)

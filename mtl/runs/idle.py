@@ -30,5 +30,5 @@ def idle(module: MultiTaskModule) -> Iterator[str]:
         yield "weighting: Fixed without weighting.weights={TASK: WEIGHT} is weighting=equal"
     for task in network.tasks:
         target = network.head(task).target
-        if target.kind.says_nothing_new(target):
+        if target.kind.exclusive and len(target.classes) == 1:
             yield f"task {task} has a single class, {target.classes[0]}: there is nothing to learn"

@@ -68,7 +68,8 @@ class InMemory(DataSet):
         first = 100 * ("train", "val", "test").index(split)
         images = np.zeros((len(labels), 8, 8, 3), np.uint8)
         images[:, 0, 0, 0] = self.images.get(split, first + np.arange(len(labels)))
-        return ArraySource(images, [f"{split}/{i}" for i in range(len(labels))], {"label": labels})
+        ids = [f"{split}/{i}" for i in range(len(labels))]
+        return ArraySource(images, ids, {"label": labels}, self.targets)
 
 
 def folder(root: Path, **counts: int) -> ImageFolder:

@@ -47,6 +47,10 @@ class TargetKind:
     nothing else means that the sample lacks the target."""
     placed: ClassVar[bool] = False
     """Whether a value says where in the picture something is."""
+    objects: ClassVar[bool] = False
+    """Whether a value is a list of objects, each of some extent."""
+    exclusive: ClassVar[bool] = False
+    """Whether a sample has exactly one of the classes."""
     layer: ClassVar[int] = 1
     """Kinds with a smaller number are drawn first."""
     counted: ClassVar[str] = "known values"
@@ -103,9 +107,9 @@ class TargetKind:
         found = np.isnan(values) if np.isnan(self.unknown) else values == self.unknown
         return np.asarray(found, np.bool_)
 
-    def says_nothing_new(self, target: Target) -> bool:
-        """Whether all samples must have the same value, so that there is nothing to learn."""
-        return False
+    def extents(self, value: Any) -> npt.NDArray[np.float32]:
+        """(N, 2) widths and heights of the objects, pixels; here there are none."""
+        return np.zeros((0, 2), np.float32)
 
     def doubts(self, name: str, target: Target, values: Iterable[Any]) -> str | None:
         """What there is to say of values that can't be meant as they are.

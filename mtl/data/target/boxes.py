@@ -33,6 +33,7 @@ class BoxesKind(TargetKind):
     """``Boxes``; in a column a sequence of them, None where a sample lacks the target."""
 
     placed: ClassVar[bool] = True
+    objects: ClassVar[bool] = True
     counted: ClassVar[str] = "objects"
     uncounted: ClassVar[str | None] = "difficult objects"
     per_sample: ClassVar[bool] = False
@@ -46,6 +47,10 @@ class BoxesKind(TargetKind):
         if not isinstance(value, Boxes):
             raise ValueError(f"{type(value).__name__} is no value of kind {self}, which is Boxes")
         return value
+
+    def extents(self, value: Boxes) -> npt.NDArray[np.float32]:
+        """Of each box."""
+        return value.xyxy[:, 2:] - value.xyxy[:, :2]
 
     def column(self, values: Sequence[Boxes | None]) -> Column:
         """The values themselves."""
@@ -162,8 +167,7 @@ class BoxesKind(TargetKind):
         tally.counts += np.bincount(value.labels, minlength=len(tally.counts))
         tally.ignored += int(value.difficult.sum())
         tally.note(PER_IMAGE, len(value))
-        width, height = (value.xyxy[:, 2:] - value.xyxy[:, :2]).T
-        tally.note(SIDE, *np.sqrt(width * height).tolist())
+        tally.note(SIDE, *np.sqrt(self.extents(value).prod(1)).tolist())
 
     def draw(self, canvas: Canvas, value: Boxes, target: Target, factor: int) -> Canvas:
         """Boxes in the colours of their classes, difficult ones thin and grey."""

@@ -22,6 +22,7 @@ class LabelKind(TargetKind):
 
     dtype = np.int64
     unknown: ClassVar[float] = IGNORE_LABEL
+    exclusive: ClassVar[bool] = True
     counted: ClassVar[str] = "samples"
     uncounted: ClassVar[str | None] = None
 
@@ -32,10 +33,6 @@ class LabelKind(TargetKind):
     def is_unknown(self, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """Anything below 0."""
         return np.asarray(values < 0, np.bool_)
-
-    def says_nothing_new(self, target: Target) -> bool:
-        """A single class."""
-        return len(target.classes) == 1
 
     def strata(self, column: Column) -> list[Any]:
         """The labels."""

@@ -14,7 +14,7 @@ def find(looked: Looked) -> Iterator[str]:
     for task in looked.cfg.tasks:
         head = looked.cfg.heads[task]
         target = looked.targets.get(str(head.target))
-        if target is None or str(target.kind) != "label" or len(target.classes) < 2:
+        if target is None or not target.kind.exclusive or len(target.classes) < 2:
             continue
         shares = looked.train.tallies[str(head.target)].shares
         row = int(shares.argmax())

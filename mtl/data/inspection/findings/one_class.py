@@ -8,7 +8,7 @@ from mtl.data.inspection.looked import Looked
 def find(looked: Looked) -> Iterator[str]:
     """One line for each target with one label per sample and a single class."""
     for name, target in looked.targets.items():
-        if str(target.kind) == "label" and len(target.classes) == 1:
+        if target.kind.exclusive and len(target.classes) == 1:
             yield (
                 f"{name} has one class, {target.classes[0]}: there is nothing to tell apart; it "
                 "takes images of another class"

@@ -13,10 +13,11 @@ def find(looked: Looked) -> Iterator[str]:
     for name, target in looked.targets.items():
         tally = looked.train.tallies[name]
         # Nobody misses a background; and a class of one pixel is no class that occurs once.
-        first = int(str(target.kind) == "mask")
-        pairs = list(zip(target.classes, tally.counts.tolist(), strict=True))[first:]
+        numbers = dict(zip(target.classes, tally.counts.tolist(), strict=True))
+        pairs = [(title, numbers[title]) for title in target.kind.named(target)]
         missing = [title for title, number in pairs if number == 0]
-        single = [title for title, number in pairs if number == 1 and not first]
+        many = target.kind.shares_alone
+        single = [title for title, number in pairs if number == 1 and not many]
         hint = looked.hint("classes", "data.classes=[...] chooses others")
         if missing and len(missing) < len(pairs):
             never[name] = f"never in train{looked.of}: {some(missing)}{hint}"

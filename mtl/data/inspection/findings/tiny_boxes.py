@@ -9,7 +9,6 @@ import numpy as np
 from mtl.data.image_file import image_size
 from mtl.data.inspection.looked import Looked, tells_cheaply
 from mtl.data.inspection.statistics import evenly
-from mtl.data.sample import Boxes
 from mtl.data.sources.base import ArraySource, Source
 from mtl.data.sources.file_source import FileSource
 from mtl.errors import BadFile
@@ -22,10 +21,10 @@ MOST_OPENED = 500
 def find(looked: Looked) -> Iterator[str]:
     """One line for each target with boxes under 2 pixels at ``image_size``."""
     source, preprocess = looked.sources["train"], looked.data.preprocess
-    names = [name for name, target in looked.targets.items() if str(target.kind) == "boxes"]
-    if not names or not tells_cheaply(source):
+    kinds = {name: target.kind for name, target in looked.targets.items() if target.kind.objects}
+    if not kinds or not tells_cheaply(source):
         return
-    tiny, total = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
+    tiny, total = dict.fromkeys(kinds, 0), dict.fromkeys(kinds, 0)
     for row in evenly(len(source), MOST_OPENED):
         try:
             size = _size(source, row)
@@ -35,14 +34,13 @@ def find(looked: Looked) -> Iterator[str]:
         if size is None:
             return
         frame = preprocess.frame(size[1], size[0])
-        for name in names:
-            value = found.get(name)
-            if isinstance(value, Boxes):
-                sides = value.xyxy[:, 2:] - value.xyxy[:, :2]
+        for name, kind in kinds.items():
+            if name in found:
+                sides = kind.extents(found[name])
                 shorter = (sides * np.array([frame.scale_x, frame.scale_y])).min(1)
                 tiny[name] += int((shorter < LEAST).sum())
-                total[name] += len(value)
-    for name in names:
+                total[name] += len(sides)
+    for name in kinds:
         if tiny[name]:
             yield (
                 f"{name}: {tiny[name]} of {total[name]} train objects are under {LEAST:g} pixels "
