@@ -1,11 +1,17 @@
 """Deterministic steps between a decoded image and the network, and the way back."""
 
+import inspect
+import json
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from mtl.data.preprocess.identity import named
 from mtl.data.sample import Sample
 
 
@@ -66,11 +72,27 @@ class Frame:
 class Preprocess(ABC):
     """What ``preprocess=`` chooses.
 
+    The cache tells two by what they were made with, by their classes, and by the ``version`` of
+    each class: raise it when the code changes so that other pixels come out.
+
     Args:
         image_size: side in pixels of the square picture that the network gets.
         mean: of the pixel values per channel, in 0..1, subtracted on the device.
         std: per channel, in 0..1, divided by on the device.
     """
+
+    version: ClassVar[int] = 1
+    declared: Mapping[str, object]
+    """The arguments that it was made with, defaults included."""
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Remember the arguments; wrong ones are ``__init__``'s to refuse, and a copy has none."""
+        made = super().__new__(cls)
+        with suppress(TypeError):
+            bound = inspect.signature(cls.__init__).bind(made, *args, **kwargs)
+            bound.apply_defaults()
+            made.declared = dict(list(bound.arguments.items())[1:])
+        return made
 
     def __init__(self, image_size: int, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         self.image_size = image_size
@@ -93,6 +115,19 @@ class Preprocess(ABC):
         return self(Sample(np.zeros((height, width, 3), np.uint8), ""))[1]
 
     def key(self) -> str:
-        """A text that differs whenever the pixels that come out would differ (for the cache)."""
-        settings = {k: v for k, v in sorted(vars(self).items()) if k not in ("mean", "std")}
-        return f"{type(self).__qualname__}{settings}"
+        """A text that differs whenever the pixels that come out would differ (for the cache).
+
+        Raises:
+            UserError: a setting is of a kind that has no such text.
+        """
+        settings = {
+            name: named(value, f"preprocess.{name}")
+            for name, value in self.declared.items()
+            if name not in ("mean", "std")
+        }
+        classes = [
+            [c.__module__, c.__qualname__, c.version]
+            for c in type(self).__mro__
+            if issubclass(c, Preprocess) and (c is type(self) or "version" in vars(c))
+        ]
+        return json.dumps([classes, settings], sort_keys=True)
