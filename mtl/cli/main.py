@@ -34,6 +34,7 @@ COMMANDS = {
     "affinity": Command("mtl.cli.affinity", "measure which tasks help each other, and group them"),
     "inspect": Command("mtl.cli.inspect_", "look at the data: counts, and a grid of samples"),
     "split": Command("mtl.cli.split", "write lists of which image is in train, val and test"),
+    "cache": Command("mtl.cli.cache", "what data.cache=true keeps on disk, and clearing it"),
     "ls": Command("mtl.cli.ls", "list the groups of the configuration and their members"),
     "doctor": Command("mtl.cli.doctor", "check versions, device, extras and data folders"),
 }

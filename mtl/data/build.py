@@ -8,7 +8,7 @@ from mtl.data.loading.module import MultiTaskData
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.sources.base import DataSet
 
-LOADING_KEYS = ("limit", "workers", "on_error", "cache", "cache_dir")
+LOADING_KEYS = ("limit", "workers", "on_error", "cache", "cache_dir", "cache_size")
 DATA_FRAMEWORK_KEYS = ("targets", "suggested", *LOADING_KEYS)
 
 
@@ -31,5 +31,6 @@ def build_data(cfg: DictConfig) -> MultiTaskData:
         augmentation=make(container(cfg.augmentation), Augmentation),
         batch_size=cfg.batch_size,
         seed=cfg.seed,
-        **{key: cfg.data[key] for key in LOADING_KEYS},
+        # Runs of older versions have fewer of them.
+        **{key: cfg.data[key] for key in LOADING_KEYS if key in cfg.data},
     )

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mtl.data.loading.cache_build import build, remove, remove_abandoned
+from mtl.data.loading.cache_build import BROKEN, IMAGES, write_shard
 from mtl.data.loading.cache_columns import Columns, mapped
+from mtl.data.loading.cache_key import sample_key, work_key
+from mtl.data.loading.cache_store import Store
 from mtl.data.preprocess.base import Preprocess
+from mtl.data.preprocess.picture import picture
 from mtl.data.sample import Sample, Target, TargetValue
 from mtl.data.sources.base import Source
 from mtl.data.sources.file_source import FileSource
@@ -23,56 +24,90 @@ from mtl.errors import BadFile, UserError
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 3
+PER_SHARD = 2048
+"""Samples that are written, and taken away, together."""
+GIGABYTE = 1e9
 
 
 class CachedSource(Source):
-    """Samples as they are after preprocessing, read from a cache that ``open`` made.
+    """Samples as they are after preprocessing, from a cache as far as that holds them.
+
+    Entries belong to samples and not to splits: whatever choice of the same files comes next finds
+    them. What was not kept, for want of room, is read and preprocessed.
 
     Args:
-        source: what was cached; asked for ids alone.
+        source: what is cached.
         targets: what its samples can be labelled with.
-        folder: of the cache's files.
+        preprocess: the steps whose result is kept.
+        shards: folders of the cache.
+        places: (N, 2) int32: which shard each sample is in, -1 for none, and in which row.
     """
 
-    def __init__(self, source: Source, targets: Mapping[str, Target], folder: Path) -> None:
+    def __init__(
+        self,
+        source: FileSource,
+        targets: Mapping[str, Target],
+        preprocess: Preprocess,
+        shards: Sequence[Path],
+        places: npt.NDArray[np.int32],
+    ) -> None:
         self.source = source
         self.targets = targets
-        self.folder = folder
+        self.preprocess = preprocess
+        self.shards = list(shards)
+        self.places = places
+        self._open: dict[int, _OpenShard | None] = {}
 
     @classmethod
     def open(
-        cls, source: Source, targets: Mapping[str, Target], preprocess: Preprocess, folder: Path
+        cls,
+        source: Source,
+        targets: Mapping[str, Target],
+        preprocess: Preprocess,
+        folder: Path,
+        size: float = float("inf"),
     ) -> CachedSource:
-        """Take the cache of a source, or build it where there is none or files have changed.
+        """Find a source's samples in the cache, and add those that are missing or have changed.
 
-        It is written whole or not at all; of two processes that build at once, one wins.
+        Samples are written whole or not at all. Of two processes that want the same, one waits for
+        the other.
 
         Args:
             source: a FileSource. Broken samples are remembered, and reading them raises again.
             targets: what its samples can be labelled with.
             preprocess: the steps whose result is kept.
             folder: holds all caches.
+            size: of all caches in it together, gigabytes; those used least recently make room.
 
         Raises:
-            UserError: the source is no FileSource, or the cache can't be written.
+            UserError: the source is no FileSource, the preprocessing can't be told from others, or
+                the cache can't be written.
         """
         if not isinstance(source, FileSource):
             raise UserError(
                 f"data.cache=true needs samples that come from files, and {type(source).__name__} "
                 "is no FileSource; set data.cache=false"
             )
-        what = _what(source, targets, preprocess)
-        place = folder / f"{what}-{_state(source)}"
-        if not place.is_dir():
-            stale = list(folder.glob(f"{what}-*"))
-            verb = "rebuilding the stale" if stale else "building the"
-            log.info("%s cache of %d images in %s", verb, len(source), place)
-            build(source, targets, preprocess, place)
-            remove_abandoned(folder)
-            for old in stale:
-                remove(old)
-        return cls(source, targets, place)
+        store, work = Store(folder), work_key(source, targets, preprocess)
+        keys = [sample_key(source, index) for index in range(len(source))]
+        try:
+            found = store.entries(work)
+            if not found.keys() >= set(keys):
+                with store.alone(work):
+                    _add(store, work, source, keys, targets, preprocess, size * GIGABYTE)
+                found = store.entries(work)
+        except OSError as error:
+            raise UserError(
+                f"the cache can't be written to {folder} ({error.strerror or error}); "
+                "set data.cache_dir= or data.cache=false"
+            ) from None
+        used = list(dict.fromkeys(found[key][0] for key in keys if key in found))
+        store.use(used)
+        number = {path: place for place, path in enumerate(used)}
+        places = [
+            (number[found[key][0]], found[key][1]) if key in found else (-1, 0) for key in keys
+        ]
+        return cls(source, targets, preprocess, used, np.array(places, np.int32).reshape(-1, 2))
 
     def __len__(self) -> int:
         return len(self.source)
@@ -85,57 +120,94 @@ class CachedSource(Source):
         """The preprocessed sample at ``index``; ``size`` changes nothing.
 
         Raises:
-            BadFile: its files could not be read when the cache was built.
+            BadFile: its files can't be read, or could not when they were cached.
         """
-        targets = self._targets(index)
-        return Sample(np.array(self._images[index]), self.id(index), targets)
+        shard, row = self._find(index)
+        if shard is None:
+            return picture(self.source, index, self.preprocess, self.targets)[0]
+        targets = shard.targets(row)
+        return Sample(np.array(shard.images[row]), self.id(index), targets)
 
     def annotations(self, index: int) -> Mapping[str, object]:
         """The targets in the pixels of the preprocessed image."""
-        return self._targets(index)
+        shard, row = self._find(index)
+        return self.read(index).targets if shard is None else shard.targets(row)
 
     def __getstate__(self) -> dict[str, object]:
         """Only what it takes to open the files again: a memory map would be pickled as a copy."""
-        return {"source": self.source, "targets": self.targets, "folder": self.folder}
+        return {**vars(self), "_open": {}}
 
-    def _targets(self, index: int) -> dict[str, TargetValue]:
-        if str(index) in self._broken:
-            raise BadFile(*self._broken[str(index)])
-        return self._columns[index]
-
-    @cached_property
-    def _broken(self) -> dict[str, Any]:
-        return cast("dict[str, Any]", json.loads((self.folder / "broken.json").read_text()))
-
-    @cached_property
-    def _images(self) -> npt.NDArray[np.uint8]:
-        return mapped(self.folder / "images.npy")
-
-    @cached_property
-    def _columns(self) -> Columns:
-        return Columns(self.folder, self.targets)
+    def _find(self, index: int) -> tuple[_OpenShard | None, int]:
+        number, row = self.places[index].tolist()
+        if number not in self._open:
+            self._open[number] = _opened(self.shards[number], self.targets) if number >= 0 else None
+        return self._open[number], row
 
 
-def _what(source: FileSource, targets: Mapping[str, Target], preprocess: Preprocess) -> str:
-    """A name for what the cache holds, whatever state the files are in."""
-    ids = [source.id(index) for index in range(len(source))]
-    kinds = {name: target.kind.name for name, target in sorted(targets.items())}
-    return _digest([_FORMAT, source.key(), kinds, preprocess.key(), ids])
+class _OpenShard:
+    """A shard's files.
+
+    Raises:
+        OSError: they are gone.
+    """
+
+    def __init__(self, folder: Path, targets: Mapping[str, Target]) -> None:
+        self.images = mapped(folder / IMAGES)
+        self._columns = Columns(folder, targets)
+        self._broken: dict[str, Any] = json.loads((folder / BROKEN).read_text())
+
+    def targets(self, row: int) -> dict[str, TargetValue]:
+        """Of the sample in that row.
+
+        Raises:
+            BadFile: it could not be read when it was cached.
+        """
+        if str(row) in self._broken:
+            raise BadFile(*self._broken[str(row)])
+        return self._columns[row]
 
 
-def _state(source: FileSource) -> str:
-    """A name for the state that the source's files are in: their sizes and times of change."""
-    files = [source.files(index) for index in range(len(source))]
-    return _digest([[_stat(path) for path in paths] for paths in files])
-
-
-def _stat(path: Path) -> list[int]:
+def _opened(folder: Path, targets: Mapping[str, Target]) -> _OpenShard | None:
+    """None where another process has made room at this shard's expense."""
     try:
-        found = path.stat()
-    except OSError:
-        return []
-    return [found.st_size, found.st_mtime_ns]
+        return _OpenShard(folder, targets)
+    except FileNotFoundError:
+        return None
 
 
-def _digest(value: object) -> str:
-    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]
+def _add(
+    store: Store,
+    work: str,
+    source: FileSource,
+    keys: Sequence[bytes],
+    targets: Mapping[str, Target],
+    preprocess: Preprocess,
+    budget: float,
+) -> None:
+    """Cache the samples that are missing, as far as there is room."""
+    found = store.entries(work)
+    there = {path for key in keys if (path := found.get(key, (None, 0))[0]) is not None}
+    store.use(there)
+    store.remove_abandoned()
+    missing = list({key: i for i, key in enumerate(keys) if key not in found}.values())
+    if missing:
+        log.info("caching %d of %d images in %s", len(missing), len(keys), store.root)
+    # An image and a mask; later what entries turn out to take.
+    each = preprocess.image_size**2 * 4
+    for start in range(0, len(missing), PER_SHARD):
+        some = missing[start : start + PER_SHARD]
+        room = store.make_room(len(some) * each, budget) / each
+        fitting = some[: int(min(room, len(some)))]
+        if fitting:
+            with store.new(work) as folder:
+                write_shard(folder, source, fitting, targets, preprocess)
+                each = -(-sum(file.stat().st_size for file in folder.iterdir()) // len(fitting))
+        if len(fitting) < len(some):
+            held = len(keys) - len(missing) + start + len(fitting)
+            log.warning(
+                "data.cache_size=%g is full with %d of %d images; the others are read from files",
+                budget / GIGABYTE,
+                held,
+                len(keys),
+            )
+            return

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import ExitStack
-from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,6 +16,7 @@ from numpy.lib import format as npy
 from mtl.data.sample import Target, TargetValue
 
 Array = npt.NDArray[Any]
+INDEX = "targets.npz"
 
 
 class NpyStack:
@@ -107,9 +107,9 @@ class ColumnWriter:
         self._files.__exit__(kind, error, trace)
 
 
-def save_index(path: Path, index: Mapping[str, list[int]]) -> None:
+def save_index(folder: Path, index: Mapping[str, list[int]]) -> None:
     """Write which rows have which target, and where in the files they lie."""
-    with path.open("wb") as file:
+    with (folder / INDEX).open("wb") as file:
         np.savez(file, allow_pickle=False, **{k: np.array(v, np.int64) for k, v in index.items()})
 
 
@@ -119,11 +119,26 @@ class Columns:
     Args:
         folder: of the files.
         targets: what samples can be labelled with.
+
+    Raises:
+        OSError: the files are gone.
     """
 
     def __init__(self, folder: Path, targets: Mapping[str, Target]) -> None:
-        self.folder = folder
         self.targets = targets
+        with np.load(folder / INDEX, allow_pickle=False) as file:
+            index: dict[str, npt.NDArray[np.int64]] = dict(file)
+        self._numbers = {
+            name: {row: number for number, row in enumerate(index[f"{name}.rows"].tolist())}
+            for name in targets
+            if f"{name}.rows" in index
+        }
+        self._parts: dict[str, dict[str, tuple[Array, npt.NDArray[np.int64]]]] = defaultdict(dict)
+        for name in self._numbers:
+            for key, ends in index.items():
+                if key.startswith(f"{name}.") and key.endswith(".ends"):
+                    part = key.removeprefix(f"{name}.").removesuffix(".ends")
+                    self._parts[name][part] = mapped(folder / f"{name}.{part}.npy"), ends
 
     def __getitem__(self, row: int) -> dict[str, TargetValue]:
         return {
@@ -138,29 +153,6 @@ class Columns:
             start = int(ends[number - 1]) if number else 0
             found[part] = np.array(array[start : int(ends[number])])
         return found
-
-    @cached_property
-    def _numbers(self) -> dict[str, dict[int, int]]:
-        return {
-            name: {row: number for number, row in enumerate(self._index[f"{name}.rows"].tolist())}
-            for name in self.targets
-            if f"{name}.rows" in self._index
-        }
-
-    @cached_property
-    def _parts(self) -> dict[str, dict[str, tuple[Array, npt.NDArray[np.int64]]]]:
-        found: dict[str, dict[str, tuple[Array, npt.NDArray[np.int64]]]] = defaultdict(dict)
-        for name in self._numbers:
-            for key, ends in self._index.items():
-                if key.startswith(f"{name}.") and key.endswith(".ends"):
-                    part = key.removeprefix(f"{name}.").removesuffix(".ends")
-                    found[name][part] = mapped(self.folder / f"{name}.{part}.npy"), ends
-        return found
-
-    @cached_property
-    def _index(self) -> dict[str, npt.NDArray[np.int64]]:
-        with np.load(self.folder / "targets.npz", allow_pickle=False) as file:
-            return dict(file)
 
 
 def mapped(path: Path) -> Array:

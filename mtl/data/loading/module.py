@@ -68,6 +68,7 @@ class MultiTaskData(L.LightningDataModule):
             remembers it in ``skipped``.
         cache: whether to keep decoded images on disk.
         cache_dir: where.
+        cache_size: of all caches there together, gigabytes; those used least recently make room.
     """
 
     def __init__(
@@ -82,6 +83,7 @@ class MultiTaskData(L.LightningDataModule):
         on_error: Literal["raise", "skip"] = "raise",
         cache: bool = False,
         cache_dir: str = "outputs/cache",
+        cache_size: float = 50.0,
     ) -> None:
         super().__init__()
         self.data_set = data_set
@@ -94,6 +96,7 @@ class MultiTaskData(L.LightningDataModule):
         self.on_error = on_error
         self.cache = cache
         self.cache_dir = Path(cache_dir)
+        self.cache_size = cache_size
         self.skipped: dict[str, str] = {}
         self.failure: str | None = None
         self.first_epoch = 0
@@ -139,7 +142,9 @@ class MultiTaskData(L.LightningDataModule):
         if isinstance(source, ArraySource):
             return preprocessed(source, self.preprocess)
         if self.cache:
-            return CachedSource.open(source, self.targets, self.preprocess, self.cache_dir)
+            return CachedSource.open(
+                source, self.targets, self.preprocess, self.cache_dir, self.cache_size
+            )
         return source
 
     def required(self, split: Split) -> Source:

@@ -114,6 +114,12 @@ class Preprocess(ABC):
         """Where the picture lies in an image of that size; here found out by preprocessing one."""
         return self(Sample(np.zeros((height, width, 3), np.uint8), ""))[1]
 
+    @property
+    def described(self) -> str:
+        """The class and its settings, for people."""
+        settings = {n: v for n, v in self.declared.items() if n not in ("mean", "std")}
+        return " ".join([type(self).__name__, *(f"{n}={v!s:.40}" for n, v in settings.items())])
+
     def key(self) -> str:
         """A text that differs whenever the pixels that come out would differ (for the cache).
 

@@ -1,0 +1,104 @@
+"""``mtl cache``: what is kept on disk of decoded images, and clearing it."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtl.cli.options import split_options
+from mtl.cli.own_keys import one_of, own_keys, place
+from mtl.cli.table import print_rows
+from mtl.errors import UserError
+
+if TYPE_CHECKING:
+    from mtl.data.loading.cache_store import Shard
+
+HELP = """\
+usage: mtl cache [data.cache_dir=outputs/cache] [clear=true]
+
+Lists what data.cache=true keeps: of which images, preprocessed how, how many and how large, and
+when they were used last. Entries belong to files: a changed file gets a new one, and those used
+least recently go where data.cache_size would be exceeded.
+
+  data.cache_dir=   the folder of the caches (outputs/cache)
+  clear=            true deletes them (false)"""
+KEYS = ("data.cache_dir", "clear")
+OLDER = "written by an older version; not read any more"
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command.
+
+    Args:
+        arguments: ``data.cache_dir=`` and ``clear=``.
+
+    Returns:
+        0, also where there is no cache.
+
+    Raises:
+        UserError: an argument is wrong, or the folder is none.
+    """
+    _, rest = split_options(arguments)
+    own, others = own_keys(rest, KEYS)
+    if others:
+        raise UserError(f"{others[0]}: mtl cache takes data.cache_dir=FOLDER and clear=true")
+    clear = own.get("clear", "false")
+    one_of("clear", clear, ("true", "false"))
+    folder = place(own, "data.cache_dir", Path("outputs/cache"))
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"data.cache_dir={folder} is no folder")
+
+    from mtl.data.loading.cache_store import Store
+    from mtl.terminal import say
+
+    store = Store(folder)
+    if clear == "true":
+        say(f"{gigabytes(store.clear())} freed in {folder}")
+        return 0
+    shards = store.shards()
+    if not shards:
+        say(f"{folder} holds no cache; data.cache=true makes one")
+        return 0
+    print_rows(rows(shards, time.time()), ["images of", "as", "number", "size", "used"], [2, 3])
+    say(f"{gigabytes(sum(shard.size for shard in shards))} in {folder}; clear=true deletes it")
+    return 0
+
+
+def rows(shards: list[Shard], now: float) -> list[list[str]]:
+    """A row for each kind of work on each folder of images, the last used first.
+
+    Args:
+        shards: of all caches.
+        now: seconds since 1970.
+    """
+    works: dict[Path, list[Shard]] = {}
+    for shard in shards:
+        # An older version's has no folder of its kind around it.
+        works.setdefault(shard.path.parent if shard.about else shard.path, []).append(shard)
+    found = []
+    for members in sorted(works.values(), key=lambda some: -max(one.used for one in some)):
+        size = gigabytes(sum(shard.size for shard in members))
+        if members[0].about:
+            images = os.path.commonpath([shard.about["folder"] for shard in members])
+            number = str(sum(shard.about["samples"] for shard in members))
+            used = ago(now - max(shard.used for shard in members))
+            found.append([images, members[0].about["preprocess"], number, size, used])
+        else:
+            found.append(["", OLDER, "", size, ""])
+    return found
+
+
+def gigabytes(size: int) -> str:
+    """``1.25 GB``."""
+    return f"{size / 1e9:.2f} GB"
+
+
+def ago(seconds: float) -> str:
+    """A duration in the largest unit that it has one of."""
+    for name, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        number = int(seconds // length)
+        if number:
+            return f"{number} {name}{'s' * (number > 1)} ago"
+    return "now"
