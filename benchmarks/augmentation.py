@@ -22,9 +22,12 @@ from mtl.data.augmentation.sample import SampleAugmenter
 from mtl.data.augmentation.spec import Augmentation
 from mtl.data.batch import Batch
 from mtl.data.image_file import read_image
+from mtl.data.loading.cache import CachedSource
 from mtl.data.preprocess.normalise import Normalise
+from mtl.data.preprocess.picture import picture
 from mtl.data.preprocess.standard import Standard
 from mtl.data.sample import Boxes, Sample, Target
+from mtl.data.sources.file_source import FileSource
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIZE = 224
@@ -59,7 +62,7 @@ def batch_versus_albumentations(batch_size: int = 256, rounds: int = 15) -> Entr
 
 
 def versus_pil(count: int = 24, rounds: int = 9) -> dict[str, Entry]:
-    """640x480 JPEGs with five boxes and a mask to augmented 224 px, from files and from memory."""
+    """640x480 JPEGs with five boxes and a mask to augmented 224 px, from files and a cache."""
     spec = Augmentation(hflip=0.5, rotate=30, shift=0.1, zoom=0.2)
     augment, resize = SampleAugmenter(spec, SIZE), Standard(SIZE, MEAN, STD)
     by_hand = A.Compose(
@@ -78,8 +81,8 @@ def versus_pil(count: int = 24, rounds: int = 9) -> dict[str, Entry]:
     )
     with tempfile.TemporaryDirectory() as folder:
         paths, boxes, mask = _write_photographs(Path(folder), count)
-        # As a data set does: boxes are scaled to the size that was decoded, masks stay as stored.
-        cached = [_read(path, boxes, mask, resize) for path in paths]
+        source = Photographs(paths, boxes, mask)
+        cached = CachedSource.open(source, TARGETS, resize, Path(folder) / "cache")
 
         def pil(path: Path) -> object:
             image = np.asarray(Image.open(path).convert("RGB"))
@@ -88,9 +91,11 @@ def versus_pil(count: int = 24, rounds: int = 9) -> dict[str, Entry]:
         rates = _rates(
             {
                 "files": lambda: [
-                    augment(_read(path, boxes, mask, resize), i) for i, path in enumerate(paths)
+                    augment(picture(source, i, resize, TARGETS)[0], i) for i in range(count)
                 ],
-                "cache": lambda: [augment(sample, i) for i, sample in enumerate(cached)],
+                "cache": lambda: [
+                    augment(cached.read(i).understood(TARGETS), i) for i in range(count)
+                ],
                 "PIL and albumentations": lambda: [pil(path) for path in paths],
             },
             count,
@@ -104,15 +109,42 @@ def versus_pil(count: int = 24, rounds: int = 9) -> dict[str, Entry]:
     }
 
 
-def _read(path: Path, boxes: Boxes, mask: np.ndarray, resize: Standard) -> Sample:
-    image, (width, height) = read_image(path, SIZE)
-    scale = np.array([image.shape[1] / width, image.shape[0] / height] * 2, np.float32)
-    # Masks are palette images that libpng decodes whole, so that the reduced image's mask is made
-    # by the same nearest-neighbour step that would follow.
-    small = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT)
-    moved = Boxes(boxes.xyxy * scale, boxes.labels, boxes.difficult)
-    targets = {"boxes": moved, "mask": small}
-    return resize(Sample(image, str(path), targets, meaning=TARGETS))[0]
+class Photographs(FileSource):
+    """JPEGs with the same boxes and the same mask, which is at hand.
+
+    Args:
+        paths: of the files.
+        boxes: in pixels of the whole image.
+        mask: as large as the whole image.
+    """
+
+    def __init__(self, paths: list[Path], boxes: Boxes, mask: np.ndarray) -> None:
+        self.paths = paths
+        self.boxes = boxes
+        self.mask = mask
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def id(self, index: int) -> str:
+        """The file's path."""
+        return str(self.paths[index])
+
+    def read(self, index: int, size: int | None = None) -> Sample:
+        """As data sets do: boxes and masks are brought to the size that was decoded."""
+        image, (width, height) = read_image(self.paths[index], size)
+        scale = np.array([image.shape[1] / width, image.shape[0] / height] * 2, np.float32)
+        small = cv2.resize(self.mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT)
+        moved = Boxes(self.boxes.xyxy * scale, self.boxes.labels, self.boxes.difficult)
+        return Sample(image, self.id(index), {"boxes": moved, "mask": small}, (width, height))
+
+    def files(self, index: int) -> list[Path]:
+        """The image."""
+        return [self.paths[index]]
+
+    def key(self) -> str:
+        """There is but one way of reading them."""
+        return ""
 
 
 def _write_photographs(folder: Path, count: int) -> tuple[list[Path], Boxes, np.ndarray]:
