@@ -11,10 +11,8 @@ from typing import Any
 from unittest.mock import patch
 
 import pytorch_lightning as L
-import rich
 import torch
 from omegaconf import DictConfig, open_dict
-from pytorch_lightning.callbacks import RichProgressBar
 from rich.console import Console
 from torch.optim.lr_scheduler import OneCycleLR
 
@@ -26,6 +24,7 @@ from mtl.data.loading.module import MultiTaskData
 from mtl.learning.build import build_callbacks, build_loggers, build_module, build_trainer
 from mtl.learning.callbacks import progress
 from mtl.learning.callbacks.hyperparameters import HyperparameterTable
+from mtl.learning.callbacks.live import LiveProgress
 from mtl.learning.callbacks.throughput import Throughput
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
@@ -121,15 +120,9 @@ class Turns(L.Callback):
     def _turn(self, trainer: L.Trainer) -> None:
         seconds = time.perf_counter() - self._start
         self.framework.append(1000 * seconds / int(trainer.num_training_batches))
-        # The bar has a thread of its own, which would slow the other side.
-        bar = trainer.progress_bar_callback
-        assert isinstance(bar, RichProgressBar)
-        assert bar.progress is not None
-        bar.progress.stop()
         start = time.perf_counter()
         steps = self.epoch_by_hand(len(self.hand))
         self.hand.append(1000 * (time.perf_counter() - start) / steps)
-        bar.progress.start()
 
 
 def with_progress_bar(
@@ -139,14 +132,13 @@ def with_progress_bar(
     callbacks = [turns, *build_callbacks(cfg), Throughput(), HyperparameterTable(cfg)]
     loggers = build_loggers(cfg, folder, None)
     unseen: dict[str, Any] = {"file": io.StringIO(), "force_terminal": True}
-    bar = RichProgressBar(refresh_rate=10, console_kwargs=unseen)
+    console = Console(**unseen)
     with (
-        patch("mtl.learning.build.bars", lambda: [bar]),
-        patch.object(progress, "console", Console(**unseen)),
+        patch("mtl.learning.build.watched", lambda: [LiveProgress(console)]),
+        patch.object(progress, "console", console),
     ):
         trainer = build_trainer(cfg, folder, callbacks, loggers)
         trainer.fit(build_module(cfg, network), datamodule=data)
-    rich.reconfigure()
 
 
 def by_hand(cfg: DictConfig, network: Network, data: MultiTaskData) -> Callable[[int], int]:

@@ -1,5 +1,7 @@
 """What is said on the terminal."""
 
+import multiprocessing
+
 from rich.console import Console
 
 from mtl.files import printable
@@ -7,6 +9,14 @@ from mtl.files import printable
 console = Console(highlight=False, soft_wrap=True)
 if not console.is_terminal:
     console.width = 500
+
+
+def is_watched() -> bool:
+    """Whether there is a terminal that this process has for itself.
+
+    Processes that work at several jobs of a sweep at a time share it.
+    """
+    return console.is_terminal and multiprocessing.current_process().name == "MainProcess"
 
 
 def say(text: str) -> None:

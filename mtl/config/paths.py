@@ -5,7 +5,12 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 SWEEP_FILE = "sweep.json"
-"""In a sweep's folder: ``metrics``, the main metrics of all tasks of all its jobs."""
+"""In a sweep's folder: ``jobs``, their number; ``metrics``, the main ones of all their tasks."""
+
+
+def in_sweep(folder: Path) -> bool:
+    """Whether a run's folder is that of a job of a sweep."""
+    return (folder.parent / SWEEP_FILE).exists()
 
 
 def conf_dir() -> Path:

@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 
 from mtl.config.instantiate import container, make, without
 from mtl.errors import UserError
-from mtl.learning.callbacks.progress import bars
+from mtl.learning.callbacks.live import watched
 from mtl.learning.compiled import compile_encoder
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.optimizer.groups import parameter_groups
@@ -156,20 +156,20 @@ def build_trainer(
     Raises:
         UserError: this machine has no such device.
     """
-    moving = bars() if is_enabled(cfg, "progress") else []
+    display = watched() if is_enabled(cfg, "progress") else []
     torch.set_float32_matmul_precision(cfg.trainer.matmul_precision)
     try:
         trainer = make(
             _with_objects(without(cfg.trainer, TRAINER_FRAMEWORK_KEYS)),
             L.Trainer,
             max_epochs=cfg.epochs,
-            callbacks=callbacks + moving,
+            callbacks=callbacks + display,
             logger=loggers or False,
             default_root_dir=str(folder),
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
             enable_model_summary=False,
-            enable_progress_bar=bool(moving),
+            enable_progress_bar=False,
             enable_checkpointing=any(hasattr(c, "last_model_path") for c in callbacks),
         )
     except (MisconfigurationException, ValueError, TypeError, ImportError) as error:
@@ -178,9 +178,15 @@ def build_trainer(
             f"trainer.accelerator={cfg.trainer.accelerator}, devices={cfg.trainer.devices}, "
             f"precision={cfg.trainer.precision}: {reason} (trainer=cpu runs everywhere)"
         ) from error
+    # Its answer to SIGTERM talks to the other processes out of a signal handler, for ever at times.
+    trainer._signal_connector.register_signal_handlers = _nothing
     # Lightning would make boxes half precision too; the data module converts what has to be.
     trainer.precision_plugin.convert_input = lambda batch: batch
     return cast(L.Trainer, trainer)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _with_objects(settings: Mapping[str, Any]) -> dict[str, Any]:

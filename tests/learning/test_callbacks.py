@@ -133,7 +133,8 @@ def test_throughput_counts_over_restarts(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_line_of_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr(progress, "console", SimpleNamespace(print=said.append))
+    piped = SimpleNamespace(print=said.append, is_terminal=False)
+    monkeypatch.setattr(progress, "console", piped)
     head = SimpleNamespace(metrics=("map", "recall"))
     module: Any = SimpleNamespace(network=SimpleNamespace(head=lambda task: head))
     metrics = {"val/loss": 2.0, "val/score": 0.5, "val/x/map": 0.5, "val/x/recall": 0.25}

@@ -44,17 +44,17 @@ class BestAndLast(Checkpoint):
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write what is due."""
         folder = Path(trainer.default_root_dir) / "checkpoints"
-        found = trainer.callback_metrics.get(str(pl_module.monitor))
-        score = None if found is None or not math.isfinite(found) else float(found)
-        if self._is_best(score, pl_module):
-            self.best_score = score
+        if self.best_score is None or self.improves(trainer, pl_module):
+            self.best_score = _score(trainer, pl_module)
             self._write(trainer, folder / "best.ckpt")
         self._write(trainer, folder / "last.ckpt")
         self.last_model_path = str(folder / "last.ckpt")
 
-    def _is_best(self, score: float | None, pl_module: L.LightningModule) -> bool:
-        if self.best_score is None or score is None:
-            return self.best_score is None
+    def improves(self, trainer: L.Trainer, pl_module: L.LightningModule) -> bool:
+        """Whether the monitor is finite and better than it ever was."""
+        score = _score(trainer, pl_module)
+        if score is None or self.best_score is None:
+            return score is not None
         larger = pl_module.mode_of(str(pl_module.monitor)) == "max"  # type: ignore[operator]
         return score > self.best_score if larger else score < self.best_score
 
@@ -68,3 +68,9 @@ class BestAndLast(Checkpoint):
             raise
         if trainer.is_global_zero:
             part.replace(path)
+
+
+def _score(trainer: L.Trainer, pl_module: L.LightningModule) -> float | None:
+    """The monitor's value, None where there is none or it is not finite."""
+    found = trainer.callback_metrics.get(str(pl_module.monitor))
+    return None if found is None or not math.isfinite(found) else float(found)

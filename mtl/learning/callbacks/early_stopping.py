@@ -40,6 +40,15 @@ class ResumableEarlyStopping(EarlyStopping):
         if self.wait_count >= self.patience:
             trainer.should_stop = True
 
+    @property
+    def reason(self) -> str | None:
+        """Why it stops the training; None where it doesn't."""
+        if self.wait_count < self.patience:
+            return None
+        unit = "epoch" if self._check_on_train_epoch_end else "validation"
+        plural = "" if self.wait_count == 1 else "s"
+        return f"{self.monitor} not better for {self.wait_count} {unit}{plural}"
+
     def _run_early_stopping_check(self, trainer: L.Trainer) -> None:
         value = trainer.callback_metrics.get(self.monitor)
         if value is not None and not value.isfinite() and trainer.is_global_zero:

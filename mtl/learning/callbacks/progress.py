@@ -1,24 +1,25 @@
-"""One line per epoch, besides the moving bar where there is a terminal."""
+"""One line per epoch, where no terminal shows more (see ``live``)."""
 
+import math
 import time
+from pathlib import Path
 
 import pytorch_lightning as L
-from pytorch_lightning.callbacks import RichProgressBar
-from rich.console import Console
 
-console = Console(highlight=False, soft_wrap=True)
-
-
-def bars() -> list[L.Callback]:
-    """A moving bar where somebody is there to see it."""
-    return [RichProgressBar(refresh_rate=10)] if console.is_terminal else []
+from mtl.config.paths import in_sweep
+from mtl.terminal import console, is_watched
 
 
 class EpochLines(L.Callback):
-    """Prints loss, score and seconds after each epoch."""
+    """Says how many steps there are, and prints loss, score and seconds after each epoch."""
 
     def __init__(self) -> None:
         self._start = 0.0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Say how long it is."""
+        if not _silent(trainer):
+            console.print(steps(trainer))
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Begin to count."""
@@ -26,7 +27,7 @@ class EpochLines(L.Callback):
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Print."""
-        if not trainer.is_global_zero:
+        if _silent(trainer) or is_watched():
             return
         width = len(str(trainer.max_epochs))
         parts = [f"epoch {trainer.current_epoch + 1:>{width}}/{trainer.max_epochs}"]
@@ -37,6 +38,20 @@ class EpochLines(L.Callback):
         parts += [f"{name} {float(metrics[name]):.4f}" for name in names if name in metrics]
         parts.append(f"{time.perf_counter() - self._start:.1f} s")
         console.print("  ".join(parts))
+
+
+def _silent(trainer: L.Trainer) -> bool:
+    """Another process speaks, or jobs of a sweep would mix their lines on a terminal."""
+    watched_sweep = console.is_terminal and in_sweep(Path(trainer.default_root_dir))
+    return watched_sweep or not trainer.is_global_zero
+
+
+def steps(trainer: L.Trainer) -> str:
+    """``280 steps, 28 per epoch; 56 are done``."""
+    total = int(trainer.estimated_stepping_batches)
+    each = math.ceil(int(trainer.num_training_batches) / trainer.accumulate_grad_batches)
+    done = f"; {trainer.global_step} are done" if trainer.global_step else ""
+    return f"{total} steps, {each} per epoch{done}"
 
 
 def _main(name: str, module: L.LightningModule) -> bool:

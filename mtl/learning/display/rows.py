@@ -1,0 +1,129 @@
+"""The table of a training: a row per validation, no wider than the terminal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+GAP = 2
+NUMBER = 6
+"""Characters of ``0.1234``."""
+SHORTEST = 8
+"""Characters that a name is not cut below."""
+BEST = "best"
+TIME = 7
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric in the table.
+
+    Args:
+        metric: full name.
+        top: over the name: the task.
+        name: of the metric itself.
+        width: in characters.
+    """
+
+    metric: str
+    top: str
+    name: str
+    width: int
+
+
+class Rows:
+    """Lays rows out for a width; what does not fit into one line goes on in the next.
+
+    Names are cut, numbers never.
+
+    Args:
+        metrics: full names (``val/loss``, ``val/score``, ``val/box/iou``), in order.
+        longest: characters of the longest label.
+        width: of the terminal.
+    """
+
+    def __init__(self, metrics: Sequence[str], longest: int, width: int) -> None:
+        self.width = width
+        self.label = max(len("epoch"), longest)
+        room = max(width - self.label - (GAP + TIME) - (GAP + len(BEST)), GAP + SHORTEST)
+        self.lines = _lines([_column(metric) for metric in metrics], room)
+
+    def header(self) -> list[str]:
+        """The names, over two lines per line of a row."""
+        lines = []
+        for number, columns in enumerate(self.lines):
+            above = "".join(_cell(column.top, column.width) for column in columns)
+            names = "".join(_cell(column.name, column.width) for column in columns)
+            label, time = ("epoch", _cell("time", TIME)) if number == 0 else ("", "")
+            if above.strip():
+                lines.append(" " * self.label + above.rstrip())
+            lines.append(f"{label:>{self.label}}{names}{time}")
+        return lines
+
+    def row(self, label: str, values: Mapping[str, float], time: str, best: bool) -> list[str]:
+        """One validation.
+
+        Args:
+            label: ``3/10``.
+            values: full name to value; one that is absent stays blank.
+            time: how long the epoch took.
+            best: whether it is a new best.
+        """
+        lines = []
+        for number, columns in enumerate(self.lines):
+            cells = "".join(_cell(_number(values.get(c.metric)), c.width) for c in columns)
+            end = _cell(time, TIME) + (" " * GAP + BEST if best else "")
+            first = number == 0
+            text = f"{label if first else '':>{self.label}}{cells}{end if first else ''}"
+            lines.append(text.rstrip())
+        return lines
+
+
+def _column(metric: str) -> Column:
+    top, _, name = metric.partition("/")[2].rpartition("/")
+    widest = NUMBER + GAP if name == "loss" else NUMBER
+    return Column(metric, top, name, max(len(top), len(name), widest))
+
+
+def _lines(columns: Sequence[Column], room: int) -> list[list[Column]]:
+    """Columns in one line where cut names make that possible, else in several."""
+    longest = max((column.width for column in columns), default=0)
+    for most in range(longest, SHORTEST - 1, -1):
+        cut = [_cut(column, most) for column in columns]
+        names = {(column.top, column.name) for column in cut}
+        if _total(cut) <= room and len(names) == len(cut):
+            return [cut]
+    lines: list[list[Column]] = [[]]
+    for column in columns:
+        if lines[-1] and _total([*lines[-1], column]) > room:
+            lines.append([])
+        lines[-1].append(_cut(column, room - GAP))
+    return lines
+
+
+def _cut(column: Column, most: int) -> Column:
+    most = max(most, NUMBER)
+    return Column(
+        column.metric, _short(column.top, most), _short(column.name, most), min(column.width, most)
+    )
+
+
+def _short(name: str, most: int) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}…"
+
+
+def _total(columns: Sequence[Column]) -> int:
+    return sum(column.width + GAP for column in columns)
+
+
+def _cell(text: str, width: int) -> str:
+    return f"{text:>{width + GAP}}"
+
+
+def _number(value: float | None) -> str:
+    """Four decimals, or as many as fit where the whole part is long."""
+    if value is None:
+        return ""
+    return min((f"{value:{form}}" for form in (".4f", ".5g", ".1e")), key=_excess)
+
+
+def _excess(text: str) -> int:
+    return max(0, len(text) - NUMBER - 1)
