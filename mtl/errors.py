@@ -1,4 +1,6 @@
-"""The two ways in which a command may end badly without being our bug."""
+"""The ways in which a command may end early without that being our bug."""
+
+from pathlib import Path
 
 
 class UserError(Exception):
@@ -32,3 +34,17 @@ class RunError(Exception):
 
     Commands print the message without a traceback and end with exit code 1.
     """
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run that was ended from outside.
+
+    Args:
+        folder: of the run.
+        resumable: whether it has finished an epoch, from which it can go on.
+    """
+
+    def __init__(self, folder: Path, resumable: bool) -> None:
+        super().__init__(folder, resumable)
+        self.folder = folder
+        self.resumable = resumable

@@ -75,8 +75,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RunError as error:
         say(error)
         return 1
-    except KeyboardInterrupt:
-        say("interrupted")
+    except KeyboardInterrupt as stop:
+        say("; ".join(["interrupted", *map(str, stop.args)]))
         return 130
     except BrokenPipeError:
         # The reader (head, less) has had enough; the interpreter must not flush into it again.

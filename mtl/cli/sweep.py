@@ -2,8 +2,11 @@
 
 import argparse
 import math
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
+from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
@@ -15,12 +18,18 @@ from mtl.cli.sweep_plan import plan_sweep
 from mtl.cli.sweep_record import Record, print_table
 from mtl.config.complaints import complaint
 from mtl.config.compose import register_heads
+from mtl.config.overrides import key_of
 from mtl.config.paths import SWEEP_FILE
-from mtl.files import write_json
+from mtl.files import read_json, write_json
 
 
-def sweep(options: argparse.Namespace, config_dir: Path | None) -> int:
+def sweep(options: argparse.Namespace, arguments: Sequence[str], config_dir: Path | None) -> int:
     """Run all jobs; one that fails does not keep the others from running.
+
+    Args:
+        options: as ``parse_options`` returns them.
+        arguments: as they were typed.
+        config_dir: the user's folder.
 
     Returns:
         0, or 1 where a job failed.
@@ -33,11 +42,14 @@ def sweep(options: argparse.Namespace, config_dir: Path | None) -> int:
     before = record.size()
     register_heads(config_dir)
     options.overrides = plan.overrides
-    write_json(plan.folder / SWEEP_FILE, {"metrics": plan.metrics})
+    write_json(plan.folder / SWEEP_FILE, {"metrics": plan.metrics, "jobs": plan.jobs})
     try:
         run_hydra(options, swept_job)
     except (HydraException, OmegaConfBaseException) as error:
         raise complaint(error, {}, config_dir) from error
+    except KeyboardInterrupt as stop:
+        command = shlex.join(["mtl", "train", *arguments])
+        raise KeyboardInterrupt(f"the jobs that are left are done by: {command}") from stop
     except ValueError:
         # A sweeper that searches wants a best job in the end.
         if any(entry["state"] == "finished" for entry in record.since(before)):
@@ -45,6 +57,19 @@ def sweep(options: argparse.Namespace, config_dir: Path | None) -> int:
     ended = record.since(before)
     print_table(ended, plan.folder)
     return int(any(entry["state"] != "finished" for entry in ended))
+
+
+def headline(node: HydraConf, folder: Path) -> str:
+    """``job 4 of 6: backbone=resnet18 seed=1``.
+
+    Args:
+        node: Hydra's own, in a job.
+        folder: of the sweep.
+    """
+    same = [*node.job.config.override_dirname.exclude_keys]
+    own = [o for o in node.overrides.task if key_of(o) not in same]
+    jobs = read_json(folder / SWEEP_FILE)["jobs"]
+    return f"job {node.job.num + 1} of {jobs}: {' '.join(own)}".rstrip(": ")
 
 
 def swept_job(cfg: DictConfig) -> float | None:
@@ -55,8 +80,10 @@ def swept_job(cfg: DictConfig) -> float | None:
     """
     node = HydraConfig.get()
     folder = Path(node.runtime.output_dir)
-    record = Record(Path(node.sweep.dir))
-    print(f"job {node.job.num}: {folder.name}", flush=True)
+    # A job may have moved into its own folder (hydra.job.chdir).
+    sweep_folder = Path(node.runtime.cwd) / node.sweep.dir
+    record = Record(sweep_folder)
+    print(headline(node, sweep_folder), flush=True)
     try:
         score = job(cfg).get(str(cfg.monitor), math.nan)
     except Exception as error:

@@ -38,11 +38,13 @@ class Plan:
         overrides: for Hydra.
         folder: that all jobs lie in.
         metrics: the main metrics of all tasks of all jobs, ``task/metric``.
+        jobs: how many there will be.
     """
 
     overrides: list[str]
     folder: Path
     metrics: list[str]
+    jobs: int
 
 
 def plan_sweep(overrides: Sequence[str], config_dir: Path | None) -> Plan:
@@ -76,7 +78,8 @@ def plan_sweep(overrides: Sequence[str], config_dir: Path | None) -> Plan:
         f"hydra.sweep.dir='{folder}'",
         *search_settings(node.sweeper, not_swept, configurations[0]),
     ]
-    return Plan([*complete, *settings], folder, metrics_of(configurations))
+    count = node.sweeper.get("n_trials") or len(jobs)
+    return Plan([*complete, *settings], folder, metrics_of(configurations), count)
 
 
 def search_settings(

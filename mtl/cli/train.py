@@ -9,6 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mtl.cli.hydra_run import parse_options, run_hydra
 from mtl.cli.job import job
+from mtl.cli.resume import how_to_resume
 from mtl.cli.sweep import sweep
 from mtl.cli.train_help import train_help
 from mtl.config.complaints import HYDRA_ERRORS, complaint
@@ -17,7 +18,7 @@ from mtl.config.groups import folders
 from mtl.config.load import load
 from mtl.config.nearest import listing
 from mtl.config.paths import allow_user_modules
-from mtl.errors import UserError
+from mtl.errors import Interrupted, UserError
 
 
 def run(arguments: list[str]) -> int:
@@ -45,12 +46,15 @@ def run(arguments: list[str]) -> int:
         print_config(load(options.overrides, config_dir, needs_data=False), options.package)
         return 0
     if options.multirun:
-        return sweep(options, config_dir)
+        return sweep(options, arguments, config_dir)
     if wants_answer(options):
         answer(options, config_dir)
         return 0
     load(options.overrides, config_dir)
-    train_one(options, config_dir)
+    try:
+        train_one(options, config_dir)
+    except Interrupted as stop:
+        raise KeyboardInterrupt(how_to_resume(arguments, stop)) from stop
     return 0
 
 

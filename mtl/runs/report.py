@@ -1,62 +1,14 @@
-"""What a run says on the terminal."""
+"""What a run says when it has ended."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
 from rich.table import Table
-from rich.text import Text
-from rich.tree import Tree
 
-from mtl.data.loading.module import MultiTaskData
+from mtl.config.paths import in_sweep
 from mtl.data.sources.base import SPLITS
-from mtl.model.network import Network
-from mtl.terminal import console, say
-
-QUIET_NODES = ("callbacks", "logger", "trainer", "hydra")
-
-
-def _short(value: Any) -> str:
-    return "[" + ", ".join(map(_short, value)) + "]" if isinstance(value, list) else str(value)
-
-
-def _line(node: Mapping[str, Any], head: str = "") -> Text:
-    """A group as one line: its class and its own settings."""
-    name = str(node.get("_target_", "")).rpartition(".")[2]
-    own = {k: v for k, v in node.items() if k != "_target_" and not isinstance(v, dict)}
-    settings = "  ".join(f"{key}={_short(value)}" for key, value in own.items())
-    return Text.assemble((head, "bold"), f" {name}  {settings}".rstrip(), overflow="fold")
-
-
-def print_config(cfg: DictConfig, folder: Path, data: MultiTaskData, network: Network) -> None:
-    """The configuration as a tree, with the sizes of data and network.
-
-    Args:
-        cfg: the whole configuration.
-        folder: of the run.
-        data: prepared.
-        network: built.
-    """
-    content = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
-    tree = Tree(Text(f"run {folder}"))
-    plain = {k: v for k, v in content.items() if not isinstance(v, dict)}
-    tree.add(Text("  ".join(f"{key}={_short(value)}" for key, value in plain.items())))
-    for key, node in content.items():
-        if not isinstance(node, dict) or key in QUIET_NODES:
-            continue
-        if key == "heads":
-            heads = tree.add("heads")
-            for task, head in node.items():
-                heads.add(_line(head, task))
-        else:
-            tree.add(_line(node, key))
-    sources = {split: data.source(split) for split in SPLITS}
-    counts = "  ".join(f"{split} {len(s) if s else 0}" for split, s in sources.items())
-    parameters = sum(p.numel() for p in network.parameters())
-    tree.add(f"samples: {counts}")
-    tree.add(f"parameters: {parameters / 1e6:.2f} M")
-    console.print(tree)
+from mtl.terminal import console, is_watched, say
 
 
 def metrics_table(metrics: Mapping[str, float]) -> Table:
@@ -73,7 +25,7 @@ def metrics_table(metrics: Mapping[str, float]) -> Table:
 
 
 def print_results(results: Mapping[str, Any], folder: Path) -> None:
-    """The metrics of the best checkpoint, and where everything lies.
+    """The metrics of the best checkpoint, and where everything lies; one line for a watched sweep.
 
     Args:
         results: the content of results.json.
@@ -81,11 +33,21 @@ def print_results(results: Mapping[str, Any], folder: Path) -> None:
     """
     best = results["best"]
     score = "" if best["score"] is None else f" ({best['monitor']} {best['score']:.4f})"
+    found = f"best epoch {best['epoch']} of {results['epochs']}{score}"
+    skipped = f"{results['skipped_samples']} broken samples left out: {folder / 'skipped.json'}"
+    if console.is_terminal and in_sweep(folder):
+        tested = results["metrics"].get("test/score")
+        test = "" if tested is None else f", test/score {tested:.4f}"
+        job = "" if is_watched() else f"{folder.name}: "
+        say(f"{job}{found}{test}, {results['duration_s']:.0f} s")
+        if results["skipped_samples"]:
+            say(skipped)
+        return
     say("")
-    say(f"best epoch {best['epoch']} of {results['epochs']}{score}")
+    say(found)
     if results["metrics"]:
         console.print(metrics_table(results["metrics"]))
     if results["skipped_samples"]:
-        say(f"{results['skipped_samples']} broken samples left out: {folder / 'skipped.json'}")
+        say(skipped)
     say(f"{results['duration_s']:.0f} s, {results['images_per_second']:.0f} images/s")
     say(f"run folder: {folder}")

@@ -9,8 +9,8 @@ from types import FrameType
 
 from mtl.errors import RunError
 
-SIGNALS = ("SIGHUP", "SIGUSR1")
-"""The terminal was closed; a cluster's warning that time is up. Windows has neither."""
+SIGNALS = ("SIGTERM", "SIGHUP", "SIGUSR1")
+"""The end of a job; of the terminal; a cluster's warning. Windows has only the first."""
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -34,6 +34,8 @@ def stopped_by_signals() -> Iterator[None]:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    # Once is enough: what follows is the writing of what became of the run.
+    signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt(signal.Signals(number).name)
 
 

@@ -18,7 +18,7 @@ from mtl.data.inspection.labelled import doubts, unlabelled
 from mtl.data.inspection.looked import Looked, find_all
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.sources.base import SPLITS
-from mtl.errors import UserError
+from mtl.errors import Interrupted, UserError
 from mtl.files import read_json, write_json
 from mtl.learning.build import (
     build_callbacks,
@@ -31,14 +31,16 @@ from mtl.learning.callbacks.broken import BrokenSamples
 from mtl.learning.callbacks.hyperparameters import HyperparameterTable
 from mtl.learning.callbacks.throughput import Throughput
 from mtl.learning.checkpoints import load_network_weights, read_checkpoint, trained_targets
+from mtl.learning.ending import why_stopped
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 from mtl.runs.folder import RunFolder
 from mtl.runs.idle import idle
 from mtl.runs.left_out import left_out_lines
-from mtl.runs.report import print_config, print_results
+from mtl.runs.report import print_results
 from mtl.runs.stopping import disk_full, stopped_by_signals
+from mtl.runs.tree import print_config
 from mtl.terminal import say
 
 
@@ -57,6 +59,7 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
     Raises:
         UserError: the folder belongs to other settings, or the input is at fault.
         RunError: training can't go on.
+        Interrupted: it was ended from outside.
     """
     run = RunFolder(folder.absolute(), writes=is_first_process())
     if run.finished:
@@ -73,7 +76,7 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
     except (KeyboardInterrupt, SystemExit) as stop:
         run.status("interrupted")
         # Lightning answers Ctrl-C with SystemExit, which would look like a failure further up.
-        raise KeyboardInterrupt from stop
+        raise Interrupted(run.path, run.last_checkpoint is not None) from stop
     except Exception as error:
         if isinstance(error, UserError) and run.fresh:
             # What was refused before its first step leaves nothing behind.
@@ -199,12 +202,16 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     callbacks = [*build_callbacks(cfg), BrokenSamples(), throughput, table, begun]
     trainer = build_trainer(cfg, run.path, callbacks, loggers)
     if run.writes:
-        print_config(cfg, run.path, data, network)
-        for line in [*find_all(Looked(cfg, data)), *idle(module), *left_out_lines(network, data)]:
+        looked = Looked(cfg, data)
+        print_config(cfg, run.path, looked, network, trainer)
+        for line in [*find_all(looked), *idle(module), *left_out_lines(network, data)]:
             say(line)
         if last is not None:
             say(f"resuming from {last} after step {resumed_step}")
     trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
+    stopped = why_stopped(trainer)
+    if run.writes and stopped is not None:
+        say(stopped)
     metrics, best = _evaluate_best(cfg, run, data, module, trainer)
     skipped = data.all_skipped()
     run.write_skipped(skipped)
@@ -222,6 +229,6 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     if run.writes:
         table.finish(trainer, metrics)
         write_json(run.path / "results.json", results)
-        run.status("finished")
+        run.status("finished", **({} if stopped is None else {"why": stopped}))
         print_results(results, run.path)
     return metrics

@@ -1,4 +1,5 @@
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -6,8 +7,10 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from mtl.cli.resume import how_to_resume
 from mtl.config import load
-from mtl.errors import RunError, UserError
+from mtl.config.overrides import parse
+from mtl.errors import Interrupted, RunError, UserError
 
 
 def test_one_run(mtl, stub_train):
@@ -42,6 +45,47 @@ def test_exit_codes(mtl, stub_train, error, code, said):
     stub_train.act = act
     result = mtl("train")
     assert (result.code, result.err) == (code, said)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder", "goes_on"),
+    [
+        ([], "outputs/runs/x/1", "mtl train hydra.run.dir=outputs/runs/x/1"),
+        (["tasks=[box]"], "a b/1", "mtl train 'tasks=[box]' \"hydra.run.dir='a b/1'\""),
+        (["hydra.run.dir=mine"], "mine", "mtl train hydra.run.dir=mine"),
+        ([], "/far/away", "mtl train hydra.run.dir=/far/away"),
+    ],
+)
+def test_how_an_interrupted_run_goes_on(tmp_path, monkeypatch, arguments, folder, goes_on):
+    monkeypatch.chdir(tmp_path)
+    stop = Interrupted(tmp_path / folder, resumable=True)
+    assert how_to_resume(arguments, stop) == f"the run goes on with: {goes_on}"
+    typed = parse(shlex.split(goes_on)[-1])
+    assert (typed.key_or_group, typed.value()) == ("hydra.run.dir", folder)
+
+
+def test_an_interrupted_run_says_how_it_goes_on(mtl, stub_train):
+    def act(cfg, folder):
+        raise Interrupted(folder, resumable=False)
+
+    stub_train.act = act
+    said = "mtl: interrupted; no epoch was finished, so there is nothing to go on from\n"
+    result = mtl("train")
+    assert (result.code, result.err) == (130, said)
+
+
+def test_relative_paths_stay_where_the_command_began(mtl, stub_train):
+    here = Path.cwd()
+    Path("photos/train/x").mkdir(parents=True)
+    data = ("data=image_folder", "data.root=photos", "hydra.job.chdir=true")
+    assert mtl("train", *data, "hydra.run.dir=run").code == 0
+    assert mtl("train", "-m", *data, "seed=1").code == 0
+    for cfg, folder in stub_train.calls:
+        assert Path(cfg.data.root) == here / "photos"
+        assert Path(cfg.data.cache_dir) == here / "outputs/cache"
+        assert folder.is_relative_to(here)
+    assert [folder.name for _, folder in stub_train.calls] == ["run", "job"]
+    assert Path("outputs/sweeps/image_folder/jobs.jsonl").exists()
 
 
 def test_our_own_bugs_come_out_with_their_traceback(mtl, stub_train):
@@ -157,8 +201,10 @@ def test_interrupt_stops_the_sweep(mtl, stub_train):
         raise KeyboardInterrupt
 
     stub_train.act = act
-    result = mtl("train", "-m", "seed=1,2,3")
-    assert (result.code, result.err) == (130, "mtl: interrupted\n")
+    result = mtl("train", "-m", "seed=1,2,3", "tasks=[box]")
+    goes_on = "the jobs that are left are done by: mtl train -m seed=1,2,3 'tasks=[box]'"
+    assert (result.code, result.err) == (130, f"mtl: interrupted; {goes_on}\n")
+    assert result.out == "job 1 of 3: seed=1\n"
     assert len(stub_train.calls) == 1
 
 

@@ -2,10 +2,14 @@
 
 import errno
 import os
+import shlex
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from conftest import REPOSITORY
 from training_kit import write_conf
 
 from mtl.config.load import load
@@ -18,6 +22,7 @@ from mtl.runs.stopping import SIGNALS, disk_full, stopped_by_signals
 from mtl.runs.train import train
 
 BASE = ["data=alternating", "backbone=plain", "augmentation=none", "batch_size=4", "epochs=2"]
+COUNTING = ["data=counting", "backbone=plain", "augmentation=none", "batch_size=4"]
 
 
 @pytest.fixture
@@ -40,6 +45,35 @@ def test_a_signal_leaves_the_run_interrupted(
         train(cfg, tmp_path / "run")
     assert read_json(tmp_path / "run" / "status.json")["state"] == "interrupted"
     assert signal.getsignal(number) == before
+
+
+def test_a_signal_to_the_whole_group_is_no_failure(tmp_path: Path) -> None:
+    """Workers get it too."""
+    conf = write_conf(tmp_path / "conf")
+    own = ["epochs=500", "data.workers=2", "hydra.run.dir=run", "tasks=[a]"]
+    command = [sys.executable, "-m", "mtl", "train", "--config-dir", str(conf), *COUNTING, *own]
+    tests = str(Path(__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": f"{REPOSITORY}:{tests}"}
+    running = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert running.stdout is not None
+    for line in running.stdout:
+        if line.startswith("epoch   2"):
+            break
+    os.killpg(running.pid, signal.SIGTERM)
+    out, err = running.communicate(timeout=60)
+    arguments = shlex.join(["--config-dir", str(conf), *COUNTING, *own])
+    assert err == f"mtl: interrupted; the run goes on with: mtl train {arguments}\n"
+    assert running.returncode == 130
+    assert "Traceback" not in out
+    assert read_json(tmp_path / "run" / "status.json")["state"] == "interrupted"
 
 
 def test_ignored_signals_stay_ignored() -> None:

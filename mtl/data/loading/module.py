@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import cv2
 import pytorch_lightning as L
 import torch
 from torch.utils.data import DataLoader
@@ -20,6 +19,7 @@ from mtl.data.loading.cache import CachedSource
 from mtl.data.loading.loader import ArrayLoading, SampleLoading, identity, preprocessed
 from mtl.data.loading.sampler import EpochSampler, RankBatches
 from mtl.data.loading.windows import Windows
+from mtl.data.loading.workers import begin_worker
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.normalise import Normalise
 from mtl.data.sample import Target
@@ -31,12 +31,6 @@ from mtl.errors import UserError
 MOST_WORKERS = 8
 WHOLLY = {"16-true": torch.float16, "bf16-true": torch.bfloat16, "64-true": torch.float64}
 """Precisions in which the whole network has another type than float32, and so must its input."""
-
-
-def quiet_worker(_: int) -> None:
-    """One thread per worker: they run beside each other already."""
-    cv2.setNumThreads(0)
-    torch.set_num_threads(1)
 
 
 class AsItIs:
@@ -213,7 +207,7 @@ class MultiTaskData(L.LightningDataModule):
             batch_sampler=batches,
             collate_fn=cast(Callable[[list[Any]], Any], identity),
             num_workers=workers,
-            worker_init_fn=quiet_worker,
+            worker_init_fn=begin_worker,
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
         )

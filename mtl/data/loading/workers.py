@@ -1,0 +1,34 @@
+"""What a data-loading process does first."""
+
+import os
+import signal
+import threading
+
+import cv2
+import torch
+
+FOR_THE_RUN = ("SIGINT", "SIGHUP", "SIGUSR1")
+"""Signals that end a run, which then ends its workers."""
+
+
+def begin_worker(_: int) -> None:
+    """One thread of calculation, since workers run beside each other; signals are the run's."""
+    cv2.setNumThreads(0)
+    torch.set_num_threads(1)
+    for name in FOR_THE_RUN:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_obey_the_run, daemon=True).start()
+
+
+def _obey_the_run() -> None:
+    """End at a SIGTERM of the run, and at no other.
+
+    A SIGTERM to a whole group of processes is meant for the run too, which would take the death of
+    a worker for a failure.
+    """
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)
