@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from mtl.config.instantiate import container, make, without
 from mtl.config.measures import DIRECTIONS
 from mtl.data.sample import Target
+from mtl.data.target.registry import kind_of
 from mtl.errors import UserError
 from mtl.model.backbone.base import Backbone
 from mtl.model.backbone.rotation import apply_rotation
@@ -30,7 +31,8 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
         targets: what the data can label.
 
     Raises:
-        UserError: a task's target is not among them, or the parts don't go together.
+        UserError: a task's target is not among them or of another kind, or the parts don't go
+            together.
     """
     tasks = list(cfg.tasks)
     chosen = container(cfg.backbone)
@@ -62,6 +64,9 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
                 f"task {task} needs the target '{name}', which this data doesn't have; "
                 f"it labels {', '.join(targets)}"
             )
+        kind, there = cfg.heads[task].get("kind"), targets[name].kind
+        if kind is not None and kind_of(str(kind)) != there:
+            raise UserError(f"heads.{task}.kind={kind}: the data's {name} is of kind {there}")
     heads = {
         task: make(
             without(cfg.heads[task], HEAD_FRAMEWORK_KEYS),

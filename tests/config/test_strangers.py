@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 
 from mtl.config import load, open_run
@@ -239,6 +240,12 @@ def test_commands_import_and_call_nothing(values, tmp_path):
     nested = write(tmp_path / "nested", values, {"weighting": method})
     (nested / "checkpoints").mkdir()
     (nested / "checkpoints" / "best.ckpt").write_bytes(b"cos\nsystem\n(S'touch mark'\ntR.")
+    kind = write(tmp_path / "kind", values, {"heads.box.kind": "evil.Thing"})
+    told = write(tmp_path / "told", values)
+    (told / "checkpoints").mkdir()
+    target = {"kind": "evil.Thing", "classes": ["a"]}
+    saved = {"state_dict": {}, "mtl": {"targets": {"boxes": target}}}
+    torch.save(saved, told / "checkpoints" / "best.ckpt")
     (tmp_path / "photo.png").write_bytes(b"")
     lines = [
         line
@@ -251,6 +258,7 @@ def test_commands_import_and_call_nothing(values, tmp_path):
             ["affinity", f"run={run}"],
         )
     ]
+    lines += [["predict", f"run={run}", "input=photo.png"] for run in (kind, told)]
     lines.append(["predict", f"run={nested}", "input=photo.png"])
     lines.append(["eval", f"run={nested}", "data.train=4", "data.val=4", "data.test=4"])
     lines.append(["affinity", f"run={nested}", "data.train=4", "data.val=4", "data.test=4"])
@@ -266,6 +274,8 @@ def test_commands_import_and_call_nothing(values, tmp_path):
     for line, (code, message) in zip(lines, said, strict=True):
         assert (code, message.count("\n")) == (2, 1), (line, message)
     assert "trust=[evil]" in said[0][1]
+    assert "heads.box.kind=evil.Thing" in said[-5][1]
+    assert "best.ckpt names the kind of target evil.Thing" in said[-4][1]
     assert "can't be read as a checkpoint" in said[-3][1]
     assert "torchjd.aggregation" in said[-1][1]
     assert not imported_evil

@@ -8,6 +8,7 @@ from mtl.config.instantiate import make
 from mtl.config.load import load
 from mtl.data.batch import Batch, Labelled
 from mtl.data.build import build_data
+from mtl.data.sample import Target
 from mtl.errors import UserError
 from mtl.learning.scheduler.base import Schedule
 from mtl.model.backbone.base import Backbone
@@ -87,3 +88,10 @@ def test_schedules_are_declared() -> None:
     node = {"_target_": "mtl.learning.scheduler.cosine.cosine_factor", "step": 1}
     with pytest.raises(UserError, match="must be a Schedule"):
         make(node, Schedule)
+
+
+def test_a_target_of_another_kind_than_the_head_needs_is_refused() -> None:
+    """What the yaml says of the data is not what the data set says."""
+    cfg = load(["tasks=[classification]", "backbone.width=8"])
+    with pytest.raises(UserError, match=r"heads\.classification\.kind=label: .* of kind mask"):
+        build_network(cfg, {"label": Target("mask", ("ground", "a"))})

@@ -122,11 +122,13 @@ class ArrayLoading(Dataset[Batch]):
         copy, rows = np.divmod(positions, len(self.source))
         found: dict[str, Labelled] = {}
         for name, target in self.targets.items():
-            taken = target.kind.take(self.source.targets[name], rows)
-            has = np.flatnonzero(target.kind.has(taken))
+            kind = target.kind
+            taken = kind.take(self.source.targets[name], rows)
+            has = np.flatnonzero(kind.has(taken))
+            if len(has) < len(rows):
+                taken = kind.take(taken, has)
             if len(has):
-                value = target.kind.cut(target.kind.take(taken, has))
-                found[name] = Labelled(torch.from_numpy(has), value)
+                found[name] = Labelled(torch.from_numpy(has), kind.cut(taken))
         return Batch(
             image=torch.from_numpy(self.source.images[rows]).permute(0, 3, 1, 2),
             ids=[self.source.ids[row] for row in rows],

@@ -148,8 +148,12 @@ class TargetKind:
 
     def has(self, column: Column) -> npt.NDArray[np.bool_]:
         """(N,): which samples have the target."""
-        known = ~self.is_unknown(np.asarray(column))
-        return np.asarray(known.reshape(len(known), -1).any(1), np.bool_)
+        rows = np.asarray(column).reshape(len(column), -1)
+        found = ~self.is_unknown(rows[:, :1]).all(1)
+        # Mostly the first entry tells.
+        for row in np.flatnonzero(~found):
+            found[row] = not self.is_unknown(rows[row]).all()
+        return np.asarray(found, np.bool_)
 
     def value_at(self, column: Column, row: int) -> Any:
         """A sample's value, or None where it lacks the target."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from mtl.data.augmentation.geometry import carry_boxes, turn_boxes
 from mtl.data.batch import BoxBatch, Labelled
@@ -122,11 +123,7 @@ class BoxesKind(TargetKind):
         """Upright boxes around what was moved, as far as enough of it is still to be seen."""
 
         def change(boxes: BoxBatch, there: Labelled) -> BoxBatch:
-            spec = motion.spec
-            rows = motion.matrix.float()[there.index]
-            xyxy, keep = carry_boxes(
-                boxes.xyxy, rows, motion.size, spec.rotated_boxes, spec.min_visibility
-            )
+            xyxy, keep = _carried(boxes.xyxy, motion.matrix[there.index], motion)
             keep = keep & boxes.valid
             return BoxBatch(
                 xyxy * keep.unsqueeze(-1),
@@ -135,6 +132,12 @@ class BoxesKind(TargetKind):
             )
 
         return _on_cpu(labelled, change)
+
+    def moved_alone(self, value: Boxes, motion: Motion) -> Boxes:
+        """Likewise, without a batch around it: this is done for every image."""
+        xyxy, keep = _carried(torch.tensor(value.xyxy), motion.matrix[0], motion)
+        kept = keep.numpy()
+        return Boxes(xyxy.numpy()[kept], value.labels[kept], value.difficult[kept])
 
     def parts(self, value: Boxes) -> PlacedParts:
         """The boxes."""
@@ -185,6 +188,11 @@ class BoxesKind(TargetKind):
         labels = table[value.labels]
         kept = labels >= 0
         return Boxes(value.xyxy[kept], labels[kept], value.difficult[kept], value.within)
+
+
+def _carried(xyxy: Tensor, matrix: Tensor, motion: Motion) -> tuple[Tensor, Tensor]:
+    spec = motion.spec
+    return carry_boxes(xyxy, matrix.float(), motion.size, spec.rotated_boxes, spec.min_visibility)
 
 
 def _on_cpu(labelled: Labelled, change: Callable[[BoxBatch, Labelled], BoxBatch]) -> Labelled:

@@ -60,10 +60,3 @@ class Motion:
     spec: Augmentation
     flips: Tensor
     warps: bool
-
-    def unflipped(self) -> Tensor:
-        """(B, 2, 3): the maps without the flips with which they end."""
-        sign = (1 - 2 * self.flips.to(self.matrix.dtype)).unsqueeze(-1)
-        back = self.matrix * sign
-        back[..., 2] += self.flips * self.matrix.new_tensor([self.size[1], self.size[0]])
-        return back

@@ -98,11 +98,16 @@ class PixelMap(TargetKind):
 
     def moved_alone(self, value: Array, motion: Motion) -> Array:
         """As albumentations would: resampled, then flipped exactly."""
+        flips = motion.flips[0].tolist()
         if motion.warps:
-            # From corners of pixels to their centres.
-            matrix = motion.unflipped()[0].double().numpy()
-            matrix[:, 2] += matrix[:, :2].sum(1) / 2 - 0.5
             size = (value.shape[1], value.shape[0])
+            matrix = motion.matrix[0].double().numpy().copy()
+            for row, flip in enumerate(flips):
+                if flip:
+                    matrix[row] *= -1
+                    matrix[row, 2] += size[row]
+            # From corners of pixels to their centres.
+            matrix[:, 2] += matrix[:, :2].sum(1) / 2 - 0.5
             value = self._mixed(
                 value,
                 lambda pixels, method, pad: cv2.warpAffine(
@@ -111,8 +116,8 @@ class PixelMap(TargetKind):
                 cv2.INTER_NEAREST,
                 cv2.INTER_LINEAR,
             )
-        axes = [axis for axis, flip in zip((1, 0), motion.flips[0].tolist(), strict=True) if flip]
-        return np.ascontiguousarray(np.flip(value, tuple(axes)))
+        value = value[:, ::-1] if flips[0] else value
+        return np.ascontiguousarray(value[::-1] if flips[1] else value)
 
     def _mixed(
         self,
