@@ -115,13 +115,13 @@ def test_collating_and_separating_changes_nothing(kind: TargetKind) -> None:
 
 @EVERY
 def test_the_cache_gives_back_what_it_got(kind: TargetKind, tmp_path: Path) -> None:
-    targets = {"x": Target(kind, CLASSES), "y": Target(kind, CLASSES)}
+    targets = {"x": Target(kind, CLASSES), "x.y": Target(kind, CLASSES)}
     one, two = EXAMPLES[kind]
-    rows = [{"x": one}, {}, {"x": two, "y": one}, {"y": two}]
+    rows = [{"x": one}, {}, {"x": two, "x.y": one}, {"x.y": two}]
     with ColumnWriter(tmp_path, targets) as writer:
         for row, values in enumerate(rows):
             writer.add(row, values)
-    save_index(tmp_path / "targets.npz", writer.index)
+    save_index(tmp_path, writer.index)
     found = Columns(tmp_path, targets)
     for row, values in enumerate(rows):
         assert found[row].keys() == values.keys()

@@ -134,11 +134,11 @@ class Columns:
             if f"{name}.rows" in index
         }
         self._parts: dict[str, dict[str, tuple[Array, npt.NDArray[np.int64]]]] = defaultdict(dict)
-        for name in self._numbers:
-            for key, ends in index.items():
-                if key.startswith(f"{name}.") and key.endswith(".ends"):
-                    part = key.removeprefix(f"{name}.").removesuffix(".ends")
-                    self._parts[name][part] = mapped(folder / f"{name}.{part}.npy"), ends
+        for key, ends in index.items():
+            file, _, what = key.rpartition(".")
+            name, _, part = file.rpartition(".")
+            if what == "ends" and name in self._numbers:
+                self._parts[name][part] = mapped(folder / f"{file}.npy"), ends
 
     def __getitem__(self, row: int) -> dict[str, TargetValue]:
         return {

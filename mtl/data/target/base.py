@@ -149,11 +149,11 @@ class TargetKind:
     def has(self, column: Column) -> npt.NDArray[np.bool_]:
         """(N,): which samples have the target."""
         rows = np.asarray(column).reshape(len(column), -1)
-        found = ~self.is_unknown(rows[:, :1]).all(1)
+        found = np.array(~self.is_unknown(rows[:, :1]).all(1), np.bool_)
         # Mostly the first entry tells.
         for row in np.flatnonzero(~found):
             found[row] = not self.is_unknown(rows[row]).all()
-        return np.asarray(found, np.bool_)
+        return found
 
     def value_at(self, column: Column, row: int) -> Any:
         """A sample's value, or None where it lacks the target."""
