@@ -24,6 +24,7 @@ from benchmarks.memory import demo_memory
 from benchmarks.results import Entry, read, table, verdict, write
 from benchmarks.shapes import shapes_generation
 from benchmarks.step import step_overhead
+from benchmarks.sweeps import sweep_flat
 from benchmarks.views import views_cost
 
 Measure = Callable[[], Mapping[str, Entry]]
@@ -53,6 +54,8 @@ def slow() -> dict[str, Measure]:
         },
         "misspelt_seconds": lambda: {"misspelt_seconds": command_seconds(misspelt, 2, 2.0, answer)},
         "demo_memory": demo_memory,
+        "sweep_flat/grid": lambda: sweep_flat("grid"),
+        "sweep_flat/joblib": lambda: sweep_flat("joblib"),
     }
 
 

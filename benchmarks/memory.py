@@ -6,8 +6,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from pathlib import Path
 
+from benchmarks.processes import has_pss, memory_of, tree
 from benchmarks.results import Entry, rounded
 from benchmarks.surroundings import surroundings
 
@@ -72,7 +72,7 @@ def samples_by_epoch(overrides: list[str]) -> dict[int, list[float]]:
 
         def look() -> None:
             while not over.wait(PERIOD):
-                samples[max(samples)].append(memory_of_tree(training.pid))
+                samples[max(samples)].append(sum(map(memory_of, tree(training.pid))) / 1e9)
 
         looking = threading.Thread(target=look)
         looking.start()
@@ -88,42 +88,3 @@ def samples_by_epoch(overrides: list[str]) -> dict[int, list[float]]:
     if code:
         raise RuntimeError(f"the training ended with {code}")
     return {epoch: taken for epoch, taken in samples.items() if taken}
-
-
-def memory_of_tree(root: int) -> float:
-    """GB of a process and all that it started, now."""
-    children: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and (parent := parent_of(int(entry.name))) is not None:
-            children.setdefault(parent, []).append(int(entry.name))
-    found, waiting = [], [root]
-    while waiting:
-        found.append(waiting.pop())
-        waiting += children.get(found[-1], [])
-    return sum(memory_of(pid) for pid in found) / 1e9
-
-
-def parent_of(pid: int) -> int | None:
-    """The process that started it; None where it is gone."""
-    try:
-        # The name stands in brackets and may hold anything.
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return int(fields[1])
-
-
-def memory_of(pid: int) -> int:
-    """Bytes of a process: its share of shared pages where the system tells, else resident ones."""
-    name = "smaps_rollup" if has_pss(pid) else "status"
-    key = "Pss:" if name == "smaps_rollup" else "VmRSS:"
-    try:
-        lines = Path(f"/proc/{pid}/{name}").read_text().splitlines()
-    except OSError:
-        return 0
-    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith(key))
-
-
-def has_pss(pid: int) -> bool:
-    """Whether the system tells a process's share of shared pages."""
-    return Path(f"/proc/{pid}/smaps_rollup").exists()

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,10 @@ from rich.console import Console
 
 from benchmarks import __main__ as command
 from benchmarks.gpu import gpu_throughput, images_per_second
-from benchmarks.memory import memory_of_tree
+from benchmarks.processes import memory_of, threads_of, tree
 from benchmarks.results import Better, Entry, paired, table, verdict, write
 from benchmarks.shapes import shapes_generation
+from benchmarks.sweeps import peak
 
 
 def entry(ratio: float, better: Better) -> Entry:
@@ -81,8 +83,16 @@ def test_a_measurement_tells_its_surroundings() -> None:
     assert "torch" in made.raw["versions"]
 
 
-def test_memory_of_this_process() -> None:
-    assert 0.01 < memory_of_tree(os.getpid()) < 64
+def test_this_process_as_the_system_sees_it() -> None:
+    assert os.getpid() in tree(os.getpid())
+    assert 0.01e9 < memory_of(os.getpid()) < 64e9
+    assert threads_of(os.getpid()) >= threading.active_count()
+    assert memory_of(2**22 + 1) == 0  # above the largest number that a process can have
+
+
+def test_a_sweep_is_looked_at_while_the_jobs_in_question_run() -> None:
+    looks = {0: [(90, 1)], 8: [(10, 2), (12, 2)], 9: [(11, 3)], 10: [(99, 9)]}
+    assert peak(looks, 10) == (12, 3)
 
 
 def test_one_measurement_leaves_the_others_as_they_are(

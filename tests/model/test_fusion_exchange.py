@@ -14,7 +14,7 @@ from mtl.errors import UserError
 from mtl.learning.gradients.reach import reachable
 from mtl.model.backbone.base import Stage
 from mtl.model.build import build_network
-from mtl.model.fusion.exchange import AttentionExchange, ConcatExchange
+from mtl.model.fusion.exchange import AttentionExchange, ConcatExchange, make_exchange
 from mtl.model.views.single import Single
 
 ONE = (Stage("only", 1, 4),)
@@ -124,3 +124,14 @@ def test_from_the_configuration(kind: str, tmp_path: Path) -> None:
     network = build_network(cfg, build_data(cfg).targets)
     network(torch.randn(2, 3, 16, 16))
     assert {"fusion/tasks/a/b", "fusion/tasks/b/a"} <= set(network.gauges())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_features_that_no_head_reads_have_no_parameters(kind: str) -> None:
+    stages = [Stage("fine", 2, 4), Stage("middle", 2, 8), Stage("coarse", 2, 16)]
+    made = make_exchange(kind, stages, ["a", "b"])
+    each = sum(p.numel() for p in made.parameters()) // 3
+    made.only({8, 16})
+    assert sum(p.numel() for p in made.parameters()) == 2 * each
+    maps = {8: torch.ones(1, 2, 2, 2), 16: torch.ones(1, 2, 1, 1)}
+    assert set(made({"a": maps, "b": maps})["a"]) == {8, 16}

@@ -60,6 +60,7 @@ class Fusion(nn.Module, ABC):
             strides: of the features to go on with.
         """
         self.strides = frozenset(strides) | {self.stages[-1].stride}
+        self.exchange.only(self.strides)
 
     @property
     def feature_stages(self) -> tuple[Stage, ...]:

@@ -1,7 +1,7 @@
 """How tasks exchange features once views and branches have met."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +25,15 @@ class TaskExchange(nn.Module):
         super().__init__()
         self.stages = tuple(stages)
         self.tasks = tuple(tasks)
+
+    def only(self, strides: Collection[int]) -> None:
+        """Let go of what belongs to features that no head reads."""
+        for part in self.children():
+            for levels in part.children():
+                for stage in self.stages:
+                    if stage.stride not in strides:
+                        delattr(levels, str(stage.stride))
+        self.stages = tuple(stage for stage in self.stages if stage.stride in strides)
 
     def forward(self, features: dict[str, Features]) -> dict[str, Features]:
         """Task to features of equal shapes, to the same."""
