@@ -3,7 +3,7 @@ import io
 import os
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +25,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and vars(item.module).keys() & TRAINS:
             item.add_marker("slow")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_composition() -> Iterator[None]:
+    """See ``quick_composition.py``."""
+    from quick_composition import composing_once
+
+    from mtl.config import compose
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compose, "compose_or_raise", composing_once(compose.compose_or_raise))
+        yield
 
 
 @dataclass

@@ -41,12 +41,14 @@ def finish(child: int) -> None:
         raise SystemExit(f"a training ended with status {status}")
 
 
-def wait_for_checkpoints(path: Path, count: int) -> None:
+def wait_for_checkpoints(child: int, path: Path, count: int) -> None:
     """Return when a file has been written ``count`` times."""
     seen: set[int] = set()
     while len(seen) < count:
         if path.exists():
             seen.add(path.stat().st_mtime_ns)
+        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            raise SystemExit("the run was over before it could be killed")
         time.sleep(0.005)
 
 
@@ -60,7 +62,7 @@ def main() -> None:
         child = start(overrides, target)
         written = moments.randrange(4)
         delay = moments.uniform(0.0, 0.2)
-        wait_for_checkpoints(target / "checkpoints" / "last.ckpt", written)
+        wait_for_checkpoints(child, target / "checkpoints" / "last.ckpt", written)
         time.sleep(delay)
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)

@@ -10,6 +10,8 @@ import pytest
 import torch
 from voc_factory import make_voc
 
+KILLS = 2
+"""How often each of the runs is killed, at other moments in each run of the tests."""
 SCRIPT = Path(__file__).parents[1] / "kill_and_resume.py"
 
 SHAPES = [
@@ -35,7 +37,7 @@ SHAPES = [
 def run(folder: Path, overrides: list[str]) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(folder), "3", *overrides],
+        [sys.executable, str(SCRIPT), str(folder), str(KILLS), *overrides],
         capture_output=True,
         text=True,
         check=False,
@@ -47,7 +49,7 @@ def run(folder: Path, overrides: list[str]) -> None:
 
 def assert_equal(folder: Path) -> None:
     whole = json.loads((folder / "whole" / "results.json").read_text())
-    for attempt in range(3):
+    for attempt in range(KILLS):
         resumed = json.loads((folder / f"killed{attempt}" / "results.json").read_text())
         for key in ("metrics", "best", "epochs", "seed", "parameters"):
             assert resumed[key] == whole[key], f"{key} of attempt {attempt}"
