@@ -1,7 +1,7 @@
 """Configurations that differ in single values are composed once per process, not once per test.
 
 Hydra reads and merges some twenty files for each, which would be a quarter of the time of the
-tests. A sweep is planned in the same way, and ``test_sweeps`` holds the two ways against each other.
+tests. A sweep is planned in the same way; ``test_sweeps`` holds the two against each other.
 """
 
 from collections.abc import Callable, Sequence
