@@ -5,7 +5,13 @@ from omegaconf import DictConfig
 from mtl.config.compose import flat
 from mtl.config.nearest import in_words
 
-MAY_DIFFER = ("data.workers", "data.cache_dir", "data.cache_size", "data.on_error")
+MAY_DIFFER = (
+    "data.workers",
+    "data.on_error",
+    "data.max_megapixels",
+    "data.cache_dir",
+    "data.cache_size",
+)
 """Keys that change nothing about what is trained."""
 
 

@@ -31,6 +31,7 @@ FRAMEWORK: dict[str, Rule] = {
     "data.limit": number(1, whole=True, words=(None,)),
     "data.workers": number(0, whole=True, words=("auto",)),
     "data.cache_size": POSITIVE,
+    "data.max_megapixels": POSITIVE,
     "data.on_error": choice("raise", "skip"),
     "backbone.mean": each(PROBABILITY, length=3),
     "backbone.std": each(POSITIVE, length=3),

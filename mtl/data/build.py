@@ -8,7 +8,15 @@ from mtl.data.loading.module import MultiTaskData
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.sources.base import DataSet
 
-LOADING_KEYS = ("limit", "workers", "on_error", "cache", "cache_dir", "cache_size")
+LOADING_KEYS = (
+    "limit",
+    "workers",
+    "on_error",
+    "max_megapixels",
+    "cache",
+    "cache_dir",
+    "cache_size",
+)
 DATA_FRAMEWORK_KEYS = ("targets", "suggested", *LOADING_KEYS)
 
 

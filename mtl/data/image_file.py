@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,14 +22,28 @@ IMAGE_SUFFIXES = (
     ".jp2", ".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga",
 )  # fmt: skip
 """What is read as an image, in lower case; upper case is as good."""
+MAX_MEGAPIXELS = 179.0
+"""The largest image that is read unless something else is said; PIL's own limit."""
 _REDUCED = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
     4: cv2.IMREAD_REDUCED_COLOR_4,
     2: cv2.IMREAD_REDUCED_COLOR_2,
 }
+_OPENCV_PIXELS, _OPENCV_SIDE = 2**30, 2**20
+"""The largest image that OpenCV decodes, as it is built."""
 _END_MARKS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
 _EXIF_ORIENTATION = 0x0112
 _SIDEWAYS = (5, 6, 7, 8)
+
+
+def allow_megapixels(most: float) -> None:
+    """Set the size from which on images are broken files, for this process.
+
+    Args:
+        most: millions of pixels. A small file may hold an image that fills the memory.
+    """
+    # PIL warns from this number on, and refuses from twice as many.
+    Image.MAX_IMAGE_PIXELS = round(most * 1e6 / 2)
 
 
 def read_image(
@@ -48,8 +63,8 @@ def read_image(
         The image, (H, W, 3) uint8 RGB, and the (width, height) in pixels at full resolution.
 
     Raises:
-        BadFile: the file is missing, empty, cut off or no image, or has 32-bit pixels whose range
-            can't be known.
+        BadFile: the file is missing, empty, cut off, too large (see ``allow_megapixels``) or no
+            image, or has 32-bit pixels whose range can't be known.
     """
     data = _bytes(path)
     with _opened(path, io.BytesIO(data)) as header:
@@ -61,7 +76,8 @@ def read_image(
             _load(path, header)
         if header.mode in ("F", "I"):
             return _of_floats(path, header), full
-        if header.mode == "CMYK" or header.format == "GIF":
+        beyond = full[0] * full[1] > _OPENCV_PIXELS or max(full) > _OPENCV_SIDE
+        if header.mode == "CMYK" or header.format == "GIF" or beyond:
             return _by_pil(path, header), full
         factor = _reduction(full, size) if header.format in ("JPEG", "MPO") else 1
         flag = _REDUCED.get(factor, cv2.IMREAD_COLOR)
@@ -135,9 +151,16 @@ def _opened(path: Path | str, file: BinaryIO) -> Image.Image:
         file.seek(0)
         raise BadFile(path, _unknown(file.read(4))) from None
     except Image.DecompressionBombError as error:
-        raise BadFile(path, f"is too large ({error})") from None
+        raise _too_large(path, error) from None
     except (OSError, SyntaxError, ValueError) as error:
         raise BadFile(path, f"is a broken image ({error})") from None
+
+
+def _too_large(path: Path | str, error: Image.DecompressionBombError) -> BadFile:
+    pixels = re.search(r"\((\d+) pixels\)", str(error))
+    size = f"has {int(pixels[1]) / 1e6:.4g} megapixels" if pixels else "is larger"
+    most = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
+    return BadFile(path, f"{size}, and data.max_megapixels={most:g} allows no more")
 
 
 def _unknown(first: bytes) -> str:
@@ -149,7 +172,10 @@ def _unknown(first: bytes) -> str:
 
 def _load(path: Path | str, image: Image.Image) -> None:
     try:
-        image.load()
+        with _quiet():
+            image.load()
+    except Image.DecompressionBombError as error:
+        raise _too_large(path, error) from None
     except (OSError, SyntaxError, ValueError) as error:
         raise BadFile(path, f"is a broken image ({error})") from None
 

@@ -16,7 +16,16 @@ from mtl.runs.prediction.predictor import Predictor
 
 OWN_PIXELS = ("mean", "std")
 """What each run's preprocessing may have of its own: it is done on the device."""
-LOADING = ("targets", "suggested", "workers", "on_error", "cache", "cache_dir", "cache_size")
+LOADING = (
+    "targets",
+    "suggested",
+    "workers",
+    "on_error",
+    "max_megapixels",
+    "cache",
+    "cache_dir",
+    "cache_size",
+)
 """Keys of the data that change no sample."""
 
 

@@ -1,12 +1,14 @@
 """The data module around any data set: splits, loaders, ranks, broken samples, pixels."""
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from training_kit import Alternating, Counting
 
 from mtl.data.augmentation.spec import Augmentation
@@ -173,3 +175,14 @@ def test_cache_is_not_for_arrays(tmp_path: Path) -> None:
     assert isinstance(source, ArraySource)
     assert not (tmp_path / "cache").exists()
     assert np.array_equal(source.images, data.data_set.split("train").images)  # type: ignore[union-attr]
+
+
+def test_workers_know_how_large_images_may_be() -> None:
+    """A process that was not forked has PIL's own limit."""
+    data = module(max_megapixels=500.0)
+    begin = data.loader("train").worker_init_fn
+    assert isinstance(begin, partial)
+    assert begin.keywords == {"max_megapixels": 500.0}
+    assert Image.MAX_IMAGE_PIXELS == 250_000_000
+    module()
+    assert Image.MAX_IMAGE_PIXELS == 89_500_000

@@ -1,11 +1,19 @@
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mtl.data.image_file import image_size, read_image, read_mask
+from mtl.data import image_file
+from mtl.data.image_file import (
+    MAX_MEGAPIXELS,
+    allow_megapixels,
+    image_size,
+    read_image,
+    read_mask,
+)
 from mtl.errors import BadFile
 
 
@@ -157,3 +165,36 @@ def test_masks_keep_their_indices(tmp_path: Path, mode: str) -> None:
 def test_coloured_masks_are_refused(tmp_path: Path, smooth: np.ndarray) -> None:
     with pytest.raises(BadFile, match="mask of mode RGB; a PNG of class indices"):
         read_mask(_save(tmp_path / "m.png", smooth))
+
+
+@pytest.fixture
+def limit() -> Iterator[None]:
+    """Puts the limit of this process back."""
+    yield
+    allow_megapixels(MAX_MEGAPIXELS)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".gif"])
+def test_images_beyond_the_limit_are_broken_files(tmp_path: Path, suffix: str, limit: None) -> None:
+    path = tmp_path / f"a{suffix}"
+    Image.new("L", (200, 100)).save(path)
+    allow_megapixels(0.015)
+    message = r"has 0\.02 megapixels, and data\.max_megapixels=0\.015 allows no more"
+    for read in (read_image, read_mask, image_size):
+        with pytest.raises(BadFile, match=message):
+            read(path)
+    allow_megapixels(0.02)
+    assert read_image(path)[0].shape == (100, 200, 3)
+    assert image_size(path) == (200, 100)
+
+
+@pytest.mark.parametrize("most", ["_OPENCV_PIXELS", "_OPENCV_SIDE"])
+def test_what_opencv_refuses_pil_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: str
+) -> None:
+    path = tmp_path / "a.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (10, 20, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    monkeypatch.setattr(image_file, most, 19)
+    monkeypatch.setattr(image_file.cv2, "imdecode", None)
+    assert np.array_equal(read_image(path)[0], pixels)

@@ -1,6 +1,7 @@
 """``mtl predict``: a run on images of one's own, without the data that it was trained on."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,56 @@ def test_pictures_masks_and_json(
             assert y >= 0
             assert x + width <= size[0] + 0.02
             assert y + height <= size[1] + 0.02
+
+
+def test_names_that_are_not_utf8_are_predicted_and_named(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Latin-1 names, as old archives have them; one of the files is broken."""
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    plain = _save(photos / "z.png")
+    try:
+        for name in (b"caf\xe9.png", b"caf\xe8.png", b"caf\xea.png"):
+            (photos / os.fsdecode(name)).write_bytes(plain.read_bytes())
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names alone")
+    (photos / os.fsdecode(b"caf\xea.png")).write_bytes(b"")
+
+    assert run([f"run={trained}", f"input={photos}", f"out={out}"]) == 0
+
+    text = capsys.readouterr().out
+    text.encode()
+    assert "skipped" in text
+    assert "caf\ufffd.png: is empty" in text
+    content = _read_json(out / "predictions.json")
+    assert [Path(image["file"]).name for image in content["images"]] == [
+        "caf\ufffd.png", "caf\ufffd.png", "z.png",
+    ]  # fmt: skip
+    # Whatever it names lies there.
+    named = {image["picture"] for image in content["images"]}
+    assert named == {"caf\ufffd.png", "caf\ufffd_2.png", "z.png"}
+    masks = {image["segmentation"]["mask"] for image in content["images"]}
+    assert {path.name for path in out.iterdir()} == {*named, *masks, "predictions.json"}
+
+
+def test_one_picture_of_a_name_that_is_not_utf8(trained: Path, tmp_path: Path) -> None:
+    photo = tmp_path / os.fsdecode(b"caf\xe9.png")
+    try:
+        _save(photo)
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names alone")
+    assert run([f"run={trained}", f"input={photo}", f"out={tmp_path / 'out'}"]) == 0
+    assert (tmp_path / "out" / "caf\ufffd.png").is_file()
+
+
+def test_how_large_pictures_may_be_is_said_on_the_command_line(
+    trained: Path, tmp_path: Path
+) -> None:
+    photo = _save(tmp_path / "photo.png", 100, 200)
+    command = [f"run={trained}", f"input={photo}", f"out={tmp_path / 'out'}"]
+    with pytest.raises(BadFile, match=r"has 0\.02 megapixels, and data\.max_megapixels=0\.01 "):
+        run([*command, "data.max_megapixels=0.01"])
+    assert run(command) == 0
 
 
 def test_by_default_predictions_lie_in_the_runs_folder(trained: Path, tmp_path: Path) -> None:

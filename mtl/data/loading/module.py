@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -15,6 +16,7 @@ from mtl.data.augmentation.engine import choose_engine
 from mtl.data.augmentation.sample import SampleAugmenter
 from mtl.data.augmentation.spec import Augmentation
 from mtl.data.batch import Batch, Broken
+from mtl.data.image_file import MAX_MEGAPIXELS, allow_megapixels
 from mtl.data.loading.cache import CachedSource
 from mtl.data.loading.loader import ArrayLoading, SampleLoading, identity, preprocessed
 from mtl.data.loading.sampler import EpochSampler, RankBatches
@@ -62,6 +64,7 @@ class MultiTaskData(L.LightningDataModule):
             remembers it in ``skipped``.
         cache: whether to keep decoded images on disk.
         cache_dir: where.
+        max_megapixels: of an image; a larger one is a broken file.
         cache_size: of all caches there together, gigabytes; those used least recently make room.
     """
 
@@ -78,6 +81,7 @@ class MultiTaskData(L.LightningDataModule):
         cache: bool = False,
         cache_dir: str = "outputs/cache",
         cache_size: float = 50.0,
+        max_megapixels: float = MAX_MEGAPIXELS,
     ) -> None:
         super().__init__()
         self.data_set = data_set
@@ -91,6 +95,8 @@ class MultiTaskData(L.LightningDataModule):
         self.cache = cache
         self.cache_dir = Path(cache_dir)
         self.cache_size = cache_size
+        self.max_megapixels = max_megapixels
+        allow_megapixels(max_megapixels)
         self.skipped: dict[str, str] = {}
         self.failure: str | None = None
         self.first_epoch = 0
@@ -207,7 +213,7 @@ class MultiTaskData(L.LightningDataModule):
             batch_sampler=batches,
             collate_fn=cast(Callable[[list[Any]], Any], identity),
             num_workers=workers,
-            worker_init_fn=begin_worker,
+            worker_init_fn=partial(begin_worker, max_megapixels=self.max_megapixels),
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
         )

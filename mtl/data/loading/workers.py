@@ -7,12 +7,19 @@ import threading
 import cv2
 import torch
 
+from mtl.data.image_file import allow_megapixels
+
 FOR_THE_RUN = ("SIGINT", "SIGHUP", "SIGUSR1")
 """Signals that end a run, which then ends its workers."""
 
 
-def begin_worker(_: int) -> None:
-    """One thread of calculation, since workers run beside each other; signals are the run's."""
+def begin_worker(_: int, max_megapixels: float) -> None:
+    """One thread of calculation, since workers run beside each other; signals are the run's.
+
+    Args:
+        max_megapixels: see ``allow_megapixels``; a process that was not forked doesn't know it.
+    """
+    allow_megapixels(max_megapixels)
     cv2.setNumThreads(0)
     torch.set_num_threads(1)
     for name in FOR_THE_RUN:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from mtl.files import write_whole
+from mtl.files import printable, write_whole
 
 JPEG_SUFFIXES = (".jpg", ".jpeg")
 
@@ -26,11 +26,15 @@ class Names:
         self._taken: set[str] = set()
 
     def stem(self, image: Path) -> str:
-        """A stem for an image's files: its own, numbered from 2 where that is taken."""
-        number, stem = 1, image.stem
+        """A stem for an image's files: its own, numbered from 2 where that is taken.
+
+        Bytes that are not UTF-8 are replaced, since predictions.json could not name such files.
+        """
+        own = printable(image.stem)
+        number, stem = 1, own
         while self._taken & (names := self._all(stem)):
             number += 1
-            stem = f"{image.stem}_{number}"
+            stem = f"{own}_{number}"
         self._taken |= names
         return stem
 

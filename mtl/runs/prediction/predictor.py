@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from mtl.config.instantiate import container, make
 from mtl.config.kinds import named_kinds
 from mtl.config.saved import read_config
+from mtl.data.image_file import MAX_MEGAPIXELS, allow_megapixels
 from mtl.data.preprocess.base import Frame, Preprocess
 from mtl.data.preprocess.normalise import Normalise
 from mtl.data.sample import Sample, Target
@@ -94,6 +95,8 @@ class Predictor:
             checkpoint: see ``open``.
             device: see ``open``.
         """
+        # A run of an older version has no such key.
+        allow_megapixels(cfg.data.get("max_megapixels", MAX_MEGAPIXELS))
         path = Path(run) / "checkpoints" / f"{checkpoint}.ckpt"
         network = build_network(cfg, trained_targets(path, named_kinds(cfg)))
         load_network_weights(network, path)
