@@ -55,14 +55,14 @@ def run(arguments: list[str]) -> int:
 
     store = Store(folder)
     if clear == "true":
-        say(f"{gigabytes(store.clear())} freed in {folder}")
+        say(f"{in_words(store.clear())} freed in {folder}")
         return 0
     shards = store.shards()
     if not shards:
         say(f"{folder} holds no cache; data.cache=true makes one")
         return 0
     print_rows(rows(shards, time.time()), ["images of", "as", "number", "size", "used"], [2, 3])
-    say(f"{gigabytes(sum(shard.size for shard in shards))} in {folder}; clear=true deletes it")
+    say(f"{in_words(sum(shard.size for shard in shards))} in {folder}; clear=true deletes it")
     return 0
 
 
@@ -79,7 +79,7 @@ def rows(shards: list[Shard], now: float) -> list[list[str]]:
         works.setdefault(shard.path.parent if shard.about else shard.path, []).append(shard)
     found = []
     for members in sorted(works.values(), key=lambda some: -max(one.used for one in some)):
-        size = gigabytes(sum(shard.size for shard in members))
+        size = in_words(sum(shard.size for shard in members))
         if members[0].about:
             images = os.path.commonpath([shard.about["folder"] for shard in members])
             number = str(sum(shard.about["samples"] for shard in members))
@@ -90,9 +90,9 @@ def rows(shards: list[Shard], now: float) -> list[list[str]]:
     return found
 
 
-def gigabytes(size: int) -> str:
-    """``1.25 GB``."""
-    return f"{size / 1e9:.2f} GB"
+def in_words(size: int) -> str:
+    """``1.25 GB`` or ``3 MB``, begun ones counted whole."""
+    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{-(-size // 10**6)} MB"
 
 
 def ago(seconds: float) -> str:

@@ -407,7 +407,7 @@ def test_the_command_shows_and_clears(tmp_path: Path, capsys: pytest.CaptureFixt
     assert main(["cache", place]) == 0
     assert f"in {folder}; clear=true deletes it" in capsys.readouterr().out
     assert main(["cache", place, "clear=true"]) == 0
-    assert capsys.readouterr().out == f"0.00 GB freed in {folder}\n"
+    assert capsys.readouterr().out == f"1 MB freed in {folder}\n"
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
 
 

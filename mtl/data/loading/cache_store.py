@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import secrets
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mtl.data.loading.cache_key import KEY_BYTES
+
+log = logging.getLogger(__name__)
 
 ABOUT = "about.json"
 """What a shard holds; its time of change is when the shard was used last."""
@@ -62,9 +65,9 @@ class Store:
     def shards(self) -> list[Shard]:
         """All of them, the least recently used first."""
         found = []
-        for work in sorted(self.root.iterdir()) if self.root.is_dir() else []:
+        for work in _inside(self.root):
             if _WORK.fullmatch(work.name):
-                found += [shard for path in work.iterdir() if (shard := _shard(path)) is not None]
+                found += [shard for path in _inside(work) if (shard := _shard(path)) is not None]
             elif _OLDER.fullmatch(work.name):
                 found.append(Shard(work, _size(work), 0.0, {}))
         return sorted(found, key=lambda shard: shard.used)
@@ -72,8 +75,7 @@ class Store:
     def entries(self, work: str) -> dict[bytes, tuple[Path, int]]:
         """Sample key to shard and row."""
         found: dict[bytes, tuple[Path, int]] = {}
-        folder = self.root / work
-        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+        for path in _inside(self.root / work):
             with suppress(OSError):
                 keys = (path / KEYS).read_bytes()
                 for row, start in enumerate(range(0, len(keys), KEY_BYTES)):
@@ -110,7 +112,11 @@ class Store:
             with suppress(ImportError, OSError):
                 import fcntl
 
-                fcntl.lockf(lock, fcntl.LOCK_EX)
+                try:
+                    fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    log.info("waiting for another process that caches the same images")
+                    fcntl.lockf(lock, fcntl.LOCK_EX)
             yield
         finally:
             os.close(lock)
@@ -145,7 +151,7 @@ class Store:
         shards = self.shards()
         for shard in shards:
             self._remove(shard.path)
-        for path in self.root.iterdir() if self.root.is_dir() else []:
+        for path in _inside(self.root):
             if _WORK.fullmatch(path.name) and path.is_dir():
                 self._remove(path)
             elif path.name.endswith(".lock") and _WORK.fullmatch(path.name[1:-5]):
@@ -180,5 +186,13 @@ def _shard(path: Path) -> Shard | None:
         return None
 
 
+def _inside(folder: Path) -> list[Path]:
+    """What is in a folder, sorted; nothing where another process has taken it away."""
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
 def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    return sum(file.stat().st_size for file in _inside(folder) if file.is_file())
