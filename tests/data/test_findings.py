@@ -224,6 +224,19 @@ def test_image_folder_on_a_voc_folder_names_the_right_member(tmp_path: Path) -> 
             ImageFolder(root=str(given), image_size=8).prepare()
 
 
+@pytest.mark.parametrize("beside", ["labels", "annotations"])
+def test_image_folder_on_images_beside_annotations_is_refused(tmp_path: Path, beside: str) -> None:
+    """As YOLO and COCO have them: the two folders would be taken for classes."""
+    folder(tmp_path, images=2)
+    (tmp_path / beside).mkdir()
+    (tmp_path / beside / "0.txt").write_text("0 0.5 0.5 0.1 0.1")
+    data = ImageFolder(root=str(tmp_path), image_size=8)
+    with pytest.raises(UserError, match=rf"holds images and {beside} and no folder per class"):
+        data.prepare()
+    folder(tmp_path, **{beside: 2})
+    ImageFolder(root=str(tmp_path), image_size=8).prepare()
+
+
 @pytest.mark.slow
 def test_findings_are_said_when_training_begins(tmp_path: Path, mtl: Callable[..., Result]) -> None:
     folder(tmp_path / "photos", cat=3)

@@ -122,6 +122,14 @@ def test_samples_are_totalled_over_the_splits_within_80_columns() -> None:
     assert [cell.strip() for cell in cells["val"]][:2] == ["5823", "2000, spread"]
 
 
+def test_objects_are_totalled_over_the_classes() -> None:
+    tally = Tally(Target("boxes", ("a", "b")), samples=3)
+    tally.counts[:] = 2, 5
+    console = printed()
+    print_report(console, [SplitStatistics("train", 3, 3, {"boxes": tally})])
+    assert "│ (in all) │          7 │" in text(console)
+
+
 def test_many_files_that_are_broken_alike_are_one_line() -> None:
     console = printed(500)
     alike = [("train", Broken(f"{n}", f"m/{n}.png: has pixels of value 7")) for n in range(40)]

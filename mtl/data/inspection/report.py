@@ -110,6 +110,8 @@ def _classes(name: str, found: Sequence[SplitStatistics]) -> Table:
     for index, title in enumerate(target.classes):
         cells = (_share(tally, index) for tally in tallies)
         table.add_row(escape(title), *cells, end_section=index == len(target.classes) - 1)
+    if not target.kind.per_sample and not target.kind.shares_alone:
+        table.add_row("(in all)", *(str(tally.counts.sum()) for tally in tallies))
     if target.kind.uncounted and any(tally.ignored for tally in tallies):
         table.add_row(f"({target.kind.uncounted})", *(str(tally.ignored) for tally in tallies))
     for what in dict.fromkeys(what for tally in tallies for what in tally.series):

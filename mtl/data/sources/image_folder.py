@@ -15,6 +15,7 @@ from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_no
 from mtl.errors import UserError
 from mtl.files import printable
 
+VOC_FOLDERS = frozenset({"annotations", "imagesets", "segmentationclass"})
 Item = tuple[Path, int]
 """An image's file and its class index."""
 
@@ -170,7 +171,7 @@ class ImageFolder(DataSet):
     def _folders(self) -> dict[Split, Path]:
         if not self.root.is_dir():
             raise UserError(f"the folder {self.root} does not exist; set data.root=")
-        refuse_voc(self.root)
+        refuse_other_layouts(self.root)
         return split_folders(self.root)
 
     @cached_property
@@ -244,18 +245,24 @@ class ImageFolder(DataSet):
         return found
 
 
-def refuse_voc(root: Path) -> None:
-    """Look for a folder in VOC layout, here or one further inside.
+def refuse_other_layouts(root: Path) -> None:
+    """Look for images beside their annotations, here or one further inside.
 
     Raises:
-        UserError: it is one.
+        UserError: there are some.
     """
     for folder in (root, *folders_in(root)):
-        inside = {path.name.lower() for path in folders_in(folder)}
-        if "jpegimages" in inside and inside & {"annotations", "imagesets", "segmentationclass"}:
+        inside = {path.name.lower(): path for path in folders_in(folder)}
+        if "jpegimages" in inside and inside.keys() & VOC_FOLDERS:
             raise UserError(
                 f"{folder} is in VOC layout and has no folder per class: write data=voc_folder "
                 f"data.root={folder}"
+            )
+        beside = [inside[name] for name in ("labels", "annotations") if name in inside]
+        if "images" in inside and beside and not any(map(_is_image, walk(beside[0]))):
+            raise UserError(
+                f"{folder} holds images and {beside[0].name} and no folder per class; boxes and "
+                "masks are read in VOC layout, by data=voc_folder"
             )
 
 
