@@ -21,6 +21,7 @@ from mtl.config.compose import register_heads
 from mtl.config.overrides import key_of
 from mtl.config.paths import SWEEP_FILE
 from mtl.files import read_json, write_json
+from mtl.runs.stopping import stopped_by_signals
 
 
 def sweep(options: argparse.Namespace, arguments: Sequence[str], config_dir: Path | None) -> int:
@@ -44,7 +45,8 @@ def sweep(options: argparse.Namespace, arguments: Sequence[str], config_dir: Pat
     options.overrides = plan.overrides
     write_json(plan.folder / SWEEP_FILE, {"metrics": plan.metrics, "jobs": plan.jobs})
     try:
-        run_hydra(options, swept_job)
+        with stopped_by_signals():
+            run_hydra(options, swept_job)
     except (HydraException, OmegaConfBaseException) as error:
         raise complaint(error, {}, config_dir) from error
     except KeyboardInterrupt as stop:

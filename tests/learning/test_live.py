@@ -306,6 +306,14 @@ def test_limits_of_steps_and_time_count(tmp_path: Path, clock: SimpleNamespace) 
         assert display._training(trainer).facts[1].startswith("0:00:03 left")
 
 
+def test_peak_memory_where_there_is_a_gpu(tmp_path: Path, monkeypatch, clock) -> None:
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda device: 3 * 2**29)
+    gpu = SimpleNamespace(root_device=torch.device("cuda:0"))
+    trainer = fake_trainer(tmp_path, strategy=gpu)
+    display = LiveProgress(Console(quiet=True))
+    assert display._training(trainer).facts == ["step 0/30", "peak 1.5 GiB"]
+
+
 def test_only_the_first_process_draws(tmp_path: Path, clock: SimpleNamespace) -> None:
     trainer = fake_trainer(tmp_path, is_global_zero=False)
     with terminal(80, 10) as window:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from mtl.config.paths import in_sweep
 from mtl.learning.callbacks.checkpoint import BestAndLast
-from mtl.learning.display.bar import Bar, Picture, until
+from mtl.learning.display.bar import Bar, Picture, span, until
 from mtl.learning.display.pace import Pace
 from mtl.learning.display.table import RunTable
 from mtl.learning.module import MultiTaskModule
@@ -41,7 +41,7 @@ class LiveProgress(L.Callback):
         self.bar = Bar(console)
         self.pace = Pace(time.monotonic())
         self.table: RunTable | None = None
-        self.doing = ""
+        self.validating = ""
         self.done = 0
         self.epoch_began = 0.0
         self.validated = False
@@ -68,7 +68,7 @@ class LiveProgress(L.Callback):
         """Count."""
         self.pace.batch_done(len(batch) * trainer.world_size, time.monotonic())
         self.done = trainer.current_epoch * int(trainer.num_training_batches) + index + 1
-        self.doing = f"step {trainer.global_step}/{int(trainer.estimated_stepping_batches)}"
+        self.validating = ""
         self._draw_training(trainer)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -102,7 +102,7 @@ class LiveProgress(L.Callback):
         """Count."""
         total = _batches(trainer.num_val_batches)
         if trainer.state.fn == "fit":
-            self.doing = f"validating {index + 1}/{total}"
+            self.validating = f"validating {index + 1}/{total}"
             self._draw_training(trainer)
         else:
             self._draw_evaluation(trainer, "val", batch, index + 1, total)
@@ -152,7 +152,8 @@ class LiveProgress(L.Callback):
         if self.table is not None:
             values = {name: float(value) for name, value in trainer.callback_metrics.items()}
             seconds = time.monotonic() - self.epoch_began
-            self.table.add(_label(trainer, epoch), values, f"{seconds:.1f} s", best)
+            took = f"{seconds:.1f} s" if seconds < 100 else span(seconds)
+            self.table.add(_label(trainer, epoch), values, took, best)
             self._draw_training(trainer, at_once=True)
 
     def _draw_evaluation(
@@ -176,7 +177,9 @@ class LiveProgress(L.Callback):
         if trainer.max_steps > 0:
             total = min(total, trainer.max_steps * trainer.accumulate_grad_batches)
         epoch = min(trainer.current_epoch + 1, epochs)
-        facts = self._facts(trainer, self.doing, self._left(trainer, total, per_epoch))
+        step = f"step {trainer.global_step}/{int(trainer.estimated_stepping_batches)}"
+        doing = self.validating or step
+        facts = self._facts(trainer, doing, self._left(trainer, total, per_epoch))
         above = self.table.above if self.table is not None else ()
         return Picture(f"epoch {epoch}/{epochs}", self.done, total, facts, above)
 
@@ -193,7 +196,7 @@ class LiveProgress(L.Callback):
         return left if left is None or most is None else min(left, max(0.0, most))
 
     def _facts(self, trainer: L.Trainer, doing: str, left: float | None) -> list[str]:
-        facts = [doing] if doing else []
+        facts = [doing]
         if left is not None:
             facts.append(until(left))
         if (rate := self.pace.images_per_second) is not None:

@@ -42,7 +42,8 @@ class Picture:
         line.add_column(ratio=1)
         line.add_column(justify="right", no_wrap=True)
         share = min(1.0, self.done / self.total) if self.total else 0.0
-        line.add_row(self.name, ProgressBar(total=1.0, completed=share), f"{share:4.0%}")
+        bar = ProgressBar(total=1.0, completed=share, complete_style="green")
+        line.add_row(self.name, bar, f"{share:4.0%}")
         return Group(*self.above, line, Text("  ".join(self.facts)))
 
 
