@@ -1,7 +1,9 @@
 """The table of a training: a row per validation, no wider than the terminal."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 
 GAP = 2
 NUMBER = 6
@@ -84,34 +86,35 @@ def _column(metric: str) -> Column:
 
 
 def _lines(columns: Sequence[Column], room: int) -> list[list[Column]]:
-    """Columns in one line where cut names make that possible, else in several."""
-    longest = max((column.width for column in columns), default=0)
-    for most in range(longest, SHORTEST - 1, -1):
-        cut = [_cut(column, most) for column in columns]
-        names = {(column.top, column.name) for column in cut}
-        if _total(cut) <= room and len(names) == len(cut):
-            return [cut]
-    lines: list[list[Column]] = [[]]
-    for column in columns:
-        if lines[-1] and _total([*lines[-1], column]) > room:
-            lines.append([])
-        lines[-1].append(_cut(column, room - GAP))
-    return lines
+    """Columns in as few lines as cut names make possible, those below each other as wide."""
+    longest = max((column.width for column in columns), default=NUMBER)
+    for number in range(1, len(columns) + 1):
+        each = math.ceil(len(columns) / number)
+        for most in range(longest, SHORTEST - 1, -1):
+            cut = [_cut(column, most) for column in columns]
+            lines = _aligned([cut[i : i + each] for i in range(0, len(cut), each)])
+            names = {(column.top, column.name) for column in cut}
+            if sum(c.width + GAP for c in lines[0]) <= room and len(names) == len(cut):
+                return lines
+    return [[column] for column in columns] or [[]]
+
+
+def _aligned(lines: list[list[Column]]) -> list[list[Column]]:
+    widths = [max(c.width for c in found if c) for found in zip_longest(*lines)]
+    return [[replace(c, width=w) for c, w in zip(line, widths, strict=False)] for line in lines]
 
 
 def _cut(column: Column, most: int) -> Column:
-    most = max(most, NUMBER)
-    return Column(
-        column.metric, _short(column.top, most), _short(column.name, most), min(column.width, most)
+    return replace(
+        column,
+        top=_short(column.top, most),
+        name=_short(column.name, most),
+        width=min(column.width, most),
     )
 
 
 def _short(name: str, most: int) -> str:
     return name if len(name) <= most else f"{name[: most - 1]}…"
-
-
-def _total(columns: Sequence[Column]) -> int:
-    return sum(column.width + GAP for column in columns)
 
 
 def _cell(text: str, width: int) -> str:
