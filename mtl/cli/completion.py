@@ -14,6 +14,13 @@ from mtl.config.groups import groups, members
 from mtl.errors import UserError
 
 SPLITS = ("train", "val", "test")
+OWN = {
+    "eval": ("run=",),
+    "predict": ("run=",),
+    "split": ("overwrite=true",),
+    "cache": ("data.cache_dir=", "clear=true"),
+}
+"""A command's own words, offered beside the configuration's, but that ``cache`` takes no others."""
 RUN_FOLDERS = "outputs/*/*/*/config.yaml"
 
 
@@ -72,8 +79,9 @@ def query(line: str, point: int | None = None) -> list[str]:
         return [name for name in COMMANDS if name.startswith(word)]
     command, *before = words
     config_dir = folder_option(before)
-    if command == "ls":
-        return [name for name in groups(config_dir) if name.startswith(word)]
+    if command in ("ls", "cache"):
+        offered = groups(config_dir) if command == "ls" else OWN[command]
+        return [name for name in offered if name.startswith(word)]
     if word.startswith("run="):
         return [f for f in run_folders() if f.startswith(word)]
     if word.startswith("tasks="):
@@ -81,7 +89,7 @@ def query(line: str, point: int | None = None) -> list[str]:
     splits = {"eval": ("test", "val"), "inspect": SPLITS}.get(command, ())
     if word.startswith("split="):
         return [f"split={split}" for split in splits if f"split={split}".startswith(word)]
-    own = ["run="] if command in ("eval", "predict") and "run=".startswith(word) else []
+    own = [name for name in OWN.get(command, ()) if name.startswith(word)]
     with initialised(config_dir):
         plugin = MtlCompletion(GlobalHydra.instance().config_loader())
         found = plugin._query(CONFIG_NAME, " ".join([*hydra_words(before, config_dir), word]))

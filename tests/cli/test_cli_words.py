@@ -89,9 +89,11 @@ def test_every_member_has_its_options_listed():
         ("mtl train tasks=[box,det", ["tasks=[box,detection]"]),
         ("mtl eval run=x split=", ["split=test", "split=val"]),
         ("mtl inspect split=tr", ["split=train"]),
+        ("mtl split data=voc_folder over", ["overwrite=true"]),
+        ("mtl cache ", ["data.cache_dir=", "clear=true"]),
     ],
 )
-def test_completion_of_tasks_and_splits(line, choices):
+def test_completion_of_tasks_splits_and_own_words(line, choices):
     assert query(line) == choices
 
 
