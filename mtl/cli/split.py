@@ -42,7 +42,8 @@ def run(arguments: list[str]) -> int:
     overwrite = own.get("overwrite", "false")
     one_of("overwrite", overwrite, ("true", "false"))
     cfg = load(overrides, config_dir)
-    if not any(cfg.data.get(key) for key in FRACTIONS):
+    told = {key_of(override) for override in overrides}
+    if not any(f"data.{key}" in told for key in FRACTIONS):
         for key in FRACTIONS.keys() & cfg.data.keys():
             cfg.data[key] = FRACTIONS[key]
 

@@ -208,6 +208,17 @@ def test_split_writes_the_lists_that_training_reads(
     assert members(voc(root)) == expected
 
 
+def test_fractions_of_nothing_put_all_images_into_train(tmp_path: Path) -> None:
+    root = unlisted(tmp_path, 12)
+    lists = root / "ImageSets" / "Main"
+    arguments = ["split", "data=voc_folder", f"data.root={root}", "overwrite=true"]
+    assert main([*arguments, "data.val_fraction=0", "data.test_fraction=0"]) == 0
+    assert [path.name for path in lists.iterdir()] == ["train.txt"]
+    assert len((lists / "train.txt").read_text().split()) == 12
+    assert main([*arguments, "data.test_fraction=0.3"]) == 0
+    assert sorted(path.name for path in lists.iterdir()) == ["test.txt", "train.txt"]
+
+
 def test_overwriting_splits_all_images_anew(tmp_path: Path) -> None:
     root = make_voc(tmp_path, n_train=8, n_val=4, n_test=4, size=(16, 16), masks=False)
     voc(root, val_fraction=0.4, test_fraction=0.2).write_lists(overwrite=True)
