@@ -42,6 +42,21 @@ class Target:
         object.__setattr__(self, "kind", kind_of(kind))
         object.__setattr__(self, "classes", tuple(classes))
 
+    def exact(self, value: TargetValue) -> TargetValue:
+        """A value as the kind says it is.
+
+        Raises:
+            ValueError: it is none of this target; begins with a verb.
+        """
+        try:
+            exact = self.kind.exact(value)
+        except ValueError as error:
+            raise ValueError(f"is no {self.kind}: {error}") from error
+        wrong = self.kind.misfit(exact, self)
+        if wrong is not None:
+            raise ValueError(wrong)
+        return exact
+
 
 @dataclass
 class Boxes:
@@ -147,7 +162,7 @@ def understood(
     for target, value in targets.items():
         if target in meaning:
             try:
-                found[target] = meaning[target].kind.exact(value)
-            except (ValueError, TypeError) as error:
-                raise BadFile(name, f"{target}: {error}") from error
+                found[target] = meaning[target].exact(value)
+            except ValueError as error:
+                raise BadFile(name, f"{target} {error}") from error
     return found

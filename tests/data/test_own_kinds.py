@@ -24,7 +24,7 @@ from mtl.data.loading.loader import ArrayLoading, SampleLoading, preprocessed
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.preprocess.base import Frame
 from mtl.data.preprocess.standard import Standard
-from mtl.data.sample import Sample, Target
+from mtl.data.sample import Boxes, Sample, Target
 from mtl.data.sources.base import ArraySource
 from mtl.data.sources.known_classes import KnownClasses
 from mtl.data.target.base import TargetKind
@@ -258,12 +258,42 @@ def test_numbers_go_by_their_names_in_the_terms_of_a_network() -> None:
 def test_a_map_of_numbers_is_no_mask() -> None:
     masks = {"depth": Target("mask", ("ground", "thing"))}
     given = Sample(image(0), "a.png", {"depth": values(0)["depth"]})
-    with pytest.raises(BadFile, match=r"a\.png: depth: .* is no value of kind mask, .* uint8"):
+    with pytest.raises(BadFile, match=r"a\.png: depth is no mask: .* is not to be had in uint8"):
         given.understood(masks)
-    with pytest.raises(UserError, match=r"column depth: .* is no value of kind mask"):
+    with pytest.raises(UserError, match=r"column depth is no mask: .* in uint8"):
         ArraySource(image(0)[None], ["0"], {"depth": values(0)["depth"][None]}, masks)
+    with pytest.raises(BadFile, match=r"depth is no mask: Boxes"):
+        Sample(image(0), "a.png", {"depth": Boxes.empty()}).understood(masks)
     whole = Sample(image(0), "a.png", {"depth": np.array([[0, 1], [255, 1]], np.int64)})
     assert whole.understood(masks).targets["depth"].dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "said"),
+    [
+        (Numbers, [1, 2, 3], r"is of shape \(3,\), but the target names 2 values"),
+        ("labels", [1], r"is of shape \(1,\), but the target names 2 values"),
+        ("label", 2, "is 2, but the classes are 0 to 1"),
+        ("label", -1, "is -1, but the classes are 0 to 1"),
+        ("label", 0.5, "is no label: 0.5 is not to be had in int64"),
+        ("label", None, "is no label: NoneType is given instead of int64"),
+        ("label", "cat", "is no label: str is given instead of int64"),
+        ("boxes", [[1, 2, 3, 4]], "is no boxes: list is given instead of Boxes"),
+        (Depth, [1, 2], r"is of shape \(2,\), no map of pixels"),
+    ],
+)
+def test_values_that_do_not_fit_their_target_name_the_file(
+    kind: Any, value: Any, said: str
+) -> None:
+    meaning = {"x": Target(kind, ("a", "b"))}
+    with pytest.raises(BadFile, match=rf"^a\.png: x {said}"):
+        Sample(image(0), "a.png", {"x": value}).understood(meaning)
+
+
+def test_columns_that_do_not_fit_are_refused() -> None:
+    meaning = {"numbers": MEANING["numbers"]}
+    with pytest.raises(UserError, match=r"column numbers .*names 2 values"):
+        ArraySource(image(0)[None], ["0"], {"numbers": np.zeros((1, 3), np.float32)}, meaning)
 
 
 def test_unknown_kinds_list_the_kinds() -> None:

@@ -49,10 +49,11 @@ def out_of_picture(pixels: Pixels, frame: Frame, method: int) -> Pixels:
     # From the centre of an original pixel to the one of a content pixel.
     x = frame.scale_x / 2 + frame.offset_x - left - 0.5
     y = frame.scale_y / 2 + frame.offset_y - top - 0.5
-    return cv2.warpAffine(
+    cut = cv2.warpAffine(
         pixels[top:bottom, left:right],
         np.array([[frame.scale_x, 0, x], [0, frame.scale_y, y]]),
         (frame.width, frame.height),
         flags=method | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
+    return cut.reshape(frame.height, frame.width, *pixels.shape[2:])

@@ -85,10 +85,14 @@ class ArraySource(Source):
         for name, column in targets.items():
             if name not in meaning:
                 raise UserError(f"the data set's targets don't say what its column {name} means")
+            kind = meaning[name].kind
             try:
-                self.targets[name] = meaning[name].kind.as_column(column)
+                self.targets[name] = kind.as_column(column)
+                first = kind.value_at(self.targets[name], 0) if len(column) else None
+                if first is not None:
+                    meaning[name].exact(first)
             except ValueError as error:
-                raise UserError(f"the data set's column {name}: {error}") from error
+                raise UserError(f"the data set's column {name} is no {kind}: {error}") from error
 
     def __len__(self) -> int:
         return len(self.images)

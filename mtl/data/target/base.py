@@ -94,13 +94,21 @@ class TargetKind:
         given = np.asarray(value)
         if given.dtype == self.dtype:
             return given
+        if given.dtype.kind not in "biuf":
+            raise ValueError(f"{type(value).__name__} is given instead of {self.dtype.__name__}")
         with np.errstate(invalid="ignore"):
             changed = given.astype(self.dtype)
         floats = (np.issubdtype(kind, np.floating) for kind in (given.dtype, self.dtype))
         if not all(floats) and not np.array_equal(given, changed):
             lost = given[np.asarray(given != changed)].ravel()[0]
-            raise ValueError(f"{lost} is no value of kind {self}, whose type is {changed.dtype}")
+            raise ValueError(f"{lost} is not to be had in {changed.dtype}")
         return changed
+
+    def misfit(self, value: Any, target: Target) -> str | None:
+        """What is wrong with an exact value of a target, or None; here, another number of names."""
+        if value.shape == (len(target.classes),):
+            return None
+        return f"is of shape {value.shape}, but the target names {len(target.classes)} values"
 
     def is_unknown(self, values: Array) -> npt.NDArray[np.bool_]:
         """Which entries say nothing."""
@@ -151,8 +159,7 @@ class TargetKind:
         rows = np.asarray(column).reshape(len(column), -1)
         found = np.array(~self.is_unknown(rows[:, :1]).all(1), np.bool_)
         # Mostly the first entry tells.
-        for row in np.flatnonzero(~found):
-            found[row] = not self.is_unknown(rows[row]).all()
+        found[~found] = ~self.is_unknown(rows[~found]).all(1)
         return found
 
     def value_at(self, column: Column, row: int) -> Any:

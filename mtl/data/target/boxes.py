@@ -46,8 +46,16 @@ class BoxesKind(TargetKind):
             ValueError: these are no ``Boxes``.
         """
         if not isinstance(value, Boxes):
-            raise ValueError(f"{type(value).__name__} is no value of kind {self}, which is Boxes")
+            raise ValueError(f"{type(value).__name__} is given instead of Boxes")
         return value
+
+    def misfit(self, value: Boxes, target: Target) -> str | None:
+        """A box of a number that is no class's."""
+        wrong = (value.labels < 0) | (value.labels >= len(target.classes))
+        if not wrong.any():
+            return None
+        last = len(target.classes) - 1
+        return f"holds an object of class {value.labels[wrong][0]}; the classes are 0 to {last}"
 
     def extents(self, value: Boxes) -> npt.NDArray[np.float32]:
         """Of each box."""

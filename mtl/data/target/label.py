@@ -30,6 +30,11 @@ class LabelKind(TargetKind):
         """A plain int."""
         return int(self._in_dtype(value).item())
 
+    def misfit(self, value: int, target: Target) -> str | None:
+        """A number that is no class's."""
+        count = len(target.classes)
+        return None if 0 <= value < count else f"is {value}, but the classes are 0 to {count - 1}"
+
     def is_unknown(self, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         """Anything below 0."""
         return np.asarray(values < 0, np.bool_)

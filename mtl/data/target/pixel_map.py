@@ -45,6 +45,10 @@ class PixelMap(TargetKind):
     per_sample: ClassVar[bool] = False
     shares_alone: ClassVar[bool] = True
 
+    def misfit(self, value: Array, target: Target) -> str | None:
+        """Anything but one value, or several, for each pixel."""
+        return None if value.ndim in (2, 3) else f"is of shape {value.shape}, no map of pixels"
+
     def resized(self, value: Array, frame: Frame, side: int) -> Array:
         """Resized and padded with ``unknown``."""
         smaller = min(frame.scale_x, frame.scale_y) < 0.5
