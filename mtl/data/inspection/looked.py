@@ -83,10 +83,12 @@ def find_all(looked: Looked) -> Iterator[str]:
 
 def tells_cheaply(source: Source) -> bool:
     """Whether targets can be told without decoding images."""
+    if isinstance(source, ArraySource):
+        return True
+    if type(source).annotations is Source.annotations:
+        return False
     inner = getattr(source, "source", None)
-    if isinstance(inner, Source):
-        return tells_cheaply(inner)
-    return isinstance(source, ArraySource) or type(source).annotations is not Source.annotations
+    return tells_cheaply(inner) if isinstance(inner, Source) else True
 
 
 def some(names: list[str]) -> str:
