@@ -19,11 +19,16 @@ def write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
         path: ends with ``.png``; folders are made.
         image: (H, W, 3) RGB or (H, W).
     """
+    write_whole(path, encoded_png(image))
+
+
+def encoded_png(image: npt.NDArray[np.uint8]) -> bytes:
+    """What is in a PNG file of an image, (H, W, 3) RGB or (H, W)."""
     pixels = image[..., ::-1] if image.ndim == 3 else image
     ok, encoded = cv2.imencode(".png", np.ascontiguousarray(pixels))
     if not ok:
         raise ValueError(f"can't encode an image of shape {image.shape}")
-    write_whole(path, encoded.tobytes())
+    return encoded.tobytes()
 
 
 def write_indices(path: Path, mask: npt.NDArray[np.uint8], ignored: int) -> None:

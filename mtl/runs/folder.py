@@ -41,15 +41,21 @@ def _now() -> str:
 def environment() -> dict[str, Any]:
     """Versions, commit and device."""
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor()
-    installed = {dist.metadata["Name"].lower() for dist in metadata.distributions()}
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "device": device or platform.machine(),
         "threads": torch.get_num_threads(),
         "commit": _commit(),
-        "packages": {name: metadata.version(name) for name in PACKAGES if name in installed},
+        "packages": {name: found for name in PACKAGES if (found := _version(name))},
     }
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _commit() -> str | None:

@@ -1,6 +1,5 @@
 """How much the tasks' gradients oppose each other, under any weighting."""
 
-from pathlib import Path
 from typing import Any, cast
 
 import pytorch_lightning as L
@@ -9,7 +8,6 @@ from torch import Tensor
 
 from mtl.data.batch import Batch
 from mtl.drawing.matrix import draw_matrices
-from mtl.drawing.write import write_png
 from mtl.learning.gradients.accumulation import Accumulation
 from mtl.learning.gradients.combine import Gradients
 from mtl.learning.gradients.conflict import (
@@ -21,7 +19,7 @@ from mtl.learning.gradients.conflict import (
     undisturbed,
 )
 from mtl.learning.gradients.reach import shared_entries
-from mtl.learning.logger.tensorboard import RunTensorBoard
+from mtl.learning.logger.pictures import log_picture
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.weighting.equal import Equal
 
@@ -133,12 +131,7 @@ class Conflict(L.Callback):
             return
         tasks = cast(MultiTaskModule, pl_module).network.tasks
         canvas = draw_matrices(means, tasks, limit=1.0)
-        write_png(Path(trainer.default_root_dir) / "figures" / "conflict.png", canvas)
-        for logger in trainer.loggers:
-            if isinstance(logger, RunTensorBoard):
-                logger.experiment.add_image(
-                    "conflict/cosines", canvas, trainer.global_step, dataformats="HWC"
-                )
+        log_picture(trainer, "conflict.png", "conflict/cosines", canvas)
 
 
 def _scalars(seen: GradientConflict) -> dict[str, float]:

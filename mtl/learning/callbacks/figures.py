@@ -1,13 +1,11 @@
 """A few predictions drawn per validation."""
 
-from pathlib import Path
 from typing import Any, cast
 
 import pytorch_lightning as L
 
 from mtl.data.batch import Batch
-from mtl.drawing.write import write_png
-from mtl.learning.logger.tensorboard import RunTensorBoard
+from mtl.learning.logger.pictures import log_picture
 from mtl.model.figures.instances import draw_instances
 from mtl.model.figures.predictions import draw_batch
 from mtl.model.network import Network
@@ -43,12 +41,7 @@ class Figures(L.Callback):
             if canvas is None:
                 continue
             file = f"{split}.png" if name == "predictions" else f"{split}_{name}.png"
-            write_png(Path(trainer.default_root_dir) / "figures" / file, canvas)
-            for logger in trainer.loggers:
-                if isinstance(logger, RunTensorBoard):
-                    logger.experiment.add_image(
-                        f"{split}/{name}", canvas, trainer.global_step, dataformats="HWC"
-                    )
+            log_picture(trainer, file, f"{split}/{name}", canvas)
 
     def on_validation_batch_end(
         self,
