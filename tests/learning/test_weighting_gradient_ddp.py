@@ -47,8 +47,8 @@ for ranks in (2, 1):
 BASE = "backbone=plain augmentation=none scheduler=constant optimizer=sgd optimizer.momentum=0"
 BASE += " optimizer.nesterov=false lr=0.05 data.val=2 data.test=2 data.workers=0"
 BASE += " trainer.gradient_clip_val=1"
-FULL = f"{BASE} data=shapes tasks=[classification,box] image_size=32 data.train=40 epochs=4"
-PARTIAL = f"{BASE} data=alternating data.train=40 epochs=4"
+FULL = f"{BASE} data=shapes tasks=[classification,box] image_size=32 data.train=40 epochs=2"
+PARTIAL = f"{BASE} data=alternating data.train=40 epochs=2"
 METHODS = [
     f"{FULL} weighting=upgrad",
     f"{PARTIAL} weighting=cagrad weighting.at=second",
@@ -90,7 +90,7 @@ def test_processes_take_the_step_of_one_and_stay_equal(folder: Path, number: int
         torch.load(folder / f"{number}_{name}.pt", weights_only=True)
         for name in ("1_0", "2_0", "2_1")
     )
-    assert len(alone) == len(first) == len(second) == 20
+    assert len(alone) == len(first) == len(second) == 10
     for one, other in zip(first, second, strict=True):
         for key, value in one.items():
             assert torch.equal(other[key], value), key
