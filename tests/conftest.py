@@ -21,9 +21,14 @@ TRAINS = {"fit", "train", "subprocess"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """``slow`` for all tests of such modules; others carry the mark themselves."""
+    """``slow`` for all tests of such modules, and for the contracts, which go through every member.
+
+    Others carry the mark themselves.
+    """
     for item in items:
-        if isinstance(item, pytest.Function) and vars(item.module).keys() & TRAINS:
+        contract = item.path.parent.name == "contracts"
+        trains = isinstance(item, pytest.Function) and vars(item.module).keys() & TRAINS
+        if contract or trains:
             item.add_marker("slow")
 
 

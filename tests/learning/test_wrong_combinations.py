@@ -11,6 +11,8 @@ from mtl.errors import UserError
 from mtl.learning.build import build_callbacks, build_module
 from mtl.model.build import build_network
 
+pytestmark = pytest.mark.slow
+
 CASES = {
     "views=rotations": "4 views or branches reach the heads and nothing combines them",
     "views=tiles fusion=mean tasks=[classification,detection]": "task detection: views=tiles cut",

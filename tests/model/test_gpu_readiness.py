@@ -20,6 +20,8 @@ from mtl.model.build import build_network
 from mtl.model.network import Network
 from mtl.model.reproducible import averaged, resized, sampled
 
+pytestmark = pytest.mark.slow
+
 TINY = ["data.train=6", "data.val=3", "data.test=3", "batch_size=6", "image_size=40"]
 HEADS = {
     "classification": "heads.classification.label_smoothing=0.1",
