@@ -109,7 +109,7 @@ def build_callbacks(cfg: DictConfig) -> list[L.Callback]:
     """The enabled callbacks, and what trains when.
 
     Raises:
-        UserError: one accumulates batches, which a key of the trainer's does.
+        UserError: one is no callback, or accumulates batches, which a key of the trainer's does.
     """
     chosen = [name for name in cfg.callbacks if is_enabled(cfg, str(name))]
     return [
@@ -119,7 +119,10 @@ def build_callbacks(cfg: DictConfig) -> list[L.Callback]:
 
 
 def _callback(name: str, settings: Mapping[str, Any]) -> L.Callback:
-    made: L.Callback = make(settings, L.Callback)
+    try:
+        made: L.Callback = make(settings, L.Callback)
+    except UserError as error:
+        raise UserError(f"callbacks.{name}: {error}") from error
     if isinstance(made, GradientAccumulationScheduler):
         raise UserError(
             f"callbacks.{name}: accumulation can't change while a run trains; write "
