@@ -43,7 +43,7 @@ def sweep_flat(sweep: str) -> dict[str, Entry]:
     raw = {
         "counted": "PSS" if has_pss(os.getpid()) else "RSS",
         "megabytes": [rounded(early[0] / 1e6), rounded(late[0] / 1e6)],
-        "threads": [early[1], late[1]],
+        "thread_counts": [early[1], late[1]],
         **surroundings(),
     }
     what = f"after job {JOBS} over after job {EARLY} of a sweep ({sweep})"
