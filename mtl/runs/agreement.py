@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from mtl.config.compose import flat
 from mtl.config.instantiate import located
 from mtl.config.nearest import in_words, listing
+from mtl.data.build import DATA_FRAMEWORK_KEYS
 from mtl.data.sample import Target
 from mtl.errors import UserError
 from mtl.model.head.base import Head
@@ -16,16 +17,7 @@ from mtl.runs.prediction.predictor import Predictor
 
 OWN_PIXELS = ("mean", "std")
 """What each run's preprocessing may have of its own: it is done on the device."""
-LOADING = (
-    "targets",
-    "suggested",
-    "workers",
-    "on_error",
-    "max_megapixels",
-    "cache",
-    "cache_dir",
-    "cache_size",
-)
+LOADING = tuple(key for key in DATA_FRAMEWORK_KEYS if key != "limit")
 """Keys of the data that change no sample."""
 
 

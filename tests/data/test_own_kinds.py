@@ -170,7 +170,7 @@ def test_a_kind_that_cannot_follow_is_refused() -> None:
     across = [{"name": "Transpose", "p": 1.0}]
     with pytest.raises(UserError, match=r"extra moves the picture, and targets of kind .*Points"):
         SampleAugmenter(Augmentation(extra=across), 2)(given, 0)
-    with pytest.raises(NotImplementedError, match=r"Points has a place"):
+    with pytest.raises(UserError, match=r"Points has a place.*or augmentation=none"):
         SampleAugmenter(Augmentation(hflip=1), 2)(given, 0)
 
 

@@ -244,7 +244,10 @@ class TargetKind:
 
     def _untouched(self, value: Same) -> Same:
         if self.placed:
-            raise NotImplementedError(f"kind {self} has a place and doesn't say how it is moved")
+            raise UserError(
+                f"kind {self} has a place and doesn't say how it is moved; its class needs the "
+                "methods of mtl.TargetKind that move it, or augmentation=none"
+            )
         return value
 
     # Caching
