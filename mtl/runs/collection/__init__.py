@@ -1,0 +1,1 @@
+"""Reading many run folders, without torch."""

@@ -1,0 +1,166 @@
+"""What a comparison says: plain values that tables, files and reports are made of."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from mtl.runs.collection.record import PassedOver, RunRecord
+
+Bounds = tuple[float, float]
+"""Lower and upper end of a 95 % interval."""
+Test = Literal["t", "exact"]
+Sign = Literal["gain", "drop"]
+Verdict = Literal["better", "worse", "unsettled", "too few"]
+
+
+@dataclass(frozen=True)
+class ComparedMetric:
+    """A column of numbers.
+
+    Args:
+        name: full, such as ``test/box/iou`` or ``test/delta_m``.
+        task: whose it is; empty where it is of the whole run.
+        own: its own name, ``iou``.
+        larger: whether more is better, as the cells have it.
+        percent: whether it is a change, shown in percent; its values are shares all the same.
+    """
+
+    name: str
+    task: str
+    own: str
+    larger: bool
+    percent: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A metric of a row.
+
+    Args:
+        values: by unit, which is the seed (as text) unless ``Comparison.unit`` says otherwise.
+        mean: over the units.
+        interval: of the mean, by Student's t over the units; None with fewer than two.
+        over_images: of the mean, by bootstrap over the test images; None where none were kept.
+        best: whether no row has a better mean.
+    """
+
+    values: Mapping[str, float]
+    mean: float
+    interval: Bounds | None
+    over_images: Bounds | None
+    best: bool
+
+
+@dataclass(frozen=True)
+class McNemar:
+    """Which test samples only one of two runs got right (McNemar, 1947).
+
+    Args:
+        unit: of the two runs.
+        only_row: samples that only the row's run got right.
+        only_reference: samples that only the reference's got right.
+        p: exact, two-sided.
+    """
+
+    unit: str
+    only_row: int
+    only_reference: int
+    p: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A metric of a row less the reference's, over the units that both have.
+
+    Args:
+        values: by unit.
+        missing: units that only one of the two has.
+        mean: over the common units.
+        interval: of the mean, by Student's t; None with fewer than two.
+        effect: Cohen's d_z, the mean over the standard deviation, positive where the row is
+            better; None with fewer than two, infinite where all differences are one number.
+        p: two-sided; None with fewer than two.
+        adjusted: p after Holm's correction over all rows and metrics.
+        more: units that are missing for 80 % power at this effect and level; None where the
+            verdict needs none, or no number of up to 1,000 would do.
+        verdict: ``better`` or ``worse`` where adjusted p < 0.05, else ``unsettled``; ``too few``
+            with fewer than two pairs.
+        mcnemar: of each pair of runs whose test samples were kept.
+    """
+
+    values: Mapping[str, float]
+    missing: tuple[str, ...]
+    mean: float
+    interval: Bounds | None
+    effect: float | None
+    p: float | None
+    adjusted: float | None
+    more: int | None
+    verdict: Verdict
+    mcnemar: tuple[McNemar, ...]
+
+
+@dataclass(frozen=True)
+class ComparisonRow:
+    """Runs that differ in the seed alone, or that share one choice (``by``).
+
+    Args:
+        settings: column to text; empty text where the row has no such setting.
+        runs: finished ones.
+        unfinished: runs of the same settings that failed, were stopped, or are running.
+        cells: by the metric's full name; one that no run has is absent.
+        costs: by name (``Comparison.costs``): means over the runs that have it.
+        differences: to the reference, by the metric's full name; none in the reference itself.
+        sentence: what can be said; empty for the reference.
+    """
+
+    settings: Mapping[str, str]
+    runs: tuple[RunRecord, ...]
+    unfinished: tuple[RunRecord, ...]
+    cells: Mapping[str, Cell]
+    costs: Mapping[str, float]
+    differences: Mapping[str, Difference]
+    sentence: str
+
+    @property
+    def label(self) -> str:
+        """``weighting=pcgrad weighting.every=10``; ``all runs`` where nothing differs."""
+        parts = [f"{key}={text}" for key, text in self.settings.items() if text]
+        return " ".join(parts) or "all runs"
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Of the finished runs, ascending."""
+        return tuple(sorted({run.seed for run in self.runs}))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs compared.
+
+    Args:
+        columns: what differs between the runs: groups (``weighting``) and dotted keys.
+        metrics: in the order of their columns.
+        costs: names of what the runs cost, as in results.json: ``parameters``, ``duration_s``...
+        rows: in the order in which their first runs were started.
+        reference: place of the row that the others are compared with.
+        unit: what is paired and averaged over: ``seed``, or ``setting`` where ``by`` puts
+            runs of one seed and different settings together.
+        test: by which p was found.
+        delta: the sign of changes: ``gain`` (more is better) or ``drop`` (less is better).
+        by: the one choice that makes the rows; None where all that differs does.
+        passed_over: folders that were no runs.
+        notes: what is worth knowing about the whole, a sentence each.
+    """
+
+    columns: tuple[str, ...]
+    metrics: tuple[ComparedMetric, ...]
+    costs: tuple[str, ...]
+    rows: tuple[ComparisonRow, ...]
+    reference: int
+    unit: Literal["seed", "setting"]
+    test: Test
+    delta: Sign
+    by: str | None
+    passed_over: tuple[PassedOver, ...]
+    notes: tuple[str, ...]
