@@ -1,0 +1,1 @@
+"""What a head's decisions on a split add up to beside metrics: tables and curves."""

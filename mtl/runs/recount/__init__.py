@@ -1,0 +1,1 @@
+"""Metrics over any choice of the kept samples, without the network and without torch."""

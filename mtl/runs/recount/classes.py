@@ -1,0 +1,38 @@
+"""One class per sample."""
+
+import numpy as np
+import numpy.typing as npt
+
+from mtl.runs.recount.base import Columns, Floats, Recount, column, mean
+
+
+class ClassRecount(Recount):
+    """Classes: ``predicted`` (n,), ``truth`` (n,) and ``of_truth`` (n,), the truth's probability.
+
+    For ``accuracy`` and ``balanced_accuracy``.
+    """
+
+    def __init__(self, columns: Columns, metric: str, samples: int) -> None:
+        super().__init__(columns, metric, samples)
+        if metric not in ("accuracy", "balanced_accuracy"):
+            raise ValueError(f"{metric} can't be had from the classes alone")
+        self.truth = column(columns, "truth", samples).astype(np.int64)
+        self.hit = column(columns, "predicted", samples).astype(np.int64) == self.truth
+        self.of_truth = column(columns, "of_truth", samples).astype(np.float64)
+
+    def score(self, weights: Floats) -> float:
+        """The share of right ones, or the mean of that over the classes that occur."""
+        if self.metric == "accuracy":
+            return mean(self.hit.astype(np.float64), weights)
+        there = np.bincount(self.truth, weights)
+        hits = np.bincount(self.truth, weights * self.hit)
+        known = there > 0
+        return float((hits[known] / there[known]).mean()) if known.any() else float("nan")
+
+    def right(self) -> npt.NDArray[np.bool_]:
+        """Whether the likeliest class is the true one."""
+        return self.hit
+
+    def quality(self) -> Floats:
+        """The probability that was given to the truth."""
+        return self.of_truth

@@ -1,0 +1,39 @@
+"""Pixels of each class in each sample."""
+
+import numpy as np
+
+from mtl.runs.recount.base import Columns, Floats, Recount, column
+
+
+class OverlapRecount(Recount):
+    """Numbers of pixels (n, K): ``hits``, ``predicted`` and ``truth`` of each class.
+
+    For ``miou``, the mean over the classes that occur, and ``pixel_accuracy``.
+    """
+
+    def __init__(self, columns: Columns, metric: str, samples: int) -> None:
+        super().__init__(columns, metric, samples)
+        if metric not in ("miou", "pixel_accuracy"):
+            raise ValueError(f"{metric} can't be had from overlaps")
+        self.hits, predicted, self.truth = (
+            column(columns, name, samples).astype(np.float64)
+            for name in ("hits", "predicted", "truth")
+        )
+        self.union = predicted + self.truth - self.hits
+
+    def score(self, weights: Floats) -> float:
+        """See the class."""
+        hits = weights @ self.hits
+        if self.metric == "pixel_accuracy":
+            pixels = (weights @ self.truth).sum()
+            return float(hits.sum() / pixels) if pixels else float("nan")
+        union = weights @ self.union
+        there = union > 0
+        return float((hits[there] / union[there]).mean()) if there.any() else float("nan")
+
+    def quality(self) -> Floats:
+        """Each sample's own mean IoU; 1 where nothing is known of it."""
+        there = self.union > 0
+        iou = np.divide(self.hits, self.union, out=np.zeros_like(self.hits), where=there)
+        classes = there.sum(axis=1)
+        return np.where(classes > 0, iou.sum(axis=1) / np.maximum(classes, 1), 1.0)

@@ -1,0 +1,147 @@
+"""What a run kept of each sample of a split, to be counted again; nothing here imports torch."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from zipfile import BadZipFile
+from zlib import error as ZlibError
+
+import numpy as np
+import numpy.typing as npt
+
+from mtl.config.nearest import listing
+from mtl.errors import BadFile, UserError
+from mtl.runs.recount.base import Recount
+from mtl.runs.recount.classes import ClassRecount
+from mtl.runs.recount.detected import DetectionRecount
+from mtl.runs.recount.overlap import OverlapRecount
+from mtl.runs.recount.ranked import ScoreRecount
+from mtl.runs.recount.values import ValueRecount
+
+FOLDER = "samples"
+KINDS: dict[str, type[Recount]] = {
+    "values": ValueRecount,
+    "classes": ClassRecount,
+    "scores": ScoreRecount,
+    "overlaps": OverlapRecount,
+    "detections": DetectionRecount,
+}
+"""How a task's columns are counted."""
+BETWEEN = "\0"
+"""Stands between the ids in a file; no file's name holds it."""
+
+
+class KeptSamples:
+    """The kept samples of a run, task by task.
+
+    A task whose samples say nothing by themselves (pairs are what counts in similarity), or whose
+    head keeps none, is absent.
+
+    Args:
+        recounts: task to what its columns add up to.
+        ids: task to its n samples, in the order of the rows.
+    """
+
+    def __init__(
+        self, recounts: Mapping[str, Recount], ids: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        self._recounts = dict(recounts)
+        self._ids = dict(ids)
+
+    @classmethod
+    def load(cls, folder: Path, split: str = "test") -> "KeptSamples | None":
+        """Read a run's file.
+
+        Args:
+            folder: of the run.
+            split: ``test`` or ``val``.
+
+        Returns:
+            None where the run kept none of this split.
+
+        Raises:
+            BadFile: the file can't be read.
+        """
+        path = folder / FOLDER / f"{split}.npz"
+        if not path.exists():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                return cls.of({name: file[name] for name in file.files})
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile, ZlibError) as error:
+            raise BadFile(path, f"holds no kept samples ({error})") from error
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, npt.NDArray[np.generic]]) -> "KeptSamples":
+        """What the file's arrays mean.
+
+        Args:
+            arrays: ``<task>/ids``, ``<task>/kind``, ``<task>/metric``, and the task's columns.
+
+        Raises:
+            KeyError: something is missing.
+            ValueError: something doesn't fit.
+        """
+        tasks: dict[str, dict[str, npt.NDArray[np.generic]]] = {}
+        for name, array in arrays.items():
+            task, _, column = name.rpartition("/")
+            tasks.setdefault(task, {})[column] = array
+        ids = {task: unpacked(columns["ids"]) for task, columns in tasks.items()}
+        recounts = {
+            task: KINDS[str(columns["kind"])](columns, str(columns["metric"]), len(ids[task]))
+            for task, columns in tasks.items()
+        }
+        return cls(recounts, ids)
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Those that were kept."""
+        return tuple(self._recounts)
+
+    def metric(self, task: str) -> str:
+        """The name of the metric that ``score`` gives: the task's main one."""
+        return self._of(task).metric
+
+    def ids(self, task: str) -> tuple[str, ...]:
+        """The task's n samples; row numbers below count them."""
+        self._of(task)
+        return self._ids[task]
+
+    def score(self, task: str, rows: npt.ArrayLike | None = None) -> float:
+        """The task's main metric over some of its samples; NaN where nothing can be measured.
+
+        Args:
+            task: one of ``tasks``.
+            rows: numbers of the samples, repeats allowed; None for all.
+        """
+        found = self._of(task)
+        if rows is None:
+            return found.score(np.ones(found.samples))
+        chosen = np.asarray(rows, np.int64)
+        return found.score(np.bincount(chosen, minlength=found.samples).astype(np.float64))
+
+    def right(self, task: str) -> npt.NDArray[np.bool_] | None:
+        """(n,) whether each sample was decided rightly; None where that is no yes or no."""
+        return self._of(task).right()
+
+    def quality(self, task: str) -> npt.NDArray[np.float64]:
+        """(n,) how well each sample was decided: 1 is best, 0 is worst."""
+        return self._of(task).quality()
+
+    def _of(self, task: str) -> Recount:
+        if task not in self._recounts:
+            raise UserError(
+                f"no samples were kept of the task {task}; "
+                f"there are those of: {listing(self._recounts)}"
+            )
+        return self._recounts[task]
+
+
+def packed(ids: list[str]) -> npt.NDArray[np.uint8]:
+    """Ids as bytes, which need no pickle; names that are not UTF-8 come back as they were."""
+    return np.frombuffer(BETWEEN.join(ids).encode("utf-8", "surrogateescape"), np.uint8)
+
+
+def unpacked(array: npt.NDArray[np.generic]) -> tuple[str, ...]:
+    """The counterpart of ``packed``."""
+    text = array.astype(np.uint8).tobytes().decode("utf-8", "surrogateescape")
+    return tuple(text.split(BETWEEN)) if text else ()
