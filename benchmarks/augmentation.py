@@ -31,7 +31,8 @@ from mtl.data.sources.file_source import FileSource
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 SIZE = 224
-TARGETS = {"boxes": Target("boxes", ("thing",)), "mask": Target("mask", ("ground", "thing"))}
+THINGS = tuple(f"thing{i}" for i in range(5))
+TARGETS = {"boxes": Target("boxes", THINGS), "mask": Target("mask", ("ground", *THINGS))}
 
 
 def batch_versus_albumentations(batch_size: int = 256, rounds: int = 15) -> Entry:

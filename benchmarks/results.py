@@ -108,11 +108,10 @@ def table(entries: Mapping[str, Entry]) -> Table:
     for column in ("measurement", "ratio", "goal", "", "what"):
         made.add_column(column, justify="right" if column in ("ratio", "goal") else "left")
     for name, entry in entries.items():
-        sign = "≤" if entry.better == "lower" else "≥"
-        mark = Text("met", "green") if entry.met else Text("MISSED", "bold red")
-        goal = f"{sign} {entry.goal:g}"
-        if entry.goal is None:
-            goal, mark = "", Text("")
+        goal, mark = "", Text("")
+        if entry.goal is not None:
+            goal = f"{'≤' if entry.better == 'lower' else '≥'} {entry.goal:g}"
+            mark = Text("met", "green") if entry.met else Text("MISSED", "bold red")
         made.add_row(name, f"{entry.ratio:.4g}", goal, mark, Text(entry.what))
     return made
 

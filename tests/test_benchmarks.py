@@ -4,6 +4,7 @@ import io
 import json
 import os
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from rich.console import Console
 
 from benchmarks import __main__ as command
+from benchmarks.augmentation import versus_pil
 from benchmarks.gpu import gpu_throughput, images_per_second
 from benchmarks.processes import memory_of, threads_of, tree
 from benchmarks.results import Better, Entry, paired, table, verdict, write
@@ -67,13 +69,22 @@ def test_what_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_the_table_marks_what_misses() -> None:
     entries = {"good": entry(1, "lower"), "bad": entry(1, "higher")}
+    reported = {"told": replace(entries["good"], goal=None)}
     text = io.StringIO()
-    Console(file=text, width=100).print(table(entries))
-    _, good, bad = text.getvalue().splitlines()
+    Console(file=text, width=100).print(table(entries | reported))
+    _, good, bad, told = text.getvalue().splitlines()
+    assert told.split() == ["told", "1", "a", "thing"]
     assert good.split() == ["good", "1", "≤", "2", "met", "a", "thing"]
     assert bad.split() == ["bad", "1", "≥", "2", "MISSED", "a", "thing"]
     assert verdict(entries) == "1 of 2 miss their goal: bad"
     assert verdict({"good": entries["good"]}) == "all 1 goals are met"
+
+
+@pytest.mark.slow
+def test_files_and_cache_are_measured() -> None:
+    found = versus_pil(count=1, rounds=1)
+    assert list(found) == ["files_versus_pil", "cache_versus_pil"]
+    assert all(measured.ratio > 0 for measured in found.values())
 
 
 def test_a_measurement_tells_its_surroundings() -> None:
