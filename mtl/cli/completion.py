@@ -8,20 +8,24 @@ from pathlib import Path
 from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra.core.global_hydra import GlobalHydra
 
+from mtl.cli.compare import KEYS as COMPARE_KEYS
 from mtl.cli.main import COMMANDS
 from mtl.config.compose import CONFIG_NAME, initialised, search_path
 from mtl.config.groups import groups, members
+from mtl.config.paths import SWEEP_FILE
 from mtl.errors import UserError
 
 SPLITS = ("train", "val", "test")
 OWN = {
     "eval": ("run=",),
     "predict": ("run=",),
+    "compare": tuple(f"{key}=" for key in COMPARE_KEYS),
     "split": ("overwrite=true",),
     "cache": ("data.cache_dir=", "clear=true"),
 }
-"""A command's own words, offered beside the configuration's, but that ``cache`` takes no others."""
+"""A command's own words, beside the configuration's; ``cache`` and ``compare`` take no others."""
 RUN_FOLDERS = "outputs/*/*/*/config.yaml"
+SWEEPS = f"outputs/*/*/{SWEEP_FILE}"
 
 
 class MtlCompletion(BashCompletion):
@@ -79,8 +83,10 @@ def query(line: str, point: int | None = None) -> list[str]:
         return [name for name in COMMANDS if name.startswith(word)]
     command, *before = words
     config_dir = folder_option(before)
-    if command in ("ls", "cache"):
+    if command in ("ls", "cache", "compare"):
         offered = groups(config_dir) if command == "ls" else OWN[command]
+        if command == "compare" and word.startswith("runs="):
+            offered = compared_folders()
         return [name for name in offered if name.startswith(word)]
     if word.startswith("run="):
         return [f for f in run_folders() if f.startswith(word)]
@@ -132,3 +138,9 @@ def folder_option(words: Sequence[str]) -> Path | None:
 def run_folders() -> list[str]:
     """The runs there are, as ``run=DIR``."""
     return sorted(f"run={file.parent}" for file in Path().glob(RUN_FOLDERS))
+
+
+def compared_folders() -> list[str]:
+    """The sweeps and runs there are, sweeps first, as ``runs=DIR``."""
+    sweeps = sorted(f"runs={file.parent}" for file in Path().glob(SWEEPS))
+    return sweeps + [folder.replace("run=", "runs=", 1) for folder in run_folders()]

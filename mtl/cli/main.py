@@ -31,6 +31,7 @@ COMMANDS = {
     "train": Command("mtl.cli.train", "train a network, or sweep over many with -m"),
     "eval": Command("mtl.cli.evaluate", "evaluate a run's best checkpoint on a split"),
     "predict": Command("mtl.cli.predict", "run a trained network on your own images"),
+    "compare": Command("mtl.cli.compare", "which of many runs is better, and is that chance"),
     "affinity": Command("mtl.cli.affinity", "measure which tasks help each other, and group them"),
     "inspect": Command("mtl.cli.inspect_", "look at the data: counts, and a grid of samples"),
     "split": Command("mtl.cli.split", "write lists of which image is in train, val and test"),

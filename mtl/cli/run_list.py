@@ -17,14 +17,18 @@ def run_list(given: str) -> list[Path]:
         UserError: a glob finds none, or a folder is there twice.
     """
     found: list[Path] = []
-    for item in given.removeprefix("[").removesuffix("]").split(","):
-        text = item.strip().strip("'\"")
-        if text:
-            found += _matches(text) if glob.has_magic(text) else [Path(text).expanduser()]
+    for text in items(given):
+        found += _matches(text) if glob.has_magic(text) else [Path(text).expanduser()]
     for folder in found:
         if found.count(folder) > 1:
             raise UserError(f"runs={given}: {folder} is there twice")
     return found
+
+
+def items(given: str) -> list[str]:
+    """What a list on the command line holds: ``[a, 'b']`` or ``a,b``."""
+    parts = given.removeprefix("[").removesuffix("]").split(",")
+    return [text for part in parts if (text := part.strip().strip("'\""))]
 
 
 def _matches(pattern: str) -> list[Path]:

@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from mtl.cli.compare import show_sweep
 from mtl.cli.hydra_run import run_hydra
 from mtl.cli.job import job
 from mtl.cli.sweep_plan import plan_sweep
@@ -58,6 +59,7 @@ def sweep(options: argparse.Namespace, arguments: Sequence[str], config_dir: Pat
             raise
     ended = record.since(before)
     print_table(ended, plan.folder)
+    show_sweep(plan.folder, config_dir)
     return int(any(entry["state"] != "finished" for entry in ended))
 
 

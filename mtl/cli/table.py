@@ -30,7 +30,10 @@ def print_rows(
         table.add_column(name, justify="right" if index in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell, style=(styles or {}).get(cell, "")) for cell in row))
+    table_console().print(table)
+
+
+def table_console() -> Console:
+    """As wide as the terminal; without one, wide enough for all."""
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=PLAIN_WIDTH)
-    console.print(table)
+    return console if console.is_terminal else Console(highlight=False, width=PLAIN_WIDTH)

@@ -113,13 +113,17 @@ def refuse_bombs(text: str) -> None:
             raise yaml.YAMLError("has too many levels")
 
 
+def groups_of_one_class() -> list[str]:
+    """The groups whose node in a configuration is that of the chosen member."""
+    return [g for g, choice in choices().items() if choice.default and g not in NO_CLASS]
+
+
 def is_whole(values: Mapping[str, Any]) -> bool:
     """Whether there is a node with a class wherever a run has one."""
-    single = [g for g, choice in choices().items() if choice.default and g not in NO_CLASS]
     several = [values.get(group) for group in SEVERAL]
     if not isinstance(values.get("tasks"), list) or not all(isinstance(n, dict) for n in several):
         return False
-    nodes = [values.get(group) for group in single]
+    nodes = [values.get(group) for group in groups_of_one_class()]
     nodes += [node for group in several if group for node in group.values()]
     return all(isinstance(node, dict) and "_target_" in node for node in nodes)
 

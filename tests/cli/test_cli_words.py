@@ -10,7 +10,8 @@ from mtl.config.other_words import KEYS, MEMBERS
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "inspect", "doctor", "eval", "predict", "affinity", "split", "cache"]
+    "command",
+    ["train", "inspect", "doctor", "eval", "predict", "compare", "affinity", "split", "cache"],
 )
 def test_keys_given_twice(mtl, command):
     result = mtl(command, "lr=1", "epochs=2", "lr=2")

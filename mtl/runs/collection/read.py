@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mtl.errors import BadFile
+from mtl.config.measures import measure_of
+from mtl.errors import BadFile, UserError
 from mtl.files import read_json
 from mtl.runs.collection.plain_yaml import read_plain_yaml
 from mtl.runs.collection.record import RunRecord
@@ -50,22 +51,28 @@ def _refuse_other_versions(folder: Path, config: Mapping[str, Any]) -> None:
     Raises:
         BadFile: it isn't.
     """
-    tasks, heads, seed = (config.get(key) for key in ("tasks", "heads", "seed"))
-    whole = (
-        isinstance(tasks, list)
-        and isinstance(heads, dict)
-        and all(isinstance(heads.get(task), dict) for task in tasks if isinstance(task, str))
-        and all(isinstance(task, str) and _has_metrics(heads[task]) for task in tasks)
-    )
-    if not tasks or not whole:
+    tasks, heads, seed = config.get("tasks"), config.get("heads"), config.get("seed")
+    if not (isinstance(tasks, list) and tasks and isinstance(heads, dict)) or not all(
+        _is_name(task) and _has_metrics(heads.get(task)) for task in tasks
+    ):
         raise BadFile(folder, "has a config.yaml of another version: no tasks with their heads")
+    try:
+        for task in tasks:
+            measure_of(task, heads[task]["metrics"][0], heads[task])
+    except UserError as error:
+        raise BadFile(folder, f"has a config.yaml of another version: {error}") from error
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise BadFile(folder, "has a config.yaml without a seed")
 
 
-def _has_metrics(head: Mapping[str, Any]) -> bool:
-    names = head.get("metrics")
-    return isinstance(names, list) and bool(names) and all(isinstance(n, str) for n in names)
+def _has_metrics(head: object) -> bool:
+    names = head.get("metrics") if isinstance(head, dict) else None
+    return isinstance(names, list) and bool(names) and all(map(_is_name, names))
+
+
+def _is_name(name: object) -> bool:
+    """Text that can be shown: a stranger's must not steer the terminal."""
+    return isinstance(name, str) and name.isprintable()
 
 
 def _is_number(value: object) -> bool:

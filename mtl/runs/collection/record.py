@@ -42,7 +42,8 @@ class RunRecord:
     @property
     def metrics(self) -> Mapping[str, float]:
         """Full metric name (``test/box/iou``) to value; empty where there are no results."""
-        return self.results.get("metrics", {})
+        found: Mapping[str, float] = self.results.get("metrics", {})
+        return found
 
     @property
     def finished(self) -> bool:

@@ -41,7 +41,7 @@ class Cell:
         mean: over the units.
         interval: of the mean, by Student's t over the units; None with fewer than two.
         over_images: of the mean, by bootstrap over the test images; None where none were kept.
-        best: whether no row has a better mean.
+        best: whether no row has a better mean, and some a worse one.
     """
 
     values: Mapping[str, float]
@@ -74,22 +74,24 @@ class Difference:
 
     Args:
         values: by unit.
-        missing: units that only one of the two has.
+        missing: where only the reference has a run, in words: ``seed 2``.
+        alone: where only the row has one.
         mean: over the common units.
-        interval: of the mean, by Student's t; None with fewer than two.
+        interval: of the mean, by Student's t; None with fewer than three.
         effect: Cohen's d_z, the mean over the standard deviation, positive where the row is
-            better; None with fewer than two, infinite where all differences are one number.
-        p: two-sided; None with fewer than two.
+            better; None with fewer than three, infinite where all differences are one number.
+        p: two-sided; None with fewer than three.
         adjusted: p after Holm's correction over all rows and metrics.
         more: units that are missing for 80 % power at this effect and level; None where the
             verdict needs none, or no number of up to 1,000 would do.
         verdict: ``better`` or ``worse`` where adjusted p < 0.05, else ``unsettled``; ``too few``
-            with fewer than two pairs.
+            with fewer than three pairs.
         mcnemar: of each pair of runs whose test samples were kept.
     """
 
     values: Mapping[str, float]
     missing: tuple[str, ...]
+    alone: tuple[str, ...]
     mean: float
     interval: Bounds | None
     effect: float | None

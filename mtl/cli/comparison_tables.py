@@ -1,0 +1,180 @@
+"""A comparison on the terminal: as many columns side by side as fit, the others below."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mtl.cli.table import table_console
+from mtl.runs.compare.comparison import Comparison
+from mtl.runs.compare.output.plain_table import (
+    DIFFERENCE_HEADS,
+    ShownCell,
+    ShownColumn,
+    difference_lines,
+    left_out,
+    main_columns,
+    row_names,
+    sentences,
+)
+from mtl.runs.compare.output.words import BETTER, WORSE, legend
+
+GAP = 2
+NAMES = 0.45
+"""Share of the width beyond which the columns that name a row become one."""
+LONGEST = 60
+"""Lines of the table of differences that anybody reads on a terminal."""
+NOTES = 10
+SHORT_COSTS = ("parameters", "duration_s")
+COLOURS = {BETTER: "green", WORSE: "red"}
+
+
+def show(comparison: Comparison, whole: bool) -> None:
+    """Print it.
+
+    Args:
+        comparison: what to print.
+        whole: with all costs, and every difference.
+    """
+    console = table_console()
+    shown = comparison if whole else replace(comparison, costs=_shortest(comparison.costs))
+    for table in tables(shown, console):
+        console.print(table)
+        console.print()
+    for line in legend(comparison, "bold" if console.is_terminal else "*"):
+        console.print(Text(line), style="dim")
+    if found := sentences(comparison):
+        console.print()
+        show_sentences(found, console)
+    if whole:
+        show_differences(comparison, console)
+    if missing := left_out(comparison):
+        console.print()
+        for text in missing[:NOTES]:
+            console.print(Text(text))
+        if len(missing) > NOTES:
+            console.print(f"and {len(missing) - NOTES} more; out=DIR writes all")
+
+
+def show_sentences(found: Sequence[tuple[str, str]], console: Console) -> None:
+    """What can be said of each row; of very many, only of those that differ from the reference."""
+    told = found
+    if len(found) > LONGEST:
+        told = [(name, text) for name, text in found if text.startswith(("better", "worse"))]
+    for name, text in told:
+        console.print(Text.assemble((name, "bold"), ": ", text))
+    if len(told) < len(found):
+        console.print(
+            f"and {len(found) - len(told)} sentences without a sure difference: out=DIR writes them"
+        )
+
+
+def show_differences(comparison: Comparison, console: Console) -> None:
+    """The paired differences, or where to find them."""
+    blocks = difference_lines(comparison)
+    if not blocks:
+        return
+    console.print()
+    cells = [line for _, lines in blocks for line in lines]
+    if len(cells) > LONGEST:
+        console.print(f"{len(cells)} differences to the reference: out=DIR writes them")
+        return
+    reference = row_names(comparison)[comparison.reference]
+    console.print(Text(f"differences to {reference}, by {comparison.unit}", style="bold"))
+    widths = [max(map(cell_len, column)) for column in zip(DIFFERENCE_HEADS, *cells, strict=True)]
+    console.print(_line(DIFFERENCE_HEADS, widths))
+    for name, lines in blocks:
+        console.print(Text(name))
+        for line in lines:
+            console.print(_line(line, widths))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> Text:
+    """A metric's name below its row's, and numbers to the right."""
+    first, *numbers = cells
+    text = Text(f"  {set_cell_size(first, widths[0])}")
+    for number, width in zip(numbers, widths[1:], strict=True):
+        text.append(" " * (GAP + width - cell_len(number)) + number)
+    for mark, colour in COLOURS.items():
+        text.highlight_words([mark], colour)
+    return text
+
+
+def _shortest(costs: Sequence[str]) -> tuple[str, ...]:
+    return tuple(name for name in costs if name in SHORT_COSTS)
+
+
+def tables(comparison: Comparison, console: Console) -> Iterator[Table]:
+    """One table, or several with the rows' names repeated.
+
+    Args:
+        comparison: what to show.
+        console: what it has to fit.
+    """
+    columns = main_columns(comparison)
+    names = [column for column in columns if column.names]
+    limit = int(NAMES * console.width)
+    if sum(_width(column) + GAP for column in names) > limit:
+        labels = tuple(ShownCell(row.label) for row in comparison.rows)
+        names = [ShownColumn(("", "runs"), labels, names=True)]
+    names = _with_reference(names, comparison.reference, len(comparison.rows))
+    room = console.width - min(limit, sum(_width(column) + GAP for column in names))
+    for block in _blocks([column for column in columns if not column.names], room):
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        two_lines = any(above for above, _ in (column.head for column in block))
+        for column in [*names, *block]:
+            head = "\n".join(column.head if two_lines else column.head[1:])
+            table.add_column(
+                Text(head),
+                justify="left" if column.names else "right",
+                overflow="fold",
+                no_wrap=not column.names,
+                max_width=limit - GAP if column.names else None,
+            )
+        for place in range(len(comparison.rows)):
+            shown = [column.cells[place] for column in [*names, *block]]
+            table.add_row(*(_text(cell, console.is_terminal) for cell in shown))
+        yield table
+
+
+def _with_reference(names: list[ShownColumn], reference: int, rows: int) -> list[ShownColumn]:
+    """The first column says which row is the reference."""
+    if rows < 2:
+        return names
+    first, *others = names
+    cells = list(first.cells)
+    cells[reference] = ShownCell(f"{cells[reference].text} (reference)".strip())
+    return [ShownColumn(first.head, tuple(cells), names=True), *others]
+
+
+def _blocks(columns: Sequence[ShownColumn], room: int) -> Iterator[list[ShownColumn]]:
+    """As many columns at a time as fit; at least one."""
+    block: list[ShownColumn] = []
+    used = 0
+    for column in columns:
+        width = _width(column) + GAP
+        if block and used + width > room:
+            yield block
+            block, used = [], 0
+        block.append(column)
+        used += width
+    if block:
+        yield block
+
+
+def _width(column: ShownColumn) -> int:
+    cells = (cell_len(_text(cell, styled=False).plain) for cell in column.cells)
+    return max(*map(cell_len, column.head), *cells)
+
+
+def _text(shown: ShownCell, styled: bool) -> Text:
+    """A cell; the best is bold, or has a star where there is no bold."""
+    text = Text(shown.text, style="bold" if shown.best and styled else "")
+    if shown.best and not styled:
+        text.append("*")
+    if shown.mark:
+        text.append(f" {shown.mark}", style=COLOURS[shown.mark])
+    return text

@@ -1,0 +1,104 @@
+"""Rows against the reference: paired differences, tested together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isinf
+
+import numpy as np
+
+from mtl.runs.compare.comparison import ComparedMetric, Difference, McNemar, Test, Verdict
+from mtl.runs.compare.groups import Point, Unit, per_unit
+from mtl.runs.compare.statistics.holm import holm
+from mtl.runs.compare.statistics.mean import LEVEL, mean_interval
+from mtl.runs.compare.statistics.paired import FEWEST, effect_size, p_value
+from mtl.runs.compare.statistics.power import pairs_needed
+
+Key = tuple[int, str]
+"""A row's place and a metric's name."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The numbers of two rows side by side.
+
+    Args:
+        metric: which numbers.
+        row: at each place of the row.
+        reference: at each place of the reference.
+        mcnemar: of runs at common places.
+    """
+
+    metric: ComparedMetric
+    row: Mapping[Point, float]
+    reference: Mapping[Point, float]
+    mcnemar: tuple[McNemar, ...] = ()
+
+
+def differences(pairs: Mapping[Key, Pairs], unit: Unit, test: Test) -> dict[Key, Difference]:
+    """All rows' differences to the reference, corrected as one family.
+
+    Args:
+        pairs: of each row and metric that both have.
+        unit: what is paired.
+        test: by which p is found.
+    """
+    values = {key: _paired(pair, unit) for key, pair in pairs.items()}
+    tested = {
+        key: p
+        for key, found in values.items()
+        if (p := p_value([*found.values()], test)) is not None
+    }
+    adjusted, factors = holm([*tested.values()])
+    corrected = dict(zip(tested, zip(adjusted, factors, strict=True), strict=True))
+    return {
+        key: _difference(pair, values[key], tested.get(key), corrected.get(key), test)
+        for key, pair in pairs.items()
+    }
+
+
+def _paired(pair: Pairs, unit: Unit) -> dict[str, float]:
+    common = {p: pair.row[p] - pair.reference[p] for p in pair.row if p in pair.reference}
+    return per_unit(common, unit)
+
+
+def _difference(
+    pair: Pairs,
+    values: Mapping[str, float],
+    p: float | None,
+    corrected: tuple[float, int] | None,
+    test: Test,
+) -> Difference:
+    numbers = [*values.values()]
+    sign = 1 if pair.metric.larger else -1
+    mean = float(np.mean(numbers)) if numbers else float("nan")
+    effect = effect_size([sign * number for number in numbers])
+    verdict: Verdict = "too few"
+    more = None
+    adjusted, factor = corrected if corrected is not None else (None, 1)
+    if adjusted is not None and effect is not None:
+        verdict = "unsettled"
+        if adjusted < LEVEL:
+            verdict = "better" if effect > 0 else "worse"
+        elif effect:
+            # Without any spread the exact test is the one that was made.
+            needed = pairs_needed(effect, LEVEL / factor, "exact" if isinf(effect) else test)
+            more = None if needed is None else max(1, needed - len(numbers))
+    return Difference(
+        values=values,
+        missing=_only(pair.reference, pair.row),
+        alone=_only(pair.row, pair.reference),
+        mean=mean,
+        interval=None if len(numbers) < FEWEST else mean_interval(numbers),
+        effect=effect,
+        p=p,
+        adjusted=adjusted,
+        more=more,
+        verdict=verdict,
+        mcnemar=pair.mcnemar,
+    )
+
+
+def _only(first: Mapping[Point, float], second: Mapping[Point, float]) -> tuple[str, ...]:
+    """Places that only the first has: ``seed 2``, or ``seed 2 of backbone=resnet18``."""
+    alone = sorted(first.keys() - second.keys(), key=lambda point: (int(point[1]), point[0]))
+    return tuple(f"seed {seed}{f' of {other}' if other else ''}" for other, seed in alone)

@@ -1,0 +1,73 @@
+"""Which numbers are compared, and which way they are better."""
+
+import math
+from collections.abc import Sequence
+
+from mtl.config.measures import mode_of
+from mtl.config.nearest import listing, nearest
+from mtl.errors import UserError
+from mtl.runs.collection.record import RunRecord
+from mtl.runs.compare.comparison import ComparedMetric, Sign
+
+SPLITS = ("test", "val")
+CHANGE = "delta_m"
+"""The mean change over tasks against their single-task networks."""
+TASK_CHANGE = "delta"
+"""A task's own part of it."""
+
+
+def compared_metrics(
+    runs: Sequence[RunRecord], asked: Sequence[str], delta: Sign
+) -> list[ComparedMetric]:
+    """The columns of numbers.
+
+    Args:
+        runs: finished ones.
+        asked: names; none for the main ones of the first split that any run was evaluated on.
+        delta: which sign changes are to have.
+
+    Raises:
+        UserError: no run has a metric, or it isn't declared which way it is better.
+    """
+    names = list(dict.fromkeys(_known(name, runs) for name in asked))
+    found = [_metric(name, runs, delta) for name in names or main_metrics(runs)]
+    if not found:
+        raise UserError("these runs have no metrics: evaluate them, or train with test=true")
+    return found
+
+
+def main_metrics(runs: Sequence[RunRecord]) -> list[str]:
+    """Each task's main metric, and the change against single tasks, on one split."""
+    for split in SPLITS:
+        mains = (f"{split}/{task}/{h['metrics'][0]}" for r in runs for task, h in r.heads.items())
+        there = {name for run in runs for name in run.metrics}
+        found = [n for n in [*dict.fromkeys(mains), f"{split}/{CHANGE}"] if n in there]
+        if found:
+            return found
+    return []
+
+
+def value_of(run: RunRecord, metric: ComparedMetric, delta: Sign) -> float | None:
+    """A run's value as the cells have it; None where it has none that is a number."""
+    value = run.metrics.get(metric.name)
+    if value is None or not math.isfinite(value):
+        return None
+    return -float(value) if metric.percent and delta == "drop" else float(value)
+
+
+def _known(name: str, runs: Sequence[RunRecord]) -> str:
+    there = {known for run in runs for known in run.metrics}
+    for full in (name, *(f"{split}/{name}" for split in SPLITS)):
+        if full in there:
+            return full
+    near = nearest(name, sorted(there)) or nearest(f"test/{name}", sorted(there))
+    hint = f"; did you mean {near[0]}?" if near else f". There are: {listing(sorted(there))}"
+    raise UserError(f"metrics={name}: no run has it{hint}")
+
+
+def _metric(name: str, runs: Sequence[RunRecord], delta: Sign) -> ComparedMetric:
+    task, _, own = name.partition("/")[2].rpartition("/")
+    if own in (CHANGE, TASK_CHANGE):
+        return ComparedMetric(name, task, own, larger=delta == "gain", percent=True)
+    heads = next(run.heads for run in runs if name in run.metrics)
+    return ComparedMetric(name, task, own, larger=mode_of(name, heads) == "max")

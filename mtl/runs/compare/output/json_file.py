@@ -1,0 +1,44 @@
+"""``comparison.json``: everything, for programs."""
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+from mtl.runs.compare.comparison import Comparison, ComparisonRow
+
+
+def as_values(comparison: Comparison) -> dict[str, Any]:
+    """Plain values; an infinite effect becomes null, since JSON has no word for it."""
+    return {
+        "columns": list(comparison.columns),
+        "by": comparison.by,
+        "unit": comparison.unit,
+        "test": comparison.test,
+        "delta": comparison.delta,
+        "reference": comparison.rows[comparison.reference].label,
+        "metrics": [asdict(metric) for metric in comparison.metrics],
+        "rows": [_row(row) for row in comparison.rows],
+        "notes": list(comparison.notes),
+        "passed_over": [{"path": str(p.path), "reason": p.reason} for p in comparison.passed_over],
+    }
+
+
+def _row(row: ComparisonRow) -> dict[str, Any]:
+    return {
+        "label": row.label,
+        "settings": dict(row.settings),
+        "seeds": list(row.seeds),
+        "runs": [str(run.path) for run in row.runs],
+        "unfinished": [str(run.path) for run in row.unfinished],
+        "metrics": {name: asdict(cell) for name, cell in row.cells.items()},
+        "costs": dict(row.costs),
+        "differences": {name: _finite(asdict(d)) for name, d in row.differences.items()},
+        "sentence": row.sentence,
+    }
+
+
+def _finite(values: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in values.items()
+    }

@@ -1,0 +1,67 @@
+"""``comparison.md``: the tables and what they come to."""
+
+from collections.abc import Sequence
+
+from mtl.runs.compare.comparison import Comparison
+from mtl.runs.compare.output.plain_table import (
+    DIFFERENCE_HEADS,
+    ShownColumn,
+    difference_lines,
+    left_out,
+    main_columns,
+    row_names,
+    sentences,
+)
+from mtl.runs.compare.output.words import legend
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """A page with both tables, a sentence per row, and what is missing."""
+    columns = main_columns(comparison)
+    lines = _table(
+        [_escaped(" ".join(filter(None, column.head))) for column in columns],
+        [[_cell(column, row) for column in columns] for row in range(len(comparison.rows))],
+        left=sum(column.names for column in columns),
+    )
+    lines += ["", " ".join(map(_sentence, legend(comparison, "**bold**")))]
+    if found := sentences(comparison):
+        lines += ["", *(f"- {_code(name)}: {_escaped(text)}." for name, text in found)]
+    if blocks := difference_lines(comparison):
+        reference = row_names(comparison)[comparison.reference]
+        lines += ["", f"Differences to {_code(reference)}:", ""]
+        cells = [
+            ["" if place else _code(name), *map(_escaped, line)]
+            for name, block in blocks
+            for place, line in enumerate(block)
+        ]
+        lines += _table(["", *DIFFERENCE_HEADS], cells, left=2)
+    if missing := left_out(comparison):
+        lines += ["", *(f"- {_escaped(text)}" for text in missing)]
+    return "\n".join(lines) + "\n"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> list[str]:
+    rule = ["---" if place < left else "---:" for place in range(len(header))]
+    return [f"| {' | '.join(cells)} |" for cells in (header, rule, *rows)]
+
+
+def _cell(column: ShownColumn, row: int) -> str:
+    shown = column.cells[row]
+    if column.names:
+        return _code(shown.text) if shown.text else ""
+    text = f"**{shown.text}**" if shown.best else shown.text
+    return f"{text} {shown.mark}".rstrip()
+
+
+def _code(text: str) -> str:
+    return f"`{text.replace('`', chr(39)).replace('|', '/')}`"
+
+
+def _escaped(text: str) -> str:
+    for sign in "\\|*_<":
+        text = text.replace(sign, f"\\{sign}")
+    return text
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."

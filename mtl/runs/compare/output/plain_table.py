@@ -1,0 +1,142 @@
+"""A comparison as rows of text, for every form of a table."""
+
+from dataclasses import dataclass
+
+from mtl.config.groups import choices
+from mtl.runs.compare.comparison import Comparison, ComparisonRow
+from mtl.runs.compare.notes import one_line
+from mtl.runs.compare.output.words import (
+    COST_HEADS,
+    cell_text,
+    cost_text,
+    difference_text,
+    effect_text,
+    mark,
+    metric_head,
+    p_text,
+)
+from mtl.runs.compare.sentence import metric_names
+
+DIFFERENCE_HEADS = ("metric", "difference", "p", "p (Holm)", "d_z", "pairs")
+
+
+@dataclass(frozen=True)
+class ShownCell:
+    """A cell.
+
+    Args:
+        text: what it says.
+        best: whether it is the best of its column.
+        mark: how it stands to the reference.
+    """
+
+    text: str
+    best: bool = False
+    mark: str = ""
+
+
+@dataclass(frozen=True)
+class ShownColumn:
+    """A column.
+
+    Args:
+        head: two lines, the upper one empty where there is none.
+        cells: from top to bottom.
+        names: whether it says what a row is, not what came out.
+    """
+
+    head: tuple[str, str]
+    cells: tuple[ShownCell, ...]
+    names: bool = False
+
+
+def main_columns(comparison: Comparison) -> list[ShownColumn]:
+    """Settings, how many units, metrics and costs."""
+    rows = comparison.rows
+    columns = [
+        ShownColumn(("", name), tuple(ShownCell(row.settings[name]) for row in rows), names=True)
+        for name in comparison.columns
+    ]
+    if not columns:
+        columns.append(
+            ShownColumn(("", ""), tuple(ShownCell(row.label) for row in rows), names=True)
+        )
+    counts = tuple(ShownCell(str(units_of(row))) for row in rows)
+    columns.append(ShownColumn(("", f"{comparison.unit}s"), counts))
+    for metric in comparison.metrics:
+        cells = []
+        for row in rows:
+            cell = row.cells.get(metric.name)
+            told = mark(row.differences.get(metric.name))
+            cells.append(
+                ShownCell("")
+                if cell is None
+                else ShownCell(cell_text(cell, metric), cell.best, told)
+            )
+        columns.append(ShownColumn(metric_head(metric), tuple(cells)))
+    for name in comparison.costs:
+        texts = (cost_text(name, r.costs[name]) if name in r.costs else "" for r in rows)
+        columns.append(ShownColumn(("", COST_HEADS[name]), tuple(map(ShownCell, texts))))
+    return columns
+
+
+def units_of(row: ComparisonRow) -> int:
+    """Over how many units a row's numbers are means, at most."""
+    return max((len(cell.values) for cell in row.cells.values()), default=len(row.seeds))
+
+
+def difference_lines(comparison: Comparison) -> list[tuple[str, list[list[str]]]]:
+    """Each row's name, and a line per metric: the difference to the reference, and its test."""
+    names = metric_names(comparison.metrics)
+    found = []
+    for row_name, row in zip(row_names(comparison), comparison.rows, strict=True):
+        lines = []
+        for metric in comparison.metrics:
+            difference = row.differences.get(metric.name)
+            if difference is not None and difference.values:
+                lines.append(
+                    [
+                        names[metric.name],
+                        f"{difference_text(difference, metric)} {mark(difference) or ' '}",
+                        p_text(difference.p),
+                        p_text(difference.adjusted),
+                        effect_text(difference.effect),
+                        str(len(difference.values)),
+                    ]
+                )
+        if lines:
+            found.append((row_name, lines))
+    return found
+
+
+def row_names(comparison: Comparison) -> list[str]:
+    """Each row in few words, ``pcgrad every=10``; its label where these don't tell rows apart."""
+    named = {*choices(), "experiment", "tasks"}
+    leaves = [column.rpartition(".")[2] for column in comparison.columns]
+
+    def part(column: str, text: str) -> str:
+        leaf = column.rpartition(".")[2]
+        if column in named:
+            return text
+        return f"{leaf if leaves.count(leaf) == 1 else column}={text}"
+
+    names = [
+        " ".join(part(column, text) for column, text in row.settings.items() if text) or row.label
+        for row in comparison.rows
+    ]
+    return names if len(set(names)) == len(names) else [row.label for row in comparison.rows]
+
+
+def sentences(comparison: Comparison) -> list[tuple[str, str]]:
+    """Names of rows and what can be said of them; rows of the same sentence are named together."""
+    named: dict[str, list[str]] = {}
+    for name, row in zip(row_names(comparison), comparison.rows, strict=True):
+        if row.sentence:
+            named.setdefault(row.sentence, []).append(name)
+    return [(", ".join(names), text) for text, names in named.items()]
+
+
+def left_out(comparison: Comparison) -> list[str]:
+    """What is missing, in sentences."""
+    passed = [f"{passed.path} {passed.reason}" for passed in comparison.passed_over]
+    return [one_line(text) for text in (*comparison.notes, *passed)]

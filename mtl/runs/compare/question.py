@@ -1,0 +1,27 @@
+"""What a comparison is asked."""
+
+from dataclasses import dataclass
+
+from mtl.runs.compare.comparison import Sign, Test
+
+
+@dataclass(frozen=True)
+class Question:
+    """How runs are to be compared.
+
+    Args:
+        by: one key that makes the rows, the others being averaged and paired over; None for all
+            that differ.
+        metrics: their names, with the split (``test/box/iou``) or without; none for each task's
+            main one, and the change against single tasks where it is known.
+        reference: the row to compare with: ``weighting=pcgrad``, or ``pcgrad`` alone; None for the
+            one with ``weighting=equal``, else the first.
+        test: by which p is found.
+        delta: sign of the changes against single tasks.
+    """
+
+    by: str | None = None
+    metrics: tuple[str, ...] = ()
+    reference: str | None = None
+    test: Test = "t"
+    delta: Sign = "gain"
