@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = Path(os.environ.get("MTL_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
 
 
-TRAINS = {"fit", "train", "subprocess"}
+TRAINS = {"fit", "train", "subprocess", "fresh"}
 """What a test module imports that trains or starts processes."""
 
 

@@ -1,7 +1,6 @@
 """Train in forked processes that are killed without warning, again and again until one finishes.
 
-Run as a script by test_resume.py: ``kill_and_resume.py FOLDER KILLS OVERRIDE...``. Imports happen
-once, before the forks.
+For test_resume.py, in a process that has gone backward in no training yet, so that it can fork.
 """
 
 import os
@@ -52,8 +51,17 @@ def wait_for_checkpoints(child: int, path: Path, count: int) -> None:
         time.sleep(0.005)
 
 
-def main() -> None:
-    folder, kills, overrides = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+def kill_and_resume(folder: Path, kills: int, overrides: list[str]) -> None:
+    """Train into ``whole`` undisturbed, and into ``killed0``, ``killed1``... killed once each.
+
+    Args:
+        folder: of all of them.
+        kills: how many.
+        overrides: of the configuration.
+
+    Raises:
+        SystemExit: a training failed, or was over before it could be killed.
+    """
     torch.set_num_threads(1)
     finish(start(overrides, folder / "whole"))
     moments = random.Random(os.getpid())
@@ -70,7 +78,3 @@ def main() -> None:
         if status != signal.SIGKILL:
             raise SystemExit("the run was over before it could be killed")
         finish(start(overrides, target))
-
-
-if __name__ == "__main__":
-    main()

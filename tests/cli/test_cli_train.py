@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fresh
 import pytest
 from omegaconf import OmegaConf
 
@@ -228,14 +229,8 @@ def test_users_own_backbone_and_head_train(tmp_path):
         (tmp_path / "my" / group / f"{name}.yaml").write_text("\n".join(lines))
     arguments = ["backbone=mine", "tasks=[depth]", "epochs=1", "batch_size=4", "image_size=32"]
     arguments += ["data.train=4", "data.val=4", "data.test=4", "hydra.run.dir=run"]
-    done = subprocess.run(
-        [sys.executable, "-m", "mtl", "train", "--config-dir", "my", *arguments],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = fresh.mtl("train", "--config-dir", "my", *arguments, cwd=tmp_path).wait()
+    assert done.code == 0, done.err
     assert "test/depth/miou" in json.loads((tmp_path / "run/results.json").read_text())["metrics"]
     listed = subprocess.run(
         [sys.executable, "-m", "mtl", "ls", "backbone", "--config-dir", "my"],

@@ -1,16 +1,19 @@
 """Run folders of strangers: what their configuration names is neither called nor imported."""
 
+import contextlib
+import io
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import fresh
 import pytest
 import torch
 from omegaconf import OmegaConf
 
+from mtl.cli.main import main
 from mtl.config import load, open_run
 from mtl.config.saved import read_config
 from mtl.config.trust import PLACES, Trust, leaves, ours, refuse_strangers, trusted_modules
@@ -217,16 +220,15 @@ def test_trusted_modules_are_named_with_the_command(values, tmp_path, monkeypatc
     assert open_run(run, trust=["stranger"]).backbone["_target_"] == "stranger.Thing"
 
 
-COMMANDS = """
-import contextlib, io, json, sys
-from mtl.cli.main import main
-said = []
-for arguments in json.loads(sys.argv[1]):
-    err = io.StringIO()
-    with contextlib.redirect_stderr(err):
-        said.append([main(arguments), err.getvalue()])
-print(json.dumps([said, "torch" in sys.modules and "evil" in sys.modules]))
-"""
+def answers(lines: list[list[str]]) -> None:
+    """Print what commands answer, and whether the stranger's module was imported."""
+    sys.path.insert(0, "")
+    said = []
+    for arguments in lines:
+        err = io.StringIO()
+        with contextlib.redirect_stderr(err):
+            said.append([main(arguments), err.getvalue()])
+    print(json.dumps([said, "evil" in sys.modules]), flush=True)
 
 
 def test_commands_import_and_call_nothing(values, tmp_path):
@@ -262,15 +264,9 @@ def test_commands_import_and_call_nothing(values, tmp_path):
     lines.append(["predict", f"run={nested}", "input=photo.png"])
     lines.append(["eval", f"run={nested}", "data.train=4", "data.val=4", "data.test=4"])
     lines.append(["affinity", f"run={nested}", "data.train=4", "data.val=4", "data.test=4"])
-    done = subprocess.run(
-        [sys.executable, "-c", COMMANDS, json.dumps(lines)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    said, imported_evil = json.loads(done.stdout.splitlines()[-1])
+    done = fresh.start(answers, lines, cwd=tmp_path).wait()
+    assert done.code == 0, done.err
+    said, imported_evil = json.loads(done.out.splitlines()[-1])
     for line, (code, message) in zip(lines, said, strict=True):
         assert (code, message.count("\n")) == (2, 1), (line, message)
     assert "trust=[evil]" in said[0][1]

@@ -2,15 +2,14 @@
 
 import inspect
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any, ClassVar, get_args
 
+import fresh
 import pytest
 import pytorch_lightning as L
 import torch
+import training_kit
 from lightning_fabric.connector import _PRECISION_INPUT_STR, _PRECISION_INPUT_STR_ALIAS
 from omegaconf import OmegaConf
 from training_kit import checkpoint, fit, write_conf
@@ -26,13 +25,13 @@ from mtl.learning.build import (
     build_module,
     build_trainer,
 )
+from mtl.learning.module import MultiTaskModule
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 from mtl.runs.idle import idle
 from mtl.runs.train import train
 
 PARTIAL = ["data=alternating", "backbone=plain", "tasks=[a,b]", "batch_size=4", "test=false"]
-TESTS = Path(__file__).parents[1]
 QUIET = ["callbacks.figures.enabled=false", "callbacks.progress.enabled=false", "logger=none"]
 SHAPES = [
     "data.train=8",
@@ -135,28 +134,21 @@ def test_precisions(precision: str, kind: torch.dtype, tmp_path: Path) -> None:
     assert not any(math.isnan(value) for value in values.values())
 
 
+def from_checkpoint(path: Path, out: Path) -> None:
+    """Without the data set, which is gone."""
+    del training_kit.Alternating
+    module = MultiTaskModule.load_from_checkpoint(path)
+    image = torch.linspace(-1, 1, 2 * 3 * 16 * 16).view(2, 3, 16, 16)
+    torch.save((dict(module.state_dict()), module(image)), out)
+
+
 def test_module_from_its_checkpoint_in_a_fresh_process(conf: Path, tmp_path: Path) -> None:
-    """Without the data set, which is gone, and with a backbone of the user's own."""
+    """With a backbone of the user's own."""
     own = ["weighting=uncertainty", "epochs=1"]
     train(load([*PARTIAL, *QUIET, *own], conf), tmp_path / "run")
     path = tmp_path / "run" / "checkpoints" / "last.ckpt"
-    code = f"""
-import torch, training_kit
-from mtl.learning.module import MultiTaskModule
-training_kit.Alternating.__init__ = None
-module = MultiTaskModule.load_from_checkpoint({str(path)!r})
-image = torch.linspace(-1, 1, 2 * 3 * 16 * 16).view(2, 3, 16, 16)
-torch.save((dict(module.state_dict()), module(image)), {str(tmp_path / "out.pt")!r})
-"""
-    paths = os.pathsep.join([*map(str, (TESTS, TESTS.parent)), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    done = fresh.start(from_checkpoint, path, tmp_path / "out.pt", cwd=tmp_path).wait()
+    assert done.code == 0, done.err
     state, raw = torch.load(tmp_path / "out.pt", weights_only=True)
     saved = checkpoint(tmp_path / "run", "last")["state_dict"]
     assert state.keys() == saved.keys()

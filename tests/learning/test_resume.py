@@ -1,18 +1,16 @@
 """A run that is killed and started again equals one that never was, to the last digit."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+import fresh
 import pytest
 import torch
+from kill_and_resume import kill_and_resume
 from voc_factory import make_voc
 
 KILLS = 2
 """How often each of the runs is killed, at other moments in each run of the tests."""
-SCRIPT = Path(__file__).parents[1] / "kill_and_resume.py"
 
 SHAPES = [
     "data=shapes",
@@ -35,16 +33,9 @@ SHAPES = [
 
 
 def run(folder: Path, overrides: list[str]) -> None:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, str(SCRIPT), str(folder), str(KILLS), *overrides],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    print(done.stdout)
+    done = fresh.start(kill_and_resume, folder, KILLS, overrides, cwd=folder).wait()
+    assert done.code == 0, done.out + done.err
+    print(done.out)
 
 
 def assert_equal(folder: Path) -> None:

@@ -1,10 +1,8 @@
 """Two processes that unfreeze stay one network, and the one that a single process trains."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
+import fresh
 import torch
 from torch import Tensor
 from training_kit import same_weights
@@ -12,7 +10,6 @@ from unfreezing_kit import write_watched
 
 from mtl.cli.main import main
 
-HERE = Path(__file__).parents[1]
 EPOCHS = 4
 ARGUMENTS = [
     "data=shapes",
@@ -37,25 +34,11 @@ ARGUMENTS = [
 ]
 PAIR = [
     "trainer=ddp",
+    "trainer.strategy=ddp_fork_find_unused_parameters_true",
     "trainer.accelerator=cpu",
     "trainer.devices=2",
     "trainer.precision=32-true",
 ]
-
-
-def start(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    paths = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
-    command = [sys.executable, "-m", "mtl", "train", "--config-dir", str(folder / "conf")]
-    return subprocess.run(
-        [*command, *ARGUMENTS, *PAIR, *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
 
 
 def weights(folder: Path, epoch: int, rank: int = 0) -> dict[str, Tensor]:
@@ -72,19 +55,17 @@ def moved(left: dict[str, Tensor], right: dict[str, Tensor]) -> set[str]:
 def test_all_ranks_are_equal_after_each_unfreezing(tmp_path: Path) -> None:
     conf = write_watched(tmp_path / "conf")
     pair, alone = tmp_path / "pair", tmp_path / "alone"
-    done = start(tmp_path, f"hydra.run.dir={pair}", "batch_size=4")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("epoch 2: second trains now") == 1
-    assert done.stdout.count("epoch 3: first trains now") == 1
+    begin = ["train", "--config-dir", str(conf), *ARGUMENTS]
+    done = fresh.mtl(*begin, *PAIR, f"hydra.run.dir={pair}", "batch_size=4", cwd=tmp_path).wait()
+    assert done.code == 0, done.out + done.err
+    assert done.out.count("epoch 2: second trains now") == 1
+    assert done.out.count("epoch 3: first trains now") == 1
     for epoch in range(EPOCHS):
         assert same_weights(weights(pair, epoch, 0), weights(pair, epoch, 1)), epoch
     after = [moved(weights(pair, epoch - 1), weights(pair, epoch)) for epoch in (1, 2, 3)]
     assert after == [{"second"}, {"first", "second"}, {"first", "second"}]
 
-    code = main(
-        ["train", "--config-dir", str(conf), *ARGUMENTS, f"hydra.run.dir={alone}", "batch_size=8"]
-    )
-    assert code == 0
+    assert main([*begin, f"hydra.run.dir={alone}", "batch_size=8"]) == 0
     for epoch in range(EPOCHS):
         together, single = weights(pair, epoch), weights(alone, epoch)
         for name, value in single.items():

@@ -1,49 +1,52 @@
 """Two processes on the processor take the step of one, and stay equal."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
+from typing import Any
 
+import fresh
 import pytest
-import torch
-from training_kit import write_conf
-
-HERE = Path(__file__).parents[1]
-PROGRAM = """
-import sys
-from pathlib import Path
-
 import pytorch_lightning as L
 import torch
-from training_kit import fit
+from quick_composition import composing_once
+from torch import Tensor
+from training_kit import fit, write_conf
 
+from mtl.config import compose
 from mtl.config.load import load
 
-folder = Path(sys.argv[1])
 FORK = ["trainer=ddp", "trainer.strategy=ddp_fork_find_unused_parameters_true"]
 
 
 class Keep(L.Callback):
-    def __init__(self, name):
-        self.name = name
-        self.states = []
+    """The state after each step, written at the end by each rank."""
 
-    def on_train_batch_end(self, trainer, module, *_):
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder, self.name = folder, name
+        self.states: list[dict[str, Tensor]] = []
+
+    def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         state = {k: v.clone() for k, v in module.state_dict().items() if "metrics" not in k}
         self.states.append(state)
 
-    def on_train_end(self, trainer, module):
-        torch.save(self.states, folder / f"{self.name}_{trainer.global_rank}.pt")
+    def on_train_end(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        torch.save(self.states, self.folder / f"{self.name}_{trainer.global_rank}.pt")
 
 
-# Forks come first: a process that has gone backward once can't.
-for ranks in (2, 1):
-    for number, arguments in enumerate(sys.argv[2:]):
-        own = ["trainer.accelerator=cpu", "trainer.precision=32-true", f"trainer.devices={ranks}"]
-        own += [*(FORK if ranks > 1 else []), f"batch_size={8 // ranks}", *arguments.split()]
-        fit(load(own, folder / "conf"), folder, Keep(f"{number}_{ranks}"))
-"""
+def train_all(folder: Path, methods: list[str]) -> None:
+    """Each method in two processes and in one."""
+    compose.compose_or_raise = composing_once(compose.compose_or_raise)
+    # Forks come first: a process that has gone backward once can't.
+    for ranks in (2, 1):
+        for number, arguments in enumerate(methods):
+            own = [
+                *(FORK if ranks > 1 else []),
+                *("trainer.accelerator=cpu", "trainer.precision=32-true"),
+                *(f"trainer.devices={ranks}", f"batch_size={8 // ranks}"),
+            ]
+            cfg = load([*own, *arguments.split()], folder / "conf")
+            fit(cfg, folder, Keep(folder, f"{number}_{ranks}"))
+
+
 BASE = "backbone=plain augmentation=none scheduler=constant optimizer=sgd optimizer.momentum=0"
 BASE += " optimizer.nesterov=false lr=0.05 data.val=2 data.test=2 data.workers=0"
 BASE += " trainer.gradient_clip_val=1"
@@ -70,17 +73,8 @@ METHODS = [
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ranks")
     write_conf(folder / "conf")
-    paths = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(folder), *METHODS],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = fresh.start(train_all, folder, METHODS, cwd=folder).wait()
+    assert done.code == 0, done.out + done.err
     return folder
 
 

@@ -1,62 +1,45 @@
 """Trainings with weightings that look at losses: processes, accumulation, resumes."""
 
 import os
-import subprocess
+import socket
 import sys
+import traceback
 from pathlib import Path
+from typing import Any
 
+import fresh
 import pytest
+import pytorch_lightning as L
 import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
 from training_kit import checkpoint, fit, same_weights, write_conf
 
 from mtl.config.load import load
+from mtl.config.paths import conf_dir
 from mtl.learning.module import MultiTaskModule
 from mtl.runs.train import train
 
-HERE = Path(__file__).parents[1]
-PROGRAM = """
-# One import serves the training of one process and that of two: each is a fork.
-import os
-import socket
-import sys
-from pathlib import Path
-
-import pytorch_lightning as L
-import torch
-from omegaconf import OmegaConf
-from training_kit import fit
-
-from mtl.config.load import load
-from mtl.config.paths import conf_dir
-
-folder = Path(sys.argv[1])
-torch.set_num_threads(1)
-
 
 class Keep(L.Callback):
-    def __init__(self):
-        self.states = []
+    """The state after each step."""
 
-    def on_train_batch_end(self, trainer, module, *_):
+    def __init__(self) -> None:
+        self.states: list[dict[str, Tensor]] = []
+
+    def on_train_batch_end(self, trainer: L.Trainer, module: L.LightningModule, *_: Any) -> None:
         state = module.state_dict().items()
         self.states.append({k: v.clone() for k, v in state if "metrics" not in k})
 
 
-def config(ranks):
-    own = ["trainer.accelerator=cpu", "trainer.precision=32-true", f"trainer.devices={ranks}"]
-    own += [f"batch_size={8 // ranks}"]
-    if ranks > 1:
-        own = ["trainer=ddp", *own]
-    return load([*own, *sys.argv[2].split()], folder / "conf")
-
-
-def go(ranks, rank, port):
+def train_methods(cfg: DictConfig, folder: Path, rank: int, port: int) -> None:
+    """All methods as one of the processes that a configuration asks for."""
+    ranks = int(cfg.trainer.devices)
     if ranks > 1:
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         os.environ |= {"WORLD_SIZE": str(ranks), "LOCAL_RANK": str(rank), "NODE_RANK": "0"}
-    cfg = configs[ranks]
     OmegaConf.set_struct(cfg, False)
-    for name in sys.argv[3:]:
+    for name in METHODS:
         keep = Keep()
         # Composing once is far quicker than once for each method.
         cfg.weighting = OmegaConf.load(conf_dir() / "weighting" / f"{name}.yaml")
@@ -64,30 +47,37 @@ def go(ranks, rank, port):
         torch.save(keep.states, folder / f"{name}_{ranks}_{rank}.pt")
 
 
-configs = {ranks: config(ranks) for ranks in (1, 2)}
-with socket.socket() as probe:
-    probe.bind(("127.0.0.1", 0))
-    port = probe.getsockname()[1]
-children = []
-for ranks, rank in ((1, 0), (2, 0), (2, 1)):
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            go(ranks, rank, port)
-            code = 0
-        except BaseException:
-            import traceback
+def configured(folder: Path, ranks: int) -> DictConfig:
+    own = ["trainer.accelerator=cpu", "trainer.precision=32-true", f"trainer.devices={ranks}"]
+    own += [f"batch_size={8 // ranks}", *PARTIAL.split()]
+    return load([*(["trainer=ddp"] if ranks > 1 else []), *own], folder / "conf")
 
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
-    children.append(child)
-codes = [os.waitpid(child, 0)[1] for child in children]
-sys.exit(any(codes))
-"""
+
+def train_all(folder: Path) -> None:
+    """Trainings of one process and of two side by side: each process is a fork."""
+    configs = {ranks: configured(folder, ranks) for ranks in (1, 2)}
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    children = []
+    for ranks, rank in ((1, 0), (2, 0), (2, 1)):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                train_methods(configs[ranks], folder, rank, port)
+                code = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)
+        children.append(child)
+    codes = [os.waitpid(child, 0)[1] for child in children]
+    sys.exit(any(codes))
+
+
 BASE = "backbone=plain augmentation=none scheduler=constant optimizer=sgd optimizer.momentum=0"
 BASE += " optimizer.nesterov=false lr=0.05 data.val=2 data.test=2 trainer.gradient_clip_val=1"
 # With two classes of tasks that take turns, a process often lacks what the other has.
@@ -99,19 +89,8 @@ METHODS = ["uncertainty", "dwa", "rlw", "famo", "gradnorm", "db_mtl"]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("ranks")
     write_conf(folder / "conf")
-    paths = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
-    program = folder / "program.py"
-    program.write_text(PROGRAM)
-    done = subprocess.run(
-        [sys.executable, str(program), str(folder), PARTIAL, *METHODS],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=110,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = fresh.start(train_all, folder, cwd=folder).wait()
+    assert done.code == 0, done.out + done.err
     return folder
 
 

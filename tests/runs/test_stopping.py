@@ -4,12 +4,11 @@ import errno
 import os
 import shlex
 import signal
-import subprocess
-import sys
+import time
 from pathlib import Path
 
+import fresh
 import pytest
-from conftest import REPOSITORY
 from training_kit import write_conf
 
 from mtl.config.load import load
@@ -51,28 +50,15 @@ def test_a_signal_to_the_whole_group_is_no_failure(tmp_path: Path) -> None:
     """Workers get it too."""
     conf = write_conf(tmp_path / "conf")
     own = ["epochs=500", "data.workers=2", "hydra.run.dir=run", "tasks=[a]"]
-    command = [sys.executable, "-m", "mtl", "train", "--config-dir", str(conf), *COUNTING, *own]
-    tests = str(Path(__file__).parents[1])
-    environment = os.environ | {"PYTHONPATH": f"{REPOSITORY}:{tests}"}
-    running = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    assert running.stdout is not None
-    for line in running.stdout:
-        if line.startswith("epoch   2"):
-            break
-    os.killpg(running.pid, signal.SIGTERM)
-    out, err = running.communicate(timeout=60)
+    running = fresh.mtl("train", "--config-dir", str(conf), *COUNTING, *own, cwd=tmp_path)
+    while "\nepoch   2" not in running.out and running.code is None:
+        time.sleep(0.05)
+    os.killpg(running.process.pid, signal.SIGTERM)
+    running.wait(60)
     arguments = shlex.join(["--config-dir", str(conf), *COUNTING, *own])
-    assert err == f"mtl: interrupted; the run goes on with: mtl train {arguments}\n"
-    assert running.returncode == 130
-    assert "Traceback" not in out
+    assert running.err == f"mtl: interrupted; the run goes on with: mtl train {arguments}\n"
+    assert running.code == 130
+    assert "Traceback" not in running.out
     assert read_json(tmp_path / "run" / "status.json")["state"] == "interrupted"
 
 

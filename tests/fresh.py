@@ -1,0 +1,124 @@
+"""Processes with nothing of the test's own in them, without importing torch and Lightning again.
+
+A server imports them once for each of pytest's workers; every process is a fork of it. Tests of
+what is imported when, and of processes that Lightning or Hydra start, start Python anew.
+"""
+
+import multiprocessing
+import os
+import runpy
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PATHS = [str(HERE), str(HERE.parent)]
+
+
+@dataclass
+class Fresh:
+    """A process that was started.
+
+    Args:
+        process: to wait for or to kill.
+        folder: where its output goes.
+    """
+
+    process: ForkServerProcess
+    folder: Path
+
+    @property
+    def out(self) -> str:
+        """What it has printed so far."""
+        return (self.folder / "stdout").read_text()
+
+    @property
+    def err(self) -> str:
+        """The same of its error stream."""
+        return (self.folder / "stderr").read_text()
+
+    @property
+    def code(self) -> int | None:
+        """Its exit code; None while it runs."""
+        return self.process.exitcode
+
+    def wait(self, timeout: float = 200) -> "Fresh":
+        """Until it has ended.
+
+        Raises:
+            TimeoutError: it has not; it is killed then.
+        """
+        self.process.join(timeout)
+        if self.process.is_alive():
+            self.process.kill()
+            raise TimeoutError(f"not done in {timeout} s:\n{self.out}\n{self.err}")
+        return self
+
+
+def start(
+    function: Callable[..., object],
+    *arguments: Any,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+) -> Fresh:
+    """Call a function in a new process, in a session of its own.
+
+    Args:
+        function: of a module that can be imported.
+        arguments: its own.
+        cwd: where it runs; what it prints goes to ``printed`` there.
+        env: variables beside those of this process.
+    """
+    _ensure_server()
+    folder = cwd / "printed"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("stdout", "stderr"):
+        (folder / name).write_text("")
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(PATHS)}
+    process = multiprocessing.get_context("forkserver").Process(
+        target=_run, args=(function, arguments, str(cwd), environment | dict(env or {}))
+    )
+    process.start()
+    return Fresh(process, folder)
+
+
+def mtl(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Fresh:
+    """Start ``python -m mtl ARGUMENTS``."""
+    return start(_module, ["mtl", *arguments], cwd=cwd, env=env)
+
+
+def _module(argv: Sequence[str]) -> None:
+    sys.argv = list(argv)
+    runpy.run_module(argv[0], run_name="__main__", alter_sys=True)
+
+
+def _ensure_server() -> None:
+    multiprocessing.set_forkserver_preload(["preloaded"])
+    before = os.environ.get("PYTHONPATH")
+    # The server looks for what it preloads there, not in this process's sys.path.
+    os.environ["PYTHONPATH"] = os.pathsep.join([*PATHS, *([before] if before else [])])
+    try:
+        forkserver.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONPATH"]
+        else:
+            os.environ["PYTHONPATH"] = before
+
+
+def _run(
+    function: Callable[..., object], arguments: Sequence[Any], cwd: str, env: Mapping[str, str]
+) -> None:
+    # Workers that load data are started as everywhere else, not by the server.
+    multiprocessing.set_start_method("fork", force=True)
+    os.setsid()
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        os.dup2(os.open(f"{cwd}/printed/{name}", os.O_WRONLY | os.O_APPEND), descriptor)
+    function(*arguments)
