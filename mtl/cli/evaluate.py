@@ -7,6 +7,7 @@ from typing import Literal, cast
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import one_of, own_keys, place, refuse_folder, trust_of
 from mtl.cli.run_list import run_list
+from mtl.config.checkpoint_names import check_checkpoint
 from mtl.config.load import load
 from mtl.config.overrides import key_of
 from mtl.config.saved import open_run
@@ -14,15 +15,15 @@ from mtl.errors import UserError
 from mtl.runs.rotation.angles import angles
 
 HELP = """\
-usage: mtl eval run=DIR [split=test|val] [checkpoint=best|last] [out=FILE] [key=value ...]
+usage: mtl eval run=DIR [split=test|val] [checkpoint=NAME] [out=FILE] [key=value ...]
        mtl eval run=DIR rotate=[0,15,...,345] [...]
        mtl eval runs=[DIR,...] [ensemble=mean|weighted|vote] [...]
 
 Evaluate a run's checkpoint, and write the metrics to DIR/eval/<split>.json. The run's own
-configuration is used; other arguments change it. The last checkpoint's metrics go to
-<split>_last.json. With ensemble.tta=[...] the network decides on
-turned and mirrored copies of each image too (losses stay those of the image as it is), and the
-file is <split>_tta.json.
+configuration is used; other arguments change it. Those of another
+checkpoint (last, or best_<task>_<metric> of a run with callbacks.checkpoint.monitors) go to
+<split>_<checkpoint>.json. With ensemble.tta=[...] the network decides on turned and mirrored copies
+of each image too (losses stay those of the image as it is), and the file is <split>_tta.json.
 
 With rotate= the images are turned by each angle in degrees, with their boxes and masks; metrics
 over the angle go to DIR/eval/rotation_<split>.json and .png, and to TensorBoard beside them.
@@ -41,7 +42,6 @@ examples:
   mtl eval ensemble=vote 'runs=[outputs/sweeps/NAME/*]'
   mtl eval ensemble=weighted ensemble.weights=[0.2,0.3,0.5] runs=[A,B,C]"""
 KEYS = ("run", "runs", "rotate", "split", "checkpoint", "out", "trust")
-Checkpoint = Literal["best", "last"]
 EvalSplit = Literal["val", "test"]
 
 
@@ -69,7 +69,7 @@ def run(arguments: list[str]) -> int:
             "run= is needed: write run=outputs/runs/NAME/TIME, or runs=[A,B] for several"
         )
     one_of("split", own.setdefault("split", "test"), ("test", "val"))
-    one_of("checkpoint", own.setdefault("checkpoint", "best"), ("best", "last"))
+    own.setdefault("checkpoint", "best")
     alone = _turned if "rotate" in own else _one_run
     refuse_folder("out", own.get("out"))
     action = _several_runs if own.get("runs") else alone
@@ -80,13 +80,14 @@ def run(arguments: list[str]) -> int:
 def _one_run(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path | None) -> None:
     folder = Path(own["run"]).expanduser()
     cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
+    check_checkpoint(own["checkpoint"], cfg)
 
     from mtl.files import write_json
     from mtl.runs.evaluate import evaluate
     from mtl.runs.report import metrics_table
     from mtl.terminal import console, say
 
-    split, checkpoint = cast(EvalSplit, own["split"]), cast(Checkpoint, own["checkpoint"])
+    split, checkpoint = cast(EvalSplit, own["split"]), own["checkpoint"]
     metrics = evaluate(cfg, folder, split, checkpoint)
     name = _file_name(f"{split}_tta" if any(map(_is_tta, overrides)) else split, checkpoint)
     path = place(own, "out", folder / "eval" / f"{name}.json")
@@ -101,12 +102,13 @@ def _turned(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path |
         raise UserError("out= goes with a single file; rotate= writes into the run's own folder")
     folder = Path(own["run"]).expanduser()
     cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
+    check_checkpoint(own["checkpoint"], cfg)
 
     from mtl.cli.table import print_rows
     from mtl.runs.rotation.measure import flatness, measure, write
     from mtl.terminal import say
 
-    split, checkpoint = cast(EvalSplit, own["split"]), cast(Checkpoint, own["checkpoint"])
+    split, checkpoint = cast(EvalSplit, own["split"]), own["checkpoint"]
     curve, main = measure(cfg, folder, degrees, split, checkpoint)
     paths = write(curve, main, folder, split, checkpoint=checkpoint, overrides=overrides)
     rows = [
@@ -142,12 +144,14 @@ def _several_runs(
     theirs = [o for o in overrides if o not in ours]
     trust = trust_of(own)
     members = [(folder, open_run(folder, theirs, config_dir, trust=trust)) for folder in folders]
+    for _, cfg in members:
+        check_checkpoint(own["checkpoint"], cfg)
 
     from mtl.files import write_json
     from mtl.runs.evaluate_runs import evaluate_runs, runs_table
     from mtl.terminal import console, say
 
-    split, checkpoint = cast(EvalSplit, own["split"]), cast(Checkpoint, own["checkpoint"])
+    split, checkpoint = cast(EvalSplit, own["split"]), own["checkpoint"]
     found = evaluate_runs(members, ensemble, chosen, split, checkpoint)
     for task, reason in found.left_out.items():
         say(f"task {task} is left out: {reason}")
@@ -168,7 +172,7 @@ def _several_runs(
     say(f"written to {path}")
 
 
-def _file_name(name: str, checkpoint: Checkpoint) -> str:
+def _file_name(name: str, checkpoint: str) -> str:
     """The best checkpoint's file has the plain name; no other one replaces it."""
     return name if checkpoint == "best" else f"{name}_{checkpoint}"
 

@@ -1,10 +1,10 @@
 """``mtl predict``: a trained run on images of one's own."""
 
 from pathlib import Path
-from typing import cast
 
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import one_of, own_keys, place, refuse_file, trust_of
+from mtl.config.checkpoint_names import check_checkpoint
 from mtl.errors import UserError
 
 HELP = """\
@@ -15,7 +15,7 @@ Runs a trained network on images, and writes annotated pictures, masks and predi
   run=          the folder that the training made
   input=        an image, a folder of images, or a glob in quotes: 'input=photos/**/*.jpg'
   out=          where to write (predictions in the run's folder)
-  checkpoint=   best or last (best)
+  checkpoint=   best, last, or best_<task>_<metric> (callbacks.checkpoint.monitors) (best)
   device=       auto, cpu or cuda (auto)
   OVERRIDES     of the run's configuration: batch_size=8
   trust=        modules whose classes the run may name: trust=[mine]
@@ -46,7 +46,6 @@ def run(arguments: list[str]) -> int:
     refuse_file("out", own.get("out"))
     out = place(own, "out", folder / "predictions")
     checkpoint, device = own.get("checkpoint", "best"), own.get("device", "auto")
-    one_of("checkpoint", checkpoint, ("best", "last"))
     one_of("device", device, DEVICES)
 
     from mtl.runs.prediction.inputs import find_images
@@ -56,12 +55,13 @@ def run(arguments: list[str]) -> int:
     from mtl.runs.prediction.saved_run import open_without_data
 
     cfg = open_without_data(folder, overrides, config_dir, trust_of(own))
+    check_checkpoint(checkpoint, cfg)
 
     from mtl.runs.prediction.predict import predict
-    from mtl.runs.prediction.predictor import Checkpoint, Predictor
+    from mtl.runs.prediction.predictor import Predictor
     from mtl.terminal import console, say
 
-    predictor = Predictor.of(cfg, folder, cast(Checkpoint, checkpoint), device)
+    predictor = Predictor.of(cfg, folder, checkpoint, device)
     written = predict(predictor, paths, out, own["run"], console)
     skipped = f" ({len(written.skipped)} skipped)" if written.skipped else ""
     pictures = "1 picture" if len(written.images) == 1 else f"{len(written.images)} pictures"

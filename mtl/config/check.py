@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from mtl.config.checkpoint_names import check_monitors
 from mtl.config.labelling import label_tasks
 from mtl.config.monitor import check_main_metrics, check_monitor
 from mtl.config.nearest import in_words
@@ -49,6 +50,7 @@ def check(cfg: DictConfig, needs_data: bool = True, base: Path | None = None) ->
         if isinstance(callback, dict) and "monitor" in callback:
             key = f"callbacks.{name}.monitor"
             check_monitor(callback["monitor"], plain_values["heads"], key)
+    check_monitors(plain_values["callbacks"], plain_values["heads"])
     if needs_data:
         check_root(plain_values["data"])
     checked = OmegaConf.create(plain_values)

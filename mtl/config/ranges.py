@@ -177,6 +177,7 @@ MEMBERS: dict[str, Rule] = {
     "trainer.min_steps": number(1, whole=True, words=(None,)),
     "trainer.min_epochs": number(1, whole=True, words=(None,)),
     "trainer.limit_predict_batches": number(0, words=(None,)),
+    "callbacks.checkpoint.monitors": either(choice("tasks"), each(text())),
     "callbacks.*.patience": COUNT,
     "callbacks.*.min_delta": NOT_NEGATIVE,
     "callbacks.*.decay": number(0, 1, above=True, below=True),

@@ -6,6 +6,7 @@ import pytorch_lightning as L
 from pytorch_lightning.callbacks import EarlyStopping, Timer
 
 from mtl.learning.callbacks.early_stopping import ResumableEarlyStopping
+from mtl.learning.callbacks.task_stopping import TaskStopping
 from mtl.learning.display.bar import span
 
 
@@ -28,7 +29,7 @@ def _reason(trainer: L.Trainer) -> str:
     if 0 < trainer.max_steps <= trainer.global_step:
         return f"trainer.max_steps={trainer.max_steps}"
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, ResumableEarlyStopping):
+        if isinstance(callback, ResumableEarlyStopping | TaskStopping):
             if callback.reason is not None:
                 return callback.reason
         elif isinstance(callback, EarlyStopping):

@@ -49,6 +49,8 @@ class Network(nn.Module):
         self.heads = nn.ModuleDict(heads)
         self.target_names = dict(target_names)
         self.ensemble: Ensemble = ensemble
+        self.retired: frozenset[str] = frozenset()
+        """Tasks that are trained no more: in training mode no sample is labelled for them."""
         for task in self.tasks:
             ensemble.check(task, self.head(task))
         allow_single_values(self)
@@ -94,12 +96,18 @@ class Network(nn.Module):
         streams, size = self.fusion.streams, len(batch)
         outputs: dict[str, tuple[Any, Labelled]] = {}
         for task in self.tasks:
-            head = self.head(task)
-            labels = head.labels(batch, self.target_names[task])
+            labels = self._labels(task, batch)
             if labels is not None:
                 rows = stream_rows(labels.index, streams, size)
-                outputs[task] = (head(pick(features[task], rows, streams * size)), labels)
+                raw = self.head(task)(pick(features[task], rows, streams * size))
+                outputs[task] = (raw, labels)
         return outputs
+
+    def _labels(self, task: str, batch: Batch) -> Labelled | None:
+        """Of a task that still learns, or that is evaluated."""
+        if self.training and task in self.retired:
+            return None
+        return self.head(task).labels(batch, self.target_names[task])
 
     def labelled_outputs(self, batch: Batch) -> dict[str, tuple[Any, Labelled]]:
         """``decode`` of what ``encode`` makes of a batch.
@@ -113,7 +121,7 @@ class Network(nn.Module):
         """Task to the number of samples that ``decode`` would give it; 0 are absent."""
         if not len(batch):
             return {}
-        found = {t: self.head(t).labels(batch, self.target_names[t]) for t in self.tasks}
+        found = {task: self._labels(task, batch) for task in self.tasks}
         return {t: len(labels.index) for t, labels in found.items() if labels is not None}
 
     def loss(self, task: str, raw: Any, labels: Labelled) -> Tensor:

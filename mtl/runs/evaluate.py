@@ -1,7 +1,6 @@
 """Evaluating what a run has left."""
 
 from pathlib import Path
-from typing import Literal
 
 from omegaconf import DictConfig
 
@@ -18,7 +17,7 @@ from mtl.terminal import say
 
 
 def evaluate(
-    cfg: DictConfig, folder: Path, split: Split, checkpoint: Literal["best", "last"] = "best"
+    cfg: DictConfig, folder: Path, split: Split, checkpoint: str = "best"
 ) -> dict[str, float]:
     """Metrics of a run's checkpoint over one split, in one process.
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
 
 import torch
 from omegaconf import DictConfig
@@ -47,7 +46,7 @@ def evaluate_runs(
     settings: DictConfig,
     chosen: str,
     split: Split,
-    checkpoint: Literal["best", "last"] = "best",
+    checkpoint: str = "best",
 ) -> RunsResult:
     """Metrics of several runs, and of what they decide together, over one split.
 
@@ -124,7 +123,7 @@ def refuse(chosen: str, settings: DictConfig) -> None:
         )
 
 
-def _opened(folder: Path, cfg: DictConfig, checkpoint: Any, device: str) -> Predictor:
+def _opened(folder: Path, cfg: DictConfig, checkpoint: str, device: str) -> Predictor:
     cfg = cfg.copy()
     without_first_weights(cfg)
     return Predictor.of(cfg, folder, checkpoint, device)

@@ -47,6 +47,9 @@ def print_results(results: Mapping[str, Any], folder: Path) -> None:
     say(found)
     if results["metrics"]:
         console.print(metrics_table(results["metrics"]))
+    for monitor, its in results.get("best_by_monitor", {}).items():
+        shown = "none" if its["score"] is None else f"{its['score']:.4f}"
+        say(f"{its['checkpoint']}.ckpt: epoch {its['epoch']} ({monitor} {shown})")
     if results["skipped_samples"]:
         say(skipped)
     say(f"{results['duration_s']:.0f} s, {results['images_per_second']:.0f} images/s")

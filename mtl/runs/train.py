@@ -33,6 +33,7 @@ from mtl.learning.callbacks.throughput import Throughput
 from mtl.learning.checkpoints import load_network_weights, read_checkpoint, trained_targets
 from mtl.learning.ending import why_stopped
 from mtl.learning.module import MultiTaskModule
+from mtl.learning.outcome import outcome
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 from mtl.runs.folder import RunFolder
@@ -128,9 +129,10 @@ def _check_validation(cfg: DictConfig, data: MultiTaskData) -> None:
     Raises:
         UserError: early stopping is asked for, and there is none.
     """
-    if data.source("val") is None and is_enabled(cfg, "early_stopping"):
-        hint = "; data.val_fraction=0.2 holds some of train out" * ("val_fraction" in cfg.data)
-        raise UserError(f"callbacks.early_stopping needs a val split, and the data has none{hint}")
+    for name in ("early_stopping", "task_stopping"):
+        if data.source("val") is None and is_enabled(cfg, name):
+            hint = "; data.val_fraction=0.2 holds some of train out" * ("val_fraction" in cfg.data)
+            raise UserError(f"callbacks.{name} needs a val split, and the data has none{hint}")
 
 
 def _check_labels(cfg: DictConfig, data: MultiTaskData) -> None:
@@ -218,6 +220,7 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     results = {
         "metrics": metrics,
         "best": best,
+        **outcome(trainer),
         "seed": cfg.seed,
         "epochs": trainer.current_epoch,
         "duration_s": round(throughput.duration, 1),

@@ -45,6 +45,7 @@ def epochs(
     module = module_of(monitor)
     callback.setup(trainer, module, "fit")
     for trainer.epoch, score in enumerate(scores):
+        trainer.current_epoch = trainer.epoch
         trainer.callback_metrics = {} if score is None else {monitor: torch.tensor(score)}
         callback.on_train_epoch_end(trainer, module)
     return callback, trainer

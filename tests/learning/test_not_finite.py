@@ -14,8 +14,8 @@ from mtl.learning.callbacks import early_stopping
 from mtl.learning.callbacks.checkpoint import BestAndLast
 from mtl.learning.callbacks.early_stopping import ResumableEarlyStopping
 from mtl.learning.module import MultiTaskModule
+from mtl.learning.plateau import Plateau
 from mtl.learning.scheduler.plateau import plateau
-from mtl.learning.unfreezing.schedule import Plateau
 
 VALUES = (nan, inf, -inf, 0.25, 0.5)
 LENGTH = 3
@@ -57,7 +57,7 @@ def test_best_checkpoint(mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     )
     for values, cut in sequences():
         callback = BestAndLast()
-        trainer: Any = SimpleNamespace(default_root_dir=str(tmp_path))
+        trainer: Any = SimpleNamespace(default_root_dir=str(tmp_path), current_epoch=0)
         for trainer.now, value in enumerate(values):
             if trainer.now == cut:
                 callback, before = BestAndLast(), callback

@@ -5,8 +5,9 @@ import math
 import pytest
 
 from mtl.errors import UserError
+from mtl.learning.plateau import Plateau
 from mtl.learning.unfreezing.frozen import Frozen
-from mtl.learning.unfreezing.schedule import Plateau, evenly, stepwise
+from mtl.learning.unfreezing.schedule import evenly, stepwise
 from mtl.learning.unfreezing.staged import Staged
 
 RESNET = ("stem", "layer1", "layer2", "layer3", "layer4")

@@ -1,23 +1,17 @@
 """Freezing by stage, as a function of the epoch alone."""
 
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
 import pytorch_lightning as L
-from pytorch_lightning.trainer.states import TrainerFn
 from torch import nn
-from torch.nn.parallel import DistributedDataParallel
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
-from mtl.errors import UserError
+from mtl.learning.fitting import in_training, need_unused, tell
 from mtl.learning.optimizer.stages import stage_parameters
 from mtl.model.encoder.base import Encoder
 from mtl.model.network import Network
-from mtl.terminal import say
-
-log = logging.getLogger(__name__)
 
 
 class StageFreezing(L.Callback, ABC):
@@ -94,10 +88,8 @@ class StageFreezing(L.Callback, ABC):
         Raises:
             UserError: DDP would wait for gradients that frozen stages don't have.
         """
-        wrapped = trainer.strategy.model
-        if isinstance(wrapped, DistributedDataParallel) and not wrapped.find_unused_parameters:
-            raise UserError("unfreezing needs trainer.strategy=ddp_find_unused_parameters_true")
-        _tell(trainer, self.describe())
+        need_unused(trainer, "unfreezing")
+        tell(trainer, self.describe())
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Freeze what is frozen in this epoch, and nothing else."""
@@ -111,7 +103,7 @@ class StageFreezing(L.Callback, ABC):
                 config.scheduler.num_bad_epochs = 0
         verb = "trains" if len(new) == 1 else "train"
         counts = _share(_count(pl_module, trains=True), _count(pl_module))
-        _tell(trainer, f"epoch {epoch + 1}: {', '.join(new)} {verb} now ({counts} parameters)")
+        tell(trainer, f"epoch {epoch + 1}: {', '.join(new)} {verb} now ({counts} parameters)")
 
     def _freeze(self, encoder: Encoder, frozen: set[str]) -> None:
         groups = stage_parameters(encoder)
@@ -151,11 +143,6 @@ class StageFreezing(L.Callback, ABC):
                 stopping.wait_count = -1
 
 
-def in_training(trainer: L.Trainer) -> bool:
-    """Whether a validation is one of a training's."""
-    return trainer.state.fn == TrainerFn.FITTING and not trainer.sanity_checking
-
-
 def _encoder(module: L.LightningModule) -> Encoder:
     return cast(Network, module.network).encoder
 
@@ -180,10 +167,3 @@ def _share(part: int, whole: int) -> str:
     if whole < 1e6:
         return f"{part} of {whole}"
     return f"{part / 1e6:.1f} of {whole / 1e6:.1f} million"
-
-
-def _tell(trainer: L.Trainer, text: str) -> None:
-    """One line on the terminal and in the run's log."""
-    if trainer.is_global_zero:
-        say(text)
-        log.info(text)

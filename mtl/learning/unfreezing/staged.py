@@ -8,8 +8,10 @@ import pytorch_lightning as L
 from mtl.config.nearest import in_words
 from mtl.data.loading.module import MultiTaskData
 from mtl.errors import UserError
-from mtl.learning.unfreezing.base import StageFreezing, in_training
-from mtl.learning.unfreezing.schedule import Plateau, evenly, stepwise
+from mtl.learning.fitting import in_training
+from mtl.learning.plateau import Plateau
+from mtl.learning.unfreezing.base import StageFreezing
+from mtl.learning.unfreezing.schedule import evenly, stepwise
 from mtl.model.encoder.stage_names import check_stages
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +25,6 @@ from mtl.model.figures.predictions import unbatched
 from mtl.model.network import Network
 from mtl.runs.prediction.saved_run import open_without_data
 
-Checkpoint = Literal["best", "last"]
 Picture = npt.NDArray[np.uint8]
 
 
@@ -57,7 +56,7 @@ class Predictor:
         cls,
         run: str | Path,
         overrides: Sequence[str] = (),
-        checkpoint: Checkpoint = "best",
+        checkpoint: str = "best",
         device: str = "auto",
         config_dir: Path | None = None,
         trust: Sequence[str] = (),
@@ -67,7 +66,7 @@ class Predictor:
         Args:
             run: the run's folder.
             overrides: of its configuration.
-            checkpoint: ``best`` or ``last``.
+            checkpoint: ``best``, ``last``, or the name of a further best one.
             device: see ``device_named``.
             config_dir: a user's folder of further members.
             trust: names of modules whose classes it may name.
@@ -84,7 +83,7 @@ class Predictor:
         cls,
         cfg: DictConfig,
         run: str | Path,
-        checkpoint: Checkpoint = "best",
+        checkpoint: str = "best",
         device: str = "auto",
     ) -> Predictor:
         """``open`` with a configuration that has been read.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
@@ -25,7 +25,7 @@ def measure(
     folder: Path,
     angles: Sequence[float],
     split: Split,
-    checkpoint: Literal["best", "last"],
+    checkpoint: str,
 ) -> tuple[Curve, dict[str, str]]:
     """The curve of a run's checkpoint over one split.
 
@@ -68,7 +68,7 @@ def write(
     main: dict[str, str],
     folder: Path,
     split: Split,
-    checkpoint: Literal["best", "last"] = "best",
+    checkpoint: str = "best",
     **more: Any,
 ) -> list[Path]:
     """JSON, figure and TensorBoard events, in which the step is the angle.
