@@ -20,10 +20,13 @@ OWN = {
     "eval": ("run=",),
     "predict": ("run=",),
     "compare": tuple(f"{key}=" for key in COMPARE_KEYS),
+    "rerun": ("run=",),
+    "upgrade": ("run=",),
     "split": ("overwrite=true",),
     "cache": ("data.cache_dir=", "clear=true"),
 }
-"""A command's own words, beside the configuration's; ``cache`` and ``compare`` take no others."""
+"""A command's own words, offered beside the configuration's, which ``ALONE`` do not take."""
+ALONE = ("cache", "compare", "upgrade")
 RUN_FOLDERS = "outputs/*/*/*/config.yaml"
 SWEEPS = f"outputs/*/*/{SWEEP_FILE}"
 
@@ -83,13 +86,13 @@ def query(line: str, point: int | None = None) -> list[str]:
         return [name for name in COMMANDS if name.startswith(word)]
     command, *before = words
     config_dir = folder_option(before)
-    if command in ("ls", "cache", "compare"):
+    if word.startswith("run="):
+        return [f for f in run_folders() if f.startswith(word)]
+    if command == "ls" or command in ALONE:
         offered = groups(config_dir) if command == "ls" else OWN[command]
         if command == "compare" and word.startswith("runs="):
             offered = compared_folders()
         return [name for name in offered if name.startswith(word)]
-    if word.startswith("run="):
-        return [f for f in run_folders() if f.startswith(word)]
     if word.startswith("tasks="):
         return task_names(word, config_dir)
     splits = {"eval": ("test", "val"), "inspect": SPLITS}.get(command, ())

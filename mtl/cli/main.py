@@ -33,6 +33,8 @@ COMMANDS = {
     "predict": Command("mtl.cli.predict", "run a trained network on your own images"),
     "compare": Command("mtl.cli.compare", "which of many runs is better, and is that chance"),
     "affinity": Command("mtl.cli.affinity", "measure which tasks help each other, and group them"),
+    "rerun": Command("mtl.cli.rerun", "repeat a run, and say whether its numbers agree"),
+    "upgrade": Command("mtl.cli.upgrade", "rewrite configurations that an older version left"),
     "inspect": Command("mtl.cli.inspect_", "look at the data: counts, and a grid of samples"),
     "split": Command("mtl.cli.split", "write lists of which image is in train, val and test"),
     "cache": Command("mtl.cli.cache", "what data.cache=true keeps on disk, and clearing it"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
@@ -12,14 +12,16 @@ from mtl.config.check import check
 from mtl.config.complaints import HYDRA_ERRORS, complaint, in_short, refuse_wrong_choices
 from mtl.config.compose import compose, flat, group_choices
 from mtl.config.finalise import settle
-from mtl.config.groups import choices
+from mtl.config.groups import choices, short_keys
 from mtl.config.instantiate import container
 from mtl.config.nearest import nearest, unknown_key
 from mtl.config.overrides import key_of, parse
 from mtl.config.schema import check_keys, fit_types, resolved
 from mtl.config.trust import Trust, refuse_resolvers, refuse_strangers
+from mtl.config.upgrade import upgraded
 from mtl.errors import UserError
 
+FILE = "config.yaml"
 SEVERAL = ("heads", "callbacks", "logger")
 """Groups with a class for each of their keys."""
 MOST_LEVELS = 30
@@ -77,9 +79,27 @@ def read_config(run: Path) -> DictConfig:
     """``config.yaml`` of a run's folder.
 
     Raises:
-        UserError: there is none, or it can't be read, or is not what a run writes.
+        UserError: there is none, or it can't be read, or is not what a run of this version writes.
     """
-    file = run / "config.yaml"
+    values = read_values(run)
+    new, changes = upgraded(values)
+    if not is_whole(new):
+        raise UserError(f"{run / FILE}: is not the configuration of a run, or not all of it")
+    if changes:
+        raise UserError(
+            f"run={run}: was written by an older version ({changes[0]}); "
+            f"write: mtl upgrade run={run}"
+        )
+    return OmegaConf.create(values)
+
+
+def read_values(run: Path) -> dict[str, Any]:
+    """What ``config.yaml`` of a run's folder holds, of whatever version.
+
+    Raises:
+        UserError: there is none, or it can't be read, or would look things up.
+    """
+    file = run / FILE
     if not file.is_file():
         raise UserError(
             f"run={run}: {'no config.yaml in it' if run.is_dir() else 'no such folder'}{hint(run)}"
@@ -87,14 +107,13 @@ def read_config(run: Path) -> DictConfig:
     try:
         text = file.read_text()
         refuse_bombs(text)
-        cfg = OmegaConf.create(text)
-        values = OmegaConf.to_container(cfg)
+        values = OmegaConf.to_container(OmegaConf.create(text))
     except (*HYDRA_ERRORS, OSError) as error:
         raise UserError(f"{file}: can't be read ({in_short(error)})") from error
     refuse_resolvers(values, file)
-    if not isinstance(cfg, DictConfig) or not is_whole(cast(dict[str, Any], values)):
+    if not isinstance(values, dict):
         raise UserError(f"{file}: is not the configuration of a run")
-    return cfg
+    return {str(key): value for key, value in values.items()}
 
 
 def refuse_bombs(text: str) -> None:
@@ -119,7 +138,9 @@ def groups_of_one_class() -> list[str]:
 
 
 def is_whole(values: Mapping[str, Any]) -> bool:
-    """Whether there is a node with a class wherever a run has one."""
+    """Whether there is every short key, and a node with a class wherever a run has one."""
+    if not short_keys().keys() <= values.keys():
+        return False
     several = [values.get(group) for group in SEVERAL]
     if not isinstance(values.get("tasks"), list) or not all(isinstance(n, dict) for n in several):
         return False

@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 
 from mtl.config.backbones import without_first_weights
 from mtl.config.kinds import named_kinds
+from mtl.config.upgrade import upgraded
 from mtl.errors import UserError
 from mtl.learning.build import build_module
 from mtl.learning.checkpoints import read_checkpoint, trained_targets
@@ -33,7 +34,7 @@ def restored(path: Path) -> "MultiTaskModule":
         BadFile: it can't be read, or holds more than tensors and plain containers.
     """
     saved = read_checkpoint(path)
-    cfg = OmegaConf.create(saved["mtl"]["settings"])
+    cfg = OmegaConf.create(upgraded(saved["mtl"]["settings"])[0])
     targets = trained_targets(path, named_kinds(cfg), saved)
     without_first_weights(cfg)
     cfg.trainer.compile = False

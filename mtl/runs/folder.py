@@ -3,74 +3,40 @@
 import contextlib
 import datetime
 import os
-import platform
 import shutil
-import subprocess
 import traceback
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 
 from mtl.config.difference import difference
 from mtl.config.saved import read_config
 from mtl.errors import UserError
 from mtl.files import printable, read_json, write_json, write_whole
-
-PACKAGES = (
-    "torch",
-    "torchvision",
-    "pytorch-lightning",
-    "hydra-core",
-    "omegaconf",
-    "albumentations",
-    "torchmetrics",
-    "timm",
-    "opencv-python-headless",
-    "numpy",
-)
+from mtl.runs.environment import write_environment
 
 
 def _now() -> str:
     return datetime.datetime.now().astimezone().isoformat(timespec="seconds")
 
 
-def environment() -> dict[str, Any]:
-    """Versions, commit and device."""
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor()
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": device or platform.machine(),
-        "threads": torch.get_num_threads(),
-        "commit": _commit(),
-        "packages": {name: found for name in PACKAGES if (found := _version(name))},
-    }
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _commit() -> str | None:
-    """The commit of the repository that the command was begun in; None without one or git."""
-    try:
-        git = subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-        )
-    except OSError:
-        return None
-    return git.stdout.strip() or None
-
-
 LOG = "app.log"
 """Hydra opens it in a run's folder before the run takes that."""
+
+
+def log_command(folder: Path, command: str) -> None:
+    """Note a command in a run's log as Hydra does where it starts the run.
+
+    Args:
+        folder: of the run; it is made where it is missing.
+        command: without ``mtl``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
+    with (folder / LOG).open("a") as log:
+        log.write(f"[{now}][mtl.cli.job][INFO] mtl {command}\n")
 
 
 class RunFolder:
@@ -116,7 +82,7 @@ class RunFolder:
         self.fresh = {file.name for file in self.path.iterdir()} <= {LOG}
         self.lock()
         write_whole(self.path / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True).encode())
-        write_json(self.path / "environment.json", environment())
+        write_environment(self.path)
         self.status("running", started=_now())
 
     def keep(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig
 
+from mtl.config.checkpoint_names import check_checkpoint
 from mtl.config.compose import compose
 from mtl.config.instantiate import container
 from mtl.config.kinds import named_kinds
@@ -20,9 +20,9 @@ from mtl.data.image_file import read_image
 from mtl.files import read_json
 from mtl.model.network import Network
 from mtl.runs.evaluate import evaluate
-from mtl.runs.folder import LOG
+from mtl.runs.folder import log_command
 from mtl.runs.prediction.inputs import find_images
-from mtl.runs.prediction.predictor import Checkpoint, Picture, Predictor
+from mtl.runs.prediction.predictor import Picture, Predictor
 from mtl.runs.prediction.saved_run import open_without_data
 from mtl.runs.train import train as train_into
 
@@ -35,7 +35,7 @@ class OpenedRun:
         overrides: ``key=value``, changes of its configuration.
         config_dir: a user's folder of further members.
         trust: names of modules whose classes the run may name.
-        checkpoint: ``best`` or ``last``.
+        checkpoint: ``best``, ``last``, or the name of a further best one.
         device: ``auto``, ``cpu`` or ``cuda``, for ``predict``.
 
     Raises:
@@ -49,7 +49,7 @@ class OpenedRun:
         *,
         config_dir: Path | None = None,
         trust: Sequence[str] = (),
-        checkpoint: Checkpoint = "best",
+        checkpoint: str = "best",
         device: str = "auto",
     ) -> None:
         self.path = Path(path)
@@ -57,6 +57,7 @@ class OpenedRun:
         self._device = device
         self._origin = list(overrides), config_dir, trust
         self.config: DictConfig = open_without_data(self.path, *self._origin)
+        check_checkpoint(checkpoint, self.config)
 
     @cached_property
     def _predictor(self) -> Predictor:
@@ -126,10 +127,7 @@ def train(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Open
     """
     cfg = load(overrides, config_dir)
     folder = Path(str(compose(overrides, config_dir).hydra.run.dir))
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOG).open("a") as log:
-        now = datetime.datetime.now().strftime("%Y-%m-%d %H:%M:%S")
-        log.write(f"[{now}][mtl.cli.job][INFO] mtl train {' '.join(overrides)}\n")
+    log_command(folder, f"train {' '.join(overrides)}")
     train_into(cfg, folder)
     # These have run already.
     named = [str(name) for key, name in leaves(container(cfg)) if key.endswith("._target_")]

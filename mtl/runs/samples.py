@@ -41,9 +41,7 @@ class KeptSamples:
         ids: task to its n samples, in the order of the rows.
     """
 
-    def __init__(
-        self, recounts: Mapping[str, Recount], ids: Mapping[str, tuple[str, ...]]
-    ) -> None:
+    def __init__(self, recounts: Mapping[str, Recount], ids: Mapping[str, tuple[str, ...]]) -> None:
         self._recounts = dict(recounts)
         self._ids = dict(ids)
 

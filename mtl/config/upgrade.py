@@ -1,0 +1,96 @@
+"""Configurations of older versions, as this one would have written them.
+
+What has moved or come since runs were first written stands here and nowhere else.
+"""
+
+import re
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any, cast
+
+from omegaconf import OmegaConf
+
+from mtl.config.groups import members
+from mtl.config.measures import DIRECTIONS
+from mtl.config.nearest import in_words
+
+MOVED = (
+    # The rooms were put into wings.
+    (re.compile(r"^mtl\.(augmentation|preprocess)\."), r"mtl.data.\1."),
+    (re.compile(r"^mtl\.data\.(cifar|image_folder|shapes|voc\w*)\."), r"mtl.data.sources.\1."),
+    (re.compile(r"^mtl\.(views|backbone|encoder|fusion|head|ensemble)\."), r"mtl.model.\1."),
+    (re.compile(r"^mtl\.(weighting|unfreezing|scheduler|callbacks|logger)\."), r"mtl.learning.\1."),
+    (re.compile(r"^mtl\.model\.fusion\.mean\.Mean$"), "mtl.model.fusion.mean.MeanFusion"),
+    (re.compile(r"^mtl\.model\.ensemble\.mean\.Mean$"), "mtl.model.ensemble.mean.MeanEnsemble"),
+)
+"""Names of classes before, and what became of them; one after the other."""
+
+ADDED: dict[str, dict[str, Any]] = {
+    "mtl.data.sources.voc_folder.VocFolder": {"masks": "indices", "test_fraction": 0.0},
+    "mtl.model.views.single.Single": {"checkpointing": False},
+    "mtl.model.backbone.*": {"rotation": "none", "rotation_pool": "max"},
+    "mtl.model.fusion.none.NoFusion": {"exchange": "none"},
+    "mtl.model.ensemble.none.NoEnsemble": {"tta": []},
+    "mtl.model.head.box.Box": {"delta_unit": "pixel"},
+    "mtl.learning.weighting.gradnorm.GradNorm": {"every": 1},
+    "mtl.learning.weighting.torchjd_method.TorchJD": {"every": 1},
+    "torch.optim.*": {"stage_factors": None, "stage_decay": 1.0},
+    "pytorch_lightning.Trainer": {"matmul_precision": "highest"},
+}
+"""Keys that can't be missing and that older nodes of a class lack, with what held before."""
+
+
+def upgraded(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """A run's configuration with the names and keys of this version.
+
+    Args:
+        values: the whole of it, plain; it stays as it is.
+
+    Returns:
+        The new one, and what is different, a line each; none for one of this version.
+    """
+    changes: list[str] = []
+    return cast(dict[str, Any], _node(values, "", changes)), changes
+
+
+def _node(node: Any, key: str, changes: list[str]) -> Any:
+    if isinstance(node, list):
+        return [_node(item, f"{key}[{place}]", changes) for place, item in enumerate(node)]
+    if not isinstance(node, Mapping):
+        return node
+    new = {k: _node(v, f"{key}.{k}" if key else str(k), changes) for k, v in node.items()}
+    name = new.get("_target_")
+    if not isinstance(name, str):
+        return new
+    new["_target_"] = _moved(name)
+    if new["_target_"] != name:
+        changes.append(f"{key}._target_={name} is now {new['_target_']}")
+    for option, value in _added(key, new["_target_"], new).items():
+        new[option] = value
+        changes.append(f"{key}.{option}={in_words(value)} is what held before there was a choice")
+    return new
+
+
+def _moved(name: str) -> str:
+    for before, now in MOVED:
+        name = before.sub(now, name)
+    return name
+
+
+def _added(key: str, name: str, node: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for pattern, options in ADDED.items():
+        if fnmatchcase(name, pattern):
+            found |= {option: value for option, value in options.items() if option not in node}
+    if key.startswith("heads.") and not DIRECTIONS.keys() & node.keys():
+        found |= _declarations(name)
+    return found
+
+
+def _declarations(name: str) -> dict[str, Any]:
+    """Which way each metric of one of our heads is better, as its yaml says it."""
+    for file in members("head").values():
+        head = OmegaConf.to_container(OmegaConf.load(file))
+        if isinstance(head, dict) and head.get("_target_") == name:
+            return {str(key): head[key] for key in DIRECTIONS if key in head}
+    return {}
