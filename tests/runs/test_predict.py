@@ -247,7 +247,7 @@ def test_inputs_are_never_overwritten(predictor: Predictor, tmp_path: Path) -> N
         ("input=", "input= is needed: write input=photo.jpg"),
         ("input=nowhere.png", "input=nowhere.png: no such file or folder"),
         ("input=nowhere/*.png", r"input=nowhere/\*.png: no file matches"),
-        ("checkpoint=first", "checkpoint=first: choose one of best, last"),
+        ("checkpoint=first", "checkpoint=first: no checkpoint .first.*There are: best, last"),
         ("device=gpu", "device=gpu: choose one of auto, cpu, cuda"),
         ("batchsize=2", "unknown key 'batchsize'; did you mean batch_size=32"),
         ("checkpoint=last", "last.ckpt does not hold the names of its classes"),
