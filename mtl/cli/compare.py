@@ -28,6 +28,7 @@ rest.
   reference=    the row to compare with: reference=pcgrad (weighting=equal, else the first)
   test=         t or exact, the sign-flip test that takes nothing for normal (t)
   delta=        sign of changes against single tasks: gain, or drop as in Nash-MTL's papers (gain)
+  bootstrap=    draws of test images for intervals over them, where runs kept their samples (200)
   out=          write comparison.csv, .json, .md and .tex there
   --config-dir  a folder of your own configurations, whose members' names are then known
 
@@ -35,7 +36,7 @@ examples:
   mtl compare 'runs=[outputs/sweeps/NAME]'
   mtl compare 'runs=[outputs/sweeps/*]' by=weighting metrics=[test/box/iou] out=compared
   mtl compare 'runs=[A,B]' reference=encoder=shared test=exact"""
-KEYS = ("runs", "by", "metrics", "reference", "test", "delta", "out")
+KEYS = ("runs", "by", "metrics", "reference", "test", "delta", "bootstrap", "out")
 
 
 def run(arguments: list[str]) -> int:
@@ -84,6 +85,7 @@ def show_sweep(folder: Path, config_dir: Path | None) -> None:
     from mtl.cli.comparison_tables import show
     from mtl.runs.collection.find import find_runs
     from mtl.runs.compare.compare import compare
+    from mtl.runs.compare.question import Question
     from mtl.terminal import say
 
     found = find_runs([folder])
@@ -91,7 +93,7 @@ def show_sweep(folder: Path, config_dir: Path | None) -> None:
         return
     say("")
     try:
-        show(compare(found, config_dir=config_dir), whole=False)
+        show(compare(found, Question(draws=0), config_dir), whole=False)
     except UserError as error:
         # The jobs are done all the same.
         say(f"not compared: {error}")
@@ -102,12 +104,16 @@ def show_sweep(folder: Path, config_dir: Path | None) -> None:
 
 def _question(own: Mapping[str, str]) -> "Question":
     from mtl.runs.compare.comparison import Sign, Test
-    from mtl.runs.compare.question import Question
+    from mtl.runs.compare.question import DRAWS, Question
 
     test, delta = own.get("test", "t"), own.get("delta", "gain")
     one_of("test", test, ("t", "exact"))
     one_of("delta", delta, ("gain", "drop"))
+    draws = own.get("bootstrap", str(DRAWS))
+    if not draws.isdecimal():
+        raise UserError(f"bootstrap={draws}: give a whole number; 0 for none")
     return Question(
+        draws=int(draws),
         by=own.get("by") or None,
         metrics=tuple(items(own.get("metrics", ""))),
         reference=own.get("reference") or None,

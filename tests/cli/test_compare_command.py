@@ -46,6 +46,7 @@ def test_the_answer(mtl, tmp_path):
         (["runs=sweep", "metric=x"], "unknown key 'metric'; did you mean metrics=?"),
         (["runs=nowhere"], "runs=nowhere: no such folder"),
         (["runs=sweep", "test=u"], "test=u: choose one of t, exact"),
+        (["runs=sweep", "bootstrap=-1"], "bootstrap=-1: give a whole number; 0 for none"),
         (["runs=sweep", "delta=up"], "delta=up: choose one of gain, drop"),
         (["runs=sweep", "by=lr"], "by=lr: the runs don't differ in it. There differ: weighting"),
         (["runs=sweep", "out=file"], "out=file is a file"),

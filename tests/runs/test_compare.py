@@ -16,6 +16,7 @@ from mtl.runs.collection.find import find_runs
 from mtl.runs.compare.compare import compare
 from mtl.runs.compare.comparison import Comparison, ComparisonRow
 from mtl.runs.compare.member_names import MemberNames
+from mtl.runs.compare.output.plain_table import main_columns, row_names
 from mtl.runs.compare.question import Question
 from mtl.runs.samples import packed
 
@@ -289,6 +290,30 @@ def test_changes_against_single_tasks_in_both_signs(tmp_path):
     assert drop.rows[1].cells["test/delta_m"].mean == pytest.approx(-0.105)
     for found in (gain, drop):
         assert found.rows[1].cells["test/delta_m"].best
+
+
+def test_other_data_is_said_and_long_settings_are_cut(tmp_path):
+    for number in range(2):
+        classes = [f"class{place}" for place in range(90 + number)]
+        values = config(0, data__classes=classes)
+        write_run(tmp_path / str(number), values, {"box/iou": 0.5}, started=str(number))
+    found = compared(tmp_path)
+    assert found.notes == (
+        "rows differ in data.classes: their numbers may be of different test images; "
+        "by=KEY compares one choice within each",
+    )
+    assert found.rows[0].settings["data.classes"].endswith("class89]")
+    name, *_ = main_columns(found)
+    assert [len(cell.text) for cell in name.cells] == [48, 48]
+    # Cut, they would be the same.
+    assert row_names(found)[1].endswith("class90]")
+
+
+def test_a_strangers_settings_do_not_steer_the_terminal(tmp_path):
+    for number, sign in enumerate("ab"):
+        values = config(0, backbone___target_=f"mine.\x1b[2J{sign}")
+        write_run(tmp_path / str(number), values, {"box/iou": 0.5}, started=str(number))
+    assert [row.label for row in compared(tmp_path).rows] == ["backbone=?[2Ja", "backbone=?[2Jb"]
 
 
 def test_of_runs_with_the_same_settings_and_seed_the_newest_counts(tmp_path):

@@ -110,11 +110,12 @@ def test_bootstrap_over_images():
     def score(rows):
         return float(right[rows].mean())
 
-    low, high = over_images([score], 100)
+    low, high = over_images([score], 100, 500)
     assert low == pytest.approx(0.4, abs=0.02)
     assert high == pytest.approx(0.6, abs=0.02)
-    assert over_images([score], 100) == (low, high)
+    assert over_images([score], 100, 500) == (low, high)
     # Two networks that fail on each other's images: their mean is the same in every draw.
-    assert over_images([score, lambda rows: 1 - score(rows)], 100) == pytest.approx((0.5, 0.5))
-    assert over_images([lambda rows: math.nan], 100) is None
-    assert over_images([], 100) is None
+    assert over_images([score, lambda rows: 1 - score(rows)], 100, 50) == pytest.approx((0.5, 0.5))
+    assert over_images([lambda rows: math.nan], 100, 50) is None
+    assert over_images([], 100, 50) is None
+    assert over_images([score], 100, 0) is None

@@ -14,7 +14,7 @@ from mtl.runs.compare.differences import Pairs, differences
 from mtl.runs.compare.groups import RunGroup, Unit, grouped, per_unit, unit_of
 from mtl.runs.compare.images import ImageEvidence
 from mtl.runs.compare.member_names import MemberNames
-from mtl.runs.compare.metrics import compared_metrics
+from mtl.runs.compare.metrics import compared_metrics, is_finite
 from mtl.runs.compare.notes import notes_on
 from mtl.runs.compare.question import Question
 from mtl.runs.compare.reference import reference_row
@@ -55,7 +55,7 @@ def compare(
     groups = grouped(finished, placed[len(found.finished) :], ask.by)
     metrics = compared_metrics([run for run, _ in finished], ask.metrics, ask.delta)
     reference = reference_row([group.settings for group in groups], ask.reference)
-    images, unit = ImageEvidence(), unit_of(groups)
+    images, unit = ImageEvidence(ask.draws), unit_of(groups)
     pairs = {
         (place, metric.name): Pairs(
             metric,
@@ -160,8 +160,7 @@ def mark_best(rows: Sequence[dict[str, Cell]], metrics: Sequence[ComparedMetric]
 def costs_of(runs: Sequence[RunRecord]) -> dict[str, float]:
     """Means over the runs that have a number."""
     found: Mapping[str, list[float]] = {
-        name: [float(v) for run in runs if isinstance(v := run.results.get(name), int | float)]
-        for name in COSTS
+        name: [float(v) for run in runs if is_finite(v := run.results.get(name))] for name in COSTS
     }
     return {name: float(np.mean(values)) for name, values in found.items() if values}
 

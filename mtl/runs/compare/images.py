@@ -17,9 +17,14 @@ IN_MEMORY = 32
 
 
 class ImageEvidence:
-    """Reads kept samples when they are asked for."""
+    """Reads kept samples when they are asked for.
 
-    def __init__(self) -> None:
+    Args:
+        draws: of test images for an interval; 0: none.
+    """
+
+    def __init__(self, draws: int) -> None:
+        self.draws = draws
         self.broken: dict[Path, PassedOver] = {}
         self._load = lru_cache(maxsize=IN_MEMORY)(self._read)
 
@@ -33,12 +38,12 @@ class ImageEvidence:
         Returns:
             None where that is not so.
         """
-        kept = [self._kept(run, metric) for run in group.members]
+        kept = [self._kept(run, metric) for run in group.members] if self.draws else []
         found = [samples for samples in kept if samples is not None]
         if not found or len(found) < len(kept) or not _same_images(found, metric.task):
             return None
         scores = [partial(samples.score, metric.task) for samples in found]
-        return over_images(scores, len(found[0].ids(metric.task)))
+        return over_images(scores, len(found[0].ids(metric.task)), self.draws)
 
     def mcnemar(
         self, row: RunGroup, reference: RunGroup, metric: ComparedMetric, unit: Unit

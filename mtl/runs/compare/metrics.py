@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import TypeGuard
 
 from mtl.config.measures import mode_of
 from mtl.config.nearest import listing, nearest
@@ -50,9 +51,15 @@ def main_metrics(runs: Sequence[RunRecord]) -> list[str]:
 def value_of(run: RunRecord, metric: ComparedMetric, delta: Sign) -> float | None:
     """A run's value as the cells have it; None where it has none that is a number."""
     value = run.metrics.get(metric.name)
-    if value is None or not math.isfinite(value):
+    if not is_finite(value):
         return None
     return -float(value) if metric.percent and delta == "drop" else float(value)
+
+
+def is_finite(value: object) -> TypeGuard[float]:
+    """Whether something in a results.json is a number that can be averaged."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value)
 
 
 def _known(name: str, runs: Sequence[RunRecord]) -> str:

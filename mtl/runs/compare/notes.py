@@ -20,6 +20,12 @@ def notes_on(comparison: Comparison, unfinished: Sequence[RunRecord]) -> Iterato
     """
     if all(metric.name.startswith("val/") for metric in comparison.metrics):
         yield "no run was evaluated on the test split: these are numbers of validation"
+    data = [column for column in comparison.columns if column.split(".")[0] == "data"]
+    if data and comparison.by is None:
+        yield (
+            f"rows differ in {listing(data)}: their numbers may be of different test images; "
+            "by=KEY compares one choice within each"
+        )
     yield from _unpaired(comparison)
     for run in unfinished:
         why = f" ({one_line(run.status['error'])})" if run.status.get("error") else ""

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from mtl.runs.compare.comparison import Sign, Test
 
+DRAWS = 200
+
 
 @dataclass(frozen=True)
 class Question:
@@ -18,6 +20,8 @@ class Question:
             one with ``weighting=equal``, else the first.
         test: by which p is found.
         delta: sign of the changes against single tasks.
+        draws: of test images for intervals over them, where samples were kept; 0: none. Each
+            computes a metric of every run anew, which takes milliseconds for detections.
     """
 
     by: str | None = None
@@ -25,3 +29,4 @@ class Question:
     reference: str | None = None
     test: Test = "t"
     delta: Sign = "gain"
+    draws: int = DRAWS

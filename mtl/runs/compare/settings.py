@@ -49,12 +49,12 @@ def settings_of(run: RunRecord, names: MemberNames) -> Settings:
         run: whose.
         names: of the members.
     """
-    texts = {key: text for key, text in _entries(run, names) if _counts(key)}
+    texts = {in_print(k): in_print(text) for k, text in _entries(run, names) if _counts(k)}
     overrides = overrides_of(run.path)
     experiment = None
     if overrides is not None:
         chosen = [o.partition("=")[2] for o in overrides if key_of(o) == "experiment"]
-        experiment = text_of(chosen[-1]) if chosen else "none"
+        experiment = in_print(chosen[-1]) if chosen else "none"
     return Settings(texts, experiment, frozenset(key_of(o).lstrip("+~") for o in overrides or ()))
 
 
@@ -82,7 +82,7 @@ def _entries(run: RunRecord, names: MemberNames) -> Iterator[tuple[str, str]]:
 def _callbacks(node: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Those that may have a say in what is learnt, as those of a user's own may."""
     own = [name for name, callback in node.items() if not _is_ours(callback)]
-    yield "own callbacks", text_of("+".join(map(str, own)))
+    yield "own callbacks", "+".join(map(str, own))
     for name in [*(n for n in LEARNING_CALLBACKS if n in node and n not in own), *own]:
         callback = node[name]
         if isinstance(callback, dict) and callback.get("enabled") is False:
@@ -107,7 +107,7 @@ def text_of(value: object) -> str:
     """As it would be written on the command line; numbers alike whether written as 1 or 1.0."""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    return in_print(in_words(value))
+    return in_words(value)
 
 
 def in_print(text: str) -> str:

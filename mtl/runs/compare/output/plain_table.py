@@ -17,6 +17,8 @@ from mtl.runs.compare.output.words import (
 )
 from mtl.runs.compare.sentence import metric_names
 
+LONGEST = 48
+"""Characters of a setting in a table."""
 DIFFERENCE_HEADS = ("metric", "difference", "p", "p (Holm)", "d_z", "pairs")
 
 
@@ -54,7 +56,9 @@ def main_columns(comparison: Comparison) -> list[ShownColumn]:
     """Settings, how many units, metrics and costs."""
     rows = comparison.rows
     columns = [
-        ShownColumn(("", name), tuple(ShownCell(row.settings[name]) for row in rows), names=True)
+        ShownColumn(
+            ("", name), tuple(ShownCell(_short(r.settings[name])) for r in rows), names=True
+        )
         for name in comparison.columns
     ]
     if not columns:
@@ -117,8 +121,8 @@ def row_names(comparison: Comparison) -> list[str]:
     def part(column: str, text: str) -> str:
         leaf = column.rpartition(".")[2]
         if column in named:
-            return text
-        return f"{leaf if leaves.count(leaf) == 1 else column}={text}"
+            return _short(text)
+        return f"{leaf if leaves.count(leaf) == 1 else column}={_short(text)}"
 
     names = [
         " ".join(part(column, text) for column, text in row.settings.items() if text) or row.label
@@ -134,6 +138,11 @@ def sentences(comparison: Comparison) -> list[tuple[str, str]]:
         if row.sentence:
             named.setdefault(row.sentence, []).append(name)
     return [(", ".join(names), text) for text, names in named.items()]
+
+
+def _short(text: str) -> str:
+    """A setting's text, cut where it is as long as a list of all classes."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def left_out(comparison: Comparison) -> list[str]:

@@ -4,11 +4,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-DRAWS = 500
-
 
 def over_images(
-    scores: Sequence[Callable[[np.ndarray], float]], count: int, draws: int = DRAWS
+    scores: Sequence[Callable[[np.ndarray], float]], count: int, draws: int
 ) -> tuple[float, float] | None:
     """95 % percentile interval by bootstrap over images (Efron, 1979).
 
@@ -22,7 +20,7 @@ def over_images(
     Returns:
         None where there is nothing to draw from, or most draws have no finite score.
     """
-    if count < 2 or not scores:
+    if count < 2 or not scores or not draws:
         return None
     random = np.random.default_rng(0)
     chosen = (random.integers(0, count, count) for _ in range(draws))
