@@ -77,10 +77,10 @@ def test_what_cannot_be_read_is_named_and_passed_over(outputs):
         "c": "says finished without results.json",
         "d": "failed before it began: lr=-1",
         "e/results.json": "can't be read as JSON",
-        "f": "has a config.yaml of another version: no tasks with their heads",
+        "f": "of another version (mtl upgrade may help): no tasks with their heads",
         "g": "has no config.yaml",
         "h/config.yaml": "has the alias *x",
-        "i": "has a config.yaml of another version: heads.box.metrics: iou is not declared",
+        "i": "(mtl upgrade may help): heads.box.metrics: iou is not declared",
         "j": "has a config.yaml without a seed",
         "k/results.json": "holds no metrics",
     }

@@ -12,6 +12,7 @@ from mtl.runs.collection.record import RunRecord
 
 FILES = ("config.yaml", "results.json", "status.json")
 """Any of these makes a folder one in which a run was begun."""
+OTHER_VERSION = "has a config.yaml of another version (mtl upgrade may help):"
 
 
 def is_run(folder: Path) -> bool:
@@ -55,12 +56,12 @@ def _refuse_other_versions(folder: Path, config: Mapping[str, Any]) -> None:
     if not (isinstance(tasks, list) and tasks and isinstance(heads, dict)) or not all(
         _is_name(task) and _has_metrics(heads.get(task)) for task in tasks
     ):
-        raise BadFile(folder, "has a config.yaml of another version: no tasks with their heads")
+        raise BadFile(folder, f"{OTHER_VERSION} no tasks with their heads")
     try:
         for task in tasks:
             measure_of(task, heads[task]["metrics"][0], heads[task])
     except UserError as error:
-        raise BadFile(folder, f"has a config.yaml of another version: {error}") from error
+        raise BadFile(folder, f"{OTHER_VERSION} {error}") from error
     if isinstance(seed, bool) or not isinstance(seed, int):
         raise BadFile(folder, "has a config.yaml without a seed")
 

@@ -58,8 +58,7 @@ def value_of(run: RunRecord, metric: ComparedMetric, delta: Sign) -> float | Non
 
 def is_finite(value: object) -> TypeGuard[float]:
     """Whether something in a results.json is a number that can be averaged."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _known(name: str, runs: Sequence[RunRecord]) -> str:

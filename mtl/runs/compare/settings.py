@@ -14,12 +14,12 @@ from mtl.runs.affinity.commands import overrides_of
 from mtl.runs.collection.record import RunRecord
 from mtl.runs.compare.member_names import MemberNames
 
-LEARNING_CALLBACKS = ("checkpoint", "early_stopping", "ema")
+LEARNING_CALLBACKS = ("checkpoint", "early_stopping", "task_stopping", "ema")
 """The package's callbacks that have a say in what is learnt."""
 NO_SETTINGS = (
     *MAY_DIFFER,
     *("name", "seed", "test", "logger", "baselines", "data.suggested", "data.cache"),
-    *("trainer.log_every_n_steps", "trainer.profiler"),
+    *("trainer.log_every_n_steps", "trainer.profiler", "callbacks.checkpoint.monitors"),
 )
 """Keys, and what is below them, that change nothing about what is learnt but for the seed."""
 DECLARATIONS = ("metrics", "larger_is_better", "smaller_is_better", "per_class")
