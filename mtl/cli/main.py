@@ -32,6 +32,7 @@ COMMANDS = {
     "eval": Command("mtl.cli.evaluate", "evaluate a run's best checkpoint on a split"),
     "predict": Command("mtl.cli.predict", "run a trained network on your own images"),
     "compare": Command("mtl.cli.compare", "which of many runs is better, and is that chance"),
+    "report": Command("mtl.cli.report", "write a run, or a comparison of runs, as one page"),
     "affinity": Command("mtl.cli.affinity", "measure which tasks help each other, and group them"),
     "rerun": Command("mtl.cli.rerun", "repeat a run, and say whether its numbers agree"),
     "upgrade": Command("mtl.cli.upgrade", "rewrite configurations that an older version left"),

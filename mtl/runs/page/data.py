@@ -1,0 +1,93 @@
+"""What the sections of a page are made of."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mtl.runs.compare.compare import mark_best
+from mtl.runs.compare.comparison import Cell, ComparedMetric, Comparison, ComparisonRow
+from mtl.runs.page.further import further_cells, further_metrics
+from mtl.runs.page.gather.evidence import Evidence, gather
+from mtl.runs.page.labels import short_labels
+
+
+@dataclass(frozen=True)
+class PageRow:
+    """A row of the comparison with what its runs left.
+
+    Args:
+        place: in the comparison; decides its colour.
+        label: short, unlike all others.
+        row: of the comparison.
+        cells: of all metrics of the page, by full name.
+        evidence: of its finished runs.
+    """
+
+    place: int
+    label: str
+    row: ComparisonRow
+    cells: Mapping[str, Cell]
+    evidence: Sequence[Evidence]
+
+
+@dataclass(frozen=True)
+class PageData:
+    """Everything that a page shows.
+
+    Args:
+        comparison: of the runs.
+        rows: in its order.
+        metrics: those that are compared, then the others of the same split.
+        main: each task's main metric, its own name (``iou``); in the order of the tasks.
+        split: that the metrics are of, ``test`` or ``val``.
+    """
+
+    comparison: Comparison
+    rows: Sequence[PageRow]
+    metrics: Sequence[ComparedMetric]
+    main: Mapping[str, str]
+    split: str
+
+    @property
+    def labels(self) -> list[str]:
+        """Of the rows."""
+        return [row.label for row in self.rows]
+
+    @property
+    def reference(self) -> PageRow:
+        """The row that the others are compared with."""
+        return self.rows[self.comparison.reference]
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        """Of all runs."""
+        return [evidence for row in self.rows for evidence in row.evidence]
+
+    @property
+    def main_names(self) -> list[str]:
+        """Full names of the main metrics."""
+        return [f"{self.split}/{task}/{own}" for task, own in self.main.items()]
+
+
+def page_data(comparison: Comparison) -> PageData:
+    """Read what the runs left beside their results."""
+    split = comparison.metrics[0].name.partition("/")[0]
+    more = further_metrics(comparison, split)
+    main: dict[str, str] = {}
+    for row in comparison.rows:
+        for run in row.runs:
+            for task, head in run.heads.items():
+                main.setdefault(task, str(head["metrics"][0]))
+    labels = short_labels(comparison)
+    further = [further_cells(row, more, comparison) for row in comparison.rows]
+    mark_best(further, more)
+    rows = [
+        PageRow(
+            place,
+            labels[place],
+            row,
+            {**row.cells, **further[place]},
+            [gather(run) for run in row.runs],
+        )
+        for place, row in enumerate(comparison.rows)
+    ]
+    return PageData(comparison, rows, [*comparison.metrics, *more], main, split)

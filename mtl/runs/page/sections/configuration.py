@@ -1,0 +1,59 @@
+"""What differs between the runs, and what all have in common."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from mtl.runs.page.data import PageData
+from mtl.runs.page.parts import (
+    Folded,
+    PageCell,
+    PageColumn,
+    PagePart,
+    PageSection,
+    PageTable,
+    Sentences,
+)
+
+NOT_SHOWN = ("seed", "name")
+"""Keys that tell runs of a row apart."""
+
+
+def configuration(data: PageData) -> PageSection:
+    """A table of all keys that differ, and one of those that don't."""
+    flat = {row.place: dict(leaves(row.evidence[0].run.config)) for row in data.rows}
+    keys = dict.fromkeys(key for leaf in flat.values() for key in leaf)
+    differing = [
+        key
+        for key in keys
+        if key not in NOT_SHOWN and len({leaf.get(key) for leaf in flat.values()}) > 1
+    ]
+    parts: list[PagePart] = []
+    if differing:
+        header = [PageColumn("key"), *(PageColumn(row.label) for row in data.rows)]
+        rows = [
+            [
+                PageCell(key, code=True),
+                *(PageCell(flat[row.place].get(key, ""), code=True) for row in data.rows),
+            ]
+            for key in differing
+        ]
+        parts.append(PageTable("differing", "Settings that differ", header, rows))
+    elif len(data.rows) > 1:
+        parts.append(Sentences(["The configurations differ in nothing but seed and name."]))
+    first = flat[data.rows[0].place]
+    same = [
+        [PageCell(k, code=True), PageCell(first[k], code=True)] for k in first if k not in differing
+    ]
+    columns = [PageColumn("key"), PageColumn("value")]
+    table = PageTable("same", "Settings that all runs have in common", columns, same)
+    parts.append(Folded(f"All other settings ({len(same)})", [table]))
+    return PageSection("configuration", "Configuration", parts)
+
+
+def leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted keys with their values as text."""
+    for key, value in node.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", "null" if value is None else str(value)

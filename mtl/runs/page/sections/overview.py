@@ -1,0 +1,64 @@
+"""The comparison as a table."""
+
+from mtl.runs.compare.comparison import ComparedMetric
+from mtl.runs.page.data import PageData, PageRow
+from mtl.runs.page.labels import amount, cost_name, half_width, measured, metric_title, way
+from mtl.runs.page.parts import PageCell, PageColumn, PageSection, PageTable, Sentences, Tone
+
+MARKS: dict[str, tuple[Tone, str]] = {"better": ("better", " ▲"), "worse": ("worse", " ▼")}
+USUAL_COSTS = ("parameters", "duration_s")
+"""Shown at first."""
+
+
+def overview(data: PageData) -> PageSection:
+    """All rows with their settings, metrics and costs; sortable, to be filtered."""
+    comparison = data.comparison
+    usual = {*data.main_names, f"{data.split}/score", f"{data.split}/delta_m"}
+    columns = [
+        PageColumn("runs"),
+        *(PageColumn(name, on=False) for name in comparison.columns),
+        PageColumn("seeds", number=True),
+        *(PageColumn(_title(m), number=True, on=m.name in usual) for m in data.metrics),
+        *(
+            PageColumn(cost_name(cost), number=True, on=cost in USUAL_COSTS)
+            for cost in comparison.costs
+        ),
+    ]
+    rows = [_cells(data, row) for row in data.rows]
+    lines = ["Bold: the best of its column. ± : half a 95 % interval over the seeds."]
+    if len(data.rows) > 1:
+        lines[0] += f" ▲ ▼ : surely better or worse than {data.reference.label}."
+    table = PageTable("overview-table", "All runs, those of a kind together", columns, rows, True)
+    return PageSection("table", "All numbers", [Sentences(lines), table])
+
+
+def _title(metric: ComparedMetric) -> str:
+    return f"{metric_title(metric)} ({way(metric)})"
+
+
+def _cells(data: PageData, row: PageRow) -> list[PageCell]:
+    comparison, compared = data.comparison, row.row
+    return [
+        PageCell(row.label),
+        *(PageCell(compared.settings.get(name, "")) for name in comparison.columns),
+        PageCell(str(len(row.evidence)), len(row.evidence)),
+        *(_metric(row, metric) for metric in data.metrics),
+        *(
+            PageCell(amount(compared.costs[cost]), compared.costs[cost])
+            if cost in compared.costs
+            else PageCell("")
+            for cost in comparison.costs
+        ),
+    ]
+
+
+def _metric(row: PageRow, metric: ComparedMetric) -> PageCell:
+    cell = row.cells.get(metric.name)
+    if cell is None:
+        return PageCell("")
+    half = half_width(cell.interval)
+    text = measured(cell.mean, metric.percent)
+    text += "" if half is None else f" ± {measured(half, metric.percent)}"
+    difference = row.row.differences.get(metric.name)
+    tone, mark = MARKS.get(difference.verdict, ("", "")) if difference else ("", "")
+    return PageCell(text + mark, cell.mean, tone, best=cell.best)

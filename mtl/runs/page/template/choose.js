@@ -1,0 +1,9 @@
+// One of several panels at a time.
+for (const choose of document.querySelectorAll(".choose")) {
+  const select = choose.querySelector("select");
+  const panels = [...choose.querySelectorAll("[data-panel]")];
+  const show = () => panels.forEach((panel) => { panel.hidden = panel.dataset.panel !== select.value; });
+  choose.querySelector(".controls").hidden = false;
+  select.addEventListener("change", show);
+  show();
+}

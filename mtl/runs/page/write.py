@@ -1,0 +1,99 @@
+"""From a comparison to ``report.html``."""
+
+from pathlib import Path
+
+from mtl.files import printable, write_whole
+from mtl.runs.compare.comparison import Comparison
+from mtl.runs.page.data import PageData, page_data
+from mtl.runs.page.labels import counted
+from mtl.runs.page.library import chart_library
+from mtl.runs.page.parts import PageSection
+from mtl.runs.page.render import render
+from mtl.runs.page.sections.answer import answer
+from mtl.runs.page.sections.calibration import calibration
+from mtl.runs.page.sections.configuration import configuration
+from mtl.runs.page.sections.conflict import conflict
+from mtl.runs.page.sections.confusion import confusion
+from mtl.runs.page.sections.cost import cost
+from mtl.runs.page.sections.curves import curves
+from mtl.runs.page.sections.disagreements import disagreements
+from mtl.runs.page.sections.overview import overview
+from mtl.runs.page.sections.pictures import pictures
+from mtl.runs.page.sections.reproduce import reproduce
+from mtl.runs.page.sections.tasks import tasks
+from mtl.runs.page.sections.training import training
+from mtl.runs.page.sections.turned import turned
+
+SECTIONS = (
+    answer,
+    overview,
+    tasks,
+    cost,
+    training,
+    curves,
+    calibration,
+    confusion,
+    turned,
+    conflict,
+    pictures,
+    disagreements,
+    configuration,
+    reproduce,
+)
+"""From top to bottom: the answer first."""
+FILE = "report.html"
+
+
+def write_page(comparison: Comparison, folder: Path) -> Path:
+    """Write ``report.html``, which needs nothing beside it.
+
+    Args:
+        comparison: of one run or many.
+        folder: made where it is missing.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: the package that draws charts is missing.
+    """
+    text = page(comparison, chart_library())
+    path = folder / FILE
+    write_whole(path, printable(text).encode())
+    return path
+
+
+def page(comparison: Comparison, library: str) -> str:
+    """The page as text.
+
+    Args:
+        comparison: of one run or many.
+        library: JavaScript that draws the charts.
+    """
+    data = page_data(comparison)
+    return render(sections_of(data), data.labels, _title(data), _subtitle(data), library)
+
+
+def sections_of(data: PageData) -> list[PageSection]:
+    """All sections; one that has nothing to show says so."""
+    return [section(data) for section in SECTIONS]
+
+
+def _title(data: PageData) -> str:
+    names = dict.fromkeys(str(evidence.run.config.get("name", "")) for evidence in data.evidence)
+    what = ", ".join(name for name in [*names][:3] if name) + (", …" if len(names) > 3 else "")
+    if len(data.evidence) == 1:
+        return f"The run {what}" if what else "A run"
+    return f"Comparison of {what}" if what else "Comparison of runs"
+
+
+def _subtitle(data: PageData) -> str:
+    seeds = {evidence.run.seed for evidence in data.evidence}
+    parts = [
+        counted(len(data.evidence), "run"),
+        counted(len(data.rows), "setting"),
+        counted(len(seeds), "seed"),
+        f"tasks: {', '.join(data.main)}",
+        f"numbers of the {data.split} split",
+    ]
+    return " · ".join(parts)

@@ -1,0 +1,187 @@
+"""The page as text: what it says, and that nothing of a folder's texts becomes more than text."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from page_kit import write_full_run, write_full_sweep
+
+from mtl.runs.collection.find import find_runs
+from mtl.runs.compare.compare import compare
+from mtl.runs.page.data import page_data
+from mtl.runs.page.labels import measured
+from mtl.runs.page.parts import Chart, OneOf, PageTable
+from mtl.runs.page.render import charts_of, script_text
+from mtl.runs.page.write import page, sections_of
+
+HOSTILE = ["</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}"]
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_full_sweep(tmp_path_factory.mktemp("sweep"))
+
+
+@pytest.fixture(scope="module")
+def data(sweep):
+    return page_data(compare(find_runs([sweep])))
+
+
+def section(data, name):
+    return next(found for found in sections_of(data) if found.name == name)
+
+
+def test_answer_comes_first_and_says_it(data):
+    first = sections_of(data)[0]
+    assert first.name == "answer"
+    box = next(v for v in first.parts[1].parts if v.title.startswith("box"))
+    assert box.tone == "better"
+    number = r"0\.0\d\d"
+    told = rf"cagrad is better than equal by {number} \(likely {number} to {number}\)\."
+    assert re.fullmatch(told, box.headline)
+    lines = {row[0].text: row[-1] for row in box.parts[0].rows}
+    assert list(lines) == ["cagrad", "equal", "pcgrad"]
+    assert lines["equal"].text == "what is compared with"
+    assert lines["pcgrad"].tone == "worse"
+    assert re.match(r"worse by 0.03\d; clear", lines["pcgrad"].text)
+
+
+def test_single_seeds_settle_nothing(tmp_path):
+    sweep = write_full_sweep(tmp_path, seeds=1)
+    box = section(page_data(compare(find_runs([sweep]))), "answer").parts[1].parts[1]
+    assert box.tone == "unsure"
+    assert box.headline.endswith("but one run each settles nothing.")
+    assert "can't be told from 1 seed" in box.parts[0].rows[0][-1].text
+
+
+def test_one_run_has_a_page_of_its_own(tmp_path):
+    run = write_full_run(tmp_path / "run", "equal", 0)
+    data = page_data(compare(find_runs([run])))
+    first = section(data, "answer")
+    assert first.title == "The result"
+    assert first.parts[0].parts[0].headline == measured(
+        data.evidence[0].run.metrics["test/classification/accuracy"]
+    )
+    assert "The run equal0" in page(compare(find_runs([run])), "")
+
+
+def test_every_section_has_something_to_say(data):
+    for found in sections_of(data):
+        assert found.parts, found.name
+    drawn = {chart.name for chart in charts_of(sections_of(data))}
+    assert {"bars-0", "differences-0", "cost-quality", "training-curves", "roc-0", "pr-0"} <= drawn
+    assert {"calibration-0", "turned-curves"} <= drawn
+
+
+def test_sections_without_files_say_how_to_get_them(tmp_path):
+    sweep = write_full_sweep(tmp_path, seeds=1)
+    for name in ("metrics.csv", "curves/test.json", "eval/rotation_test.json", "figures/test.png"):
+        for file in sweep.glob(f"*/{name}"):
+            file.unlink()
+    data = page_data(compare(find_runs([sweep])))
+    for name, hint in {
+        "training": "metrics.csv",
+        "curves": "mtl eval",
+        "calibration": "mtl eval",
+        "confusion": "mtl eval",
+        "turned": "rotate=",
+        "conflict": "callbacks.conflict.enabled=true",
+        "pictures": "callbacks.figures",
+        "disagreements": "callbacks.samples.enabled=true",
+    }.items():
+        (part,) = section(data, name).parts
+        assert hint in part.lines[0], name
+
+
+def test_every_chart_has_its_numbers_as_a_table(data):
+    for chart in charts_of(sections_of(data)):
+        assert chart.table is not None
+        assert chart.table.rows, chart.name
+        for row in chart.table.rows:
+            assert len(row) == len(chart.table.columns)
+        assert len({len(column) for column in chart.data["points"].values()}) == 1
+
+
+def test_confusion_is_summed_over_the_seeds(data):
+    one_of = section(data, "confusion").parts[1]
+    assert isinstance(one_of, OneOf)
+    matrix = one_of.panels[0][1]
+    assert [cell.text for cell in matrix.rows[0][1]] == ["80%", "10%", "10%"]
+    assert matrix.rows[0][1][0].note == "24 samples"
+
+
+def test_many_classes_become_a_list_of_mistakes(tmp_path):
+    labels = [f"c{i}" for i in range(20)]
+    run = write_full_run(tmp_path / "run", "equal", 0)
+    counts = [[9 if i == j else int(j == 0) for j in range(20)] for i in range(20)]
+    content = {"classification": {"confusion": {"classes": labels, "counts": counts}}}
+    (run / "curves/test.json").write_text(json.dumps(content))
+    found = section(page_data(compare(find_runs([run]))), "confusion").parts[1].panels[0][1]
+    assert isinstance(found, PageTable)
+    assert len(found.rows) == 19
+    assert found.rows[0][2].text == "10%"
+
+
+def test_conflict_is_the_mean_cosine(data):
+    heat = section(data, "conflict").parts[1].panels[0][1].parts[0]
+    assert [cell.text for cell in heat.rows[0][1]] == ["+1.000", "-0.200"]
+    assert heat.rows[0][1][1].opposed
+
+
+def test_reproduction_names_command_and_folder(data):
+    table = section(data, "reproduce").parts[1]
+    texts = [cell.text for cell in table.rows[0]]
+    assert texts[1].startswith("mtl rerun run=")
+    assert texts[2] == "mtl train weighting=equal seed=0"
+    assert texts[3] == "abc"
+
+
+def test_texts_of_a_folder_stay_text(tmp_path):
+    write_full_sweep(tmp_path, seeds=1, labels=HOSTILE)
+    for file in tmp_path.glob("*/app.log"):
+        file.write_text(f"[INFO] mtl train name={HOSTILE[0]}\n")
+    for file in tmp_path.glob("*/environment.json"):
+        file.write_text(json.dumps({"commit": HOSTILE[1], HOSTILE[0]: HOSTILE[1]}))
+    text = page(compare(find_runs([tmp_path])), "var library = '</script><!--';")
+    assert text.count("<script") == 3
+    assert text.count("</script>") == 3
+    assert "<img src=x" not in text
+    assert "{{ 7 * 7 }}" in text
+    data = re.findall(
+        r'<script type="application/json" id="charts">(.*?)</script>', text, re.DOTALL
+    )
+    choices = json.loads(data[0])
+    assert any(name.startswith("roc") for name in choices)
+
+
+def test_only_the_page_s_own_scripts_may_run(sweep):
+    text = page(compare(find_runs([sweep])), "var library;")
+    (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    assert "default-src &#39;none&#39;" in policy or "default-src 'none'" in policy
+    assert policy.count("sha256-") == 2
+    assert "unsafe-eval" not in policy
+
+
+def test_a_library_cannot_end_its_script():
+    assert script_text("a = '</SCRIPT>'; b = '<!--'; c < d") == (
+        "a = '\\x3c/SCRIPT>'; b = '\\x3c!--'; c < d"
+    )
+
+
+def test_broken_files_are_named(tmp_path):
+    sweep = write_full_sweep(tmp_path, seeds=1)
+    broken = next(iter(sorted(sweep.glob("*/curves/test.json"))))
+    broken.write_text("{")
+    parts = section(page_data(compare(find_runs([sweep]))), "answer").parts
+    assert str(broken) in parts[-1].lines[0]
+
+
+def test_charts_are_pure_data(data):
+    for chart in charts_of(sections_of(data)):
+        assert isinstance(chart, Chart)
+        json.dumps({"spec": chart.spec, "data": chart.data}, allow_nan=False)
+
+
+def test_labels_are_the_values_that_differ(data):
+    assert data.labels == ["equal", "pcgrad", "cagrad"]

@@ -1,0 +1,149 @@
+"""The page in a real browser: nothing is wrong, nothing overflows, controls do what they say."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_kit import write_full_sweep
+
+from mtl.runs.collection.find import find_runs
+from mtl.runs.compare.compare import compare
+from mtl.runs.page.write import write_page
+
+pytestmark = pytest.mark.slow
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1280, "height": 900}
+LONG = "a_class_with_a_name_of_nearly_sixty_characters_and_no_blank"
+OVERFLOWING = """() => [...document.querySelectorAll("body *")].filter((element) =>
+  element.getBoundingClientRect().right > innerWidth + 1
+  && !element.closest(".table, .skip, .visually-hidden, pre, svg, #vg-tooltip-element")
+).map((element) => element.outerHTML.slice(0, 120))"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    pytest.importorskip("vl_convert", reason="vl-convert-python draws the charts")
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip("no Chromium on this machine")
+    with driver.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_full_sweep(
+        tmp_path_factory.mktemp("sweep"), labels=["circle", LONG, "</script>"]
+    )
+    return write_page(compare(find_runs([folder])), folder)
+
+
+@pytest.fixture
+def opened(browser, report) -> Iterator[Any]:
+    """The page on a desktop, all charts drawn; at the end nothing was wrong or fetched."""
+    context = browser.new_context(viewport=DESKTOP, color_scheme="light")
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", lambda request: wrong.append(request.url))
+    page.goto(report.as_uri())
+    page.wait_for_selector("html[data-drawn]", timeout=60_000)
+    yield page
+    context.close()
+    assert [text for text in wrong if text not in (report.as_uri(), "data:,")] == []
+
+
+def test_every_chart_is_drawn_and_nothing_overflows(opened):
+    charts = opened.query_selector_all("figure[data-chart]")
+    assert len(charts) > 8
+    for chart in charts:
+        assert chart.query_selector("svg path"), chart.get_attribute("data-chart")
+    label = "getComputedStyle(document.querySelector('.chart svg text')).fill"
+    light = opened.evaluate(label)
+    opened.emulate_media(color_scheme="dark")
+    assert opened.evaluate(label) != light
+    opened.emulate_media(media="print", color_scheme="dark")
+    white = "rgb(255, 255, 255)"
+    assert opened.evaluate("getComputedStyle(document.body).backgroundColor") == white
+    opened.emulate_media(media="screen", color_scheme="light")
+    opened.set_viewport_size(PHONE)
+    opened.evaluate("document.querySelectorAll('main details').forEach((d) => { d.open = true; })")
+    opened.wait_for_timeout(300)
+    assert opened.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert opened.evaluate(OVERFLOWING) == []
+
+
+def test_table_is_sorted_filtered_and_its_columns_switched(opened):
+    def rows() -> list[str]:
+        return opened.locator("#overview-table tbody th").all_inner_texts()
+
+    header = opened.locator("#overview-table thead th", has_text="box iou")
+    header.locator("button").click()
+    assert header.get_attribute("aria-sort") == "ascending"
+    assert rows() == ["pcgrad", "equal", "cagrad"]
+    opened.keyboard.press("Enter")
+    assert header.get_attribute("aria-sort") == "descending"
+    assert rows() == ["cagrad", "equal", "pcgrad"]
+
+    opened.get_by_label("Filter the rows").fill("pc")
+    assert opened.locator("#overview-table tbody tr:visible").count() == 1
+    assert opened.locator("[data-tools-of] output").inner_text() == "1 of 3 rows"
+
+    opened.get_by_text("Columns on and off").click()
+    mae = opened.locator("#overview-table thead th", has_text="box mae")
+    assert not mae.is_visible()
+    opened.get_by_label("box mae").check()
+    assert mae.is_visible()
+    opened.get_by_label("box mae").uncheck()
+    assert not mae.is_visible()
+
+
+def test_charts_and_matrices_show_what_is_chosen(opened):
+    def lines() -> list[str]:
+        opened.wait_for_timeout(150)
+        paths = opened.locator("figure[data-chart=training-curves] .mark-line path")
+        return [path.get_attribute("d") for path in paths.all()]
+
+    before = lines()
+    assert len(before) == 3
+    opened.locator("figure[data-chart=training-curves] select").select_option(label="loss (train)")
+    assert len(lines()) == 3
+    assert lines() != before
+    opened.get_by_role("checkbox", name="pcgrad").uncheck()
+    assert len(lines()) == 2
+    assert opened.locator(".runs-shown output").inner_text() == "2 of 3"
+    opened.get_by_role("button", name="none").click()
+    assert lines() == []
+    opened.get_by_role("button", name="all", exact=True).click()
+    assert len(lines()) == 3
+
+    panels = opened.locator("#confusion [data-panel]")
+    assert [panel.is_visible() for panel in panels.all()] == [True, False, False]
+    opened.locator("#confusion select").select_option("2")
+    assert [panel.is_visible() for panel in panels.all()] == [False, False, True]
+
+
+def test_keyboard_reaches_every_control(opened):
+    opened.keyboard.press("Tab")
+    assert opened.evaluate("document.activeElement.className") == "skip"
+    wanted = opened.evaluate(
+        """() => {
+          const controls = document.querySelectorAll("select, input, button, summary, a, .table");
+          const visible = [...controls].filter((control) => control.checkVisibility());
+          visible.forEach((control, number) => { control.dataset.number = number; });
+          return visible.length;
+        }"""
+    )
+    reached = {"0"}
+    for _ in range(wanted):
+        opened.keyboard.press("Tab")
+        reached.add(opened.evaluate("document.activeElement.dataset.number"))
+    assert len(reached - {None}) == wanted
