@@ -81,6 +81,12 @@ def mtl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result
 
 
 @pytest.fixture
+def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages without the library that draws charts, which takes seconds to bundle."""
+    monkeypatch.setattr("mtl.runs.page.write.chart_library", lambda: "")
+
+
+@pytest.fixture
 def stub_train(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     """A training that only remembers what it was called with; set ``act`` for more."""
     module = types.ModuleType("mtl.runs.train")

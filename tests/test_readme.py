@@ -10,7 +10,7 @@ import yaml
 from made_up_runs import write_sweep
 from omegaconf import OmegaConf
 
-from mtl.cli import affinity, compare, evaluate, inspect_, predict, rerun, split
+from mtl.cli import affinity, evaluate, inspect_, predict, report, rerun, split
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys
 from mtl.cli.run_list import items, run_list
@@ -86,7 +86,7 @@ def test_there_are_commands_to_test():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("line", lines("mtl "))
-def test_command(line, mtl, files):
+def test_command(line, mtl, files, without_charts):
     command, *arguments = shlex.split(line, comments=True)[1:]
     if command in ("inspect", "eval", "predict", "affinity", "rerun", "split"):
         check_command(command, arguments, files)
@@ -96,9 +96,9 @@ def test_command(line, mtl, files):
         assert any(override.is_sweep_override() for override in overrides)
         load([representative(override) for override in overrides], needs_data=False)
     else:
-        if command == "compare":
-            own, _ = own_keys(arguments, compare.KEYS)
-            for pattern in items(own["runs"]):
+        if command in ("compare", "report"):
+            own, _ = own_keys(arguments, report.KEYS)
+            for pattern in items(own.get("runs") or own["run"]):
                 write_sweep(files / pattern.replace("*", "a"), MADE_UP)
         configuration_only = command == "train" and "--help" not in arguments
         result = mtl(command, *arguments, *(["--cfg=job"] if configuration_only else []))

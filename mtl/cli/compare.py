@@ -29,7 +29,7 @@ rest.
   test=         t or exact, the sign-flip test that takes nothing for normal (t)
   delta=        sign of changes against single tasks: gain, or drop as in Nash-MTL's papers (gain)
   bootstrap=    draws of test images for intervals over them, where runs kept their samples (200)
-  out=          write comparison.csv, .json, .md and .tex there
+  out=          write comparison.csv, .json, .md, .tex and report.html there
   --config-dir  a folder of your own configurations, whose members' names are then known
 
 examples:
@@ -57,7 +57,7 @@ def run(arguments: list[str]) -> int:
         raise UserError(_not_ours(argument))
     if not own.get("runs"):
         raise UserError("runs= is needed: write runs=[outputs/sweeps/NAME]")
-    question = _question(own)
+    question = question_of(own)
     refuse_file("out", own.get("out"))
 
     from mtl.cli.comparison_tables import show
@@ -69,9 +69,16 @@ def run(arguments: list[str]) -> int:
     show(comparison, whole=True)
     if own.get("out"):
         from mtl.runs.compare.output.files import write
+        from mtl.runs.page.write import write_page
 
-        for file in write(comparison, Path(own["out"]).expanduser()):
+        folder = Path(own["out"]).expanduser()
+        for file in write(comparison, folder):
             say(f"written to {file}")
+        try:
+            say(f"written to {write_page(comparison, folder)}")
+        except UserError as missing:
+            # The tables are there all the same.
+            say(f"left out: {missing}")
     return 0
 
 
@@ -102,7 +109,12 @@ def show_sweep(folder: Path, config_dir: Path | None) -> None:
     say(f"more, and as files: mtl compare 'runs=[{folder}]' out=DIR")
 
 
-def _question(own: Mapping[str, str]) -> "Question":
+def question_of(own: Mapping[str, str]) -> "Question":
+    """What these values of the command's keys ask.
+
+    Raises:
+        UserError: one of them is none of those that there are.
+    """
     from mtl.runs.compare.comparison import Sign, Test
     from mtl.runs.compare.question import DRAWS, Question
 

@@ -10,6 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from mtl.cli.compare import KEYS as COMPARE_KEYS
 from mtl.cli.main import COMMANDS
+from mtl.cli.report import KEYS as REPORT_KEYS
 from mtl.config.compose import CONFIG_NAME, initialised, search_path
 from mtl.config.groups import groups, members
 from mtl.config.paths import SWEEP_FILE
@@ -20,13 +21,14 @@ OWN = {
     "eval": ("run=",),
     "predict": ("run=",),
     "compare": tuple(f"{key}=" for key in COMPARE_KEYS),
+    "report": tuple(f"{key}=" for key in REPORT_KEYS),
     "rerun": ("run=",),
     "upgrade": ("run=",),
     "split": ("overwrite=true",),
     "cache": ("data.cache_dir=", "clear=true"),
 }
 """A command's own words, offered beside the configuration's, which ``ALONE`` do not take."""
-ALONE = ("cache", "compare", "upgrade")
+ALONE = ("cache", "compare", "report", "upgrade")
 RUN_FOLDERS = "outputs/*/*/*/config.yaml"
 SWEEPS = f"outputs/*/*/{SWEEP_FILE}"
 
@@ -90,7 +92,7 @@ def query(line: str, point: int | None = None) -> list[str]:
         return [f for f in run_folders() if f.startswith(word)]
     if command == "ls" or command in ALONE:
         offered = groups(config_dir) if command == "ls" else OWN[command]
-        if command == "compare" and word.startswith("runs="):
+        if command in ("compare", "report") and word.startswith("runs="):
             offered = compared_folders()
         return [name for name in offered if name.startswith(word)]
     if word.startswith("tasks="):

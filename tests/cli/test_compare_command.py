@@ -23,7 +23,7 @@ SCORES = {
 }
 
 
-def test_the_answer(mtl, tmp_path):
+def test_the_answer(mtl, tmp_path, without_charts):
     write_sweep(tmp_path / "sweep", SCORES)
     result = mtl("compare", "runs=[sweep]", "out=answer")
     assert (result.code, result.err) == (0, "")
@@ -33,8 +33,19 @@ def test_the_answer(mtl, tmp_path):
     assert "pcgrad 3 0.500 ± 0.000 0.607 ± 0.017* ▲ 0.37 M 101" in lines
     assert "differences to equal, by seed" in lines
     assert "pcgrad: better on 1 of 2 tasks (box); the same on classification" in lines
-    assert lines[-1] == "written to answer/comparison.tex"
+    assert lines[-2:] == ["written to answer/comparison.tex", "written to answer/report.html"]
     assert (tmp_path / "answer/comparison.md").is_file()
+
+
+def test_tables_are_written_without_the_package_for_charts(mtl, tmp_path, monkeypatch):
+    write_sweep(tmp_path / "sweep", SCORES)
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    result = mtl("compare", "runs=[sweep]", "out=answer")
+    assert result.code == 0
+    assert "left out: report.html needs the package vl-convert-python" in result.out
+    assert sorted(file.suffix for file in (tmp_path / "answer").iterdir()) == [
+        *(".csv", ".json", ".md", ".tex")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -131,10 +142,12 @@ def test_needs_no_torch(tmp_path: Path) -> None:
 
     write_sweep(tmp_path / "sweep", SCORES)
     code = (
-        "import sys; from mtl.cli.main import main; "
+        "import sys; from mtl.cli.main import main; from mtl.runs.page import write; "
+        "write.chart_library = lambda: ''; "
         "assert main(['compare', 'runs=sweep', 'out=out']) == 0; "
         "sys.exit('torch' in sys.modules)"
     )
     done = run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert yaml.safe_load((tmp_path / "out/comparison.json").read_text())["unit"] == "seed"
+    assert (tmp_path / "out/report.html").is_file()

@@ -51,8 +51,8 @@ def test_single_seeds_settle_nothing(tmp_path):
     sweep = write_full_sweep(tmp_path, seeds=1)
     box = section(page_data(compare(find_runs([sweep]))), "answer").parts[1].parts[1]
     assert box.tone == "unsure"
-    assert box.headline.endswith("but one run each settles nothing.")
-    assert "can't be told from 1 seed" in box.parts[0].rows[0][-1].text
+    assert box.headline.endswith("which 1 seed can't tell from chance.")
+    assert "too few to tell: 1 seed" in box.parts[0].rows[0][-1].text
 
 
 def test_one_run_has_a_page_of_its_own(tmp_path):

@@ -49,7 +49,7 @@ def certainty(difference: Difference, unit: str) -> str:
     if difference.verdict in TONES:
         return "clear"
     if difference.verdict == "too few":
-        return f"can't be told from {counted(len(difference.values), unit)}"
+        return f"too few to tell: {counted(len(difference.values), unit)}"
     if difference.more:
         return f"may be chance; about {counted(difference.more, unit)} more would tell"
     return "may be chance"
@@ -80,7 +80,8 @@ def headline(
     label, first = unsettled[0]
     if first.verdict == "too few":
         return "unsure", (
-            f"{label} is {_whole(first, metric, reference)}, but one run each settles nothing."
+            f"{label} is {_whole(first, metric, reference)}, which "
+            f"{counted(len(first.values), data.comparison.unit)} can't tell from chance."
         )
     more = counted(first.more, data.comparison.unit) if first.more else ""
     told = f"; about {more} more would tell" if more else ""

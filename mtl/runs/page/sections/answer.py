@@ -91,7 +91,8 @@ def _columns(data: PageData, metric: ComparedMetric) -> list[PageColumn]:
 
 def _cells(data: PageData, row: PageRow, metric: ComparedMetric) -> list[PageCell]:
     cell = row.cells[metric.name]
-    cells = [PageCell(row.label), PageCell(_value(cell, metric), cell.mean)]
+    mean = measured(cell.mean, metric.percent, sign=metric.percent)
+    cells = [PageCell(row.label), PageCell(mean, cell.mean)]
     change = _own_change(data, metric)
     if any(change in other.cells for other in data.rows):
         own = row.cells.get(change)
