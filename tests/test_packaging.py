@@ -56,3 +56,10 @@ def test_command_works_outside_the_checkout(unpacked, tmp_path):
     assert Path(where.stdout.strip()) == unpacked / "mtl" / "conf"
     assert "small_cnn" in mtl("ls", "backbone")
     assert "mtl.model.head.box.Box" in mtl("train", "--cfg", "job", "tasks=[box]")
+
+
+def test_the_report_s_templates_are_packed(unpacked):
+    here, there = (root / "mtl/runs/page/template" for root in (REPOSITORY, unpacked))
+    files = {path.name for path in here.iterdir()}
+    assert {"page.html", "style.css", "charts.js"} <= files
+    assert files == {path.name for path in there.iterdir()}
