@@ -1,15 +1,19 @@
-"""Configurations that differ in single values are composed once per process, not once per test.
+"""Configurations that differ in members and single values are composed once per process.
 
 Hydra reads and merges some twenty files for each, which would be a quarter of the time of the
-tests. A sweep is planned in the same way; ``test_sweeps`` holds the two against each other.
+tests. Where a member's file is nothing but its node, that node is put in place of the other's;
+values are changed as a sweep is planned. ``test_quick_composition`` holds it against Hydra's own.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from mtl.config.compose import group_choices, with_values
+from mtl.config.groups import members
+from mtl.config.overrides import parse
 from mtl.errors import UserError
 
 Compose = Callable[[Sequence[str], Path | None], DictConfig]
@@ -20,19 +24,58 @@ def composing_once(compose: Compose) -> Compose:
     read: dict[tuple[object, ...], DictConfig] = {}
 
     def quick(overrides: Sequence[str], config_dir: Path | None = None) -> DictConfig:
-        chosen = group_choices(overrides, config_dir)
-        values = [override for override in overrides if override not in chosen]
+        chosen = [o for o in group_choices(overrides, config_dir) if o != "experiment=none"]
+        same = {f"head@heads.{name}={name}" for name in members("head", config_dir)}
+        same |= {"experiment=none"}
+        values = [o for o in overrides if o not in chosen and o not in same]
         if any(value.startswith(("hydra", "+", "~")) for value in values):
             return compose(overrides, config_dir)
-        key = (*chosen, *state(config_dir))
+        nodes = replaceable(chosen, config_dir)
+        rest = [choice for choice in chosen if choice not in nodes]
+        there = state(config_dir)
+        key = (*rest, *there)
         if key not in read:
-            read[key] = compose(chosen, config_dir)
+            read[key] = compose(rest, config_dir)
+        whole = (*chosen, *there)
+        if whole not in read:
+            read[whole] = read[key].copy()
+            for choice, file in nodes.items():
+                put(read[whole], choice, file)
         try:
-            return with_values(read[key], values, config_dir)
+            return with_values(read[whole], values, config_dir)
         except UserError:
             return compose(overrides, config_dir)
 
     return quick
+
+
+def replaceable(chosen: Sequence[str], config_dir: Path | None) -> dict[str, Path]:
+    """The choices whose file is nothing but the group's node; none beside a recipe's own."""
+    groups = [str(parse(choice).key_or_group) for choice in chosen]
+    if "experiment" in groups or len(set(groups)) < len(groups):
+        return {}
+    found = {}
+    for choice, group in zip(chosen, groups, strict=True):
+        file = members(group, config_dir).get(str(parse(choice).value()))
+        if file is not None and is_plain(file, file.stat().st_mtime_ns):
+            found[choice] = file
+    return found
+
+
+@cache
+def is_plain(file: Path, _: int) -> bool:
+    """Whether a file neither builds on others nor changes other nodes."""
+    text = file.read_text()
+    return "defaults:" not in text and "@package" not in text
+
+
+def put(cfg: DictConfig, choice: str, file: Path) -> None:
+    """Choose a member in a configuration that is composed already."""
+    group, _, member = choice.partition("=")
+    with open_dict(cfg):
+        cfg[group] = OmegaConf.load(file)
+        cfg.hydra.runtime.choices[group] = member
+        cfg.hydra.overrides.task.append(choice)
 
 
 def state(config_dir: Path | None) -> list[tuple[Path, int, int]]:

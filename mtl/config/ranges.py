@@ -5,6 +5,7 @@ A rule of a member holds for the package's own classes alone.
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
+from functools import cache
 from typing import Any
 
 from mtl.config.nearest import in_words
@@ -196,7 +197,11 @@ def rule_for(key: str, target: object = None) -> Rule | None:
         key: dotted.
         target: ``_target_`` of the node that it lies in, None where there is none.
     """
-    packaged = target is None or str(target).startswith(PACKAGED)
+    return _rule_for(key, packaged=target is None or str(target).startswith(PACKAGED))
+
+
+@cache
+def _rule_for(key: str, packaged: bool) -> Rule | None:
     for rules in (FRAMEWORK, MEMBERS) if packaged else (FRAMEWORK,):
         if key in rules:
             return rules[key]

@@ -7,8 +7,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from mtl.config import compose
 from mtl.config.complaints import HYDRA_ERRORS, complaint
-from mtl.config.compose import choices, compose_or_raise, flat, with_new_members
+from mtl.config.compose import choices, flat, with_new_members
 from mtl.config.nearest import in_words, unknown_key
 from mtl.config.ranges import rule_for
 from mtl.errors import UserError
@@ -36,7 +37,7 @@ def defaults_of(cfg: DictConfig, config_dir: Path | None = None) -> dict[str, An
 def composed_defaults(chosen: tuple[str, ...], config_dir: Path | None) -> dict[str, Any]:
     """The resolved configuration of these choices; not to be changed."""
     try:
-        cfg = compose_or_raise(with_new_members(chosen, config_dir), config_dir)
+        cfg = compose.compose_or_raise(with_new_members(chosen, config_dir), config_dir)
         return resolved(cfg)
     except HYDRA_ERRORS as error:
         raise complaint(error, {}, config_dir) from error
@@ -44,10 +45,15 @@ def composed_defaults(chosen: tuple[str, ...], config_dir: Path | None) -> dict[
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:
     """Plain values without Hydra's own node."""
-    bare = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
-    values = OmegaConf.to_container(bare, resolve=True)
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
+    found = {}
+    for key in cfg:
+        if key == "hydra":
+            continue
+        # A node knows the root that its interpolations refer to; copying all of it is slow.
+        value = MISSING if OmegaConf.is_missing(cfg, key) else cfg[key]
+        is_node = OmegaConf.is_config(value)
+        found[str(key)] = OmegaConf.to_container(value, resolve=True) if is_node else value
+    return found
 
 
 def check_keys(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:

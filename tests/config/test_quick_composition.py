@@ -1,0 +1,41 @@
+"""What the tests compose quickly is what Hydra composes."""
+
+import hydra
+import pytest
+from omegaconf import DictConfig, OmegaConf
+from quick_composition import composing_once, replaceable
+
+from mtl.config.compose import CONFIG_NAME, initialised
+
+
+def composed(overrides, config_dir=None) -> DictConfig:
+    with initialised(config_dir):
+        return hydra.compose(CONFIG_NAME, list(overrides), return_hydra_config=True)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["encoder=cgc", "fusion=attention", "fusion.exchange=concat", "weighting=pcgrad"],
+        ["data=voc_folder", "backbone=efficientnet_lite0", "backbone.weights=none", "views=tiles"],
+        ["experiment=split", "encoder=shared"],
+        ["trainer=gpu", "callbacks=default", "lr=0.5", "tasks=[box]"],
+    ],
+    ids=" ".join,
+)
+def test_as_hydra_composes(overrides):
+    quick, whole = composing_once(composed)(overrides), composed(overrides)
+    assert list(quick) == list(whole)
+    for node in (quick, whole):
+        task = node.hydra.overrides.task
+        assert sorted(task) == sorted(overrides)
+        del node.hydra.overrides.task, node.hydra.job.override_dirname
+    assert OmegaConf.to_container(quick) == OmegaConf.to_container(whole)
+    for group, node in whole.items():
+        if group != "hydra" and isinstance(node, DictConfig):
+            assert list(quick[group]) == list(node)
+
+
+def test_a_recipe_has_the_last_word_on_its_own_values():
+    assert replaceable(["experiment=split", "encoder=shared"], None) == {}
+    assert list(replaceable(["data=shapes", "encoder=cgc"], None)) == ["encoder=cgc"]
