@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from mtl.model.backbone.base import Features as Features
     from mtl.model.backbone.base import Stage as Stage
     from mtl.model.backbone.weights import apply_weights as apply_weights
+    from mtl.model.curves.base import HeadCurves as HeadCurves
     from mtl.model.encoder.base import Encoder as Encoder
     from mtl.model.ensemble.base import Ensemble as Ensemble
     from mtl.model.fusion.base import Fusion as Fusion
@@ -66,6 +67,7 @@ if TYPE_CHECKING:
     from mtl.model.head.pooled import Pooled as Pooled
     from mtl.model.head.scores import present as present
     from mtl.model.head.scores import quietly as quietly
+    from mtl.model.samples.base import HeadSamples as HeadSamples
     from mtl.model.views.base import Views as Views
     from mtl.model.views.placement import Placement as Placement
     from mtl.model.views.placement import see as see
@@ -109,6 +111,8 @@ _HOMES = {
     "Fusion": "mtl.model.fusion.base",
     "Head": "mtl.model.head.base",
     "HeadMetrics": "mtl.model.head.base",
+    "HeadCurves": "mtl.model.curves.base",
+    "HeadSamples": "mtl.model.samples.base",
     "Pooled": "mtl.model.head.pooled",
     "present": "mtl.model.head.scores",
     "quietly": "mtl.model.head.scores",

@@ -21,7 +21,7 @@ BASES = {
     "backbone": ("Backbone", "Stage"),
     "encoder": ("Encoder",),
     "fusion": ("Fusion",),
-    "head": ("Head", "HeadMetrics"),
+    "head": ("Head", "HeadMetrics", "HeadCurves", "HeadSamples"),
     "ensemble": ("Ensemble",),
     "weighting": ("LossWeighting", "GramianWeighting", "RowWeighting", "TaskGradients"),
     "unfreezing": ("StageFreezing",),

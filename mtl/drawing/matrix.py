@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+
+from mtl.drawing.chart import to_canvas
 
 COLUMNS = 3
 """Heat maps beside each other."""
@@ -41,7 +42,6 @@ def draw_matrices(
     widest = max(len(number.format(0.0)), 4)
     side = 1.2 + count * max(0.75, 0.105 * widest)
     figure = Figure(figsize=(side * across + 0.8, side * down + 0.3), dpi=100, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
     grid = figure.subplots(down, across, squeeze=False)
     colours = colormaps["RdBu"].with_extremes(bad="white")
     for place, axes in enumerate(grid.flat):
@@ -65,6 +65,4 @@ def draw_matrices(
                 text = number.format(value)
                 axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=9)
     figure.colorbar(ScalarMappable(Normalize(-limit, limit), colours), ax=grid, shrink=0.8)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    rgba = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    return np.ascontiguousarray(rgba[..., :3])
+    return to_canvas(figure)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mtl.config.nearest import listing
 from mtl.errors import BadFile, UserError
+from mtl.model.samples.ids import unpacked
 from mtl.runs.recount.base import Recount
 from mtl.runs.recount.classes import ClassRecount
 from mtl.runs.recount.detected import DetectionRecount
@@ -26,15 +27,13 @@ KINDS: dict[str, type[Recount]] = {
     "detections": DetectionRecount,
 }
 """How a task's columns are counted."""
-BETWEEN = "\0"
-"""Stands between the ids in a file; no file's name holds it."""
 
 
 class KeptSamples:
     """The kept samples of a run, task by task.
 
-    A task whose samples say nothing by themselves (pairs are what counts in similarity), or whose
-    head keeps none, is absent.
+    A task is absent whose head keeps none (in similarity pairs are what counts), or whose main
+    metric can't be had from what it keeps.
 
     Args:
         recounts: task to what its columns add up to.
@@ -63,9 +62,9 @@ class KeptSamples:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 return cls.of({name: file[name] for name in file.files})
-        except (OSError, ValueError, KeyError, EOFError, BadZipFile, ZlibError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, ZlibError) as error:
             raise BadFile(path, f"holds no kept samples ({error})") from error
 
     @classmethod
@@ -84,10 +83,11 @@ class KeptSamples:
             task, _, column = name.rpartition("/")
             tasks.setdefault(task, {})[column] = array
         ids = {task: unpacked(columns["ids"]) for task, columns in tasks.items()}
-        recounts = {
-            task: KINDS[str(columns["kind"])](columns, str(columns["metric"]), len(ids[task]))
-            for task, columns in tasks.items()
-        }
+        recounts = {}
+        for task, columns in tasks.items():
+            counted, metric = KINDS[str(columns["kind"])], str(columns["metric"])
+            if counted.metrics is None or metric in counted.metrics:
+                recounts[task] = counted(columns, metric, len(ids[task]))
         return cls(recounts, ids)
 
     @property
@@ -132,14 +132,3 @@ class KeptSamples:
                 f"there are those of: {listing(self._recounts)}"
             )
         return self._recounts[task]
-
-
-def packed(ids: list[str]) -> npt.NDArray[np.uint8]:
-    """Ids as bytes, which need no pickle; names that are not UTF-8 come back as they were."""
-    return np.frombuffer(BETWEEN.join(ids).encode("utf-8", "surrogateescape"), np.uint8)
-
-
-def unpacked(array: npt.NDArray[np.generic]) -> tuple[str, ...]:
-    """The counterpart of ``packed``."""
-    text = array.astype(np.uint8).tobytes().decode("utf-8", "surrogateescape")
-    return tuple(text.split(BETWEEN)) if text else ()

@@ -9,10 +9,22 @@ import torch
 from contracts_kit import SIZE, alone, build, config, data, every, labelled_only, subject
 
 from mtl.data.preprocess.base import Frame
+from mtl.drawing.curves.pictures import pictures
 from mtl.learning.module import MultiTaskModule
+from mtl.model.samples.ids import packed
+from mtl.runs.samples import KeptSamples
 
 FRAME = Frame(width=50, height=40, scale_x=SIZE / 50, scale_y=SIZE / 40)
 """Of a picture that was stretched to the network's square."""
+ENTRIES: dict[str, set[str]] = {
+    "confusion": {"classes", "counts"},
+    "per_class": {"class", "precision", "recall", "f1", "support"},
+    "roc": {"fpr", "tpr", "auc"},
+    "pr": {"recall", "precision", "ap"},
+    "success": {"iou", "recall", "area"},
+    "calibration": {"confidence", "accuracy", "count", "ece"},
+}
+"""What a task may have in curves/test.json."""
 
 
 @pytest.fixture(scope="module", params=every("head"))
@@ -56,6 +68,59 @@ def test_metrics_do_not_depend_on_how_samples_are_batched(module: MultiTaskModul
             metrics.update(*decisions(module, rows))
         results.append({name: float(value) for name, value in metrics.compute().items()})
     assert results[0] == pytest.approx(results[1], abs=1e-4)
+
+
+def test_curves_do_not_depend_on_how_samples_are_batched(module: MultiTaskModule) -> None:
+    head = module.network.head(module.network.tasks[0])
+    results = []
+    for batches in ([[0, 1, 2, 3]], [[0], [1, 2, 3]]):
+        curves = head.make_curves()
+        if curves is None:
+            return
+        assert curves.compute() == {}
+        for rows in batches:
+            curves.update(*decisions(module, rows))
+        results.append(curves.compute())
+        curves.reset()
+        assert curves.compute() == {}
+    assert json.loads(json.dumps(results[0])) == results[0]
+    assert results[0].keys() == results[1].keys() <= set(ENTRIES)
+    for name in ("roc", "pr", "success"):
+        for one, other in zip(*(result.get(name, {}).values() for result in results), strict=True):
+            assert one.keys() == other.keys() >= ENTRIES[name]
+            areas = [
+                next(entry[a] for a in ("auc", "ap", "area") if a in entry)
+                for entry in (one, other)
+            ]
+            assert areas[0] == pytest.approx(areas[1], abs=1e-4)
+            points = [value for value in one.values() if isinstance(value, list)]
+            assert all(len(column) == len(points[0]) <= 200 for column in points)
+    for row in results[0].get("per_class", []):
+        assert row.keys() >= ENTRIES["per_class"]
+    assert all(canvas.dtype == np.uint8 for canvas in pictures(results[0], "x").values())
+
+
+def test_the_main_metric_is_had_from_kept_samples(module: MultiTaskModule) -> None:
+    """Or the head says that it keeps none."""
+    (task,) = module.network.tasks
+    head = module.network.head(task)
+    samples = head.make_samples()
+    if samples is None:
+        return
+    metrics, parts = head.make_metrics(), []
+    for rows in ([0], [1, 2, 3]):
+        decision, labels = decisions(module, rows)
+        metrics.update(decision, labels)
+        parts.append(samples.columns(decision, labels))
+    arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    ids = packed(["a", "b", "c", "d"])
+    more = {"kind": np.array(samples.kind), "metric": np.array(head.metrics[0]), "ids": ids}
+    kept = KeptSamples.of({f"{task}/{name}": array for name, array in {**arrays, **more}.items()})
+    assert kept.tasks == (task,)
+    main = metrics.compute().get(head.metrics[0])
+    score = kept.score(task)
+    assert np.isnan(score) if main is None else score == pytest.approx(float(main), abs=1e-6)
+    assert ((kept.quality(task) >= 0) & (kept.quality(task) <= 1)).all()
 
 
 def test_labels_are_those_of_the_samples_that_have_them(module: MultiTaskModule) -> None:

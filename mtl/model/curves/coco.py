@@ -11,11 +11,10 @@ Floats = npt.NDArray[np.float64]
 
 def _linspace(first: float, last: float, count: int) -> Floats:
     """As torch counts in float32, from both ends: recalls such as 0.1 are compared with these."""
-    step = np.float32(last - first) / np.float32(count - 1)
-    place = np.arange(count, dtype=np.float32)
-    up = np.float32(first) + step * place
-    down = np.float32(last) - step * (np.float32(count - 1) - place)
-    return np.where(place < count // 2, up, down).astype(np.float64)
+    step = float((np.float32(last) - np.float32(first)) / np.float32(count - 1))
+    place = np.arange(count)
+    up, down = float(np.float32(first)) + step * place, float(np.float32(last)) - step * place[::-1]
+    return np.where(place < count // 2, up, down).astype(np.float32).astype(np.float64)
 
 
 OVERLAPS = _linspace(0.5, 0.95, 10)
@@ -28,7 +27,7 @@ MOST = 100
 
 def precision_at_recalls(
     right: npt.NDArray[np.bool_], weights: Floats, objects: float
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, npt.NDArray[np.int64]]:
     """Precision at ``RECALLS``, made monotone, and the largest recall (Lin et al., 2014).
 
     Args:
@@ -37,21 +36,18 @@ def precision_at_recalls(
         objects: how many there are, more than 0.
 
     Returns:
-        (101, T) precision, 0 where the recall isn't reached, and (T,) recall.
+        (101, T) precision, 0 where the recall isn't reached; (T,) recall; and (101, T) the first
+        detection that reaches each recall, d for none.
     """
     thresholds = right.shape[1]
-    if len(right) == 0:
-        return np.zeros((len(RECALLS), thresholds)), np.zeros(thresholds)
     each = weights[:, None]
     hits = np.cumsum(np.where(right, each, 0.0), axis=0)
     false = np.cumsum(np.where(right, 0.0, each), axis=0)
     found = hits + false
     precision = np.divide(hits, found, out=np.zeros_like(hits), where=found > 0)
     envelope = np.maximum.accumulate(precision[::-1], axis=0)[::-1]
-    recall = hits / objects
-    at = np.zeros((len(RECALLS), thresholds))
-    for column in range(thresholds):
-        places = np.searchsorted(recall[:, column], RECALLS, side="left")
-        reached = places < len(recall)
-        at[reached, column] = envelope[places[reached], column]
-    return at, recall[-1]
+    # One row more, for what isn't reached.
+    envelope = np.concatenate([envelope, np.zeros((1, thresholds))])
+    recall = np.concatenate([np.zeros((1, thresholds)), hits / objects])
+    places = np.stack([np.searchsorted(own[1:], RECALLS, side="left") for own in recall.T], axis=1)
+    return np.take_along_axis(envelope, places, axis=0), recall[-1], places

@@ -13,7 +13,9 @@ from mtl.data.batch import Batch, Labelled
 from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Target
 from mtl.model.backbone.base import Features, Stage
+from mtl.model.curves.base import HeadCurves
 from mtl.model.head.agreement import weighted_mean
+from mtl.model.samples.base import HeadSamples
 from mtl.model.views.placement import Placement
 
 
@@ -160,6 +162,17 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def make_metrics(self) -> HeadMetrics:
         """Fresh metrics for one split."""
+
+    def make_curves(self) -> HeadCurves | None:
+        """Fresh tables and curves for one split; here there are none."""
+        return None
+
+    def make_samples(self) -> HeadSamples | None:
+        """What is kept of each sample where a run is asked for it; here nothing.
+
+        The task's main metric has to be had from it.
+        """
+        return None
 
     @abstractmethod
     def unbatch(self, prediction: Any) -> list[Any]:

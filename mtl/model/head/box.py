@@ -1,6 +1,7 @@
 """One box per image: the position of its largest object."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics import Metric
-from torchvision.ops import box_convert, box_iou
+from torchvision.ops import box_convert
 
 from mtl.data.batch import Batch, BoxBatch, Labelled
 from mtl.data.preprocess.base import Frame
@@ -17,10 +18,14 @@ from mtl.data.sample import Target
 from mtl.drawing.marks import draw_boxes
 from mtl.errors import UserError
 from mtl.model.backbone.base import Features, Stage
+from mtl.model.curves.box import BoxCurves
 from mtl.model.head.base import Head, HeadMetrics
+from mtl.model.head.box_errors import box_errors
 from mtl.model.head.losses import full_precision
 from mtl.model.head.options import check_names, check_range
 from mtl.model.reproducible import averaged
+from mtl.model.samples.base import HeadSamples
+from mtl.model.samples.columns import box_columns
 from mtl.model.views.placement import Placement
 from mtl.model.views.turn_back import boxes_back
 
@@ -173,6 +178,14 @@ class Box(Head):
         """Fresh metrics for one split."""
         return BoxMetrics(self.metrics)
 
+    def make_curves(self) -> BoxCurves:
+        """Fresh ones for one split."""
+        return BoxCurves()
+
+    def make_samples(self) -> HeadSamples:
+        """Each image's value of the main metric, and its IoU."""
+        return HeadSamples("values", partial(box_columns, metric=self.metrics[0]))
+
     def unbatch(self, prediction: Tensor) -> list[Tensor]:
         """(4,) per sample, on the CPU."""
         return list(prediction.cpu())
@@ -206,11 +219,8 @@ class BoxMetrics(HeadMetrics):
     def update(self, prediction: Tensor, labels: Labelled) -> None:
         """Count n boxes, (n, 4) xyxy pixels each side."""
         assert isinstance(labels.value, Tensor)
-        truth = labels.value
-        iou = box_iou(prediction, truth).diagonal()
-        error = prediction - truth
-        columns = (iou, error.abs().mean(dim=1), error.square().mean(dim=1), (iou >= 0.5).float())
-        self._sums.update(torch.stack(columns, dim=1))
+        columns = box_errors(prediction, labels.value)
+        self._sums.update(torch.stack([columns[name] for name in METRICS], dim=1))
 
     def compute(self) -> dict[str, Tensor]:
         """Metric name to scalar; empty when nothing was counted."""

@@ -12,14 +12,23 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from mtl.data.batch import Labelled
 from mtl.data.sample import Target
 from mtl.model.backbone.base import Features, Stage
+from mtl.model.curves.classification import ClassificationCurves
 from mtl.model.head.agreement import plurality
 from mtl.model.head.base import Head, HeadMetrics
 from mtl.model.head.losses import cross_entropy, full_precision
 from mtl.model.head.options import check_names, check_per_class, check_range, per_class_tensor
 from mtl.model.head.pooled import Pooled
 from mtl.model.head.scores import auroc, present, quietly, ratio
+from mtl.model.samples.base import HeadSamples
+from mtl.model.samples.columns import class_columns, one_hot_columns
 
 METRICS = ("accuracy", "balanced_accuracy", "auroc")
+KEPT = {
+    "accuracy": HeadSamples("classes", class_columns),
+    "balanced_accuracy": HeadSamples("classes", class_columns),
+    "auroc": HeadSamples("scores", one_hot_columns),
+}
+"""What of the samples each metric can be had from."""
 
 
 class ClassificationMetrics(HeadMetrics):
@@ -158,6 +167,14 @@ class Classification(Head):
     def make_metrics(self) -> ClassificationMetrics:
         """Fresh metrics for one split."""
         return ClassificationMetrics(self.target.classes, self.metrics, self.per_class)
+
+    def make_curves(self) -> ClassificationCurves:
+        """Fresh ones for one split."""
+        return ClassificationCurves(self.target.classes)
+
+    def make_samples(self) -> HeadSamples | None:
+        """Classes and probabilities; nothing for a metric of a subclass's own."""
+        return KEPT.get(self.metrics[0])
 
     def unbatch(self, prediction: Tensor) -> list[npt.NDArray[np.float32]]:
         """N arrays of (C,) probabilities."""

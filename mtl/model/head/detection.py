@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from mtl.data.sample import Target
 from mtl.drawing.marks import draw_boxes
 from mtl.errors import UserError
 from mtl.model.backbone.base import Features, Stage
+from mtl.model.curves.detection import DetectionCurves
 from mtl.model.head.base import Head
 from mtl.model.head.box_fusion import supported, weighted_boxes_fusion
 from mtl.model.head.detection_metrics import COCO_NAMES, DetectionMetrics
@@ -25,6 +27,8 @@ from mtl.model.head.detections import Detections
 from mtl.model.head.fcos_targets import Points, assign, orphans, to_find
 from mtl.model.head.losses import giou_loss
 from mtl.model.head.options import check_names, check_per_class, check_range
+from mtl.model.samples.base import HeadSamples
+from mtl.model.samples.columns import detection_columns
 from mtl.model.views.placement import Placement
 from mtl.model.views.turn_back import boxes_back
 
@@ -241,6 +245,15 @@ class Detection(Head):
     def make_metrics(self) -> DetectionMetrics:
         """Fresh metrics for one split."""
         return DetectionMetrics(self.metrics, self.target.classes, self.per_class)
+
+    def make_curves(self) -> DetectionCurves:
+        """Fresh ones for one split, the tables of what is drawn."""
+        return DetectionCurves(self.target.classes, self.draw_threshold)
+
+    def make_samples(self) -> HeadSamples:
+        """Detections, matched with objects."""
+        count = len(self.target.classes)
+        return HeadSamples("detections", partial(detection_columns, classes=count))
 
     def unbatch(self, prediction: list[Detections]) -> list[Detections]:
         """Image by image, on the CPU."""

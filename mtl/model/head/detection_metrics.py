@@ -95,15 +95,7 @@ class _AveragePrecision(Metric):
             self.add_state(state, default=[], dist_reduce_fx="cat")
 
     def update(self, prediction: list[Detections], truth: BoxBatch) -> None:
-        if truth.within is not None:
-            # A letterboxed picture's padding is nowhere in the image, where predictions end up.
-            prediction = [
-                _inside(found, part) for found, part in zip(prediction, truth.within, strict=True)
-            ]
-        if truth.difficult.any():
-            prediction = [
-                found[~_on_difficult(found, truth, row)] for row, found in enumerate(prediction)
-            ]
+        prediction = countable(prediction, truth)
         counted = truth.valid & ~truth.difficult
         device = truth.labels.device
         # All states are flat float32 since ranks without data gather an empty tensor of that kind.
@@ -134,6 +126,26 @@ class _AveragePrecision(Metric):
         )
         values: dict[str, Tensor] = metric.compute()
         return values
+
+
+def countable(prediction: list[Detections], truth: BoxBatch) -> list[Detections]:
+    """What of n images' detections is measured.
+
+    Cut to the part of the picture that shows the image, and without those that are of a difficult
+    object; see ``DetectionMetrics``.
+
+    Args:
+        prediction: n images' detections.
+        truth: their objects.
+    """
+    if truth.within is not None:
+        # A letterboxed picture's padding is nowhere in the image, where predictions end up.
+        prediction = [
+            _inside(found, part) for found, part in zip(prediction, truth.within, strict=True)
+        ]
+    if not truth.difficult.any():
+        return prediction
+    return [found[~_on_difficult(found, truth, row)] for row, found in enumerate(prediction)]
 
 
 def _inside(found: Detections, part: Tensor) -> Detections:

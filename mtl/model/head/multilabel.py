@@ -11,12 +11,15 @@ from torchmetrics.classification import MultilabelStatScores
 from mtl.data.batch import Labelled
 from mtl.data.sample import IGNORE_LABEL, Target
 from mtl.model.backbone.base import Features, Stage
+from mtl.model.curves.multilabel import MultilabelCurves
 from mtl.model.head.agreement import majority
 from mtl.model.head.base import Head, HeadMetrics
 from mtl.model.head.losses import binary_cross_entropy, full_precision
 from mtl.model.head.options import check_names, check_per_class, check_range, per_class_tensor
 from mtl.model.head.pooled import Pooled
 from mtl.model.head.scores import average_precision, present, quietly, ratio
+from mtl.model.samples.base import HeadSamples
+from mtl.model.samples.columns import score_columns
 
 METRICS = ("map", "f1")
 THRESHOLD = 0.5
@@ -153,6 +156,14 @@ class Multilabel(Head):
     def make_metrics(self) -> MultilabelMetrics:
         """Fresh metrics for one split."""
         return MultilabelMetrics(self.target.classes, self.metrics, self.per_class)
+
+    def make_curves(self) -> MultilabelCurves:
+        """Fresh ones for one split."""
+        return MultilabelCurves(self.target.classes, THRESHOLD)
+
+    def make_samples(self) -> HeadSamples:
+        """All probabilities and what is true."""
+        return HeadSamples("scores", score_columns)
 
     def unbatch(self, prediction: Tensor) -> list[npt.NDArray[np.float32]]:
         """N arrays of (C,) probabilities."""

@@ -17,12 +17,15 @@ from mtl.drawing.marks import draw_mask
 from mtl.errors import UserError
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.backbone.rotation import turn_filters
+from mtl.model.curves.segmentation import SegmentationCurves
 from mtl.model.head.agreement import plurality
 from mtl.model.head.base import Head, HeadMetrics
 from mtl.model.head.losses import cross_entropy, full_precision, soft_dice
 from mtl.model.head.options import check_names, check_per_class, check_range, per_class_tensor
 from mtl.model.head.pyramid_decoder import PyramidDecoder, upsample
 from mtl.model.head.scores import present, quietly, ratio
+from mtl.model.samples.base import HeadSamples
+from mtl.model.samples.columns import overlap_columns
 from mtl.model.views.placement import Placement
 from mtl.model.views.turn_back import back
 
@@ -192,6 +195,14 @@ class Segmentation(Head):
     def make_metrics(self) -> SegmentationMetrics:
         """Fresh metrics for one split."""
         return SegmentationMetrics(self.target.classes, self.metrics, self.per_class)
+
+    def make_curves(self) -> SegmentationCurves:
+        """Fresh ones for one split."""
+        return SegmentationCurves(self.target.classes)
+
+    def make_samples(self) -> HeadSamples:
+        """Pixels of each class."""
+        return HeadSamples("overlaps", overlap_columns)
 
     def unbatch(self, prediction: Tensor) -> list[Probabilities]:
         """N arrays of (K, H, W) probabilities."""

@@ -13,6 +13,7 @@ from mtl.data.batch import Labelled
 from mtl.data.sample import Target
 from mtl.errors import UserError
 from mtl.model.backbone.base import Features, Stage
+from mtl.model.curves.similarity import SimilarityCurves
 from mtl.model.head.base import Head
 from mtl.model.head.losses import full_precision
 from mtl.model.head.options import check_names, check_range
@@ -119,6 +120,10 @@ class Similarity(Head):
     def make_metrics(self) -> SimilarityMetrics:
         """Fresh metrics for one split."""
         return SimilarityMetrics(self.metrics, self.dimension)
+
+    def make_curves(self) -> SimilarityCurves:
+        """Fresh ones for one split."""
+        return SimilarityCurves(self.dimension)
 
     def unbatch(self, prediction: Tensor) -> list[Embedding]:
         """N arrays of (D,)."""

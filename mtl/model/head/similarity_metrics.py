@@ -20,18 +20,18 @@ ROWS = 1024
 """How many samples look for their neighbours at once."""
 
 
-def verification(embedding: Tensor, label: Tensor) -> Tensor:
-    """Area under the ROC curve of telling pairs of one class from others by their distance.
+def pairs(embedding: Tensor, label: Tensor) -> tuple[Tensor, Tensor] | None:
+    """Pairs of samples: how much alike they are, and whether they are of one class.
 
-    Over all pairs of up to ``MOST_SAMPLES`` samples, else over all pairs of so many of them, drawn
-    with a fixed seed.
+    All pairs of up to ``MOST_SAMPLES`` samples, else all pairs of so many of them, drawn with a
+    fixed seed.
 
     Args:
         embedding: (n, D) float.
         label: (n,) int64.
 
     Returns:
-        A scalar; NaN unless there are both kinds of pair.
+        (p,) in 0..1, the higher the closer, and (p,) bool; None unless there are both kinds.
     """
     if len(label) > MOST_SAMPLES:
         seeded = torch.Generator().manual_seed(0)
@@ -40,9 +40,25 @@ def verification(embedding: Tensor, label: Tensor) -> Tensor:
     first, second = torch.triu_indices(len(label), len(label), 1, device=label.device)
     same = label[first] == label[second]
     if same.all() or not same.any():
-        return embedding.new_tensor(torch.nan)
+        return None
     # In 0..1, or torchmetrics would squeeze the scores through a sigmoid.
-    likeness = 1 / (1 + F.pdist(embedding))
+    return 1 / (1 + F.pdist(embedding)), same
+
+
+def verification(embedding: Tensor, label: Tensor) -> Tensor:
+    """Area under the ROC curve of telling pairs of one class from others by their distance.
+
+    Args:
+        embedding: (n, D) float.
+        label: (n,) int64.
+
+    Returns:
+        A scalar over ``pairs``; NaN unless there are both kinds of pair.
+    """
+    found = pairs(embedding, label)
+    if found is None:
+        return embedding.new_tensor(torch.nan)
+    likeness, same = found
     return binary_auroc(likeness, same.long(), validate_args=False)
 
 

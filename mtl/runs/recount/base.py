@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +21,11 @@ class Recount(ABC):
 
     Raises:
         KeyError: a column is missing.
-        ValueError: a column has another length, or the metric can't be had from them.
+        ValueError: a column has another length.
     """
+
+    metrics: ClassVar[tuple[str, ...] | None] = None
+    """Those that can be had from the columns; None for any."""
 
     def __init__(self, columns: Columns, metric: str, samples: int) -> None:
         self.metric = metric

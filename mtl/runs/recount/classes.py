@@ -12,12 +12,13 @@ class ClassRecount(Recount):
     For ``accuracy`` and ``balanced_accuracy``.
     """
 
+    metrics = ("accuracy", "balanced_accuracy")
+
     def __init__(self, columns: Columns, metric: str, samples: int) -> None:
         super().__init__(columns, metric, samples)
-        if metric not in ("accuracy", "balanced_accuracy"):
-            raise ValueError(f"{metric} can't be had from the classes alone")
         self.truth = column(columns, "truth", samples).astype(np.int64)
-        self.hit = column(columns, "predicted", samples).astype(np.int64) == self.truth
+        said = column(columns, "predicted", samples).astype(np.int64)
+        self.hit: npt.NDArray[np.bool_] = said == self.truth
         self.of_truth = column(columns, "of_truth", samples).astype(np.float64)
 
     def score(self, weights: Floats) -> float:

@@ -12,19 +12,19 @@ SURE = 0.5
 class DetectionRecount(Recount):
     """d detections and the objects of n samples.
 
-    ``sample`` (d,), ``label`` (d,), ``score`` (d,) and ``matched`` (d,), of which bit i says
-    whether a detection is of an object at the IoU threshold i; ``objects`` (n, C), how many there
-    are. For COCO's ``map``, ``map50`` and ``recall``.
+    ``label`` (d,), ``score`` (d,) and ``matched`` (d,), of which bit i says whether a detection is
+    of an object at the IoU threshold i; ``found`` (n,), how many are each sample's, one sample's
+    after the other; ``objects`` (n, C), how many there are.
+
+    For COCO's ``map``, ``map50`` and ``recall``.
     """
+
+    metrics = ("map", "map50", "recall")
 
     def __init__(self, columns: Columns, metric: str, samples: int) -> None:
         super().__init__(columns, metric, samples)
-        if metric not in ("map", "map50", "recall"):
-            raise ValueError(f"{metric} can't be had from detections")
         self.objects = column(columns, "objects", samples).astype(np.float64)
-        sample = columns["sample"].astype(np.int64)
-        if len(sample) and not 0 <= sample.min() <= sample.max() < samples:
-            raise ValueError("a detection belongs to no sample")
+        sample = np.repeat(np.arange(samples), column(columns, "found", samples).astype(np.int64))
         found = len(sample)
         label = column(columns, "label", found).astype(np.int64)
         score = column(columns, "score", found).astype(np.float64)
@@ -45,7 +45,7 @@ class DetectionRecount(Recount):
         for (sample, right), objects in zip(self.by_class, weights @ self.objects, strict=True):
             if objects > 0:
                 there = weights[sample] > 0
-                precision, recall = precision_at_recalls(
+                precision, recall, _ = precision_at_recalls(
                     right[there], weights[sample[there]], objects
                 )
                 values.append(float((recall if self.metric == "recall" else precision).mean()))

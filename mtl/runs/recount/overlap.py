@@ -11,10 +11,10 @@ class OverlapRecount(Recount):
     For ``miou``, the mean over the classes that occur, and ``pixel_accuracy``.
     """
 
+    metrics = ("miou", "pixel_accuracy")
+
     def __init__(self, columns: Columns, metric: str, samples: int) -> None:
         super().__init__(columns, metric, samples)
-        if metric not in ("miou", "pixel_accuracy"):
-            raise ValueError(f"{metric} can't be had from overlaps")
         self.hits, predicted, self.truth = (
             column(columns, name, samples).astype(np.float64)
             for name in ("hits", "predicted", "truth")

@@ -18,14 +18,14 @@ class ScoreRecount(Recount):
     For ``map``, ``auroc`` and ``f1``, means over the classes that have one.
     """
 
+    metrics = ("map", "auroc", "f1")
+
     def __init__(self, columns: Columns, metric: str, samples: int) -> None:
         super().__init__(columns, metric, samples)
         area: dict[str, Callable[[Floats, Floats], float]] = {
             "map": average_precision,
             "auroc": area_under_roc,
         }
-        if metric != "f1" and metric not in area:
-            raise ValueError(f"{metric} can't be had from scores")
         self.area = area.get(metric)
         self.scores = column(columns, "scores", samples).astype(np.float64)
         self.truth = column(columns, "truth", samples).astype(np.int8)
@@ -53,7 +53,9 @@ class ScoreRecount(Recount):
         hits = weights @ (self.said & (self.truth == 1))
         wrong = weights @ (self.known & (self.said != (self.truth == 1)))
         whole = 2 * hits + wrong
-        return np.divide(2 * hits, whole, out=np.full(len(whole), np.nan), where=whole > 0)
+        found = np.full(len(whole), np.nan)
+        np.divide(2 * hits, whole, out=found, where=whole > 0)
+        return found
 
     def right(self) -> npt.NDArray[np.bool_]:
         """Whether every known class was told rightly."""
@@ -63,4 +65,5 @@ class ScoreRecount(Recount):
     def quality(self) -> Floats:
         """1 less the mean distance of the scores from the truth."""
         error = np.where(self.known, np.abs(self.scores - self.truth), 0.0).sum(axis=1)
-        return 1 - error / np.maximum(self.known.sum(axis=1), 1)
+        quality: Floats = 1 - error / np.maximum(self.known.sum(axis=1), 1)
+        return quality

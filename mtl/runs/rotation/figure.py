@@ -2,9 +2,9 @@
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mtl.drawing.chart import to_canvas
 from mtl.runs.rotation.curve import Curve
 
 
@@ -19,7 +19,6 @@ def draw(curve: Curve, main: dict[str, str]) -> npt.NDArray[np.uint8]:
         (H, W, 3) uint8 RGB.
     """
     figure = Figure(figsize=(7, 5.5), dpi=110, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     order = np.argsort(curve.angles)
     x = np.array(curve.angles)[order]
@@ -38,6 +37,4 @@ def draw(curve: Curve, main: dict[str, str]) -> npt.NDArray[np.uint8]:
         axes.set_ylim(bottom=0)
     # Below the curves, which may be anywhere.
     figure.legend(*upper.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-    canvas.draw()  # type: ignore[no-untyped-call]
-    rgba = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    return np.ascontiguousarray(rgba[..., :3])
+    return to_canvas(figure)

@@ -1,0 +1,35 @@
+"""What one image costs a network."""
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from mtl.model.network import Network
+
+
+def multiply_adds(network: Network, image_size: int) -> int | None:
+    """Multiplications with an addition in a forward pass of one image, over all tasks.
+
+    As torch counts them: convolutions and products of matrices, of which other operations are a
+    small part. What is decided from the raw outputs is not in it.
+
+    Args:
+        network: left as it was.
+        image_size: side in pixels.
+
+    Returns:
+        None where the network can't be counted.
+    """
+    modes = {module: module.training for module in network.modules()}
+    image = next(network.parameters()).new_zeros((1, 3, image_size, image_size))
+    counter = FlopCounterMode(display=False)
+    try:
+        network.eval()
+        # What is compiled shows no operations.
+        with torch.no_grad(), torch.compiler.set_stance("force_eager"), counter:
+            network(image)
+    except Exception:  # a member of the user's own may raise anything, and no run shall fail by it
+        return None
+    finally:
+        for module, training in modes.items():
+            module.training = training
+    return int(counter.get_total_flops()) // 2

@@ -1,0 +1,115 @@
+"""What the package's heads keep, by the kind of what they decide."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mtl.data.batch import BoxBatch, Labelled
+from mtl.data.sample import IGNORE_PIXEL
+from mtl.model.curves.coco import OVERLAPS
+from mtl.model.curves.detection import objects_of
+from mtl.model.curves.matching import same_class
+from mtl.model.head.box_errors import FOUND, box_errors
+from mtl.model.head.detection_metrics import countable
+from mtl.model.head.detections import Detections
+from mtl.model.samples.base import Columns
+
+
+def class_columns(prediction: Tensor, labels: Labelled) -> Columns:
+    """The likeliest class with its probability, and the truth with its own.
+
+    Args:
+        prediction: (n, C) probabilities.
+        labels: (n,) classes.
+    """
+    truth, scores = _tensor(labels).cpu(), prediction.float().cpu()
+    best = scores.max(1)
+    return {
+        "predicted": best.indices.int().numpy(),
+        "probability": best.values.numpy(),
+        "truth": truth.int().numpy(),
+        "of_truth": scores.gather(1, truth[:, None]).squeeze(1).numpy(),
+    }
+
+
+def one_hot_columns(prediction: Tensor, labels: Labelled) -> Columns:
+    """All probabilities (n, C), and 1 for the class (n,) that is true."""
+    truth = F.one_hot(_tensor(labels), prediction.shape[1])
+    return score_columns(prediction, Labelled(labels.index, truth))
+
+
+def score_columns(prediction: Tensor, labels: Labelled) -> Columns:
+    """All probabilities (n, C), and what is true: 1, 0, or -1 for unknown."""
+    truth = _tensor(labels).to(torch.int8)
+    return {"scores": prediction.float().cpu().numpy(), "truth": truth.cpu().numpy()}
+
+
+def box_columns(prediction: Tensor, labels: Labelled, metric: str) -> Columns:
+    """The metric of each box, its IoU, and whether that is 0.5 or more.
+
+    Args:
+        prediction: (n, 4) xyxy pixels.
+        labels: likewise.
+        metric: of ``iou``, ``mae``, ``mse``, ``recall50``.
+    """
+    truth = _tensor(labels)
+    each = box_errors(prediction, truth)
+    iou = each["iou"].cpu().numpy()
+    return {"value": each[metric].cpu().numpy(), "quality": iou, "right": iou >= FOUND}
+
+
+def overlap_columns(prediction: Tensor, labels: Labelled) -> Columns:
+    """Pixels of each class that are hit, said and true; ignored ones don't count.
+
+    Args:
+        prediction: (n, K, H, W) probabilities.
+        labels: (n, H, W) classes.
+    """
+    said, truth = prediction.max(1).indices, _tensor(labels).long()
+    known = truth != IGNORE_PIXEL
+    masks = {"hits": known & (said == truth), "predicted": known, "truth": known}
+    of = {"hits": truth, "predicted": said, "truth": truth}
+    classes = range(prediction.shape[1])
+    return {
+        name: torch.stack([(mask & (of[name] == index)).sum((1, 2)) for index in classes], dim=1)
+        .int()
+        .cpu()
+        .numpy()
+        for name, mask in masks.items()
+    }
+
+
+def detection_columns(prediction: list[Detections], labels: Labelled, classes: int) -> Columns:
+    """Detections that count, with a bit for each IoU threshold at which they are of an object.
+
+    Args:
+        prediction: n images' detections.
+        labels: their objects.
+        classes: how many.
+    """
+    truth = labels.on_cpu.value
+    assert isinstance(truth, BoxBatch)
+    rows: dict[str, list[np.ndarray]] = {"label": [], "score": [], "matched": []}
+    found, objects = [], []
+    for row, own in enumerate(countable([one.cpu() for one in prediction], truth)):
+        boxes, there = objects_of(truth, row)
+        label = own.labels.numpy()
+        places = same_class(own.boxes.float().numpy(), label, boxes, there, OVERLAPS)
+        counts = places[:, 0] > -2
+        bits = ((places >= 0) << np.arange(len(OVERLAPS))).sum(1)
+        rows["label"].append(label[counts].astype(np.int32))
+        rows["score"].append(own.scores.float().numpy()[counts])
+        rows["matched"].append(bits[counts].astype(np.int16))
+        found.append(int(counts.sum()))
+        objects.append(np.bincount(there, minlength=classes))
+    return {
+        **{name: np.concatenate(parts) for name, parts in rows.items()},
+        "found": np.array(found, np.int32),
+        "objects": np.array(objects, np.int32),
+    }
+
+
+def _tensor(labels: Labelled) -> Tensor:
+    assert isinstance(labels.value, Tensor)
+    return labels.value
