@@ -44,6 +44,21 @@ def quick_composition() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def quick_pictures() -> Iterator[None]:
+    """See ``quick_pictures.py``; nothing heavy is imported for it."""
+    if "torch" not in sys.modules:
+        yield
+        return
+    from quick_pictures import blank
+
+    from mtl.learning.callbacks import curves
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(curves, "pictures", blank)
+        yield
+
+
 @dataclass
 class Result:
     code: int

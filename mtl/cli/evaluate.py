@@ -1,6 +1,7 @@
 """``mtl eval``: a run's checkpoint over one split, or the ensemble of several runs."""
 
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal, cast
 
@@ -15,12 +16,13 @@ from mtl.errors import UserError
 from mtl.runs.rotation.angles import angles
 
 HELP = """\
-usage: mtl eval run=DIR [split=test|val] [checkpoint=NAME] [out=FILE] [key=value ...]
+usage: mtl eval run=DIR [split=test|val] [checkpoint=NAME] [out=FILE] [samples=true] [key=value ...]
        mtl eval run=DIR rotate=[0,15,...,345] [...]
        mtl eval runs=[DIR,...] [ensemble=mean|weighted|vote] [...]
 
-Evaluate a run's checkpoint, and write the metrics to DIR/eval/<split>.json. The run's own
-configuration is used; other arguments change it. Those of another
+Evaluate a run's checkpoint, and write the metrics to DIR/eval/<split>.json; tables and curves
+(confusion, ROC, precision-recall, calibration) go to curves_<split>.json and to pictures beside it.
+The run's own configuration is used; other arguments change it. Those of another
 checkpoint (last, or best_<task>_<metric> of a run with callbacks.checkpoint.monitors) go to
 <split>_<checkpoint>.json. With ensemble.tta=[...] the network decides on turned and mirrored copies
 of each image too (losses stay those of the image as it is), and the file is <split>_tta.json.
@@ -34,6 +36,9 @@ arguments change every run's configuration.
 
 A run calls only classes of this package; trust=[mine] or --config-dir allow those of your modules.
 
+With samples=true what each sample was decided is kept too, in DIR/samples/<split>.npz, as
+callbacks.samples.enabled=true does it at the end of a run.
+
 examples:
   mtl eval run=outputs/runs/NAME/TIME
   mtl eval run=outputs/runs/NAME/TIME split=val data.root=FOLDER batch_size=8
@@ -41,8 +46,10 @@ examples:
   mtl eval run=outputs/runs/NAME/TIME rotate=[0,15,...,345]
   mtl eval ensemble=vote 'runs=[outputs/sweeps/NAME/*]'
   mtl eval ensemble=weighted ensemble.weights=[0.2,0.3,0.5] runs=[A,B,C]"""
-KEYS = ("run", "runs", "rotate", "split", "checkpoint", "out", "trust")
+KEYS = ("run", "runs", "rotate", "split", "checkpoint", "out", "samples", "trust")
 EvalSplit = Literal["val", "test"]
+HARMLESS = ("batch_size", "data.root", "data.workers", "trainer.*")
+"""Settings with which the same is decided on the same samples."""
 
 
 def run(arguments: list[str]) -> int:
@@ -70,6 +77,8 @@ def run(arguments: list[str]) -> int:
         )
     one_of("split", own.setdefault("split", "test"), ("test", "val"))
     own.setdefault("checkpoint", "best")
+    if "samples" in own and ("rotate" in own or own.get("runs")):
+        raise UserError("samples=true goes with one run as it is: leave out rotate= and runs=")
     alone = _turned if "rotate" in own else _one_run
     refuse_folder("out", own.get("out"))
     action = _several_runs if own.get("runs") else alone
@@ -78,22 +87,32 @@ def run(arguments: list[str]) -> int:
 
 
 def _one_run(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path | None) -> None:
+    kept = _keeps_samples(own, overrides)
     folder = Path(own["run"]).expanduser()
     cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
     check_checkpoint(own["checkpoint"], cfg)
 
     from mtl.files import write_json
+    from mtl.learning.callbacks.samples import KeepSamples
+    from mtl.runs.eval_curves import FoundCurves, class_tables, write_curves
     from mtl.runs.evaluate import evaluate
     from mtl.runs.report import metrics_table
     from mtl.terminal import console, say
 
     split, checkpoint = cast(EvalSplit, own["split"]), own["checkpoint"]
-    metrics = evaluate(cfg, folder, split, checkpoint)
+    watch = FoundCurves()
+    keep = [KeepSamples(split)] if kept else []
+    metrics = evaluate(cfg, folder, split, checkpoint, [watch, *keep])
     name = _file_name(f"{split}_tta" if any(map(_is_tta, overrides)) else split, checkpoint)
     path = place(own, "out", folder / "eval" / f"{name}.json")
     write_json(path, {"checkpoint": checkpoint, "overrides": overrides, "metrics": metrics})
     console.print(metrics_table(metrics))
+    for table in class_tables(watch.curves):
+        say("")
+        console.print(table)
     say(f"written to {path}")
+    if watch.curves:
+        say(f"written to {write_curves(watch.curves, path.parent, path.stem)}, and pictures beside")
 
 
 def _turned(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path | None) -> None:
@@ -170,6 +189,22 @@ def _several_runs(
     write_json(path, content)
     console.print(runs_table(found, chosen))
     say(f"written to {path}")
+
+
+def _keeps_samples(own: Mapping[str, str], overrides: Sequence[str]) -> bool:
+    """Whether ``samples=true`` is asked for.
+
+    Raises:
+        UserError: it is neither true nor false, or others would be kept than the run's own.
+    """
+    if "samples" not in own:
+        return False
+    one_of("samples", own["samples"], ("true", "false"))
+    others = [o for o in overrides if not any(fnmatchcase(key_of(o), p) for p in HARMLESS)]
+    if own["samples"] == "true" and (others or own["checkpoint"] != "best"):
+        named = others[0] if others else f"checkpoint={own['checkpoint']}"
+        raise UserError(f"samples=true keeps what the run itself decides: leave out {named}")
+    return own["samples"] == "true"
 
 
 def _file_name(name: str, checkpoint: str) -> str:

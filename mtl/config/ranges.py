@@ -184,6 +184,7 @@ MEMBERS: dict[str, Rule] = {
     "callbacks.*.decay": number(0, 1, above=True, below=True),
     "callbacks.*.samples": NATURAL,
     "callbacks.*.every": COUNT,
+    "callbacks.curves.every": NATURAL,
 }
 """Of the options of this package's members; a user's own class of the same option has its own."""
 PACKAGED = ("mtl.", "torch.", "pytorch_lightning.")

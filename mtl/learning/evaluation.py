@@ -1,12 +1,12 @@
 """What a split's batches add up to: metrics and mean losses of every task."""
 
 from collections.abc import Callable, Mapping
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
-from mtl.data.batch import Batch
+from mtl.data.batch import Batch, Labelled
 from mtl.data.sources.base import Split
 from mtl.model.head.base import HeadMetrics
 from mtl.model.network import Network
@@ -14,10 +14,14 @@ from mtl.model.precision import wide
 
 Reduce = Callable[[Tensor], Tensor]
 """Adds a tensor up over all processes."""
+Observer = Callable[[Batch, Mapping[str, Any], Mapping[str, Labelled]], None]
+"""Sees each batch with the tasks' decisions on their labelled samples, and the labels of these."""
 
 
 class Evaluation(nn.Module):
     """Counts the losses and decisions of one split, batch by batch.
+
+    Others that want to see the same decisions put themselves among the ``observers``.
 
     Args:
         network: whose heads say which metrics there are; it is not kept.
@@ -32,6 +36,7 @@ class Evaluation(nn.Module):
             {task: network.head(task).make_metrics() for task in network.tasks}
         )
         self._losses: dict[str, list[tuple[Tensor, int]]] = {}
+        self.observers: list[Observer] = []
 
     def count(self, network: Network, batch: Batch, weights: Mapping[str, float]) -> None:
         """Count a batch; a task that has no label in it is left out.
@@ -47,8 +52,12 @@ class Evaluation(nn.Module):
         for task, (raw, labels) in outputs.items():
             loss = weights[task] * network.loss(task, raw, labels)
             self._losses.setdefault(task, []).append((loss, len(labels.index)))
-        for task, decision in network.decisions(batch, outputs).items():
-            cast(HeadMetrics, self.metrics[task]).update(decision, outputs[task][1])
+        decisions = network.decisions(batch, outputs)
+        known = {task: labels for task, (_, labels) in outputs.items()}
+        for task, decision in decisions.items():
+            cast(HeadMetrics, self.metrics[task]).update(decision, known[task])
+        for observer in self.observers:
+            observer(batch, decisions, known)
 
     def results(self, device: torch.device, add_up: Reduce) -> dict[str, Tensor]:
         """Metrics and mean losses by full name; forgets what was counted.

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from mtl.config.measures import Mode, mode_of
 from mtl.data.batch import Batch
+from mtl.data.sources.base import Split
 from mtl.learning.evaluation import Evaluation
 from mtl.learning.gradients.accumulation import Accumulation, Part
 from mtl.learning.gradients.ranks import world
@@ -291,6 +292,14 @@ class MultiTaskModule(L.LightningModule):
         from mtl.learning.restored import restored  # which builds modules
 
         return restored(Path(checkpoint_path)).to(map_location)
+
+    def evaluation(self, split: Split) -> Evaluation:
+        """What counts a split's batches.
+
+        Args:
+            split: ``val`` or ``test``.
+        """
+        return self.test if split == "test" else self.val
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count."""

@@ -1,7 +1,9 @@
 """Evaluating what a run has left."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytorch_lightning as L
 from omegaconf import DictConfig
 
 from mtl.config.backbones import without_first_weights
@@ -17,7 +19,11 @@ from mtl.terminal import say
 
 
 def evaluate(
-    cfg: DictConfig, folder: Path, split: Split, checkpoint: str = "best"
+    cfg: DictConfig,
+    folder: Path,
+    split: Split,
+    checkpoint: str = "best",
+    callbacks: Sequence[L.Callback] = (),
 ) -> dict[str, float]:
     """Metrics of a run's checkpoint over one split, in one process.
 
@@ -26,6 +32,7 @@ def evaluate(
         folder: of the run.
         split: ``val`` or ``test``.
         checkpoint: which one.
+        callbacks: that look on.
 
     Returns:
         Full metric name to value.
@@ -50,7 +57,7 @@ def evaluate(
     network = build_network(cfg, data.targets)
     load_network_weights(network, path)
     module = build_module(cfg, network)
-    trainer = build_trainer(cfg, folder, [], [])
+    trainer = build_trainer(cfg, folder, list(callbacks), [])
     run = trainer.test if split == "test" else trainer.validate
     run(module, datamodule=data, verbose=False)
     found = trainer.callback_metrics.items()

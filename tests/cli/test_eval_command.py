@@ -14,6 +14,7 @@ from mtl.learning.checkpoints import load_network_weights, read_checkpoint
 from mtl.model.build import build_network
 from mtl.model.network import Network
 from mtl.runs.evaluate import evaluate
+from mtl.runs.samples import KeptSamples
 from mtl.runs.train import train
 
 BASE = ["data=alternating", "backbone=plain", "augmentation=none", "batch_size=4"]
@@ -138,3 +139,28 @@ def test_checkpoint_that_is_cut_off_or_of_another_network(folder: Path, tmp_path
     with pytest.raises(UserError, match=r"doesn't fit this configuration: .*Missing key") as caught:
         load_network_weights(network, whole)
     assert "\n" not in str(caught.value)
+
+
+def test_samples_are_kept_of_a_run_that_kept_none(mtl, folder: Path) -> None:
+    assert KeptSamples.load(folder, "val") is None
+    result = mtl("eval", TRUSTED, f"run={folder}", "split=val", "samples=true", "batch_size=3")
+    assert (result.code, result.err) == (0, "")
+    kept = KeptSamples.load(folder, "val")
+    assert kept is not None
+    measured = json.loads((folder / "eval" / "val.json").read_text())["metrics"]
+    for task in ("a", "b"):
+        assert kept.score(task) == pytest.approx(measured[f"val/{task}/accuracy"])
+
+
+@pytest.mark.parametrize(
+    ("own", "named"),
+    [
+        ("checkpoint=last", "keeps what the run itself decides: leave out checkpoint=last"),
+        ("ensemble.tta=[flip]", "keeps what the run itself decides: leave out ensemble.tta"),
+        ("rotate=[0,90]", "goes with one run as it is: leave out rotate= and runs="),
+    ],
+)
+def test_samples_of_something_else_are_refused(mtl, folder: Path, own: str, named: str) -> None:
+    result = mtl("eval", TRUSTED, f"run={folder}", "samples=true", own)
+    assert result.code == 2
+    assert named in result.err

@@ -13,6 +13,7 @@ import pytest
 from training_kit import checkpoint, write_conf
 
 from mtl.cli.main import main
+from mtl.runs.samples import KeptSamples
 
 HERE = Path(__file__).parents[1]
 ARGUMENTS = [
@@ -30,6 +31,7 @@ ARGUMENTS = [
     "epochs=2",
     "backbone.width=4",
     "heads.detection.channels=32",
+    "callbacks.samples.enabled=true",
 ]
 
 
@@ -74,6 +76,18 @@ def test_two_processes_train_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert f"{split}/detection/map" in alone
         together = {k: v for k, v in results["metrics"].items() if k.startswith(f"{split}/")}
         assert together == pytest.approx(alone, rel=1e-4, abs=1e-6)
+    curves, again = (
+        json.loads((folder / name).read_text())
+        for name in ("curves/test.json", "eval/curves_test.json")
+    )
+    for task in ("classification", "detection"):
+        assert curves[task]["confusion"] == again[task]["confusion"]
+    kept = KeptSamples.load(folder)
+    assert kept is not None
+    assert sorted(kept.ids("detection")) == [f"test/{row}" for row in (0, 1, 3, 4)]
+    for task, metric in (("classification", "accuracy"), ("detection", "map")):
+        measured = results["metrics"][f"test/{task}/{metric}"]
+        assert kept.score(task) == pytest.approx(measured, abs=1e-6)
 
 
 def test_a_sample_that_one_process_cannot_read_ends_both(tmp_path: Path) -> None:
