@@ -36,9 +36,11 @@ from mtl.learning.module import MultiTaskModule
 from mtl.learning.outcome import outcome
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
+from mtl.model.multiply_adds import multiply_adds
 from mtl.runs.folder import RunFolder
 from mtl.runs.idle import idle
 from mtl.runs.left_out import left_out_lines
+from mtl.runs.peak_memory import peak_memory_mb
 from mtl.runs.report import print_results
 from mtl.runs.stopping import disk_full, stopped_by_signals
 from mtl.runs.tree import print_config
@@ -225,10 +227,13 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
         "epochs": trainer.current_epoch,
         "duration_s": round(throughput.duration, 1),
         "parameters": sum(p.numel() for p in network.parameters()),
+        "multiply_adds": multiply_adds(network, cfg.image_size),
         "images_per_second": round(throughput.images_per_second, 1),
         "data_wait": round(throughput.data_wait, 4),
+        "peak_memory_mb": peak_memory_mb(module.device),
         "skipped_samples": len(skipped),
     }
+    results = {key: value for key, value in results.items() if value is not None}
     if run.writes:
         table.finish(trainer, metrics)
         write_json(run.path / "results.json", results)

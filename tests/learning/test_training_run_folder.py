@@ -3,10 +3,12 @@
 import contextlib
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import training_kit
 from omegaconf import OmegaConf
@@ -20,10 +22,12 @@ from mtl.config.load import load
 from mtl.errors import UserError
 from mtl.learning.callbacks.checkpoint import BestAndLast
 from mtl.runs import train as run_module
+from mtl.runs.samples import KeptSamples
 from mtl.runs.train import train
 
 BASE = ["data=alternating", "backbone=plain", "augmentation=light", "epochs=3", "batch_size=4"]
-LOGGING = ["trainer.log_every_n_steps=2", "lr=0.01"]
+LOGGING = ["trainer.log_every_n_steps=2", "lr=0.01", "callbacks.samples.enabled=true"]
+FIGURES = ("calibration", "confusion", "pr", "roc")
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +77,14 @@ def test_contents(finished: Path) -> None:
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
         "config.yaml",
+        "curves/test.json",
         "environment.json",
+        *(f"figures/test_{task}_{name}.png" for task in "ab" for name in FIGURES),
         "figures/test.png",
         "figures/val.png",
         "metrics.csv",
         "results.json",
+        "samples/test.npz",
         "status.json",
     }
     assert "mtl train data=alternating" in (finished / "app.log").read_text()
@@ -102,6 +109,8 @@ def test_results(finished: Path) -> None:
         "epochs",
         "duration_s",
         "parameters",
+        "multiply_adds",
+        "peak_memory_mb",
         "images_per_second",
         "data_wait",
         "skipped_samples",
@@ -116,9 +125,39 @@ def test_results(finished: Path) -> None:
     assert (found["seed"], found["epochs"], found["skipped_samples"]) == (0, 3, 0)
     # 3x3 kernels and biases: 3 to 6 and 6 to 8 channels; then 3 and 2 classes of 8 features.
     assert found["parameters"] == (27 * 6 + 6) + (54 * 8 + 8) + (8 * 3 + 3) + (8 * 2 + 2)
+    # 8 x 8 and 4 x 4 places; then 3 and 2 classes of 8 features.
+    assert found["multiply_adds"] == 64 * 27 * 6 + 16 * 54 * 8 + 8 * 3 + 8 * 2
     assert found["best"]["monitor"] == "val/score"
     assert found["best"]["score"] == found["metrics"]["val/score"]
     assert found["best"]["epoch"] == checkpoint(finished, "best")["epoch"] + 1
+
+
+def test_curves_and_samples_are_those_of_the_metrics(finished: Path) -> None:
+    metrics = results(finished)["metrics"]
+    curves = json.loads((finished / "curves" / "test.json").read_text())
+    kept = KeptSamples.load(finished)
+    assert kept is not None
+    assert list(curves) == list(kept.tasks) == ["a", "b"]
+    for task, own in curves.items():
+        counts = np.array(own["confusion"]["counts"])
+        accuracy = metrics[f"test/{task}/accuracy"]
+        assert counts.trace() / counts.sum() == pytest.approx(accuracy)
+        assert own["roc"]["all"]["auc"] == pytest.approx(metrics[f"test/{task}/auroc"], abs=1e-6)
+        assert kept.score(task) == pytest.approx(accuracy)
+    # Every fifth sample has no label, the others one of the two in turn.
+    assert kept.ids("a") == ("test/0", "test/2", "test/6", "test/8")
+    assert kept.ids("b") == ("test/1", "test/3", "test/5", "test/7")
+
+
+def test_curves_without_a_test_split_are_those_of_the_best_epoch(in_process: Path) -> None:
+    assert not (in_process / "curves" / "test.json").exists()
+    assert not (in_process / "samples").exists()
+    curves = json.loads((in_process / "curves" / "val.json").read_text())
+    for task, own in curves.items():
+        auroc = results(in_process)["metrics"][f"val/{task}/auroc"]
+        assert own["roc"]["all"]["auc"] == pytest.approx(auroc, abs=1e-6)
+        for name in FIGURES:
+            assert (in_process / "figures" / f"val_{task}_{name}.png").exists()
 
 
 def test_status_and_environment(finished: Path) -> None:
@@ -218,10 +257,15 @@ def test_evaluation_gives_the_metrics_of_the_run(
             )
             assert (code, err) == (0, "")
             assert "a/balanced_accuracy" in out
+            assert re.search(r"^a +precision +recall +f1 +support$", out, re.M)
             written = json.loads((folder / "eval" / f"{split}.json").read_text())
             assert written["metrics"] == {
                 name: value for name, value in metrics.items() if name.startswith(f"{split}/")
             }
+            again = json.loads((folder / "eval" / f"curves_{split}.json").read_text())
+            own = folder / "curves" / f"{split}.json"
+            assert not own.exists() or json.loads(own.read_text()) == again
+            assert (folder / "eval" / f"{split}_a_confusion.png").exists()
 
 
 def test_test_split_is_read_once_after_training(
@@ -288,6 +332,8 @@ def test_tensorboard(finished: Path) -> None:
     events = EventAccumulator(str(finished), size_guidance={"images": 0}).Reload()
     assert [image.step for image in events.Images("val/predictions")] == [5, 10, 15]
     assert len(events.Images("test/predictions")) == 1
+    assert [image.step for image in events.Images("test/a/roc")] == [15]
+    assert {"test/a/x", "test/a/z"} <= set(events.Tags()["tensors"])
 
 
 def hyperparameters(folder: Path) -> dict[str, object]:

@@ -12,13 +12,13 @@ from made_up_runs import config, write_run, write_sweep
 from mtl.config.groups import members
 from mtl.config.saved import groups_of_one_class
 from mtl.errors import UserError
+from mtl.model.samples.ids import packed
 from mtl.runs.collection.find import find_runs
 from mtl.runs.compare.compare import compare
 from mtl.runs.compare.comparison import Comparison, ComparisonRow
 from mtl.runs.compare.member_names import MemberNames
 from mtl.runs.compare.output.plain_table import main_columns, row_names
 from mtl.runs.compare.question import Question
-from mtl.runs.samples import packed
 
 IOU, ACCURACY = "test/box/iou", "test/classification/accuracy"
 
