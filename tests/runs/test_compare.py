@@ -164,6 +164,15 @@ def test_missing_pairs_and_failed_jobs_are_named(tmp_path):
     )
 
 
+def test_many_missing_pairs_are_counted(tmp_path):
+    scores = {"equal": box(*[0.5] * 12), "pcgrad": box(0.6, 0.7, 0.8), "cagrad": box(*[0.5] * 12)}
+    found = compared(write_sweep(tmp_path / "sweep", scores))
+    assert found.notes == (
+        "weighting=pcgrad lacks seed 3, seed 4, seed 5, seed 6, seed 7, seed 8 and 3 more, "
+        "which the reference weighting=equal has",
+    )
+
+
 def test_a_single_seed(tmp_path):
     sweep = write_sweep(tmp_path / "sweep", {"equal": box(0.5), "pcgrad": box(0.6)})
     row = compared(sweep).rows[1]

@@ -9,6 +9,8 @@ from mtl.runs.compare.settings import in_print
 
 FEW = 3
 """Rows that are named; of more it is said how many."""
+MANY = 6
+"""Places that are named at most, with how many more there are."""
 
 
 def notes_on(comparison: Comparison, unfinished: Sequence[RunRecord]) -> Iterator[str]:
@@ -46,10 +48,10 @@ def _unpaired(comparison: Comparison) -> Iterator[str]:
     rows = [row for i, row in enumerate(comparison.rows) if i != comparison.reference]
     for missing, alike in _alike(rows, lambda difference: difference.missing).items():
         lack = "lacks" if len(alike) == 1 else "lack"
-        yield f"{_rows(alike)} {lack} {listing(missing)}, which {reference} has"
+        yield f"{_rows(alike)} {lack} {_places(missing)}, which {reference} has"
     for alone, alike in _alike(rows, lambda difference: difference.alone).items():
         have = "has" if len(alike) == 1 else "have"
-        yield f"{reference} lacks {listing(alone)}, which {_rows(alike)} {have}"
+        yield f"{reference} lacks {_places(alone)}, which {_rows(alike)} {have}"
     for row in rows:
         if not row.differences:
             yield f"{row.label} has no metric in common with {reference}"
@@ -69,6 +71,11 @@ def _alike(
 
 def _rows(labels: Sequence[str]) -> str:
     return listing(labels) if len(labels) <= FEW else f"{len(labels)} rows"
+
+
+def _places(places: Sequence[str]) -> str:
+    more = len(places) - MANY
+    return listing(places) if more <= 1 else f"{listing(places[:MANY])} and {more} more"
 
 
 def _state(run: RunRecord) -> str:
