@@ -134,6 +134,7 @@ def test_what_needs_a_gpu_is_left_out_without_one(capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == "gpu_throughput: left out, torch finds no GPU here\n"
 
 
+@pytest.mark.slow
 def test_the_loop_by_hand_takes_turns_with_the_framework() -> None:
     """On a CPU it shows nothing but that both run."""
     tiny = ["data.train=8", "data.val=4", "data.test=4", "batch_size=4", "image_size=32"]

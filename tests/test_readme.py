@@ -227,6 +227,7 @@ def test_modules_exist():
         assert hasattr(importlib.import_module(module), attribute)
 
 
+@pytest.mark.slow
 def test_mistake_is_answered_as_shown(mtl):
     text = README.read_text()
     command, answer = re.findall(r"^\$ (mtl .*)\n(mtl: .*)$", text, re.MULTILINE)[0]

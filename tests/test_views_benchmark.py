@@ -1,6 +1,10 @@
 """The measurement of what views cost, on a network that takes no time."""
 
+import pytest
+
 from benchmarks.views import views_cost
+
+pytestmark = pytest.mark.slow
 
 
 def test_views_cost_is_measured() -> None:

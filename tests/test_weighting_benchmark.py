@@ -7,6 +7,8 @@ from benchmarks.results import Entry
 from benchmarks.weighting import many_tasks, measurements, medians
 from benchmarks.weighting_by_hand import mgda, pcgrad
 
+pytestmark = pytest.mark.slow
+
 SMALL = ["image_size=32", "backbone=small_cnn", "backbone.width=8", "batch_size=4"]
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from mtl.cli.completion import query
 
+pytestmark = pytest.mark.slow
+
 
 def test_groups_are_listed(mtl):
     lines = mtl("ls").out.splitlines()

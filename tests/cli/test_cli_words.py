@@ -48,6 +48,7 @@ def test_other_tools_words_lead_to_ours():
             assert f"did you mean '{ours}'" in unknown(group, word, members(group))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("argument", "said"),
     [

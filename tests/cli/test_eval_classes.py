@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 COLOURS = {"a": (220, 20, 20), "b": (20, 220, 20), "c": (20, 20, 220), "d": (200, 200, 20)}
 
 

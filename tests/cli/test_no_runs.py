@@ -85,6 +85,7 @@ def test_a_run_that_never_finished_an_epoch(mtl: Any, tmp_path: Path, command: s
     assert "best.ckpt" in result.err
 
 
+@pytest.mark.slow
 def test_a_configuration_cut_anywhere(tmp_path: Path) -> None:
     whole = text()
     lines = [place for place, letter in enumerate(whole) if letter == "\n"]

@@ -13,6 +13,7 @@ from mtl.runs.prediction.saved_run import open_without_data
 BRANCHES = ["encoder=branches", "tasks=[classification]"]
 
 
+@pytest.mark.slow
 def test_names_become_nodes() -> None:
     cfg = load([*BRANCHES, "encoder.backbones=[resnet18,{name: small_cnn, width: 6}]"])
     first, second = cfg.encoder.backbones

@@ -9,6 +9,8 @@ from mtl.config.job_name import job_name
 from mtl.config.paths import conf_dir
 from mtl.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 HEAD = """# Depth for every pixel.
 _target_: mine.Depth
 kind: mask

@@ -45,6 +45,7 @@ def test_new_data_is_labelled_anew(run):
         open_run(run, ["data=cifar10"], needs_data=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [

@@ -7,6 +7,8 @@ from quick_composition import composing_once, replaceable
 
 from mtl.config.compose import CONFIG_NAME, initialised
 
+pytestmark = pytest.mark.slow
+
 
 def composed(overrides, config_dir=None) -> DictConfig:
     with initialised(config_dir):

@@ -79,6 +79,7 @@ def test_the_first_layout_becomes_todays(values: dict[str, Any]) -> None:
     assert upgraded(values) == (values, [])
 
 
+@pytest.mark.slow
 def test_a_run_of_an_older_version_says_what_to_do(
     mtl: Any, values: dict[str, Any], tmp_path: Path
 ) -> None:

@@ -211,6 +211,7 @@ def test_the_batch_engine_with_albumentations_matrix_does_the_same(steps: dict[s
         _assert_alike(by_sample, by_batch)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [{"shear": 0.3}, {"zoom": 0.3}, {"rotate": 90}, {"shift": 0.2}])
 def test_both_engines_draw_from_the_same_range(steps: dict[str, float]) -> None:
     """The linear parts and shifts that come up spread alike, by their standard deviation."""

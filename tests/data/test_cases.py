@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from conftest import SHARED_DATA, Result
 
+pytestmark = pytest.mark.slow
+
 CASES = SHARED_DATA.parent / "cases"
 
 

@@ -307,6 +307,7 @@ def test_wrong_arguments(argument: str, message: str) -> None:
         run([argument])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not (SHARED_DATA / "bccd").is_dir(), reason="shared data bccd is absent")
 def test_real_photographs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "bccd.png"

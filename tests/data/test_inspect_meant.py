@@ -142,6 +142,7 @@ def test_many_files_that_are_broken_alike_are_one_line() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_tasks_are_proposed_by_what_is_labelled() -> None:
     cfg = load(["data=shapes"])
     targets = {name: Target(name, ("a",)) for name in ("label", "labels", "boxes", "mask")}  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """Random steps in data-loading workers: no two samples, workers or epochs alike; two runs alike."""
 
 import numpy as np
+import pytest
 import torch
 
 from mtl.data.augmentation.spec import Augmentation
@@ -8,6 +9,8 @@ from mtl.data.loading.module import MultiTaskData
 from mtl.data.preprocess.standard import Standard
 from mtl.data.sample import Sample, Target
 from mtl.data.sources.base import DataSet, Source, Split
+
+pytestmark = pytest.mark.slow
 
 COUNT = 8
 PICTURE = np.random.default_rng(0).integers(0, 256, (32, 32, 3)).astype(np.uint8)

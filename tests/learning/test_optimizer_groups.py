@@ -41,6 +41,7 @@ def test_each_parameter_is_in_exactly_one_group() -> None:
     assert sorted(placed) == sorted(id(p) for p in made.parameters())
 
 
+@pytest.mark.slow
 def test_groups_are_named_by_stage_and_hold_its_parameters() -> None:
     made = module()
     found = groups(made)
@@ -68,6 +69,7 @@ def test_vectors_do_not_decay_unless_asked() -> None:
     assert all(group["weight_decay"] == 0.03 for group in all_decay.values())
 
 
+@pytest.mark.slow
 def test_backbone_learns_as_fast_from_scratch_and_slower_with_weights(tmp_path: Path) -> None:
     made = module()
     assert {group["lr"] for group in groups(made).values()} == {0.02}

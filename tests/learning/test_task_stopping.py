@@ -158,6 +158,7 @@ def test_ddp_that_waits_for_all_gradients_is_refused() -> None:
     TaskStopping(1, 0.0, drop=False).on_fit_start(trainer, module())
 
 
+@pytest.mark.slow
 def test_a_retired_task_is_one_without_labels_while_the_network_trains(tmp_path: Path) -> None:
     cfg = load(["data=alternating", "backbone=plain"], write_conf(tmp_path))
     own = build_module(cfg, build_network(cfg, build_data(cfg).targets))

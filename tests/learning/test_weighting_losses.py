@@ -94,6 +94,7 @@ def test_imtl_l() -> None:
     assert [p.grad is None for p in weighting.parameters()] == [True, False, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "weight"), [("uncertainty", 0.5), ("imtl_l", 1.0)])
 def test_learned_scales_go_to_one_over_the_loss_and_absent_ones_stay(
     name: str, weight: float
@@ -141,6 +142,7 @@ def test_gls_does_not_mind_units() -> None:
     assert first == pytest.approx(second)
 
 
+@pytest.mark.slow
 def test_gls_of_two_quadratics_descends_to_their_segment() -> None:
     x = torch.tensor([3.0, 2.0], dtype=torch.float64, requires_grad=True)
     weighting = method("gls", "ab")

@@ -30,6 +30,7 @@ MAKERS: dict[str, Callable[[], Backbone]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAKERS)
 def test_description_is_true(name: str) -> None:
     backbone = MAKERS[name]()
@@ -59,6 +60,7 @@ def test_every_tensor_belongs_to_one_stage(name: str) -> None:
     assert all(parameter.requires_grad for parameter in backbone.parameters())
 
 
+@pytest.mark.slow
 def test_strides() -> None:
     def strides(backbone: Backbone) -> list[int]:
         return [stage.stride for stage in backbone.description]
@@ -72,6 +74,7 @@ def test_strides() -> None:
     assert strides(Timm("vit_tiny_patch16_224", options={"img_size": 32})) == [16]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["resnet18", "resnet50"])
 def test_resnet_equals_torchvision(model: str) -> None:
     reference = torchvision.models.get_model(model, weights=None).eval()

@@ -39,6 +39,7 @@ def test_round_trip(tmp_path: Path, suffix: str, prefix: str) -> None:
     assert same(SmallCNN(width=4, weights=str(file)).state_dict(), made.state_dict())
 
 
+@pytest.mark.slow
 def test_names_of_the_original_model(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "resnet.pth"
     reference = torchvision.models.resnet18(weights=None)

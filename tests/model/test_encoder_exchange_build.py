@@ -17,6 +17,8 @@ from mtl.learning.weighting.equal import Equal
 from mtl.model.build import build_network
 from mtl.model.network import Network
 
+pytestmark = pytest.mark.slow
+
 TASKS = ["classification", "detection", "segmentation"]
 ENCODERS = ("cross_stitch", "nddr", "mtan", "mmoe", "cgc")
 BACKBONES = {

@@ -75,6 +75,7 @@ def test_trunk_and_tail_are_the_whole_network() -> None:
     assert sum(p.numel() for p in encoder.parameters()) == wanted
 
 
+@pytest.mark.slow
 def test_one_stride_over_the_cut() -> None:
     """A stage of the trunk with the stride of a tail's stage gives way to it."""
     make = partial(ResNet, "resnet18", "cifar")

@@ -223,6 +223,7 @@ def cfg(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("member", members("fusion"))
 def test_every_member_from_its_yaml(member: str, cfg: DictConfig) -> None:
     cfg = cfg.copy()

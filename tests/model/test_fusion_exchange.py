@@ -117,6 +117,7 @@ def test_unknown_kind(tmp_path: Path) -> None:
         fusion("mean", Single(), exchange="sum")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_from_the_configuration(kind: str, tmp_path: Path) -> None:
     overrides = ["data=alternating", "backbone=plain", "views=turns", "fusion=concat"]

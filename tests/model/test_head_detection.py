@@ -279,6 +279,7 @@ def test_runs_under_bfloat16_autocast() -> None:
     assert all(p.grad is not None and p.grad.isfinite().all() for p in detection.parameters())
 
 
+@pytest.mark.slow
 def test_learns_two_images_by_heart() -> None:
     detection = head(2, image_size=64, strides=[8, 16], channels=32, convs=1)
     boxes = objects([(8, 8, 40, 32, 0, 0), (36, 40, 60, 64, 1, 0)], [(20, 4, 60, 60, 1, 0)])

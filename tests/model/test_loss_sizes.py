@@ -54,6 +54,7 @@ def start(image_size: int, images: int, *more: str) -> dict[str, tuple[float, fl
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("image_size", "images"), [(32, 32), (64, 32), (224, 12)])
 def test_tasks_on_shapes_begin_alike(image_size: int, images: int) -> None:
     # Loss / gradient on the first batch (32, 32 and 8 images) of 640:

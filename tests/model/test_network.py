@@ -32,6 +32,7 @@ def labelled(*rows: int) -> Labelled:
     return Labelled(torch.tensor(rows), torch.zeros(len(rows), dtype=torch.int64))
 
 
+@pytest.mark.slow
 def test_tasks_come_in_the_order_asked_for(network: Network, image: torch.Tensor) -> None:
     assert network.tasks == ("b", "a")
     assert network.target_names == {"b": "b", "a": "a"}

@@ -16,6 +16,8 @@ from mtl.model.head.box import Box
 from mtl.model.head.detection import Detection
 from mtl.model.head.segmentation import Segmentation
 
+pytestmark = pytest.mark.slow
+
 SIZES = (65, 97)
 SWIN, VIT = "swin_tiny_patch4_window7_224", "vit_tiny_patch16_224"
 

@@ -237,6 +237,7 @@ def test_segmentation_head_turns_with_its_features() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", ["small_cnn", "resnet18"])
 def test_quarter_turns_of_the_input_through_the_whole_network(backbone: str) -> None:
     cfg = load(

@@ -212,6 +212,7 @@ def test_modalities_are_normalised_like_photographs() -> None:
     assert made(image).is_contiguous(memory_format=torch.channels_last)
 
 
+@pytest.mark.slow
 def test_modalities_know_the_preprocessing() -> None:
     assert container(load(["views=modalities", "backbone=resnet18"]).views)["mean"][0] == 0.485
     options = container(load(["views=modalities", "backbone=resnet18", "preprocess=none"]).views)
@@ -280,6 +281,7 @@ def passes(made: nn.Module, image: Tensor) -> list[Tensor]:
     return [p.grad for p in made.parameters() if p.grad is not None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("backbone", "views"),
     [

@@ -8,6 +8,8 @@ from mtl.data.sample import Target
 from mtl.model.build import build_network
 from mtl.model.network import Network
 
+pytestmark = pytest.mark.slow
+
 TARGETS = {"label": Target("label", ("a", "b", "c")), "mask": Target("mask", ("none", "a", "b"))}
 
 

@@ -178,6 +178,7 @@ def test_a_turned_square_lies_in_its_box_and_comes_back_to_a_pixel(
     assert bool((again >= shrunk).all())
 
 
+@pytest.mark.slow
 def test_gradient_flows_there_and_back() -> None:
     placements = [*EXACT[:3], Placement.turned(30), Placement.window("x", -0.5, -0.5, 0.5, 0.5)]
     image = torch.randn(1, 2, 6, 6, dtype=torch.float64, requires_grad=True)

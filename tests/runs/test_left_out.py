@@ -16,6 +16,8 @@ from mtl.data.sources.shapes import Shapes
 from mtl.model.build import build_network
 from mtl.runs.left_out import left_out_lines
 
+pytestmark = pytest.mark.slow
+
 BASE = ["data=shapes", "data.train=40", "data.val=4", "data.test=4", "backbone.width=4"]
 TINY = [*BASE, "tasks=[detection]", "heads.detection.strides=[16]", "image_size=32"]
 

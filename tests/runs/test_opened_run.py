@@ -10,6 +10,8 @@ from PIL import Image
 import mtl
 from mtl.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 README = Path(__file__).resolve().parents[2] / "README.md"
 TINY = [
     *("data.train=16", "data.val=8", "data.test=8", "image_size=32", "backbone.width=8"),

@@ -100,6 +100,7 @@ def test_command_is_that_of_the_log(tmp_path):
     assert read_command(tmp_path) == ""
 
 
+@pytest.mark.slow
 def test_pictures_are_encoded_anew(tmp_path):
     path = tmp_path / "a.png"
     noise = np.random.default_rng(0).integers(0, 255, (300, 400, 3)).astype(np.uint8)

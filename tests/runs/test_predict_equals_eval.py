@@ -28,6 +28,8 @@ from mtl.files import read_json
 from mtl.model.build import build_network
 from mtl.runs.evaluate import evaluate
 
+pytestmark = pytest.mark.slow
+
 SIZE = 32
 LARGER = 5
 """Odd, so that the middle of a network's pixel is the middle of a pixel of the image."""

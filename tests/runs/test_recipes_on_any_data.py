@@ -17,6 +17,8 @@ from mtl.data.build import build_data
 from mtl.errors import UserError
 from mtl.model.build import build_network
 
+pytestmark = pytest.mark.slow
+
 LABELS_ONLY = ("image_folder", "cifar10", "cifar10_100")
 BOXES = {"box", "detection", "segmentation"}
 SYSTEMS = ("independent", "joint", "split", "siamese", "multi_branch", "mil", "cmtl", "c_rmtl")

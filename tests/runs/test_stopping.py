@@ -16,7 +16,7 @@ from mtl.data.loading.module import MultiTaskData
 from mtl.errors import RunError, UserError
 from mtl.files import read_json
 from mtl.learning.callbacks.checkpoint import BestAndLast
-from mtl.runs.folder import environment
+from mtl.runs.environment import environment
 from mtl.runs.stopping import SIGNALS, disk_full, stopped_by_signals
 from mtl.runs.train import train
 

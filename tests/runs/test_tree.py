@@ -24,6 +24,8 @@ from mtl.errors import BadFile
 from mtl.model.build import build_network
 from mtl.runs import tree
 
+pytestmark = pytest.mark.slow
+
 BASE = ["data=alternating", "backbone=plain", "augmentation=none", "batch_size=4"]
 TRAINER: Any = SimpleNamespace(
     strategy=SimpleNamespace(root_device=torch.device("cpu")), world_size=1, precision="32-true"
