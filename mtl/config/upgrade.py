@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 from mtl.config.groups import members
 from mtl.config.measures import DIRECTIONS
 from mtl.config.nearest import in_words
+from mtl.config.schema import is_number
 
 MOVED = (
     # The rooms were put into wings.
@@ -25,13 +26,14 @@ MOVED = (
 )
 """Names of classes before, and what became of them; one after the other."""
 
+BOX = "mtl.model.head.box.Box"
 ADDED: dict[str, dict[str, Any]] = {
     "mtl.data.sources.voc_folder.VocFolder": {"masks": "indices", "test_fraction": 0.0},
     "mtl.model.views.single.Single": {"checkpointing": False},
     "mtl.model.backbone.*": {"rotation": "none", "rotation_pool": "max"},
     "mtl.model.fusion.none.NoFusion": {"exchange": "none"},
     "mtl.model.ensemble.none.NoEnsemble": {"tta": []},
-    "mtl.model.head.box.Box": {"delta_unit": "pixel"},
+    BOX: {"delta_unit": "pixel"},
     "mtl.learning.weighting.gradnorm.GradNorm": {"every": 1},
     "mtl.learning.weighting.torchjd_method.TorchJD": {"every": 1},
     "torch.optim.*": {"stage_factors": None, "stage_decay": 1.0},
@@ -50,7 +52,24 @@ def upgraded(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         The new one, and what is different, a line each; none for one of this version.
     """
     changes: list[str] = []
-    return cast(dict[str, Any], _node(values, "", changes)), changes
+    new = cast(dict[str, Any], _node(values, "", changes))
+    _weigh_boxes(values, new, changes)
+    return new, changes
+
+
+def _weigh_boxes(old: Mapping[str, Any], new: Mapping[str, Any], changes: list[str]) -> None:
+    """The loss of boxes in pixels was ``side * delta / 10`` times as large as today's."""
+    heads = new["heads"] if isinstance(new.get("heads"), dict) else {}
+    for task, head in heads.items():
+        if not isinstance(head, dict) or head.get("_target_") != BOX:
+            continue
+        given: list[Any] = [head.get("weight"), head.get("delta"), new.get("image_size")]
+        if "delta_unit" not in old["heads"][task] and all(map(is_number, given)):
+            weight, delta, side = given
+            head["weight"] = weight * side * delta / 10
+            changes.append(
+                f"heads.{task}.weight={weight} is now {head['weight']:g}, as its loss was in pixels"
+            )
 
 
 def _node(node: Any, key: str, changes: list[str]) -> Any:

@@ -1,11 +1,18 @@
 """What a training's callbacks have to say in results.json."""
 
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as L
+from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 
 from mtl.learning.callbacks.checkpoint import BestAndLast
+from mtl.learning.callbacks.early_stopping import ResumableEarlyStopping
 from mtl.learning.callbacks.task_stopping import TaskStopping
+from mtl.learning.checkpoints import read_checkpoint
+
+FOLLOWERS = (BestAndLast, ResumableEarlyStopping, TaskStopping)
+"""Those that know afterwards what a metric did."""
 
 
 def outcome(trainer: L.Trainer) -> dict[str, Any]:
@@ -21,3 +28,17 @@ def outcome(trainer: L.Trainer) -> dict[str, Any]:
         elif isinstance(callback, TaskStopping) and callback.left:
             found["left"] = dict(callback.left)
     return found
+
+
+def remember(trainer: L.Trainer, last: Path) -> None:
+    """Let callbacks know what those did that forked processes trained with.
+
+    Args:
+        trainer: after ``fit``.
+        last: the last checkpoint.
+    """
+    if isinstance(trainer.strategy.launcher, _MultiProcessingLauncher) and last.exists():
+        states = read_checkpoint(last)["callbacks"]
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, FOLLOWERS) and callback.state_key in states:
+                callback.load_state_dict(states[callback.state_key])

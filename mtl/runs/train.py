@@ -33,7 +33,7 @@ from mtl.learning.callbacks.throughput import Throughput
 from mtl.learning.checkpoints import load_network_weights, read_checkpoint, trained_targets
 from mtl.learning.ending import why_stopped
 from mtl.learning.module import MultiTaskModule
-from mtl.learning.outcome import outcome
+from mtl.learning.outcome import outcome, remember
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 from mtl.model.multiply_adds import multiply_adds
@@ -213,6 +213,7 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
         if last is not None:
             say(f"resuming from {last} after step {resumed_step}")
     trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
+    remember(trainer, run.path / "checkpoints" / "last.ckpt")
     stopped = why_stopped(trainer)
     if run.writes and stopped is not None:
         say(stopped)

@@ -46,7 +46,8 @@ def first_layout(values: Any) -> Any:
 
 @pytest.fixture
 def values() -> dict[str, Any]:
-    return container(load(["tasks=[classification,box]", "heads.box.delta_unit=pixel"]))
+    own = ["heads.box.delta_unit=pixel", "heads.box.delta=5", "heads.box.weight=2"]
+    return container(load(["tasks=[classification,box]", *own]))
 
 
 def write(folder: Path, values: dict[str, Any]) -> Path:
@@ -72,11 +73,14 @@ def test_every_class_that_has_moved_is_found() -> None:
 def test_the_first_layout_becomes_todays(values: dict[str, Any]) -> None:
     old = first_layout(values)
     new, changes = upgraded(old)
+    # The slope was delta per pixel, and is 10 per side of 64 pixels now.
+    assert new["heads"]["box"].pop("weight") == 2 * 5 * 64 / 10
+    assert "heads.box.weight=2 is now 64, as its loss was in pixels" in changes
+    assert values["heads"]["box"].pop("weight") == 2
     assert new == values
-    assert old == first_layout(values)
     assert "backbone._target_=mtl.backbone.small_cnn.SmallCNN is now " in "\n".join(changes)
     assert "heads.box.delta_unit=pixel is what held before there was a choice" in changes
-    assert upgraded(values) == (values, [])
+    assert upgraded(new) == (new, [])
 
 
 @pytest.mark.slow
@@ -96,7 +100,7 @@ def test_a_run_of_an_older_version_says_what_to_do(
     assert f"{run}: " in result.out
     assert "the old configuration is config.old.yaml" in result.out
     assert (run / "config.old.yaml").read_text() == text
-    assert container(open_run(run)) == values
+    assert open_run(run).heads.box.weight == 64
     assert mtl("upgrade", f"run={run}").out == f"{run}: is of this version\n"
     write(run, first_layout(values))
     mtl("upgrade", f"run={run}")
