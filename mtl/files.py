@@ -28,12 +28,17 @@ def write_all(contents: Mapping[Path, bytes]) -> None:
         raise
 
 
-def write_json(path: Path, content: Any) -> None:
+def write_json(path: Path, content: Any, indent: int | None = 2) -> None:
     """Write plain values; what JSON has no word for is written as text.
 
     Bytes of file names that are not UTF-8 become the replacement mark.
+
+    Args:
+        path: of the file.
+        content: plain values.
+        indent: None for one line, where there are more numbers than anybody reads.
     """
-    text = json.dumps(content, indent=2, ensure_ascii=False, default=str)
+    text = json.dumps(content, indent=indent, ensure_ascii=False, default=str)
     write_whole(path, printable(f"{text}\n").encode())
 
 

@@ -42,7 +42,7 @@ def write_curves(curves: Mapping[str, Curves], folder: Path, name: str) -> Path:
         The JSON file.
     """
     path = folder / f"curves_{name}.json"
-    write_json(path, curves)
+    write_json(path, curves, indent=None)
     write_all(
         {
             folder / f"{name}_{task}_{picture}.png": encoded_png(canvas)

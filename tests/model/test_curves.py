@@ -205,6 +205,20 @@ def test_pixels_by_hand() -> None:
     assert found["calibration"]["ece"] == pytest.approx((0.2 + 0.1 + 0.6) / 3, abs=1e-6)
 
 
+def test_of_large_pictures_the_curves_are_thinned() -> None:
+    """Of 224 pixels a side every second counts; the table is of all."""
+    thing = torch.zeros(1, 224, 224)
+    thing[:, ::2, ::2] = 1
+    truth = thing.to(torch.uint8)
+    scores = torch.stack([1 - thing * 0.9, thing * 0.9], dim=1)
+    curves = SegmentationCurves(("ground", "thing"))
+    curves.update(scores, labelled(truth))
+    found = curves.compute()
+    assert [row["support"] for row in found["per_class"]] == [3 * 112**2, 112**2]
+    assert "roc" not in found
+    assert found["calibration"]["count"] == [112**2]
+
+
 def test_pixel_curves_are_nearly_those_of_scikit_learn() -> None:
     draw = torch.Generator().manual_seed(2)
     truth = torch.randint(0, 3, (4, 16, 16), generator=draw)

@@ -80,7 +80,7 @@ class RunCurves(CurveWatch):
     @staticmethod
     def _write(trainer: L.Trainer, split: Split, curves: dict[str, Curves]) -> None:
         if trainer.is_global_zero and curves:
-            write_json(_file(trainer, split), curves)
+            write_json(_file(trainer, split), curves, indent=None)
 
     @staticmethod
     def _draw(trainer: L.Trainer, split: Split, curves: dict[str, Curves]) -> None:

@@ -17,14 +17,16 @@ from mtl.model.head.scores import quietly
 
 LEVELS = 200
 """Into so many equal steps probabilities are sorted: all pixels of a split are too many to keep."""
+ENOUGH = 112
+"""Pixels a side that ROC, precision-recall and calibration are taken from; neighbours are alike."""
 
 
 class SegmentationCurves(HeadCurves):
     """Pixel confusion, table with IoU, ROC and precision-recall of each class, calibration.
 
-    Ignored pixels don't count. Probabilities are told apart by ``LEVELS`` steps, so that areas are
-    exact to about a hundredth of what lies within one step. Calibration is that of the likeliest
-    class.
+    Ignored pixels don't count. Confusion and table are of all others; of large pictures the curves
+    and calibration are of every second, third, ... row and column. Probabilities are told apart by
+    ``LEVELS`` steps; within one they count as equal. Calibration is that of the likeliest class.
 
     Args:
         classes: K names, the background among them.
@@ -91,20 +93,31 @@ class _Pixels(Metric):
             self.add_state(name, state, dist_reduce_fx="sum")
 
     def update(self, probabilities: Tensor, truth: Tensor) -> None:
-        known = truth != IGNORE_PIXEL
-        truth = truth[known].long()
         # Not argmax, which takes five times as long over a middle dimension on CPUs.
         best = probabilities.max(1)
-        said, sure = best.indices[known], best.values[known].float()
-        self.confusion += torch.bincount(truth * self.classes + said, minlength=self.classes**2)
+        known = truth != IGNORE_PIXEL
+        pairs = truth[known].long() * self.classes + best.indices[known]
+        self.confusion += torch.bincount(pairs, minlength=self.classes**2)
+        step = max(1, truth.shape[-1] // ENOUGH)
+        thin = (..., slice(None, None, step), slice(None, None, step))
+        self._levels(probabilities[thin], truth[thin])
+        self._calibration(best.values[thin], best.indices[thin], truth[thin])
+
+    def _levels(self, probabilities: Tensor, truth: Tensor) -> None:
+        # What is ignored goes to places of its own, which is faster than leaving it out.
+        ignored = 2 * LEVELS * (truth == IGNORE_PIXEL)
         for index in range(self.classes):
-            own = probabilities[:, index][known].float()
-            level = (own * LEVELS).long().clamp_(0, LEVELS - 1)
-            place = level + LEVELS * (truth == index)
-            self.levels[index] += torch.bincount(place, minlength=2 * LEVELS)
+            place = (probabilities[:, index].float() * LEVELS).long().clamp_(0, LEVELS - 1)
+            place += LEVELS * (truth == index) + ignored
+            found = torch.bincount(place.flatten(), minlength=3 * LEVELS)
+            self.levels[index] += found[: 2 * LEVELS]
+
+    def _calibration(self, sure: Tensor, said: Tensor, truth: Tensor) -> None:
+        known = truth != IGNORE_PIXEL
+        sure, right = sure[known].float(), said[known] == truth[known]
         # A value on an edge belongs to the bin below.
         place = ((sure * BINS).ceil().long() - 1).clamp_(0, BINS - 1)
-        self.bins += torch.bincount(place + BINS * (said == truth), minlength=2 * BINS)
+        self.bins += torch.bincount(place + BINS * right, minlength=2 * BINS)
         self.confidence += torch.stack([sure[place == index].sum() for index in range(BINS)])
 
     def compute(self) -> Tensor:
