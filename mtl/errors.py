@@ -29,6 +29,10 @@ class BadFile(UserError):
         return type(self), (self.path, self.reason)
 
 
+class InUse(UserError):
+    """A run's folder that another process is working in now."""
+
+
 class RunError(Exception):
     """A run that can't go on (a loss that is not finite, say).
 

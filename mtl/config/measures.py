@@ -12,6 +12,10 @@ DIRECTIONS = {"larger_is_better": True, "smaller_is_better": False}
 """Keys of a head's yaml; each maps metrics to their bounds."""
 SCORE = "score"
 LOSS = "loss"
+GAIN = "delta_m"
+"""The multi-task gain over all tasks, a share; see ``mtl/runs/baselines``."""
+CHANGE = "delta"
+"""A task's part in it."""
 
 Mode = Literal["min", "max"]
 
@@ -85,7 +89,8 @@ def measure_of(task: str, metric: str, head: Mapping[str, Any]) -> Measure:
 def mode_of(metric: str, heads: Mapping[str, Mapping[str, Any]]) -> Mode:
     """``max`` where more is better, else ``min``, as the heads declare it.
 
-    The framework's own values are the score, a mean of shares, and losses, which are minimised.
+    The framework's own values are the score, a mean of shares, the gain over single-task runs, and
+    losses, which are minimised.
 
     Args:
         metric: full name, such as ``val/box/mae``, ``val/loss`` or ``test/score``.
@@ -96,7 +101,7 @@ def mode_of(metric: str, heads: Mapping[str, Mapping[str, Any]]) -> Mode:
     """
     _, _, name = metric.partition("/")
     task, _, own = name.rpartition("/")
-    if name == SCORE:
+    if name in (SCORE, GAIN) or (own == CHANGE and task in heads):
         return "max"
     if own == LOSS and (not task or task in heads):
         return "min"

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl.config.difference import difference
 from mtl.config.saved import read_config
-from mtl.errors import UserError
+from mtl.errors import InUse, UserError
 from mtl.files import printable, read_json, write_json, write_whole
 from mtl.runs.environment import write_environment
 
@@ -69,21 +69,29 @@ class RunFolder:
         """results.json."""
         return read_json(self.path / "results.json")
 
-    def begin(self, cfg: DictConfig) -> None:
+    def begin(self, cfg: DictConfig) -> bool:
         """Take the folder for a run.
 
+        Returns:
+            Whether there is anything left to do: another process may have finished it until now.
+
         Raises:
-            UserError: it holds a run with other settings, or one that is running now.
+            UserError: it holds a run with other settings.
+            InUse: it holds one that is running now.
         """
         self.compare(cfg)
         if not self.writes:
-            return
+            return True
         self.path.mkdir(parents=True, exist_ok=True)
         self.fresh = {file.name for file in self.path.iterdir()} <= {LOG}
         self.lock()
+        if self.finished:
+            self.release()
+            return False
         write_whole(self.path / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True).encode())
         write_environment(self.path)
         self.status("running", started=_now())
+        return True
 
     def keep(self) -> None:
         """From now on there is something to look at, however the run ends."""
@@ -129,7 +137,7 @@ class RunFolder:
         """Hold the folder as long as this process lives.
 
         Raises:
-            UserError: another process holds it.
+            InUse: another process holds it.
         """
         try:
             import fcntl
@@ -141,7 +149,7 @@ class RunFolder:
             fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             self.release()
-            raise UserError(f"{self.path} is in use by a run that is going on now") from None
+            raise InUse(f"{self.path} is in use by a run that is going on now") from None
 
     def release(self) -> None:
         """Let go of the folder."""

@@ -18,7 +18,7 @@ LEARNING_CALLBACKS = ("checkpoint", "early_stopping", "task_stopping", "ema")
 """The package's callbacks that have a say in what is learnt."""
 NO_SETTINGS = (
     *MAY_DIFFER,
-    *("name", "seed", "test", "logger", "baselines", "data.suggested", "data.cache"),
+    *("name", "seed", "test", "data.suggested", "data.cache"),
     *("trainer.log_every_n_steps", "trainer.profiler", "callbacks.checkpoint.monitors"),
 )
 """Keys, and what is below them, that change nothing about what is learnt but for the seed."""
