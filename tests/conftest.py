@@ -108,7 +108,7 @@ def stub_train(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     module.calls = []
     module.act = lambda cfg, folder: {"val/score": float(cfg.lr)}
 
-    def train(cfg, folder):
+    def train(cfg, folder, baselines=None):
         module.calls.append((cfg, folder))
         return module.act(cfg, folder)
 

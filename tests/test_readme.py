@@ -10,7 +10,7 @@ import yaml
 from made_up_runs import write_sweep
 from omegaconf import OmegaConf
 
-from mtl.cli import affinity, evaluate, inspect_, predict, report, rerun, split
+from mtl.cli import affinity, baselines, evaluate, inspect_, predict, report, rerun, split
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys
 from mtl.cli.run_list import items, run_list
@@ -88,7 +88,7 @@ def test_there_are_commands_to_test():
 @pytest.mark.parametrize("line", lines("mtl "))
 def test_command(line, mtl, files, without_charts):
     command, *arguments = shlex.split(line, comments=True)[1:]
-    if command in ("inspect", "eval", "predict", "affinity", "rerun", "split"):
+    if command in ("inspect", "eval", "predict", "baselines", "affinity", "rerun", "split"):
         check_command(command, arguments, files)
     elif "-m" in arguments:
         # Sweeps have tests of their own: one job stands for all here.
@@ -111,6 +111,7 @@ def check_command(command: str, arguments: list[str], folder: Path) -> None:
         "inspect": inspect_,
         "eval": evaluate,
         "predict": predict,
+        "baselines": baselines,
         "affinity": affinity,
         "rerun": rerun,
         "split": split,

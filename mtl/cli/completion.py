@@ -24,6 +24,7 @@ OWN = {
     "report": tuple(f"{key}=" for key in REPORT_KEYS),
     "rerun": ("run=",),
     "upgrade": ("run=",),
+    "baselines": ("run=",),
     "split": ("overwrite=true",),
     "cache": ("data.cache_dir=", "clear=true"),
 }

@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import one_of, own_keys, place, refuse_folder, trust_of
-from mtl.cli.run_list import run_list
+from mtl.cli.run_list import one_or_several, run_list
 from mtl.config.checkpoint_names import check_checkpoint
 from mtl.config.load import load
 from mtl.config.overrides import key_of
@@ -69,12 +69,7 @@ def run(arguments: list[str]) -> int:
     """
     config_dir, rest = split_options(arguments)
     own, overrides = own_keys(rest, KEYS)
-    if bool(own.get("run")) == bool(own.get("runs")):
-        if own.get("run"):
-            raise UserError("run= is one run and runs=[...] are several: write one of them")
-        raise UserError(
-            "run= is needed: write run=outputs/runs/NAME/TIME, or runs=[A,B] for several"
-        )
+    one_or_several(own)
     one_of("split", own.setdefault("split", "test"), ("test", "val"))
     own.setdefault("checkpoint", "best")
     if "samples" in own and ("rotate" in own or own.get("runs")):

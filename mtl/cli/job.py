@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from mtl.config.check import check
 from mtl.config.finalise import finalise
-from mtl.config.paths import allow_user_modules
+from mtl.config.paths import BASELINES, allow_user_modules
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +24,11 @@ def job(cfg: DictConfig) -> dict[str, float]:
     hydra_node = HydraConfig.get()
     # Hydra may have moved into the run's folder (hydra.job.chdir), where paths mean other things.
     begun = Path(hydra_node.runtime.cwd)
-    ready = check(finalise(cfg, hydra_node), base=None if begun == Path.cwd() else begun)
+    base = None if begun == Path.cwd() else begun
+    ready = check(finalise(cfg, hydra_node), base=base)
     log.info("mtl train %s", " ".join(hydra_node.overrides.task))
     sys.stdout.flush()
-    from mtl.runs.train import train
+    folder = Path(hydra_node.runtime.output_dir)
+    from mtl.runs.baselines.training import train_run
 
-    return train(ready, Path(hydra_node.runtime.output_dir))
+    return train_run(ready, folder, BASELINES if base is None else base / BASELINES)

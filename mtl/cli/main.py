@@ -33,6 +33,7 @@ COMMANDS = {
     "predict": Command("mtl.cli.predict", "run a trained network on your own images"),
     "compare": Command("mtl.cli.compare", "which of many runs is better, and is that chance"),
     "report": Command("mtl.cli.report", "write a run, or a comparison of runs, as one page"),
+    "baselines": Command("mtl.cli.baselines", "train each task of a run alone, for the gain"),
     "affinity": Command("mtl.cli.affinity", "measure which tasks help each other, and group them"),
     "rerun": Command("mtl.cli.rerun", "repeat a run, and say whether its numbers agree"),
     "upgrade": Command("mtl.cli.upgrade", "rewrite configurations that an older version left"),
@@ -131,7 +132,7 @@ def at_home(argument: str) -> str:
 
 def usage() -> str:
     """What ``mtl --help`` prints."""
-    rows = "\n".join(f"  {name:<9} {c.description}" for name, c in COMMANDS.items())
+    rows = "\n".join(f"  {name:<10} {c.description}" for name, c in COMMANDS.items())
     return (
         "usage: mtl COMMAND [key=value ...]\n\n"
         f"commands:\n{rows}\n\n"

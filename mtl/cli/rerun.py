@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys, place, refuse_file, trust_of
-from mtl.config.difference import MAY_DIFFER
+from mtl.config.difference import MAY_DIFFER, may_differ
 from mtl.config.nearest import listing
 from mtl.config.overrides import key_of
 from mtl.config.saved import open_run
@@ -75,9 +75,10 @@ def run(arguments: list[str]) -> int:
     before = numbers(read_json(folder / "results.json"))
 
     from mtl.cli.table import print_rows
+    from mtl.runs.baselines.training import train_run
     from mtl.runs.folder import log_command
+    from mtl.runs.processes import is_first_process
     from mtl.runs.rerun import rows, surroundings, verdict
-    from mtl.runs.train import is_first_process, train
     from mtl.terminal import say
 
     first = is_first_process()
@@ -86,7 +87,7 @@ def run(arguments: list[str]) -> int:
             say(line)
         log_command(out, f"rerun {shlex.join(arguments)}")
     try:
-        now = numbers({"metrics": train(cfg, out)})
+        now = numbers({"metrics": train_run(cfg, out)})
     except Interrupted as stop:
         raise KeyboardInterrupt(_how_to_resume(arguments, out, stop)) from stop
     if first:
@@ -100,7 +101,7 @@ def run(arguments: list[str]) -> int:
 def _refuse_others(overrides: Sequence[str]) -> None:
     for override in overrides:
         key = key_of(override)
-        if key not in (*MAY_DIFFER, *DEVICE) and not key.startswith("data.root"):
+        if not (may_differ(key) or key in DEVICE or key.startswith("data.root")):
             raise UserError(
                 f"{override}: a rerun repeats the run as it was; it takes out=, data.root=, "
                 f"{listing([*MAY_DIFFER, *DEVICE])}"

@@ -1,9 +1,27 @@
-"""What ``runs=[...]`` means."""
+"""What ``run=`` and ``runs=[...]`` mean."""
 
 import glob
+from collections.abc import Mapping
 from pathlib import Path
 
 from mtl.errors import UserError
+
+
+def one_or_several(own: Mapping[str, str]) -> None:
+    """See that a command was told one run or several.
+
+    Args:
+        own: its own keys.
+
+    Raises:
+        UserError: neither ``run=`` nor ``runs=`` is there, or both are.
+    """
+    if bool(own.get("run")) == bool(own.get("runs")):
+        if own.get("run"):
+            raise UserError("run= is one run and runs=[...] are several: write one of them")
+        raise UserError(
+            "run= is needed: write run=outputs/runs/NAME/TIME, or runs=[A,B] for several"
+        )
 
 
 def run_list(given: str) -> list[Path]:

@@ -19,6 +19,7 @@ from mtl.cli.sweep_plan import plan_sweep
 from mtl.cli.sweep_record import Record, print_table
 from mtl.config.complaints import complaint
 from mtl.config.compose import register_heads
+from mtl.config.measures import GAIN
 from mtl.config.overrides import key_of
 from mtl.config.paths import SWEEP_FILE
 from mtl.files import read_json, write_json
@@ -45,6 +46,9 @@ def sweep(options: argparse.Namespace, arguments: Sequence[str], config_dir: Pat
     register_heads(config_dir)
     options.overrides = plan.overrides
     write_json(plan.folder / SWEEP_FILE, {"metrics": plan.metrics, "jobs": plan.jobs})
+    if plan.baselines:
+        before_now = sum(baseline.finished for baseline in plan.baselines)
+        print(f"baselines: {len(plan.baselines)} for {plan.jobs} jobs, {before_now} trained before")
     try:
         with stopped_by_signals():
             run_hydra(options, swept_job)
@@ -89,9 +93,10 @@ def swept_job(cfg: DictConfig) -> float | None:
     record = Record(sweep_folder)
     print(headline(node, sweep_folder), flush=True)
     try:
-        score = job(cfg).get(str(cfg.monitor), math.nan)
+        metrics = job(cfg)
     except Exception as error:
         record.failed(folder, error)
         return None
-    record.finished(folder, score)
+    score = metrics.get(str(cfg.monitor), math.nan)
+    record.finished(folder, score, metrics.get(f"test/{GAIN}", metrics.get(f"val/{GAIN}")))
     return score if math.isfinite(score) else None

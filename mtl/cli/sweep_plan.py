@@ -18,10 +18,11 @@ from mtl.config.difference import difference
 from mtl.config.finalise import finalise
 from mtl.config.groups import groups
 from mtl.config.job_name import job_name
-from mtl.config.measures import mode_of
+from mtl.config.measures import GAIN, mode_of
 from mtl.config.overrides import key_of, parse, parse_all
 from mtl.config.saved import read_config
 from mtl.errors import UserError
+from mtl.runs.baselines.single import Baseline, baselines_of_all
 
 BASIC_SWEEPER = "hydra._internal.core_plugins.basic_sweeper.BasicSweeper"
 BASIC_LAUNCHER = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
@@ -39,12 +40,15 @@ class Plan:
         folder: that all jobs lie in.
         metrics: the main metrics of all tasks of all jobs, ``task/metric``.
         jobs: how many there will be.
+        baselines: single-task runs that the jobs will share; none where a sweeper searches and
+            they are found out one by one.
     """
 
     overrides: list[str]
     folder: Path
     metrics: list[str]
     jobs: int
+    baselines: list[Baseline]
 
 
 def plan_sweep(overrides: Sequence[str], config_dir: Path | None) -> Plan:
@@ -66,10 +70,12 @@ def plan_sweep(overrides: Sequence[str], config_dir: Path | None) -> Plan:
     checked = check_jobs(configurations, basic=node.launcher._target_ == BASIC_LAUNCHER)
     not_swept = [p.get_key_element() for p in parsed if not p.is_sweep_override()]
     folder = Path(str(node.sweep.dir))
+    baselines: list[Baseline] = []
     if node.sweeper._target_ == BASIC_SWEEPER:
         names = [job_name(task_part(job), not_swept) for job in jobs]
         refuse_same_names(names)
         refuse_other_settings(folder, dict(zip(names, checked, strict=True)))
+        baselines = baselines_of_all([c for c in checked if c is not None and c.baselines])
     complete = new_heads_in_all(overrides, jobs, config_dir)
     fixed_keys = ",".join(f"'{key}'" for key in [*not_swept, *(f"+{k}" for k in not_swept)])
     # Each job would resolve the folder with its own values: -m data=a,b would part them.
@@ -79,7 +85,7 @@ def plan_sweep(overrides: Sequence[str], config_dir: Path | None) -> Plan:
         *search_settings(node.sweeper, not_swept, configurations[0]),
     ]
     count = node.sweeper.get("n_trials") or len(jobs)
-    return Plan([*complete, *settings], folder, metrics_of(configurations), count)
+    return Plan([*complete, *settings], folder, metrics_of(configurations), count, baselines)
 
 
 def search_settings(
@@ -107,11 +113,12 @@ def search_settings(
 
 
 def metrics_of(configurations: Sequence[DictConfig]) -> list[str]:
-    """The main metrics of all tasks of all jobs, ``task/metric``."""
+    """The main metrics of all tasks of all jobs, ``task/metric``, and the gain if it is wanted."""
     found = (
         f"{task}/{head.metrics[0]}" for cfg in configurations for task, head in cfg.heads.items()
     )
-    return list(dict.fromkeys(found))
+    gain = [GAIN] if any(cfg.baselines and len(cfg.tasks) > 1 for cfg in configurations) else []
+    return [*dict.fromkeys(found), *gain]
 
 
 def task_part(job: Sequence[str]) -> list[str]:

@@ -32,9 +32,17 @@ class Record:
         lines = self.file.read_bytes()[start:].decode().splitlines()
         return [json.loads(line) for line in lines]
 
-    def finished(self, folder: Path, score: float) -> None:
-        """A job ended well."""
-        self._append(folder, state="finished", score=None if math.isnan(score) else score)
+    def finished(self, folder: Path, score: float, gain: float | None) -> None:
+        """A job ended well.
+
+        Args:
+            folder: of the job.
+            score: what it was to reach, NaN where it has none.
+            gain: over single-task baselines, where it was asked for.
+        """
+        own = {} if gain is None else {"gain": gain}
+        score_or_none = None if math.isnan(score) else score
+        self._append(folder, state="finished", score=score_or_none, **own)
 
     def failed(self, folder: Path, error: Exception) -> None:
         """A job failed.
@@ -64,11 +72,18 @@ class Record:
 
 
 def print_table(entries: Sequence[dict[str, Any]], folder: Path) -> None:
-    """Name, state and score of each job, and where they lie."""
+    """Name, state, score and gain of each job, and where they lie."""
+    columns = ["score", *(["gain"] if any("gain" in entry for entry in entries) else [])]
     rows = [
-        (entry["job"], entry["state"], "" if entry["score"] is None else f"{entry['score']:.4f}")
+        (entry["job"], entry["state"], *(_number(entry.get(column)) for column in columns))
         for entry in entries
     ]
     colours = {"finished": "green", "failed": "bold red"}
-    print_rows(rows, header=("job", "state", "score"), right=[2], styles=colours)
+    print_rows(
+        rows, header=("job", "state", *columns), right=[2, 3][: len(columns)], styles=colours
+    )
     print(f"sweep folder: {folder}", flush=True)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

@@ -8,9 +8,13 @@ SWEEP_FILE = "sweep.json"
 """In a sweep's folder: ``jobs``, their number; ``metrics``, the main ones of all their tasks."""
 
 
+BASELINES = Path("outputs") / "baselines"
+"""Where single-task baselines lie, for all runs and sweeps of a working folder."""
+
+
 def in_sweep(folder: Path) -> bool:
-    """Whether a run's folder is that of a job of a sweep."""
-    return (folder.parent / SWEEP_FILE).exists()
+    """Whether a run is one of many that say little: a job of a sweep, or a baseline."""
+    return (folder.parent / SWEEP_FILE).exists() or folder.parent.name == BASELINES.name
 
 
 def conf_dir() -> Path:

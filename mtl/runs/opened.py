@@ -19,12 +19,12 @@ from mtl.config.trust import leaves
 from mtl.data.image_file import read_image
 from mtl.files import read_json
 from mtl.model.network import Network
+from mtl.runs.baselines.training import train_run
 from mtl.runs.evaluate import evaluate
 from mtl.runs.folder import log_command
 from mtl.runs.prediction.inputs import find_images
 from mtl.runs.prediction.predictor import Picture, Predictor
 from mtl.runs.prediction.saved_run import open_without_data
-from mtl.runs.train import train as train_into
 
 
 class OpenedRun:
@@ -128,7 +128,7 @@ def train(overrides: Sequence[str] = (), config_dir: Path | None = None) -> Open
     cfg = load(overrides, config_dir)
     folder = Path(str(compose(overrides, config_dir).hydra.run.dir))
     log_command(folder, f"train {' '.join(overrides)}")
-    train_into(cfg, folder)
+    train_run(cfg, folder)
     # These have run already.
     named = [str(name) for key, name in leaves(container(cfg)) if key.endswith("._target_")]
     named += [kind for kind in named_kinds(cfg) if "." in kind]

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from mtl.config.paths import in_sweep
 from mtl.data.sources.base import SPLITS
+from mtl.runs.baselines.words import gain_lines, percent
 from mtl.terminal import console, is_watched, say
 
 
@@ -38,6 +39,8 @@ def print_results(results: Mapping[str, Any], folder: Path) -> None:
     if console.is_terminal and in_sweep(folder):
         tested = results["metrics"].get("test/score")
         test = "" if tested is None else f", test/score {tested:.4f}"
+        gain = results.get("gain", {}).get("delta_m")
+        test += "" if gain is None else f", gain {percent(gain)}"
         job = "" if is_watched() else f"{folder.name}: "
         say(f"{job}{found}{test}, {results['duration_s']:.0f} s")
         if results["skipped_samples"]:
@@ -50,6 +53,9 @@ def print_results(results: Mapping[str, Any], folder: Path) -> None:
     for monitor, its in results.get("best_by_monitor", {}).items():
         shown = "none" if its["score"] is None else f"{its['score']:.4f}"
         say(f"{its['checkpoint']}.ckpt: epoch {its['epoch']} ({monitor} {shown})")
+    if "gain" in results:
+        for line in gain_lines(results["gain"]):
+            say(line)
     if results["skipped_samples"]:
         say(skipped)
     say(f"{results['duration_s']:.0f} s, {results['images_per_second']:.0f} images/s")

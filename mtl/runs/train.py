@@ -1,7 +1,7 @@
 """One run, from a checked configuration to results.json."""
 
-import os
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,17 +37,21 @@ from mtl.learning.outcome import outcome, remember
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 from mtl.model.multiply_adds import multiply_adds
+from mtl.runs.baselines.measured import measured
 from mtl.runs.folder import RunFolder
 from mtl.runs.idle import idle
 from mtl.runs.left_out import left_out_lines
 from mtl.runs.peak_memory import peak_memory_mb
+from mtl.runs.processes import is_first_process
 from mtl.runs.report import print_results
 from mtl.runs.stopping import disk_full, stopped_by_signals
 from mtl.runs.tree import print_config
 from mtl.terminal import say
 
 
-def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
+def train(
+    cfg: DictConfig, folder: Path, baselines: Mapping[str, Path] | None = None
+) -> dict[str, float]:
     """Train, evaluate the best checkpoint on the test split, and leave a run folder.
 
     The same configuration into the same folder resumes; a finished run is left alone.
@@ -55,6 +59,8 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
     Args:
         cfg: finalised and checked.
         folder: of the run.
+        baselines: task to the folder of its single-task run, which the results are to be
+            compared with.
 
     Returns:
         The metrics of results.json.
@@ -66,16 +72,15 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
     """
     run = RunFolder(folder.absolute(), writes=is_first_process())
     if run.finished:
-        run.compare(cfg)
-        say(f"{folder} holds this run, finished; nothing to do (its results: results.json)")
-        return dict(run.results["metrics"])
+        return _as_it_is(run, cfg, folder)
     twin = run.unfinished_twin(cfg)
     if twin is not None:
         say(f"{twin} holds an unfinished run of these settings; hydra.run.dir={twin} resumes it")
-    run.begin(cfg)
+    if not run.begin(cfg):
+        return _as_it_is(run, cfg, folder)
     try:
         with stopped_by_signals():
-            return _train(cfg, run)
+            return _train(cfg, run, baselines or {})
     except (KeyboardInterrupt, SystemExit) as stop:
         run.status("interrupted")
         # Lightning answers Ctrl-C with SystemExit, which would look like a failure further up.
@@ -94,9 +99,15 @@ def train(cfg: DictConfig, folder: Path) -> dict[str, float]:
         run.release()
 
 
-def is_first_process() -> bool:
-    """Whether this is the process that writes, before a Trainer knows."""
-    return os.environ.get("LOCAL_RANK", "0") == "0" and os.environ.get("NODE_RANK", "0") == "0"
+def _as_it_is(run: RunFolder, cfg: DictConfig, folder: Path) -> dict[str, float]:
+    """The metrics of a run that has finished.
+
+    Raises:
+        UserError: it has other settings.
+    """
+    run.compare(cfg)
+    say(f"{folder} holds this run, finished; nothing to do (its results: results.json)")
+    return dict(run.results["metrics"])
 
 
 def _seed(seed: int) -> None:
@@ -182,7 +193,7 @@ def _check_classes(cfg: DictConfig, data: MultiTaskData, last: Path) -> None:
             )
 
 
-def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
+def _train(cfg: DictConfig, run: RunFolder, baselines: Mapping[str, Path]) -> dict[str, float]:
     quiet_lightning()
     _seed(cfg.seed)
     data = build_data(cfg)
@@ -218,6 +229,11 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
     if run.writes and stopped is not None:
         say(stopped)
     metrics, best = _evaluate_best(cfg, run, data, module, trainer)
+    gain = measured(cfg, metrics, baselines) if baselines else None
+    if gain is not None:
+        metrics |= gain.metrics
+        for logger in trainer.loggers:
+            logger.log_metrics(gain.metrics, trainer.global_step)
     skipped = data.all_skipped()
     run.write_skipped(skipped)
     results = {
@@ -235,6 +251,8 @@ def _train(cfg: DictConfig, run: RunFolder) -> dict[str, float]:
         "skipped_samples": len(skipped),
     }
     results = {key: value for key, value in results.items() if value is not None}
+    if gain is not None:
+        results["gain"] = gain.entry
     if run.writes:
         table.finish(trainer, metrics)
         write_json(run.path / "results.json", results)

@@ -19,6 +19,7 @@ from mtl.config.other_words import KEYS, MEMBERS
         "predict",
         "compare",
         "report",
+        "baselines",
         "affinity",
         "split",
         "cache",

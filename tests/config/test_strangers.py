@@ -259,6 +259,7 @@ def test_commands_import_and_call_nothing(values, tmp_path):
             ["eval", f"runs=[{run},{nested}]"],
             ["affinity", f"run={run}"],
             ["rerun", f"run={run}"],
+            ["baselines", f"run={run}"],
         )
     ]
     lines += [["predict", f"run={run}", "input=photo.png"] for run in (kind, told)]

@@ -8,14 +8,17 @@ import numpy as np
 import pytest
 import torch
 from cifar_factory import make_cifar
+from omegaconf import DictConfig
 from voc_factory import CLASSES, make_voc
 
+from mtl.config.check import check
 from mtl.config.groups import members
 from mtl.config.load import load
 from mtl.data.batch import Batch
 from mtl.data.build import build_data
 from mtl.errors import UserError
 from mtl.model.build import build_network
+from mtl.runs.baselines.single import single
 
 pytestmark = pytest.mark.slow
 
@@ -71,9 +74,8 @@ def small(recipe: str) -> list[str]:
     ]
 
 
-def one_step(overrides: list[str]) -> set[str]:
+def one_step(cfg: DictConfig) -> set[str]:
     """The tasks that had a finite loss with a gradient."""
-    cfg = load(overrides)
     torch.manual_seed(0)
     module = build_data(cfg)
     module.prepare_data()
@@ -89,13 +91,29 @@ def one_step(overrides: list[str]) -> set[str]:
     return set(outputs)
 
 
+def see_baselines(cfg: DictConfig) -> None:
+    """Each task alone can be trained, and differs in nothing but the tasks."""
+    for task in map(str, cfg.tasks):
+        alone = single(cfg, task)
+        assert check(alone) == alone
+        assert (list(alone.tasks), list(alone.heads)) == ([task], [task])
+        assert alone.fusion.exchange == "none"
+        assert alone.weighting == {"_target_": "mtl.learning.weighting.equal.Equal"}
+        own = {"name", "tasks", "heads", "encoder", "fusion", "weighting"}
+        assert {k: v for k, v in alone.items() if k not in own} == {
+            k: v for k, v in cfg.items() if k not in own
+        }
+        assert build_network(alone, build_data(alone).targets).tasks == (task,)
+
+
 @pytest.mark.parametrize("recipe", members("experiment"))
 def test_every_recipe(recipe: str, data: dict[str, list[str]]) -> None:
     for name, overrides in data.items():
         if recipe in SYSTEMS[1:] and name in LABELS_ONLY:
             continue  # their tasks are those of the first
         try:
-            tasks = one_step([*small(recipe), *overrides])
+            cfg = load([*small(recipe), *overrides])
+            tasks = one_step(cfg)
         except UserError as error:
             said = str(error)
             assert "\n" not in said
@@ -106,6 +124,8 @@ def test_every_recipe(recipe: str, data: dict[str, list[str]]) -> None:
         else:
             assert tasks, name
             assert name not in LABELS_ONLY or not BOXES & tasks
+            if name == "shapes":
+                see_baselines(cfg)
 
 
 def test_what_a_refusal_proposes_runs(data: dict[str, list[str]]) -> None:
@@ -115,7 +135,7 @@ def test_what_a_refusal_proposes_runs(data: dict[str, list[str]]) -> None:
         ):
             load([*small(recipe), *data["image_folder"]])
         chosen = [*small(recipe), *data["image_folder"], "tasks=[classification]"]
-        assert one_step(chosen) == {"classification"}
+        assert one_step(load(chosen)) == {"classification"}
 
 
 def test_the_general_recipe_keeps_its_hidden_units(data: dict[str, list[str]]) -> None:

@@ -7,6 +7,7 @@ import pytorch_lightning as L
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from mtl.config.measures import GAIN
 from mtl.learning.logger.tensorboard import RunTensorBoard
 
 SHORT_KEYS = ("seed", "epochs", "batch_size", "image_size", "lr")
@@ -53,6 +54,7 @@ class HyperparameterTable(L.Callback):
         for group in GROUPS:
             self.hyperparameters[group] = str(choices.get(group, cfg[group].get("_target_", "")))
         own = [f"{task}/{cfg.heads[task].metrics[0]}" for task in cfg.tasks]
+        own += [GAIN] if cfg.baselines and len(cfg.tasks) > 1 else []
         self.metrics = ["hp/score", *(f"hp/{name}" for name in own)]
         self.columns = list(dict.fromkeys([*self.metrics, *(f"hp/{name}" for name in further)]))
 

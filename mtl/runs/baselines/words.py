@@ -1,0 +1,49 @@
+"""The gain in words and tables."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mtl.runs.baselines.measured import Measured
+
+HEADER = ("metric", "alone", "together", "change")
+"""Of ``gain_rows``."""
+
+
+def percent(share: float) -> str:
+    """``+1.2 %``."""
+    return f"{100 * share:+.1f} %"
+
+
+def gain_lines(entry: Mapping[str, Any]) -> list[str]:
+    """What a run's end says of its gain.
+
+    Args:
+        entry: ``gain`` of results.json.
+    """
+    tasks = ", ".join(f"{task} {percent(change)}" for task, change in entry["tasks"].items())
+    total = entry["delta_m"]
+    lines = [f"against each task alone: {tasks}"] if tasks else []
+    if total is not None:
+        lines = [f"multi-task gain {percent(total)} (against each task alone: {tasks})"]
+    left_out = entry["left_out"]
+    if left_out:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        lines.append(f"left out of the gain: {reasons}")
+    return lines
+
+
+def gain_rows(found: Measured) -> list[list[str]]:
+    """Metric, value alone, value together, change; then the tasks' means, and that of all."""
+    rows = [
+        [
+            f"{found.split}/{task}/{metric}",
+            f"{found.alone[task][metric]:.4f}",
+            f"{found.together[task][metric]:.4f}",
+            percent(change),
+        ]
+        for task, own in found.gain.changes.items()
+        for metric, change in own.items()
+    ]
+    rows += [[task, "", "", percent(change)] for task, change in found.gain.tasks.items()]
+    total = found.gain.delta_m()
+    return rows if total is None else [*rows, ["all tasks", "", "", percent(total)]]
