@@ -35,6 +35,8 @@ BASE = [
     "callbacks.task_stopping.enabled=true",
     "callbacks.task_stopping.drop=true",
     "callbacks.figures.enabled=false",
+    "callbacks.curves.enabled=false",
+    "logger=none",
 ]
 
 
