@@ -23,9 +23,9 @@ from mtl.data.build import build_data
 from mtl.data.loading.module import MultiTaskData
 from mtl.learning.build import build_callbacks, build_loggers, build_module, build_trainer
 from mtl.learning.callbacks import progress
-from mtl.learning.callbacks.hyperparameters import HyperparameterTable
 from mtl.learning.callbacks.live import LiveProgress
 from mtl.learning.callbacks.throughput import Throughput
+from mtl.learning.callbacks.tracking import Tracking
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 from mtl.model.network import Network
@@ -129,7 +129,7 @@ def with_progress_bar(
     cfg: DictConfig, folder: Path, data: MultiTaskData, network: Network, turns: Turns
 ) -> None:
     """Train as ``mtl train`` does, with a terminal's progress bar that nobody sees."""
-    callbacks = [turns, *build_callbacks(cfg), Throughput(), HyperparameterTable(cfg)]
+    callbacks = [turns, *build_callbacks(cfg), Throughput(), Tracking(cfg)]
     loggers = build_loggers(cfg, folder, None)
     unseen: dict[str, Any] = {"file": io.StringIO(), "force_terminal": True}
     console = Console(**unseen)

@@ -39,6 +39,8 @@ OPTIONAL = {
     "vl-convert-python": "charts of report.html: mtl[report]",
     "hydra-optuna-sweeper": "searching sweeps",
     "hydra-joblib-launcher": "sweeps in parallel",
+    "wandb": "logger=wandb: mtl[wandb]",
+    "mlflow-skinny": "logger=mlflow: mtl[mlflow]",
 }
 LEAST_PYTHON = (3, 11)
 LEAST_DISK_GB = 1.0

@@ -5,13 +5,14 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys, place, refuse_file, trust_of
 from mtl.config.difference import MAY_DIFFER, may_differ
 from mtl.config.nearest import listing
 from mtl.config.overrides import key_of
+from mtl.config.packages import NEEDED
 from mtl.config.saved import open_run
 from mtl.config.trust import ours
 from mtl.errors import Interrupted, UserError
@@ -60,6 +61,7 @@ def run(arguments: list[str]) -> int:
     _refuse_others(overrides)
     folder = Path(own["run"]).expanduser()
     cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
+    _leave_out_trackers(cfg)
     _refuse_strange_writers(cfg, trust_of(own))
     key = FOLDER if own.get(FOLDER) else "out"
     refuse_file(key, own.get(key))
@@ -106,6 +108,13 @@ def _refuse_others(overrides: Sequence[str]) -> None:
                 f"{override}: a rerun repeats the run as it was; it takes out=, data.root=, "
                 f"{listing([*MAY_DIFFER, *DEVICE])}"
             )
+
+
+def _leave_out_trackers(cfg: DictConfig) -> None:
+    """Numbers of a repetition go into its own folder, not to a server that a run names."""
+    for name in [name for name, node in cfg.logger.items() if node["_target_"] in NEEDED]:
+        with open_dict(cfg):
+            del cfg.logger[name]
 
 
 def _refuse_strange_writers(cfg: DictConfig, trust: Sequence[str]) -> None:

@@ -45,7 +45,8 @@ def sweep(options: argparse.Namespace, arguments: Sequence[str], config_dir: Pat
     before = record.size()
     register_heads(config_dir)
     options.overrides = plan.overrides
-    write_json(plan.folder / SWEEP_FILE, {"metrics": plan.metrics, "jobs": plan.jobs})
+    about = {"metrics": plan.metrics, "varies": plan.varies, "jobs": plan.jobs}
+    write_json(plan.folder / SWEEP_FILE, about)
     if plan.baselines:
         before_now = sum(baseline.finished for baseline in plan.baselines)
         print(f"baselines: {len(plan.baselines)} for {plan.jobs} jobs, {before_now} trained before")

@@ -12,13 +12,15 @@ from hydra.core.override_parser.types import IntervalSweep, Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from mtl.cli.sweep_columns import metrics_of, varied
 from mtl.config.check import check
 from mtl.config.compose import compose, initialised, with_new_members, with_values
 from mtl.config.difference import difference
 from mtl.config.finalise import finalise
 from mtl.config.groups import groups
+from mtl.config.hyperparameters import Plain
 from mtl.config.job_name import job_name
-from mtl.config.measures import GAIN, mode_of
+from mtl.config.measures import mode_of
 from mtl.config.overrides import key_of, parse, parse_all
 from mtl.config.saved import read_config
 from mtl.errors import UserError
@@ -38,7 +40,9 @@ class Plan:
     Args:
         overrides: for Hydra.
         folder: that all jobs lie in.
-        metrics: the main metrics of all tasks of all jobs, ``task/metric``.
+        metrics: of all tasks of all jobs, ``task/metric``, the main ones first.
+        varies: the keys in which the jobs differ, each with its values; none where they are chosen
+            one after the other.
         jobs: how many there will be.
         baselines: single-task runs that the jobs will share; none where a sweeper searches and
             they are found out one by one.
@@ -47,6 +51,7 @@ class Plan:
     overrides: list[str]
     folder: Path
     metrics: list[str]
+    varies: dict[str, list[Plain]]
     jobs: int
     baselines: list[Baseline]
 
@@ -71,7 +76,8 @@ def plan_sweep(overrides: Sequence[str], config_dir: Path | None) -> Plan:
     not_swept = [p.get_key_element() for p in parsed if not p.is_sweep_override()]
     folder = Path(str(node.sweep.dir))
     baselines: list[Baseline] = []
-    if node.sweeper._target_ == BASIC_SWEEPER:
+    grid = node.sweeper._target_ == BASIC_SWEEPER
+    if grid:
         names = [job_name(task_part(job), not_swept) for job in jobs]
         refuse_same_names(names)
         refuse_other_settings(folder, dict(zip(names, checked, strict=True)))
@@ -85,7 +91,11 @@ def plan_sweep(overrides: Sequence[str], config_dir: Path | None) -> Plan:
         *search_settings(node.sweeper, not_swept, configurations[0]),
     ]
     count = node.sweeper.get("n_trials") or len(jobs)
-    return Plan([*complete, *settings], folder, metrics_of(configurations), count, baselines)
+    # Which values a search will take is not known yet.
+    searched: dict[str, list[Plain]] = {p.key_or_group: [] for p in parsed if p.is_sweep_override()}
+    varies = varied([task_part(job) for job in jobs]) if grid else searched
+    metrics = metrics_of(configurations)
+    return Plan([*complete, *settings], folder, metrics, varies, count, baselines)
 
 
 def search_settings(
@@ -110,15 +120,6 @@ def search_settings(
         for key, value in wanted.items()
         if f"hydra.sweeper.{key}" not in given
     ]
-
-
-def metrics_of(configurations: Sequence[DictConfig]) -> list[str]:
-    """The main metrics of all tasks of all jobs, ``task/metric``, and the gain if it is wanted."""
-    found = (
-        f"{task}/{head.metrics[0]}" for cfg in configurations for task, head in cfg.heads.items()
-    )
-    gain = [GAIN] if any(cfg.baselines and len(cfg.tasks) > 1 for cfg in configurations) else []
-    return [*dict.fromkeys(found), *gain]
 
 
 def task_part(job: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from mtl.config.backbones import write_out
 from mtl.config.complaints import HYDRA_ERRORS, complaint
 from mtl.config.compose import config_dir_of, flat
 from mtl.config.nearest import in_words, listing, unknown
+from mtl.config.packages import check_packages
 from mtl.config.schema import (
     MISSING,
     check_keys,
@@ -31,8 +32,8 @@ def finalise(cfg: DictConfig, hydra_node: Any = None) -> DictConfig:
         Plain values: no interpolation left, ``heads`` in the order of ``tasks``.
 
     Raises:
-        UserError: an unknown key, a value of the wrong type, a missing value, or tasks that are no
-            heads.
+        UserError: an unknown key, a value of the wrong type, a missing value, tasks that are no
+            heads, or a package that is not installed.
     """
     if hydra_node is not None:
         cfg = cfg.copy()
@@ -49,6 +50,7 @@ def finalise(cfg: DictConfig, hydra_node: Any = None) -> DictConfig:
     values = fit_types(values, defaults)
     values["encoder"] = write_out(values["encoder"], config_dir)
     final = settle(values)
+    check_packages(final)
     check_metrics(final, defaults["heads"])
     return final
 

@@ -25,6 +25,8 @@ KEYS = {
     **dict.fromkeys(("save_dir", "output_dir", "resume"), "hydra.run.dir=FOLDER"),
     **dict.fromkeys(("clip_grad", "grad_clip"), "trainer.gradient_clip_val=10"),
     **dict.fromkeys(("freeze",), "unfreezing=frozen"),
+    **dict.fromkeys(("wandb", "use_wandb", "wandb_project"), "logger=wandb"),
+    **dict.fromkeys(("mlflow", "tracking_uri"), "logger=mlflow"),
 }
 """A key of theirs to what is written here."""
 MEMBERS = {

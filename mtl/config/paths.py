@@ -5,7 +5,8 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 SWEEP_FILE = "sweep.json"
-"""In a sweep's folder: ``jobs``, their number; ``metrics``, the main ones of all their tasks."""
+"""In a sweep's folder: ``jobs``, their number; ``metrics`` of all their tasks, the main ones first;
+``varies``, the keys in which they differ, with their values."""
 
 
 BASELINES = Path("outputs") / "baselines"

@@ -23,6 +23,8 @@ def settle_places(values: MutableMapping[str, Any], base: Path | None = None) ->
             raise UserError(f"data.{key}= is empty: write data.{key}=FOLDER")
         _settle(data, key, base)
     _settle(data, "cache_dir", base)
+    for logger in values.get("logger", {}).values():
+        _settle(logger, "store", base)
     for backbone in (values["backbone"], *(values["encoder"].get("backbones") or [])):
         _settle(backbone, "weights", base, lambda text: text not in ("none", "imagenet"))
 

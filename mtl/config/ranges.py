@@ -183,8 +183,10 @@ MEMBERS: dict[str, Rule] = {
     "callbacks.*.min_delta": NOT_NEGATIVE,
     "callbacks.*.decay": number(0, 1, above=True, below=True),
     "callbacks.*.samples": NATURAL,
+    "callbacks.*.worst": NATURAL,
     "callbacks.*.every": COUNT,
     "callbacks.curves.every": NATURAL,
+    "logger.*.offline": choice("auto", True, False),
 }
 """Of the options of this package's members; a user's own class of the same option has its own."""
 PACKAGED = ("mtl.", "torch.", "pytorch_lightning.")

@@ -9,7 +9,7 @@ INSTEAD = {
     "enable_model_summary": "nothing: the network is shown at the start",
     "enable_progress_bar": "callbacks.progress.enabled=true|false",
     "fast_dev_run": "trainer=debug",
-    "logger": "logger=default|none",
+    "logger": "logger=default|wandb|mlflow|all|none",
     "max_epochs": "epochs=N",
     "model_registry": "nothing: checkpoints stay in the run's folder",
     "num_sanity_val_steps": "trainer=debug",

@@ -18,6 +18,7 @@ from pytorch_lightning.strategies import Strategy
 from torch.optim import Optimizer
 
 from mtl.config.instantiate import container, make, without
+from mtl.config.packages import check_packages
 from mtl.errors import UserError
 from mtl.learning.callbacks.live import watched
 from mtl.learning.compiled import compile_encoder
@@ -138,7 +139,11 @@ def build_loggers(cfg: DictConfig, folder: Path, purge_step: int | None) -> list
         cfg: the whole configuration.
         folder: of the run.
         purge_step: on a resume, the step from which on earlier entries don't count.
+
+    Raises:
+        UserError: a package is not installed.
     """
+    check_packages(cfg)
     return [
         make(e, Logger, folder=folder, purge_step=purge_step)
         for e in container(cfg.logger).values()

@@ -14,8 +14,10 @@ from mtl.model.precision import wide
 
 Reduce = Callable[[Tensor], Tensor]
 """Adds a tensor up over all processes."""
-Observer = Callable[[Batch, Mapping[str, Any], Mapping[str, Labelled]], None]
-"""Sees each batch with the tasks' decisions on their labelled samples, and the labels of these."""
+Outputs = Mapping[str, tuple[Any, Labelled]]
+"""Task to a head's raw output for its labelled samples, and the labels of these."""
+Observer = Callable[[Batch, Mapping[str, Any], Outputs], None]
+"""Sees each batch with the tasks' decisions on their labelled samples, and what they came from."""
 
 
 class Evaluation(nn.Module):
@@ -53,11 +55,10 @@ class Evaluation(nn.Module):
             loss = weights[task] * network.loss(task, raw, labels)
             self._losses.setdefault(task, []).append((loss, len(labels.index)))
         decisions = network.decisions(batch, outputs)
-        known = {task: labels for task, (_, labels) in outputs.items()}
         for task, decision in decisions.items():
-            cast(HeadMetrics, self.metrics[task]).update(decision, known[task])
+            cast(HeadMetrics, self.metrics[task]).update(decision, outputs[task][1])
         for observer in self.observers:
-            observer(batch, decisions, known)
+            observer(batch, decisions, outputs)
 
     def results(self, device: torch.device, add_up: Reduce) -> dict[str, Tensor]:
         """Metrics and mean losses by full name; forgets what was counted.

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,11 @@ from mtl.learning.build import (
     is_enabled,
 )
 from mtl.learning.callbacks.broken import BrokenSamples
-from mtl.learning.callbacks.hyperparameters import HyperparameterTable
 from mtl.learning.callbacks.throughput import Throughput
+from mtl.learning.callbacks.tracking import Tracking
 from mtl.learning.checkpoints import load_network_weights, read_checkpoint, trained_targets
 from mtl.learning.ending import why_stopped
+from mtl.learning.logger.tracker import closing
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.outcome import outcome, remember
 from mtl.learning.quiet import quiet_lightning
@@ -79,8 +81,8 @@ def train(
     if not run.begin(cfg):
         return _as_it_is(run, cfg, folder)
     try:
-        with stopped_by_signals():
-            return _train(cfg, run, baselines or {})
+        with stopped_by_signals(), ExitStack() as opened:
+            return _train(cfg, run, opened, baselines or {})
     except (KeyboardInterrupt, SystemExit) as stop:
         run.status("interrupted")
         # Lightning answers Ctrl-C with SystemExit, which would look like a failure further up.
@@ -193,7 +195,9 @@ def _check_classes(cfg: DictConfig, data: MultiTaskData, last: Path) -> None:
             )
 
 
-def _train(cfg: DictConfig, run: RunFolder, baselines: Mapping[str, Path]) -> dict[str, float]:
+def _train(
+    cfg: DictConfig, run: RunFolder, opened: ExitStack, baselines: Mapping[str, Path]
+) -> dict[str, float]:
     quiet_lightning()
     _seed(cfg.seed)
     data = build_data(cfg)
@@ -210,11 +214,11 @@ def _train(cfg: DictConfig, run: RunFolder, baselines: Mapping[str, Path]) -> di
         saved = read_checkpoint(last)
         resumed_step, data.first_epoch = int(saved["global_step"]), int(saved["epoch"]) + 1
     loggers = build_loggers(cfg, run.path, None if resumed_step is None else resumed_step + 1)
+    opened.enter_context(closing(loggers))
     throughput = Throughput()
-    further = read_json(run.path.parent / SWEEP_FILE).get("metrics", [])
-    table = HyperparameterTable(cfg, further)
+    tracking = Tracking(cfg, read_json(run.path.parent / SWEEP_FILE))
     begun = LambdaCallback(on_train_start=lambda *_: run.keep())
-    callbacks = [*build_callbacks(cfg), BrokenSamples(), throughput, table, begun]
+    callbacks = [*build_callbacks(cfg), BrokenSamples(), throughput, tracking, begun]
     trainer = build_trainer(cfg, run.path, callbacks, loggers)
     if run.writes:
         looked = Looked(cfg, data)
@@ -254,7 +258,7 @@ def _train(cfg: DictConfig, run: RunFolder, baselines: Mapping[str, Path]) -> di
     if gain is not None:
         results["gain"] = gain.entry
     if run.writes:
-        table.finish(trainer, metrics)
+        tracking.finish(trainer, metrics)
         write_json(run.path / "results.json", results)
         run.status("finished", **({} if stopped is None else {"why": stopped}))
         print_results(results, run.path)

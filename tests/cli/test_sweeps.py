@@ -112,9 +112,13 @@ def installed(plugin: str) -> bool:
         return False
 
 
-def test_metrics_of_all_tasks_are_planned():
-    plan = plan_sweep(["tasks=[box],[classification,box]"], None)
-    assert plan.metrics == ["box/iou", "classification/accuracy"]
+def test_columns_of_a_table_are_planned():
+    plan = plan_sweep(["tasks=[box],[classification,box]", "seed=1,0", "lr=0.1"], None)
+    assert plan.metrics == [
+        *("box/iou", "classification/accuracy", "box/mae", "box/mse", "box/recall50"),
+        *("classification/balanced_accuracy", "classification/auroc"),
+    ]
+    assert plan.varies == {"tasks": ["box", "classification+box"], "seed": [1, 0]}
 
 
 def test_jobs_leave_no_threads_and_name_every_tasks_metric(mtl):
@@ -144,10 +148,13 @@ def test_jobs_leave_no_threads_and_name_every_tasks_metric(mtl):
         content = events.SummaryMetadata("_hparams_/experiment").plugin_data.content
         data = plugin_data_pb2.HParamsPluginData.FromString(content)
         tags = {info.name.tag for info in data.experiment.metric_infos}
-        assert tags == {"hp/score", "hp/box/iou", "hp/classification/accuracy"}
-        own = {tag for tag in events.Tags()["scalars"] if tag.startswith("hp/")}
+        assert {"test/score", "test/box/iou", "test/classification/accuracy"} <= tags
+        own = {tag for tag in events.Tags()["scalars"] if tag.startswith("test/")}
         task = "box/iou" if "tasks-box" in folder.name else "classification/accuracy"
-        assert own == {"hp/score", f"hp/{task}"}
+        assert {"test/score", f"test/{task}"} == own & {
+            *("test/score", "test/box/iou", "test/classification/accuracy")
+        }
+        assert len(list(folder.glob("events.out.tfevents.*"))) == 1
 
 
 @pytest.mark.parametrize("sweep", ["joblib", "optuna"])

@@ -168,6 +168,7 @@ def test_conf_dir_is_the_checkouts():
     [
         (["backbone=resnet18", "lr=0.01"], [], "backbone-resnet18_lr-0.01"),
         (["backbone=resnet18", "lr=0.01"], ["lr"], "backbone-resnet18"),
+        (["weighting=equal", "seed=3", "lr=1"], [], "lr-1_weighting-equal_seed-3"),
         (["tasks=[box]"], [], "tasks-box"),
         (["tasks=[classification, box]"], [], "tasks-classification+box"),
         (["+head@heads.fine=box"], [], "head-heads.fine-box"),

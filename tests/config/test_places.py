@@ -48,12 +48,14 @@ def test_home_needs_no_quotes_on_the_command_line(argument: str) -> None:
 def test_relative_paths_keep_their_meaning_in_another_folder() -> None:
     values = {
         "data": {"root": "photos", "root100": "/all", "cache_dir": "cache"},
+        "logger": {"mlflow": {"store": "outputs"}, "csv": {}},
         "backbone": {"weights": "w.pt"},
         "encoder": {"backbones": [{"weights": "imagenet"}, {"weights": "v.pt"}]},
     }
     settle_places(values, Path("/begun"))
     assert values == {
         "data": {"root": "/begun/photos", "root100": "/all", "cache_dir": "/begun/cache"},
+        "logger": {"mlflow": {"store": "/begun/outputs"}, "csv": {}},
         "backbone": {"weights": "/begun/w.pt"},
         "encoder": {"backbones": [{"weights": "imagenet"}, {"weights": "/begun/v.pt"}]},
     }

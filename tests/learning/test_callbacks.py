@@ -151,7 +151,7 @@ def test_line_of_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_only_the_first_batch_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[str] = []
     monkeypatch.setattr(Figures, "_draw", lambda *arguments: drawn.append(arguments[-1]))
-    figures, nothing = Figures(2), SimpleNamespace()
+    figures, nothing = Figures(2, 0), SimpleNamespace()
     for number in range(3):
         figures.on_validation_batch_end(nothing, nothing, None, nothing, number)  # type: ignore[arg-type]
         figures.on_test_batch_end(nothing, nothing, None, nothing, number)  # type: ignore[arg-type]

@@ -1,11 +1,22 @@
 """metrics.csv and TensorBoard's events."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mtl.learning.logger.csv_file import CsvFile
+from mtl.learning.logger.tags import tag_of
 from mtl.learning.logger.tensorboard import RunTensorBoard
+from mtl.learning.logger.tracker import RunFacts, WrittenPicture, closing
+
+SETTINGS: Mapping[str, Any] = {
+    "tasks": ["box"],
+    "heads": {"box": {"metrics": ["iou"]}},
+    "weighting": {"_target_": "mtl.learning.weighting.equal.Equal"},
+}
 
 
 def test_one_number_per_row(tmp_path: Path) -> None:
@@ -35,13 +46,72 @@ def test_resume_without_a_file_or_with_an_empty_one(tmp_path: Path) -> None:
     assert (tmp_path / "metrics.csv").read_text().splitlines() == ["step,metric,value"]
 
 
-def test_events_lie_in_the_folder_itself(tmp_path: Path) -> None:
+def test_one_event_file_through_fit_and_test(tmp_path: Path) -> None:
     log = RunTensorBoard(tmp_path)
-    log.log_table({"lr": 0.1}, ["hp/score"], ["hp/score", "hp/box/iou"])
-    log.log_metrics({"val/score": 0.5}, step=7)
-    log.save()
-    log.finalize("success")
-    assert all(p.name.startswith("events.out.tfevents.") for p in tmp_path.iterdir())
+    facts = RunFacts(SETTINGS, {"lr": 0.1}, command="mtl train lr=0.1")
+    png = tmp_path / "figures" / "val.png"
+    with closing([log]):
+        log.begin(facts)
+        log.log_metrics({"val/box/iou": 0.5, "epoch": 0}, step=7)
+        log.add_picture("val/predictions", WrittenPicture(png, b"png", 20, 30), 7)
+        log.save()
+        log.finalize("success")
+        log.log_metrics({"test/score": 0.25}, step=8)
+        log.finalize("success")
+        log.end(facts, {"val/box/iou": 0.5, "test/score": 0.25}, 8)
+    (file,) = tmp_path.iterdir()
+    assert file.name.startswith("events.out.tfevents.")
     events = EventAccumulator(str(tmp_path)).Reload()
-    assert [(e.step, e.value) for e in events.Scalars("val/score")] == [(7, 0.5)]
-    assert [(e.step, e.value) for e in events.Scalars("hp/score")] == [(0, 0.0)]
+    found = {
+        tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in events.Tags()["scalars"]
+    }
+    assert found == {
+        "box/val/iou": [(7, 0.5)],
+        "~epoch": [(7, 0.0)],
+        "test/score": [(8, 0.25)],
+    }
+    (image,) = events.Images("val/predictions")
+    assert (image.step, image.width, image.height) == (7, 30, 20)
+    text = events.Tensors("command/text_summary")[0].tensor_proto.string_val[0]
+    assert text == b"    mtl train lr=0.1\n"
+    assert "configuration/text_summary" in events.Tags()["tensors"]
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        ("train/box/loss", "box/train/loss"),
+        ("val/box/iou", "box/val/iou"),
+        ("val/classification/recall/cat", "classification/val/recall/cat"),
+        ("test/box/iou", "test/box/iou"),
+        ("best/box/iou", "best/box/iou"),
+        ("train/loss", "train/loss"),
+        ("val/score", "val/score"),
+        ("epoch", "~epoch"),
+        ("lr/backbone.stem", "~lr/backbone.stem"),
+    ],
+)
+def test_tags(name: str, tag: str) -> None:
+    assert tag_of(name) == tag
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [(None, "finished"), (ValueError, "failed"), (KeyboardInterrupt, "interrupted")],
+)
+def test_trackers_are_closed_however_a_run_ends(
+    tmp_path: Path, error: type[BaseException] | None, state: str
+) -> None:
+    class Watched(RunTensorBoard):
+        def close(self, state: Any) -> None:
+            seen.append(state)
+
+    seen: list[str] = []
+    loggers: list[Any] = [Watched(tmp_path), CsvFile(tmp_path)]
+    if error is None:
+        with closing(loggers):
+            pass
+    else:
+        with pytest.raises(error), closing(loggers):
+            raise error
+    assert seen == [state]

@@ -69,7 +69,7 @@ def results(folder: Path) -> dict[str, object]:
 def test_contents(finished: Path) -> None:
     found = {str(p.relative_to(finished)) for p in finished.rglob("*") if p.is_file()}
     events = {name for name in found if name.startswith("events.out.tfevents.")}
-    assert events
+    assert len(events) == 1
     # The diff is there where the tests themselves are not committed.
     assert found - events - {"uncommitted.diff"} == {
         ".lock",
@@ -81,6 +81,8 @@ def test_contents(finished: Path) -> None:
         "environment.json",
         *(f"figures/test_{task}_{name}.png" for task in "ab" for name in FIGURES),
         "figures/test.png",
+        "figures/test_worst_a.png",
+        "figures/test_worst_b.png",
         "figures/val.png",
         "metrics.csv",
         "results.json",
@@ -314,26 +316,26 @@ def test_tensorboard(finished: Path) -> None:
     for task in ("a", "b"):
         for metric in ("accuracy", "balanced_accuracy", "auroc", "loss"):
             # Lightning writes what is logged after validation under the last step's index.
-            assert [step for step, _ in found[f"val/{task}/{metric}"]] == [4, 9, 14]
+            assert [step for step, _ in found[f"{task}/val/{metric}"]] == [4, 9, 14]
         # Every 2 of 5 steps, and the rest of each epoch; a flush may have seen no label of a task.
-        assert {step for step, _ in found[f"train/{task}/loss"]} <= {2, 4, 5, 7, 9, 10, 12, 14, 15}
+        assert {step for step, _ in found[f"{task}/train/loss"]} <= {2, 4, 5, 7, 9, 10, 12, 14, 15}
     assert len(found["train/loss"]) == 9
-    assert found["lr/heads"][-1][1] < found["lr/heads"][0][1] <= 0.01 + 1e-9
-    assert found["lr/backbone.first"] == found["lr/heads"]
-    assert {tag for tag in found if tag.startswith("lr/")} == {
-        "lr/backbone.first",
-        "lr/backbone.second",
-        "lr/heads",
+    assert found["~lr/heads"][-1][1] < found["~lr/heads"][0][1] <= 0.01 + 1e-9
+    assert found["~lr/backbone.first"] == found["~lr/heads"]
+    assert {tag for tag in found if tag.startswith("~lr/")} == {
+        "~lr/backbone.first",
+        "~lr/backbone.second",
+        "~lr/heads",
     }
     metrics = results(finished)["metrics"]
-    for name in ("hp/score", "hp/a/accuracy", "hp/b/accuracy"):
-        expected = metrics[name.replace("hp/", "test/")]
-        assert found[name] == [(0, 0.0), (15, pytest.approx(expected))]
+    for name in ("test/score", "test/a/accuracy", "test/b/accuracy"):
+        assert found[name] == [(15, pytest.approx(metrics[name]))]
     events = EventAccumulator(str(finished), size_guidance={"images": 0}).Reload()
     assert [image.step for image in events.Images("val/predictions")] == [5, 10, 15]
-    assert len(events.Images("test/predictions")) == 1
     assert [image.step for image in events.Images("test/a/roc")] == [15]
     assert {"test/a/x", "test/a/z"} <= set(events.Tags()["tensors"])
+    for tag in ("test/predictions", "test/worst/a", "test/worst/b"):
+        assert len(events.Images(tag)) == 1
 
 
 def hyperparameters(folder: Path) -> dict[str, object]:
@@ -384,10 +386,11 @@ def test_resumed_run_logs_nothing_twice(
         line.split(",") for line in (in_process / "metrics.csv").read_text().splitlines()
     ]
     resumed, whole = scalars(tmp_path), scalars(in_process)
+    best = results(in_process)["metrics"]["val/score"]
+    assert whole["best/score"] == [(15, pytest.approx(best))]
     assert resumed.keys() == whole.keys()
     for tag in whole:
-        if not tag.startswith("hp/"):
-            assert resumed[tag] == whole[tag], tag
+        assert resumed[tag] == whole[tag], tag
 
 
 def test_debug_trainer_is_one_short_epoch(conf: Path, tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_pixels_are_those_before_normalisation() -> None:
 def test_a_run_leaves_the_picture(views: str, tmp_path: Path) -> None:
     overrides = ["data=alternating", "backbone=plain", f"views={views}", "fusion=mil_attention"]
     cfg = load([*overrides, "epochs=1", "data.workers=0"], write_fusion_conf(tmp_path / "conf"))
-    fit(cfg, tmp_path, Figures(samples=3))
+    fit(cfg, tmp_path, Figures(samples=3, worst=0))
     picture = cv2.imread(str(tmp_path / "figures" / "val_instances.png"))
     assert picture is not None
     assert (tmp_path / "figures" / "val.png").exists()

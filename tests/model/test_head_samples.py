@@ -122,12 +122,12 @@ def kept(heads: dict[str, Head], made: dict[str, Made], folder: Path) -> KeptSam
     callback.on_test_start(trainer, module)
     for rows in (range(5), range(5, COUNT)):
         ids = [f"f{row}\udcff.png" for row in rows] + ["unlabelled"]
-        labels = {
-            task: Labelled(torch.arange(len(rows)), truth[torch.tensor(list(rows))])
+        outputs = {
+            task: (None, Labelled(torch.arange(len(rows)), truth[torch.tensor(list(rows))]))
             for task, (_, truth) in made.items()
         }
         decisions = {task: chosen(decision, rows) for task, (decision, _) in made.items()}
-        observers[0](Batch(torch.zeros(0), ids, {}), decisions, labels)
+        observers[0](Batch(torch.zeros(0), ids, {}), decisions, outputs)
     callback.on_test_end(trainer, module)
     assert observers == []
     return KeptSamples.load(folder)

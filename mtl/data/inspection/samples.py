@@ -1,6 +1,6 @@
 """Training samples as the network gets them, one by one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,11 +63,27 @@ def separated(batch: Batch, targets: Mapping[str, Target]) -> list[Sample]:
     if pixels.is_floating_point():
         pixels = pixels.round().clamp(0, 255).to(torch.uint8)
     images = pixels.permute(0, 2, 3, 1).contiguous().numpy()
-    values: list[dict[str, TargetValue]] = [{} for _ in batch.ids]
-    for name, labelled in batch.targets.items():
-        for place, row in enumerate(labelled.index.tolist()):
-            values[row][name] = targets[name].kind.separate(labelled.value, place)
+    values = separated_values(batch, targets, range(len(batch)))
     return [
         Sample(np.asarray(image), name, found, meaning=targets)
         for image, name, found in zip(images, batch.ids, values, strict=True)
     ]
+
+
+def separated_values(
+    batch: Batch, targets: Mapping[str, Target], rows: Sequence[int]
+) -> list[dict[str, TargetValue]]:
+    """The target values of some samples of a batch, by target; what a sample lacks is absent.
+
+    Args:
+        batch: on any device.
+        targets: those that are wanted, and what they mean.
+        rows: which samples.
+    """
+    found: dict[int, dict[str, TargetValue]] = {row: {} for row in rows}
+    for name in targets.keys() & batch.targets.keys():
+        labelled = batch.targets[name].on_cpu
+        for place, row in enumerate(labelled.index.tolist()):
+            if row in found:
+                found[row][name] = targets[name].kind.separate(labelled.value, place)
+    return [found[row] for row in rows]

@@ -7,10 +7,10 @@ from typing import Any, cast
 import pytorch_lightning as L
 from torch import nn
 
-from mtl.data.batch import Batch, Labelled
+from mtl.data.batch import Batch
 from mtl.data.sources.base import Split
 from mtl.learning.callbacks.watching import Watch
-from mtl.learning.evaluation import Observer
+from mtl.learning.evaluation import Observer, Outputs
 from mtl.learning.module import MultiTaskModule
 from mtl.model.curves.base import Curves, HeadCurves
 
@@ -48,8 +48,11 @@ class CurveWatch(Watch):
         self.found(trainer, module, split, found)
 
     def _count(
-        self, batch: Batch, decisions: Mapping[str, Any], labels: Mapping[str, Labelled]
+        self,
+        batch: Batch,
+        decisions: Mapping[str, Any],
+        outputs: Outputs,
     ) -> None:
         for task, curves in self._heads.items():
             if task in decisions:
-                cast(HeadCurves, curves).update(decisions[task], labels[task])
+                cast(HeadCurves, curves).update(decisions[task], outputs[task][1])

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pytorch_lightning as L
 import torch
 
-from mtl.data.batch import Batch, Labelled
+from mtl.data.batch import Batch
 from mtl.data.sources.base import Split
 from mtl.files import write_whole
 from mtl.learning.callbacks.watching import Watch
-from mtl.learning.evaluation import Observer
+from mtl.learning.evaluation import Observer, Outputs
 from mtl.learning.module import MultiTaskModule
 from mtl.model.samples.base import Columns, HeadSamples
 from mtl.model.samples.ids import packed
@@ -47,11 +47,14 @@ class KeepSamples(Watch):
         return self._keep
 
     def _keep(
-        self, batch: Batch, decisions: Mapping[str, Any], labels: Mapping[str, Labelled]
+        self,
+        batch: Batch,
+        decisions: Mapping[str, Any],
+        outputs: Outputs,
     ) -> None:
         for task, samples in self.heads.items():
             if task in decisions:
-                found = labels[task]
+                _, found = outputs[task]
                 self.ids[task] += [batch.ids[row] for row in found.on_cpu.index.tolist()]
                 for name, rows in samples.columns(decisions[task], found).items():
                     self.parts[task].setdefault(name, []).append(rows)

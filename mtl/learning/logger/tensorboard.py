@@ -1,16 +1,21 @@
 """TensorBoard events directly in the run folder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+import yaml
+from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.compat.proto.summary_pb2 import Summary
-from torch.utils.tensorboard.summary import hparams
+
+from mtl.learning.logger.hparams import row_of
+from mtl.learning.logger.layout import layout_of
+from mtl.learning.logger.tags import tag_of
+from mtl.learning.logger.tracker import RunFacts, State, Tracker, WrittenPicture, best_of
 
 
-class RunTensorBoard(TensorBoardLogger):
-    """Lightning's logger, writing into the folder itself.
+class RunTensorBoard(TensorBoardLogger, Tracker):
+    """Lightning's logger, writing one file into the folder itself.
 
     Args:
         folder: of the run.
@@ -22,36 +27,54 @@ class RunTensorBoard(TensorBoardLogger):
             save_dir=folder, name="", version="", default_hp_metric=False, purge_step=purge_step
         )
 
-    def log_table(
-        self, hyperparameters: dict[str, Any], metrics: Sequence[str], columns: Sequence[str]
-    ) -> None:
-        """Write a row of the HParams table, with zeros.
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Write numbers, under the names that put them into order."""
+        super().log_metrics({tag_of(name): value for name, value in metrics.items()}, step)
 
-        Args:
-            hyperparameters: the same keys in every run, or TensorBoard hides some.
-            metrics: that this run will have.
-            columns: metrics of all runs, in any order, or TensorBoard hides some.
-        """
-        self.log_metrics(dict.fromkeys(metrics, 0.0), 0)
-        writer = self.experiment._get_file_writer()
-        rows = hparams(hyperparameters, dict.fromkeys(columns, 0.0))  # type: ignore[no-untyped-call]
-        for summary in rows:
-            writer.add_summary(summary)
+    def begin(self, facts: RunFacts) -> None:
+        """Write the command and the configuration as text, and how curves are laid out."""
+        text = yaml.safe_dump(dict(facts.settings), sort_keys=False, allow_unicode=True)
+        self.experiment.add_text("configuration", _code(text))
+        if facts.command is not None:
+            self.experiment.add_text("command", _code(facts.command))
+        self.experiment.add_custom_scalars(layout_of(facts.settings))
 
-    def log_png(self, tag: str, png: bytes, size: tuple[int, ...], step: int) -> None:
-        """Write a picture that is encoded already; ``add_image`` encodes it again, and slowly.
-
-        Args:
-            tag: of the picture.
-            png: what would be in its file.
-            size: its height and width.
-            step: of the training.
-        """
-        height, width = size
-        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=png)
+    def add_picture(self, tag: str, picture: WrittenPicture, step: int) -> None:
+        """Write what is encoded already; ``add_image`` encodes it again, and slowly."""
+        image = Summary.Image(
+            height=picture.height,
+            width=picture.width,
+            colorspace=3,
+            encoded_image_string=picture.png,
+        )
         summary = Summary(value=[Summary.Value(tag=tag, image=image)])
         self.experiment._get_file_writer().add_summary(summary, step)
+
+    def end(self, facts: RunFacts, metrics: Mapping[str, float], step: int) -> None:
+        """Write the run's row of the HParams table, of validation where nothing was tested."""
+        split, found = "test", metrics
+        if not any(name.startswith("test/") for name in metrics):
+            split, found = "best", best_of(metrics)
+            self.log_metrics(found, step)
+        for summary in row_of(facts, found, split):
+            self.experiment._get_file_writer().add_summary(summary)
 
     def save(self) -> None:
         """Flush; the configuration is in config.yaml already, no hparams.yaml is needed."""
         self.experiment.flush()
+
+    def finalize(self, status: str) -> None:
+        """Flush after each of fit and test; closed, the next would open another file."""
+        if self._experiment is not None:
+            self.experiment.flush()
+
+    def close(self, state: State) -> None:
+        """End the file and its thread."""
+        if self._experiment is not None:
+            self.experiment.close()
+
+
+def _code(text: str) -> str:
+    """As Markdown that is shown as it is."""
+    return "".join(f"    {line}\n" for line in text.splitlines())
