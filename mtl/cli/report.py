@@ -23,8 +23,8 @@ ROC and precision-recall, calibration, confusion, metrics over the angle, confli
 predictions, configurations, and how to repeat each run.
 
 The page goes into the folder that holds all of the runs, such as that of the sweep; out= names
-another. by=, metrics=, reference=, test= and delta= are those of mtl compare, which writes the page
-too, with out=.
+another. by=, metrics=, reference=, test=, delta= and bootstrap= are those of mtl compare, which
+writes the page too, with out=.
 
 examples:
   mtl report run=outputs/runs/NAME/TIME

@@ -10,8 +10,10 @@ from PIL import Image
 
 MOST_PIXELS = 40_000_000
 """Of a picture that is opened at all."""
-MOST_BYTES = 2_000_000
+MOST_BYTES = 1_200_000
 """Of all pictures of a page together."""
+BYTES_PER_PIXEL = 0.3
+"""Of drawings on photographs, more or less; where it is more, the picture gets smaller still."""
 WIDTH = 1200
 """Pixels of one picture beside few others."""
 
@@ -51,7 +53,8 @@ def embedded(path: Path, most_bytes: int) -> EmbeddedPicture | None:
                 picture = opened.convert("RGB")
     except (OSError, SyntaxError, ValueError, Warning, Image.DecompressionBombError):
         return None
-    width = min(picture.width, WIDTH)
+    likely = (most_bytes / BYTES_PER_PIXEL * picture.width / picture.height) ** 0.5
+    width = max(1, min(picture.width, WIDTH, round(likely)))
     found = b""
     while not found or (len(found) > most_bytes and width > 100):
         width = width if not found else round(width * 0.95 * (most_bytes / len(found)) ** 0.5)
@@ -64,5 +67,6 @@ def embedded(path: Path, most_bytes: int) -> EmbeddedPicture | None:
 def _png(picture: Image.Image) -> bytes:
     buffer = io.BytesIO()
     # 256 colours are a third of the bytes, and drawings need no more.
-    picture.quantize(256).save(buffer, "PNG")
+    colours = picture.quantize(256, Image.Quantize.FASTOCTREE)
+    colours.save(buffer, "PNG")
     return buffer.getvalue()

@@ -24,12 +24,14 @@ from mtl.runs.page.specs import banded_lines, chosen, diagonal
 
 RATES = (0.01, 0.05, 0.1, 0.2)
 """False positive rates at which the table tells the true positive rate."""
-MOST_CLASSES = 24
-"""Whose curves are on the page."""
+MOST_CURVES = 90
+"""Of a chart: with many rows only the mean and the first classes."""
 NONE = (
     "The runs kept no curves of the test split (curves/test.json): they are older than that file, "
     "or none of their heads decides between classes. mtl eval run=DIR writes those of one run."
 )
+OfRows = dict[str, dict[int, list[TradeOff]]]
+"""Curves by name (``all`` or a class), then by row."""
 UNIT = {"scale": {"domain": [0, 1]}}
 
 
@@ -56,19 +58,18 @@ def decisions_of(row: PageRow, task: str) -> list[TaskDecisions]:
     return [e.decisions[task] for e in row.evidence if task in e.decisions]
 
 
-def _of_rows(data: PageData, task: str, kind: Kind) -> dict[str, dict[int, list[TradeOff]]]:
-    """Curves by name (``all`` or a class), then by row."""
-    found: dict[str, dict[int, list[TradeOff]]] = {}
+def _of_rows(data: PageData, task: str, kind: Kind) -> OfRows:
+    found: OfRows = {}
     for row in data.rows:
         for decisions in decisions_of(row, task):
             kept = decisions.roc if kind == "roc" else decisions.precision_recall
             for name, curve in kept.items():
                 found.setdefault(name, {}).setdefault(row.place, []).append(curve)
-    names = sorted(found, key=lambda name: name != "all")[:MOST_CLASSES]
-    return {name: found[name] for name in names}
+    ordered = sorted(found.items(), key=lambda item: item[0] != "all")
+    return dict(ordered[: max(1, MOST_CURVES // len(data.rows))])
 
 
-def _columns(found: dict[str, dict[int, list[TradeOff]]], kind: Kind) -> dict[str, list[Any]]:
+def _columns(found: OfRows, kind: Kind) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {key: [] for key in ("r", "m", "x", "y", "lo", "hi")}
     for number, by_row in enumerate(found.values()):
         for place, of_row in by_row.items():

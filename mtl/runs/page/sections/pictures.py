@@ -7,7 +7,7 @@ from mtl.runs.page.gather.pictures import MOST_BYTES, embedded
 from mtl.runs.page.parts import OneOf, PagePart, PageSection, Photo, Sentences, SideBySide
 
 FIRST = "test.png"
-MOST = 40
+MOST = 30
 """Pictures of a page."""
 TITLE = "Predictions"
 

@@ -19,8 +19,8 @@ from mtl.runs.page.parts import (
 )
 from mtl.runs.page.specs import banded_lines, chosen
 
-MOST_METRICS = 40
-"""On the page; those of the validation come first."""
+MOST_CURVES = 240
+"""Of all rows together; those of the validation come first."""
 FEW_STEPS = 12
 """Curves this short get dots."""
 
@@ -72,7 +72,7 @@ def _names(data: PageData) -> list[str]:
     first = ["val/score", *(f"val/{task}/{own}" for task, own in data.main.items())]
     rank = {name: place for place, name in enumerate(first)}
     ordered = sorted(found, key=lambda name: (rank.get(name, len(rank)), name[0] != "v"))
-    return ordered[:MOST_METRICS]
+    return ordered[: max(1, MOST_CURVES // len(data.rows))]
 
 
 def _title(name: str) -> str:

@@ -25,6 +25,8 @@
     const { spec, data } = charts[figure.dataset.chart];
     const datasets = Object.fromEntries(Object.entries(data).map(([name, columns]) => [name, points(columns)]));
     const { view } = await vegaEmbed(figure.querySelector(".chart"), { ...spec, datasets }, options);
+    // The chart's own name and its table say what its hundreds of marks would.
+    figure.querySelector(".chart svg").setAttribute("aria-hidden", "true");
     views.set(figure, view);
     view.signal("shown", shown.rows());
     for (const select of figure.querySelectorAll("select[data-signal]")) {
