@@ -26,8 +26,8 @@ from mtl.data.sources.base import Source
 from mtl.data.sources.shapes import Shapes
 from mtl.data.sources.voc_folder import VocFolder
 from mtl.drawing.palette import color
+from mtl.drawing.pixels import LEAST_SIDE
 from mtl.errors import UserError
-from mtl.model.figures.predictions import LEAST_SIDE
 
 CLASSES = ("car", "dog", "person")
 TARGETS = {

@@ -133,7 +133,9 @@ def kept(heads: dict[str, Head], made: dict[str, Made], folder: Path) -> KeptSam
     return KeptSamples.load(folder)
 
 
-@pytest.mark.parametrize(("kind", "target", "metrics", "make"), CASES, ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize(
+    ("kind", "target", "metrics", "make"), CASES, ids=[kind.__name__ for kind, *_ in CASES]
+)
 def test_the_main_metric_is_had_from_the_samples(
     kind: type[Head], target: str, metrics: Sequence[str], make: Callable[[], Made], tmp_path: Path
 ) -> None:
