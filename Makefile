@@ -9,7 +9,7 @@ DEMO := outputs/demo
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -e ".[weights,dev]"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint format typecheck bench bench-all tensorboard clean
+.PHONY: help setup demo reproduce test test-fast lint format typecheck bench bench-all tensorboard clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ demo: $(STAMP) ## train three tasks on generated images, evaluate, draw predicti
 	@echo
 	@echo "predictions: $(DEMO)/figures"
 	@echo "curves:      make tensorboard"
+
+reproduce: $(STAMP) ## the articles' eight systems over three seeds, to one report (an hour)
+	$(BIN)/python -m benchmarks.reproduce
 
 test: $(STAMP) ## run the tests
 	$(BIN)/pytest -n auto --dist loadfile

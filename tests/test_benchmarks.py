@@ -12,12 +12,14 @@ import torch
 from rich.console import Console
 
 from benchmarks import __main__ as command
+from benchmarks import reproduce
 from benchmarks.augmentation import versus_pil
 from benchmarks.gpu import gpu_throughput, images_per_second
 from benchmarks.processes import memory_of, threads_of, tree
 from benchmarks.results import Better, Entry, paired, table, verdict, write
 from benchmarks.shapes import shapes_generation
 from benchmarks.sweeps import peak
+from mtl.config.load import load
 
 
 def entry(ratio: float, better: Better) -> Entry:
@@ -144,3 +146,17 @@ def test_the_loop_by_hand_takes_turns_with_the_framework() -> None:
     ours, theirs = images_per_second([*recipe, "trainer.limit_val_batches=0"], rounds=1)
     assert len(ours) == len(theirs) == 1
     assert ours[0] > 0 < theirs[0]
+
+
+@pytest.mark.slow
+def test_the_comparison_of_the_articles_is_one_that_can_be_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides = [o for o in reproduce.TRAIN[2:] if not o.startswith("sweep=")]
+    for system in reproduce.SYSTEMS:
+        own = [f"experiment={system}" if o.startswith("experiment=") else o for o in overrides]
+        cfg = load([o for o in own if not o.startswith("seed=")])
+        assert {"classification", "box"} <= set(cfg.tasks)
+    monkeypatch.setattr(reproduce, "PAGE", tmp_path / "results.md")
+    reproduce.write_page("| a table |\n")
+    assert "| a table |" in (tmp_path / "results.md").read_text()
