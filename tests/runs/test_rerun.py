@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from training_kit import checkpoint, same_weights, write_conf
 
+from mtl.cli.rerun import _leave_out_trackers
 from mtl.config import load
 from mtl.learning.callbacks.checkpoint import BestAndLast
 from mtl.learning.callbacks.task_stopping import TaskStopping
@@ -130,6 +131,12 @@ def test_a_strangers_callbacks_write_nothing_unasked(mtl: Any, made_up: Path) ->
     result = mtl("rerun", f"run={made_up}")
     assert result.code == 2
     assert "may write anywhere; if you know whose run this is, write trust=" in result.err
+
+
+def test_trackers_that_a_run_names_are_left_out() -> None:
+    cfg = load(["logger=all"])
+    _leave_out_trackers(cfg)
+    assert list(cfg.logger) == ["tensorboard", "csv"]
 
 
 def test_results_that_are_cut_off_are_named_before_anything_trains(mtl: Any, made_up: Path) -> None:
