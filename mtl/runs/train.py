@@ -46,6 +46,7 @@ from mtl.runs.left_out import left_out_lines
 from mtl.runs.peak_memory import peak_memory_mb
 from mtl.runs.processes import is_first_process
 from mtl.runs.report import print_results
+from mtl.runs.said import unsaid
 from mtl.runs.stopping import disk_full, stopped_by_signals
 from mtl.runs.tree import print_config
 from mtl.terminal import say
@@ -223,7 +224,8 @@ def _train(
     if run.writes:
         looked = Looked(cfg, data)
         print_config(cfg, run.path, looked, network, trainer)
-        for line in [*find_all(looked), *idle(module), *left_out_lines(network, data)]:
+        worth_saying = [*find_all(looked), *idle(module), *left_out_lines(network, data)]
+        for line in unsaid(run.path, worth_saying):
             say(line)
         if last is not None:
             say(f"resuming from {last} after step {resumed_step}")

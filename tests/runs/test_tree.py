@@ -23,6 +23,7 @@ from mtl.data.sources.limited import limited
 from mtl.errors import BadFile
 from mtl.model.build import build_network
 from mtl.runs import tree
+from mtl.runs.said import unsaid
 
 pytestmark = pytest.mark.slow
 
@@ -140,3 +141,12 @@ def test_images_are_not_read_for_it() -> None:
 
     assert counted(Closed(), "label") is None
     assert counted(limited(Closed(), 2), "label") is None
+
+
+def test_jobs_of_a_sweep_say_a_finding_once(tmp_path: Path) -> None:
+    (tmp_path / "sweep").mkdir()
+    (tmp_path / "sweep" / SWEEP_FILE).write_text("{}")
+    first, second, alone = tmp_path / "sweep/a", tmp_path / "sweep/b", tmp_path / "runs/a"
+    assert unsaid(first, ["no val split", "one class"]) == ["no val split", "one class"]
+    assert unsaid(second, ["no val split", "two classes"]) == ["two classes"]
+    assert unsaid(alone, ["no val split"]) == unsaid(alone, ["no val split"]) == ["no val split"]
