@@ -55,6 +55,22 @@ def test_single_seeds_settle_nothing(tmp_path):
     assert "too few to tell: 1 seed" in box.parts[0].rows[0][-1].text
 
 
+def test_gain_over_single_tasks_is_told(tmp_path):
+    sweep = write_full_sweep(tmp_path)
+    for number, file in enumerate(sorted(sweep.glob("*/results.json"))):
+        results = json.loads(file.read_text())
+        # Cagrad's runs come first, then those of equal.
+        gain, own = (0.04 + 0.001 * number, 0.02) if number < 3 else (-0.01, -0.005)
+        results["metrics"] |= {"test/delta_m": gain, "test/box/delta": own}
+        file.write_text(json.dumps(results))
+    change, _, box = section(page_data(compare(find_runs([sweep]))), "answer").parts[1].parts
+    assert change.title == "All tasks: mean change against single-task networks (more is better)"
+    assert change.headline == "cagrad is better than equal by 5.1 % (likely 4.9 % to 5.3 %)."
+    assert [row[1].text for row in change.parts[0].rows] == ["+4.1 %", "-1.0 %", "-1.0 %"]
+    assert box.headline.endswith("cagrad is at +2.0 % against a network of its own.")
+    assert [row[2].text for row in box.parts[0].rows] == ["+2.0 %", "-0.5 %", "-0.5 %"]
+
+
 def test_one_run_has_a_page_of_its_own(tmp_path):
     run = write_full_run(tmp_path / "run", "equal", 0)
     data = page_data(compare(find_runs([run])))

@@ -58,6 +58,12 @@ def _verdict(data: PageData, metric: ComparedMetric, name: str) -> TaskVerdict:
         tone, text = headline(data, ordered, metric)
     elif len(ordered) > 1:
         text = f"{text} with {ordered[0].label}, the best of all"
+    own = [row for row in ordered if _own_change(data, metric) in row.cells]
+    if own:
+        change = own[0].cells[_own_change(data, metric)].mean
+        who = f"{own[0].label} is at " if len(data.rows) > 1 else ""
+        against = f"{measured(change, percent=True, sign=True)} against a network of its own"
+        text = f"{text.rstrip('.')}. {who}{against}."
     columns = _columns(data, metric)
     rows = [_cells(data, row, metric) for row in ordered]
     parts: list[PagePart] = []
