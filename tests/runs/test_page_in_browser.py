@@ -2,11 +2,12 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from page_kit import write_full_sweep
+from page_kit import write_full_run, write_full_sweep
 
 from mtl.runs.collection.find import find_runs
 from mtl.runs.compare.compare import compare
@@ -47,15 +48,24 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def opened(browser, report) -> Iterator[Any]:
-    """The page on a desktop, all charts drawn; at the end nothing was wrong or fetched."""
+    """The page of the sweep."""
+    with shown(browser, report) as page:
+        yield page
+
+
+@contextmanager
+def shown(browser: Any, report: Path) -> Iterator[Any]:
+    """A page on a desktop, all charts drawn; at the end nothing was wrong or fetched."""
     context = browser.new_context(viewport=DESKTOP, color_scheme="light")
     page = context.new_page()
+    # A browser beside other tests on few cores takes its time.
+    page.set_default_timeout(120_000)
     wrong: list[str] = []
     page.on("console", lambda message: wrong.append(message.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("request", lambda request: wrong.append(request.url))
     page.goto(report.as_uri())
-    page.wait_for_selector("html[data-drawn]", timeout=60_000)
+    page.wait_for_selector("html[data-drawn]")
     yield page
     context.close()
     assert [text for text in wrong if text not in (report.as_uri(), "data:,")] == []
@@ -147,3 +157,12 @@ def test_keyboard_reaches_every_control(opened):
         opened.keyboard.press("Tab")
         reached.add(opened.evaluate("document.activeElement.dataset.number"))
     assert len(reached - {None}) == wanted
+
+
+def test_curves_of_a_single_run_are_drawn(browser, tmp_path):
+    run = write_full_run(tmp_path / "run", "equal", 0)
+    with shown(browser, write_page(compare(find_runs([run])), run)) as page:
+        for name in ("training-curves", "roc-0", "pr-0", "calibration-0", "turned-curves"):
+            lines = page.locator(f"figure[data-chart={name}] .mark-line path")
+            assert "var(--row-0)" in [line.get_attribute("stroke") for line in lines.all()], name
+        assert not page.locator("#confusion select").is_visible()

@@ -18,6 +18,8 @@ MORE_IS_BETTER = ("images_per_second",)
 
 def short_labels(comparison: Comparison) -> list[str]:
     """A name for each row: the values of what differs, without what says itself."""
+    if sum(len(row.runs) for row in comparison.rows) == 1:
+        return ["this run"]
     short = [_short(row.settings) for row in comparison.rows]
     if len(set(short)) == len(short):
         return short

@@ -28,7 +28,7 @@
     // The chart's own name and its table say what its hundreds of marks would.
     figure.querySelector(".chart svg").setAttribute("aria-hidden", "true");
     views.set(figure, view);
-    view.signal("shown", shown.rows());
+    if (shown.any) view.signal("shown", shown.rows());
     for (const select of figure.querySelectorAll("select[data-signal]")) {
       view.signal(select.dataset.signal, select.value);
     }

@@ -27,5 +27,5 @@ const shown = (() => {
     // What a browser remembers of the boxes over a reload counts.
     tell();
   }
-  return { rows, listen: (listener) => listeners.push(listener) };
+  return { any: boxes.length > 0, rows, listen: (listener) => listeners.push(listener) };
 })();
