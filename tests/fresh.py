@@ -46,7 +46,7 @@ class Fresh:
         """Its exit code; None while it runs."""
         return self.process.exitcode
 
-    def wait(self, timeout: float = 200) -> "Fresh":
+    def wait(self, timeout: float = 500) -> "Fresh":
         """Until it has ended.
 
         Raises:

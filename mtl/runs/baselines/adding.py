@@ -6,9 +6,9 @@ from pathlib import Path
 from omegaconf import DictConfig
 from torch.utils.tensorboard import SummaryWriter
 
-from mtl.config.measures import GAIN
 from mtl.files import read_json, write_json
 from mtl.learning.checkpoints import read_checkpoint
+from mtl.learning.logger.tags import tag_of
 from mtl.runs.baselines.measured import Measured, measured, without_gain
 
 
@@ -33,8 +33,6 @@ def add_gain(cfg: DictConfig, folder: Path, baselines: Mapping[str, Path]) -> Me
 def _log(folder: Path, found: Measured) -> None:
     last = folder / "checkpoints" / "last.ckpt"
     step = int(read_checkpoint(last)["global_step"]) if last.exists() else 0
-    total = found.gain.delta_m()
-    column = {} if total is None else {f"hp/{GAIN}": total}
     with SummaryWriter(str(folder)) as writer:
-        for name, value in {**found.metrics, **column}.items():
-            writer.add_scalar(name, value, step)
+        for name, value in found.metrics.items():
+            writer.add_scalar(tag_of(name), value, step)

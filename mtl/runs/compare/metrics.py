@@ -4,17 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import TypeGuard
 
-from mtl.config.measures import mode_of
+from mtl.config.measures import CHANGE, GAIN, mode_of
 from mtl.config.nearest import listing, nearest
 from mtl.errors import UserError
 from mtl.runs.collection.record import RunRecord
 from mtl.runs.compare.comparison import ComparedMetric, Sign
 
 SPLITS = ("test", "val")
-CHANGE = "delta_m"
-"""The mean change over tasks against their single-task networks."""
-TASK_CHANGE = "delta"
-"""A task's own part of it."""
 
 
 def compared_metrics(
@@ -42,7 +38,7 @@ def main_metrics(runs: Sequence[RunRecord]) -> list[str]:
     for split in SPLITS:
         mains = (f"{split}/{task}/{h['metrics'][0]}" for r in runs for task, h in r.heads.items())
         there = {name for run in runs for name in run.metrics}
-        found = [n for n in [*dict.fromkeys(mains), f"{split}/{CHANGE}"] if n in there]
+        found = [n for n in [*dict.fromkeys(mains), f"{split}/{GAIN}"] if n in there]
         if found:
             return found
     return []
@@ -73,7 +69,7 @@ def _known(name: str, runs: Sequence[RunRecord]) -> str:
 
 def _metric(name: str, runs: Sequence[RunRecord], delta: Sign) -> ComparedMetric:
     task, _, own = name.partition("/")[2].rpartition("/")
-    if own in (CHANGE, TASK_CHANGE):
+    if own in (GAIN, CHANGE):
         return ComparedMetric(name, task, own, larger=delta == "gain", percent=True)
     heads = next(run.heads for run in runs if name in run.metrics)
     return ComparedMetric(name, task, own, larger=mode_of(name, heads) == "max")
