@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys, trust_of
 from mtl.cli.run_list import items, one_or_several
+from mtl.cli.same_terms import refuse_changes
 from mtl.config.saved import open_run, read_config
 from mtl.errors import UserError
 from mtl.runs.collection.find import find_runs
@@ -23,7 +24,8 @@ on. mtl train baselines=true does so with the run.
 
   run=          the folder of a finished run
   runs=         several: folders of runs or sweeps, or globs; what has not finished is passed over
-  key=value     changes the baselines' configuration: data.root=FOLDER trainer=gpu
+  key=value     where the data lie and what they are trained on: data.root=FOLDER
+                trainer.accelerator=gpu
   trust=        modules whose classes the runs may name: trust=[mine]
   --config-dir  a folder of your own configurations
 
@@ -47,7 +49,8 @@ def run(arguments: list[str]) -> int:
     """
     config_dir, rest = split_options(arguments)
     own, overrides = own_keys(rest, KEYS)
-    one_or_several(own)
+    one_or_several(own, overrides)
+    refuse_changes(overrides, "baselines are trained on the run's own terms")
     runs = _to_compare(own, overrides, config_dir)
     if not runs:
         return 0

@@ -69,7 +69,7 @@ def run(arguments: list[str]) -> int:
     """
     config_dir, rest = split_options(arguments)
     own, overrides = own_keys(rest, KEYS)
-    one_or_several(own)
+    one_or_several(own, overrides)
     one_of("split", own.setdefault("split", "test"), ("test", "val"))
     own.setdefault("checkpoint", "best")
     if "samples" in own and ("rotate" in own or own.get("runs")):

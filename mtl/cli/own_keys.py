@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from mtl.config.nearest import listing
+from mtl.config.nearest import listing, nearest
 from mtl.config.overrides import key_of
 from mtl.config.trust import trusted_modules
 from mtl.errors import UserError
@@ -40,6 +40,22 @@ def one_of(key: str, value: str, allowed: Sequence[str]) -> None:
     """
     if value not in allowed:
         raise UserError(f"{key}={value}: choose one of {listing(allowed)}")
+
+
+def needed(key: str, example: str, others: Sequence[str], keys: Collection[str]) -> UserError:
+    """What to say where a key is missing: that it was misspelt, if something is like it.
+
+    Args:
+        key: which.
+        example: how it is written.
+        others: the other arguments.
+        keys: the command's own.
+    """
+    for argument in others:
+        written = key_of(argument)
+        for near in nearest(written, keys):
+            return UserError(f"unknown key '{written}'; did you mean {near}=?")
+    return UserError(f"{key}= is needed: write {example}")
 
 
 def whole_number(key: str, value: str) -> int:

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from mtl.cli.options import split_options
-from mtl.cli.own_keys import one_of, own_keys, place, refuse_file, trust_of
+from mtl.cli.own_keys import needed, one_of, own_keys, place, refuse_file, trust_of
 from mtl.config.checkpoint_names import check_checkpoint
-from mtl.errors import UserError
 
 HELP = """\
 usage: mtl predict run=DIR input=FILE|FOLDER|GLOB [out=DIR] [checkpoint=best] [OVERRIDES]
@@ -41,7 +40,7 @@ def run(arguments: list[str]) -> int:
     own, overrides = own_keys(rest, KEYS)
     for key, example in (("run", "run=outputs/runs/NAME/TIME"), ("input", "input=photo.jpg")):
         if not own.get(key):
-            raise UserError(f"{key}= is needed: write {example}")
+            raise needed(key, example, overrides, KEYS)
     folder = Path(own["run"]).expanduser()
     refuse_file("out", own.get("out"))
     out = place(own, "out", folder / "predictions")

@@ -9,8 +9,7 @@ from omegaconf import DictConfig, open_dict
 
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys, place, refuse_file, trust_of
-from mtl.config.difference import MAY_DIFFER, may_differ
-from mtl.config.nearest import listing
+from mtl.cli.same_terms import refuse_changes
 from mtl.config.overrides import key_of
 from mtl.config.packages import NEEDED
 from mtl.config.saved import open_run
@@ -36,7 +35,6 @@ On the same machine, on the CPU, with the same versions and threads, numbers agr
 digit."""
 FOLDER = "hydra.run.dir"
 KEYS = ("run", "out", FOLDER, "trust")
-DEVICE = ("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy")
 WRITERS = ("callbacks", "logger")
 """Groups whose classes write, wherever their options say."""
 
@@ -58,7 +56,7 @@ def run(arguments: list[str]) -> int:
     own, overrides = own_keys(rest, KEYS)
     if not own.get("run"):
         raise UserError("run= is needed: write run=outputs/runs/NAME/TIME")
-    _refuse_others(overrides)
+    refuse_changes(overrides, "a rerun repeats the run as it was", ["out="])
     folder = Path(own["run"]).expanduser()
     cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
     _leave_out_trackers(cfg)
@@ -98,16 +96,6 @@ def run(arguments: list[str]) -> int:
             print_rows(found, header=["metric", "then", "now", "difference"], right=[1, 2, 3])
         say(verdict(before, now))
     return 0
-
-
-def _refuse_others(overrides: Sequence[str]) -> None:
-    for override in overrides:
-        key = key_of(override)
-        if not (may_differ(key) or key in DEVICE or key.startswith("data.root")):
-            raise UserError(
-                f"{override}: a rerun repeats the run as it was; it takes out=, data.root=, "
-                f"{listing([*MAY_DIFFER, *DEVICE])}"
-            )
 
 
 def _leave_out_trackers(cfg: DictConfig) -> None:

@@ -1,17 +1,19 @@
 """What ``run=`` and ``runs=[...]`` mean."""
 
 import glob
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mtl.cli.own_keys import needed
 from mtl.errors import UserError
 
 
-def one_or_several(own: Mapping[str, str]) -> None:
+def one_or_several(own: Mapping[str, str], others: Sequence[str] = ()) -> None:
     """See that a command was told one run or several.
 
     Args:
         own: its own keys.
+        others: its other arguments, one of which may be a misspelt one.
 
     Raises:
         UserError: neither ``run=`` nor ``runs=`` is there, or both are.
@@ -19,9 +21,8 @@ def one_or_several(own: Mapping[str, str]) -> None:
     if bool(own.get("run")) == bool(own.get("runs")):
         if own.get("run"):
             raise UserError("run= is one run and runs=[...] are several: write one of them")
-        raise UserError(
-            "run= is needed: write run=outputs/runs/NAME/TIME, or runs=[A,B] for several"
-        )
+        example = "run=outputs/runs/NAME/TIME, or runs=[A,B] for several"
+        raise needed("run", example, others, ("run", "runs"))
 
 
 def run_list(given: str) -> list[Path]:

@@ -42,8 +42,6 @@ def tasks_for(
     if any(key_of(override) == "tasks" for override in overrides):
         return list(cfg.tasks)
     fitting = [task for task in cfg.tasks if str(cfg.heads[task].target) in labelled]
-    if fitting:
-        return fitting
     heads = members("head", config_dir)
     ordered = [*USUAL, *(name for name in heads if name not in USUAL)]
     kinds = {
@@ -51,8 +49,21 @@ def tasks_for(
         for name in ordered
         if name in heads
     }
-    found = {}
+    covered = {str(targets[str(cfg.heads[task].target)].kind) for task in fitting}
+    one_class = {n for n in labelled if len(targets[n].classes) == 1 and is_label(targets[n])}
+    found = {task: str(cfg.heads[task].target) for task in fitting}
     for name in labelled:
         kind = str(targets[name].kind)
-        found[kind] = next((head for head, its in kinds.items() if its == kind), None)
-    return [head for head in found.values() if head is not None]
+        head = next((head for head, its in kinds.items() if its == kind), None)
+        # What images show as a whole may only repeat what boxes and masks say.
+        if kind not in covered and head is not None and not (fitting and is_label(targets[name])):
+            found[head] = name
+            covered.add(kind)
+    # What all images have in common can't be learned.
+    worth = [task for task, name in found.items() if name not in one_class]
+    return worth or list(found)
+
+
+def is_label(target: "Target") -> bool:
+    """Whether a target says of whole images what they show."""
+    return str(target.kind) in ("label", "labels")

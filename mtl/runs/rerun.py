@@ -55,6 +55,8 @@ def surroundings(run: Path) -> list[str]:
         lines.append(f"its code was not as committed: {where}")
     if uncommitted().dirty:
         lines.append("the code is not as committed now: git diff HEAD")
+    if before.get("commit") is None:
+        return lines or ["same versions and device as then; of which commit it was is not known"]
     return lines or ["same versions, commit and device as then"]
 
 

@@ -43,7 +43,7 @@ from mtl.runs.baselines.measured import measured
 from mtl.runs.folder import RunFolder
 from mtl.runs.idle import idle
 from mtl.runs.left_out import left_out_lines
-from mtl.runs.peak_memory import peak_memory_mb
+from mtl.runs.peak_memory import peak_memory_mb, reset_peak_memory
 from mtl.runs.processes import is_first_process
 from mtl.runs.report import print_results
 from mtl.runs.said import unsaid
@@ -83,6 +83,7 @@ def train(
         return _as_it_is(run, cfg, folder)
     try:
         with stopped_by_signals(), ExitStack() as opened:
+            reset_peak_memory()
             return _train(cfg, run, opened, baselines or {})
     except (KeyboardInterrupt, SystemExit) as stop:
         run.status("interrupted")

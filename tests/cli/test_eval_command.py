@@ -68,6 +68,7 @@ def test_settings_of_several_processes_are_not_needed(folder: Path) -> None:
     ("arguments", "said"),
     [
         ((), "run= is needed"),
+        (("rn={folder}",), "unknown key 'rn'; did you mean run=?"),
         (("run=nowhere",), "run=nowhere: no such folder"),
         (("run={folder}", "split=train"), "split=train"),
         (("run={folder}", "checkpoint=first"), "checkpoint=first"),

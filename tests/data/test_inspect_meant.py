@@ -145,7 +145,7 @@ def test_many_files_that_are_broken_alike_are_one_line() -> None:
 @pytest.mark.slow
 def test_tasks_are_proposed_by_what_is_labelled() -> None:
     cfg = load(["data=shapes"])
-    targets = {name: Target(name, ("a",)) for name in ("label", "labels", "boxes", "mask")}  # type: ignore[arg-type]
+    targets = {name: Target(name, ("a", "b")) for name in ("label", "labels", "boxes", "mask")}  # type: ignore[arg-type]
 
     def proposed(labelled: list[str], *overrides: str) -> list[str]:
         return tasks_for(targets, labelled, cfg, overrides, None)
@@ -156,6 +156,14 @@ def test_tasks_are_proposed_by_what_is_labelled() -> None:
     assert proposed(["labels"]) == ["multilabel"]
     assert proposed([]) == []
     assert proposed(["labels"], "tasks=[detection]") == list(cfg.tasks)
+    # What the suggestion lacks, and nothing that all images have in common.
+    cfg = load(["data=voc_folder", "data.root=."])
+    assert proposed(["boxes", "labels", "mask"]) == ["multilabel", "detection", "segmentation"]
+    targets = {name: Target(name, ("a",)) for name in ("labels", "boxes")} | {  # type: ignore[arg-type]
+        "mask": targets["mask"]
+    }
+    assert proposed(["boxes", "labels", "mask"]) == ["detection", "segmentation"]
+    assert proposed(["labels"]) == ["multilabel"]
     line = train_command(["data.root=my photos", "tasks=[a,b]"], Path("mine"))
     assert line == "mtl train --config-dir mine 'data.root=my photos' 'tasks=[a,b]'"
 

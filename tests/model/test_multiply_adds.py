@@ -1,10 +1,11 @@
 """What an image costs, worked out by hand."""
 
+import pytest
 import torch
 from torch import nn
 
 from mtl.model.multiply_adds import multiply_adds
-from mtl.runs.peak_memory import peak_memory_mb
+from mtl.runs.peak_memory import PROCESS, peak_memory_mb, reset_peak_memory
 
 
 def test_a_convolution_by_hand() -> None:
@@ -39,3 +40,15 @@ def test_peak_memory_is_that_of_the_process() -> None:
     peak = peak_memory_mb(torch.device("cpu"))
     assert peak is not None
     assert 50 < peak < 1e6
+
+
+@pytest.mark.skipif(not (PROCESS / "clear_refs").exists(), reason="only Linux counts anew")
+def test_peaks_of_two_runs_in_one_process_are_their_own() -> None:
+    large = torch.ones(50 * 2**20)
+    with_it = peak_memory_mb(torch.device("cpu"))
+    del large
+    reset_peak_memory()
+    without = peak_memory_mb(torch.device("cpu"))
+    assert with_it is not None
+    assert without is not None
+    assert without < with_it - 150

@@ -324,6 +324,8 @@ def test_gain_of_a_finished_run(
         (["run=a", "runs=[b]"], "run= is one run and runs=[...] are several"),
         (["run=begun"], "begun: has not finished"),
         (["run=nowhere"], "run=nowhere: no such folder"),
+        (["rum=begun"], "unknown key 'rum'; did you mean run=?"),
+        (["run=begun", "epochs=3"], "epochs=3: baselines are trained on the run's own terms"),
     ],
 )
 def test_mistakes(

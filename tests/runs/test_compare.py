@@ -74,6 +74,13 @@ def test_rows_means_and_paired_differences(tmp_path):
     assert (pcgrad.seeds, found.unit, found.notes) == ((0, 1, 2), "seed", ())
 
 
+def test_what_looks_alike_has_no_best(tmp_path):
+    two = {"equal": box(0.5, 0.6), "cagrad": box(0.5, 0.6000001)}
+    assert not any(row.cells[IOU].best for row in compared(write_sweep(tmp_path / "a", two)).rows)
+    found = compared(write_sweep(tmp_path / "b", {**two, "pcgrad": box(0.1, 0.2)}))
+    assert [row.cells[IOU].best for row in found.rows] == [True, True, False]
+
+
 def test_more_seeds_that_would_settle_it(tmp_path):
     """The example of the tables: an effect of 0.5 takes 34 pairs, and 4 are there."""
     spread = np.array([-1.0, 1.0, -1.0, 1.0]) * math.sqrt(3 / 4) * 0.02

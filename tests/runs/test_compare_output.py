@@ -100,6 +100,10 @@ def test_numbers_in_words():
     assert Digits(share, 0.5).plain(0.34449) == "0.344"
     assert Digits(share, 23.4).plain(23.4449) == "23.44"
     assert Digits(share, 2345.0).plain(2345.4) == "2345"
+    assert (Digits(share, 1e-6).signed(1.4e-6), Digits(share, 0.0).signed(0.0)) == (
+        "+1e-06",
+        "+0.000",
+    )
     change = ComparedMetric("test/delta_m", "", "delta_m", larger=True, percent=True)
     assert Digits(change, 0.0559).signed(0.0559) == "+5.6"
     assert (p_text(0.0004), p_text(0.0496), p_text(None)) == ("<0.001", "0.050", "")

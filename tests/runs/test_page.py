@@ -61,14 +61,16 @@ def test_gain_over_single_tasks_is_told(tmp_path):
         results = json.loads(file.read_text())
         # Cagrad's runs come first, then those of equal.
         gain, own = (0.04 + 0.001 * number, 0.02) if number < 3 else (-0.01, -0.005)
-        results["metrics"] |= {"test/delta_m": gain, "test/box/delta": own}
+        results["metrics"] |= {"test/delta_m": gain, "test/box/delta": 2.0}
+        results["gain"] = {"metrics": {"test/box/iou": own + 0.001 * number, "test/box/mae": 9.0}}
         file.write_text(json.dumps(results))
     change, _, box = section(page_data(compare(find_runs([sweep]))), "answer").parts[1].parts
     assert change.title == "All tasks: mean change against single-task networks (more is better)"
     assert change.headline == "cagrad is better than equal by 5.1 % (likely 4.9 % to 5.3 %)."
     assert [row[1].text for row in change.parts[0].rows] == ["+4.1 %", "-1.0 %", "-1.0 %"]
-    assert box.headline.endswith("cagrad is at +2.0 % against a network of its own.")
-    assert [row[2].text for row in box.parts[0].rows] == ["+2.0 %", "-0.5 %", "-0.5 %"]
+    # Of this metric, not of all metrics of the task; 0.020, 0.021, 0.022 ± 4.303 * 0.001 / √3.
+    assert box.headline.endswith("cagrad is at +2.1 % ± 0.2 % against a network of its own.")
+    assert box.parts[0].rows[0][2].text == "+2.1 % ± 0.2 %"
 
 
 def test_one_run_has_a_page_of_its_own(tmp_path):

@@ -16,6 +16,7 @@ from mtl.runs.compare.images import ImageEvidence
 from mtl.runs.compare.member_names import MemberNames
 from mtl.runs.compare.metrics import compared_metrics, is_finite
 from mtl.runs.compare.notes import notes_on
+from mtl.runs.compare.output.words import Digits
 from mtl.runs.compare.question import Question
 from mtl.runs.compare.reference import reference_row
 from mtl.runs.compare.sentence import sentence
@@ -147,14 +148,15 @@ def cells_in(
 
 
 def mark_best(rows: Sequence[dict[str, Cell]], metrics: Sequence[ComparedMetric]) -> None:
-    """Mark, in place, the best mean of each metric, unless all rows are alike."""
+    """Mark, in place, the best mean of each metric, unless all rows are alike as shown."""
     for metric in metrics:
         having = [row for row in rows if metric.name in row]
         means = [row[metric.name].mean for row in having]
-        if len(set(means)) > 1:
-            best = max(means) if metric.larger else min(means)
-            for row in having:
-                row[metric.name] = replace(row[metric.name], best=row[metric.name].mean == best)
+        shown = [Digits(metric, mean).plain(mean) for mean in means]
+        if len(set(shown)) > 1:
+            best = shown[means.index(max(means) if metric.larger else min(means))]
+            for row, text in zip(having, shown, strict=True):
+                row[metric.name] = replace(row[metric.name], best=text == best)
 
 
 def costs_of(runs: Sequence[RunRecord]) -> dict[str, float]:

@@ -32,11 +32,16 @@ class Digits:
 
     def plain(self, value: float) -> str:
         """``0.344``."""
-        return f"{self._scaled(value):.{self._decimals}f}"
+        return self._text(value, "")
 
     def signed(self, value: float) -> str:
-        """``+0.052``."""
-        return f"{self._scaled(value):+.{self._decimals}f}"
+        """``+0.052``; what these decimals can't tell from 0 as ``+1e-06``."""
+        return self._text(value, "+")
+
+    def _text(self, value: float, sign: str) -> str:
+        scaled = self._scaled(value)
+        text = f"{scaled:{sign}.{self._decimals}f}"
+        return f"{scaled:{sign}.0e}" if scaled and not float(text) else text
 
     @property
     def _decimals(self) -> int:

@@ -1,8 +1,10 @@
 """The answer first: for each task, what changes it, by how much, and whether that is sure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mtl.runs.compare.comparison import Cell, ComparedMetric
+from mtl.runs.compare.metrics import is_finite
+from mtl.runs.compare.statistics.mean import mean_interval
 from mtl.runs.page.data import PageData, PageRow
 from mtl.runs.page.labels import half_width, measured, way
 from mtl.runs.page.parts import (
@@ -58,11 +60,11 @@ def _verdict(data: PageData, metric: ComparedMetric, name: str) -> TaskVerdict:
         tone, text = headline(data, ordered, metric)
     elif len(ordered) > 1:
         text = f"{text} with {ordered[0].label}, the best of all"
-    own = [row for row in ordered if _own_change(data, metric) in row.cells]
+    own = [row for row in ordered if _own_changes(data, row, metric)]
     if own:
-        change = own[0].cells[_own_change(data, metric)].mean
         who = f"{own[0].label} is at " if len(data.rows) > 1 else ""
-        against = f"{measured(change, percent=True, sign=True)} against a network of its own"
+        changes = _own_changes(data, own[0], metric)
+        against = f"{_spread(changes)} against a network of its own{_doubt(changes)}"
         text = f"{text.rstrip('.')}. {who}{against}."
     columns = _columns(data, metric)
     rows = [_cells(data, row, metric) for row in ordered]
@@ -81,14 +83,33 @@ def _table(
     return PageTable(name, caption, columns, rows, plain=True)
 
 
-def _own_change(data: PageData, metric: ComparedMetric) -> str:
-    """The name of a task's change against its single-task network."""
-    return f"{data.split}/{metric.task}/delta"
+def _own_changes(data: PageData, row: PageRow, metric: ComparedMetric) -> list[float]:
+    """This metric's changes against the task's single-task networks, of each run that has one."""
+    sign = 1 if data.comparison.delta == "gain" else -1
+    found = (run.results.get("gain") for run in row.row.runs)
+    changes = (gain.get("metrics") for gain in found if isinstance(gain, Mapping))
+    values = (own.get(metric.name) for own in changes if isinstance(own, Mapping))
+    return [sign * value for value in values if is_finite(value)]
+
+
+def _spread(changes: Sequence[float]) -> str:
+    """``+1.2 % ± 0.4 %``."""
+    mean = measured(sum(changes) / len(changes), percent=True, sign=True)
+    half = half_width(mean_interval(changes))
+    return mean if half is None else f"{mean} ± {measured(half, percent=True)}"
+
+
+def _doubt(changes: Sequence[float]) -> str:
+    interval = mean_interval(changes)
+    if interval is None:
+        return " (one run)"
+    low, high = interval
+    return ", which may be chance" if low <= 0 <= high else ""
 
 
 def _columns(data: PageData, metric: ComparedMetric) -> list[PageColumn]:
     titles = [PageColumn("runs"), PageColumn("change" if metric.percent else metric.own, True)]
-    if any(_own_change(data, metric) in row.cells for row in data.rows):
+    if any(_own_changes(data, row, metric) for row in data.rows):
         titles.append(PageColumn("against its own network", True))
     if len(data.rows) > 1:
         titles.append(PageColumn(f"than {data.reference.label}"))
@@ -99,11 +120,9 @@ def _cells(data: PageData, row: PageRow, metric: ComparedMetric) -> list[PageCel
     cell = row.cells[metric.name]
     mean = measured(cell.mean, metric.percent, sign=metric.percent)
     cells = [PageCell(row.label), PageCell(mean, cell.mean)]
-    change = _own_change(data, metric)
-    if any(change in other.cells for other in data.rows):
-        own = row.cells.get(change)
-        text = "" if own is None else measured(own.mean, percent=True, sign=True)
-        cells.append(PageCell(text, own.mean if own else None))
+    if any(_own_changes(data, other, metric) for other in data.rows):
+        own = _own_changes(data, row, metric)
+        cells.append(PageCell(_spread(own), sum(own) / len(own)) if own else PageCell("", None))
     if len(data.rows) == 1:
         return cells
     difference = compared(row, metric)
@@ -126,8 +145,8 @@ def _how_compared(data: PageData) -> str:
     same = "with the same seed" if data.comparison.unit == "seed" else "of the same settings"
     return (
         f"{len(data.rows)} settings, {each} {runs} each. The others are compared with "
-        f"{data.reference.label}, run by run {same}. Clear means that chance alone would seldom "
-        "do it (p < 0.05, corrected for the number of comparisons)."
+        f"{data.reference.label}, run by run {same}. What is called clear or sure would seldom "
+        "come by chance alone (p < 0.05, corrected for the number of comparisons)."
     )
 
 
