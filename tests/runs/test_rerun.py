@@ -181,6 +181,7 @@ def test_killed_resumed_repeated_and_copied(
     lines = [line for line in result.out.splitlines() if line]
     assert lines[0] in (
         "same versions, commit and device as then",
+        "same versions and device as then; of which commit it was is not known",
         f"its code was not as committed: see {run / 'uncommitted.diff'}",
     )
     assert "depth: val/depth/exact not better for 10 validations; out of the" in result.out
