@@ -37,13 +37,13 @@ demo: $(STAMP) ## train three tasks on generated images, evaluate, draw predicti
 	@echo "predictions: $(DEMO)/figures"
 	@echo "curves:      make tensorboard"
 
-reproduce: $(STAMP) ## the articles' eight systems over three seeds, to one report (an hour)
+reproduce: $(STAMP) ## the articles' eight systems over three seeds, to one report: some 60 trainings
 	$(BIN)/python -m benchmarks.reproduce
 
 test: $(STAMP) ## run the tests
 	$(BIN)/pytest -n auto --dist loadfile
 
-test-fast: $(STAMP) ## run those that take no training, under a minute
+test-fast: $(STAMP) ## run those that take no training, a minute or so
 	$(BIN)/pytest -n auto --dist loadfile -m "not slow"
 
 lint: $(STAMP) ## check style

@@ -50,20 +50,22 @@ def tasks_for(
         if name in heads
     }
     covered = {str(targets[str(cfg.heads[task].target)].kind) for task in fitting}
-    one_class = {n for n in labelled if len(targets[n].classes) == 1 and is_label(targets[n])}
     found = {task: str(cfg.heads[task].target) for task in fitting}
     for name in labelled:
         kind = str(targets[name].kind)
         head = next((head for head, its in kinds.items() if its == kind), None)
         # What images show as a whole may only repeat what boxes and masks say.
-        if kind not in covered and head is not None and not (fitting and is_label(targets[name])):
+        repeats = fitting and not targets[name].kind.placed
+        if kind not in covered and head is not None and not repeats:
             found[head] = name
             covered.add(kind)
-    # What all images have in common can't be learned.
-    worth = [task for task, name in found.items() if name not in one_class]
+    worth = [task for task, name in found.items() if not is_single_class(targets[name])]
     return worth or list(found)
 
 
-def is_label(target: "Target") -> bool:
-    """Whether a target says of whole images what they show."""
-    return str(target.kind) in ("label", "labels")
+def is_single_class(target: "Target") -> bool:
+    """Whether a target of whole images has one class, which is seldom worth a task."""
+    import numpy as np
+
+    is_class = issubclass(target.kind.dtype, np.integer)
+    return is_class and not target.kind.placed and len(target.classes) == 1
