@@ -72,6 +72,8 @@ class McNemar:
 class Difference:
     """A metric of a row less the reference's, over the units that both have.
 
+    In ``Together`` a change against single-task networks, which is held against 0.
+
     Args:
         values: by unit.
         missing: where only the reference has a run, in words: ``seed 2``.
@@ -103,6 +105,22 @@ class Difference:
 
 
 @dataclass(frozen=True)
+class Together:
+    """A row's runs against single-task networks of the same seeds (``mtl baselines``).
+
+    Args:
+        tasks: each task's relative change, a share by unit with the sign of ``Comparison.delta``,
+            tested against 0; p is corrected over the tasks and means of all rows.
+        overall: likewise Δm, the mean over tasks; None where no run has it.
+        sentence: what can be said: ``better together on box (+4.2 ± 1.1 %); unsettled overall``...
+    """
+
+    tasks: Mapping[str, Difference]
+    overall: Difference | None
+    sentence: str
+
+
+@dataclass(frozen=True)
 class ComparisonRow:
     """Runs that differ in the seed alone, or that share one choice (``by``).
 
@@ -114,6 +132,7 @@ class ComparisonRow:
         costs: by name (``Comparison.costs``): means over the runs that have it.
         differences: to the reference, by the metric's full name; none in the reference itself.
         sentence: what can be said; empty for the reference.
+        together: what training its tasks together gains over each alone; None where no run knows.
     """
 
     settings: Mapping[str, str]
@@ -123,6 +142,7 @@ class ComparisonRow:
     costs: Mapping[str, float]
     differences: Mapping[str, Difference]
     sentence: str
+    together: Together | None = None
 
     @property
     def label(self) -> str:
