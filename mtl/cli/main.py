@@ -1,5 +1,6 @@
 """The command ``mtl``: finds the subcommand and turns errors into exit codes."""
 
+import contextlib
 import importlib
 import io
 import os
@@ -90,8 +91,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def say(what: object) -> None:
-    """One line on the error stream."""
-    print("mtl:", printable(" ".join(str(what).split())), file=sys.stderr)
+    """One line on the error stream, where that is still there: a terminal may have been closed."""
+    with contextlib.suppress(OSError):
+        print("mtl:", printable(" ".join(str(what).split())), file=sys.stderr)
 
 
 def dispatch(arguments: list[str]) -> int:

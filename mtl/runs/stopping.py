@@ -20,12 +20,12 @@ def stopped_by_signals() -> Iterator[None]:
 
     A signal that is ignored already (``nohup``) stays so. Only the main thread gets signals.
     """
-    before = {}
+    stop, before = _Stop(), {}
     if threading.current_thread() is threading.main_thread():
         for name in SIGNALS:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-                before[number] = signal.signal(number, _stop)
+                before[number] = signal.signal(number, stop)
     try:
         yield
     finally:
@@ -33,18 +33,35 @@ def stopped_by_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _stop(number: int, frame: FrameType | None) -> None:
-    # Once is enough: what follows is the writing of what became of the run.
-    signal.signal(number, signal.SIG_IGN)
-    raise KeyboardInterrupt(signal.Signals(number).name)
+class _Stop:
+    """The first signal ends what is going on; it then says what became of it, whatever follows."""
+
+    def __init__(self) -> None:
+        self.received = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        if not self.received:
+            self.received = True
+            raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+def after_interruption(error: BaseException) -> bool:
+    """Whether an error came of ending something from outside, as of a terminal that is gone."""
+    return any(isinstance(seen, KeyboardInterrupt) for seen in _chain(error))
 
 
 def disk_full(error: BaseException) -> RunError | None:
     """One line for an error that says that no more can be written; None for any other."""
-    seen: BaseException | None = error
-    while seen is not None:
+    for seen in _chain(error):
         if isinstance(seen, OSError) and seen.errno in _FULL:
             where = f" ({seen.filename})" if seen.filename else ""
             return RunError(f"the disk is full{where}: {seen.strerror}; the run can be resumed")
-        seen = seen.__cause__ or seen.__context__
     return None
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and those of which, or after which, it was raised."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__

@@ -47,7 +47,7 @@ from mtl.runs.peak_memory import peak_memory_mb, reset_peak_memory
 from mtl.runs.processes import is_first_process
 from mtl.runs.report import print_results
 from mtl.runs.said import unsaid
-from mtl.runs.stopping import disk_full, stopped_by_signals
+from mtl.runs.stopping import after_interruption, disk_full, stopped_by_signals
 from mtl.runs.tree import print_config
 from mtl.terminal import say
 
@@ -81,26 +81,33 @@ def train(
         say(f"{twin} holds an unfinished run of these settings; hydra.run.dir={twin} resumes it")
     if not run.begin(cfg):
         return _as_it_is(run, cfg, folder)
-    try:
-        with stopped_by_signals(), ExitStack() as opened:
-            reset_peak_memory()
-            return _train(cfg, run, opened, baselines or {})
-    except (KeyboardInterrupt, SystemExit) as stop:
-        run.status("interrupted")
-        # Lightning answers Ctrl-C with SystemExit, which would look like a failure further up.
-        raise Interrupted(run.path, run.last_checkpoint is not None) from stop
-    except Exception as error:
-        if isinstance(error, UserError) and run.fresh:
-            # What was refused before its first step leaves nothing behind.
-            run.discard()
-        else:
-            run.fail(error)
-        full = disk_full(error)
-        if full is not None:
-            raise full from error
-        raise
-    finally:
-        run.release()
+    with stopped_by_signals():
+        try:
+            with ExitStack() as opened:
+                reset_peak_memory()
+                return _train(cfg, run, opened, baselines or {})
+        except (KeyboardInterrupt, SystemExit) as stop:
+            # Lightning answers Ctrl-C with SystemExit, which would look like a failure further up.
+            raise _interrupted(run) from stop
+        except Exception as error:
+            if after_interruption(error):
+                raise _interrupted(run) from error
+            if isinstance(error, UserError) and run.fresh:
+                # What was refused before its first step leaves nothing behind.
+                run.discard()
+            else:
+                run.fail(error)
+            full = disk_full(error)
+            if full is not None:
+                raise full from error
+            raise
+        finally:
+            run.release()
+
+
+def _interrupted(run: RunFolder) -> Interrupted:
+    run.status("interrupted")
+    return Interrupted(run.path, run.last_checkpoint is not None)
 
 
 def _as_it_is(run: RunFolder, cfg: DictConfig, folder: Path) -> dict[str, float]:
@@ -218,7 +225,7 @@ def _train(
     loggers = build_loggers(cfg, run.path, None if resumed_step is None else resumed_step + 1)
     opened.enter_context(closing(loggers))
     throughput = Throughput()
-    tracking = Tracking(cfg, read_json(run.path.parent / SWEEP_FILE))
+    tracking = Tracking(cfg, run.path, read_json(run.path.parent / SWEEP_FILE))
     begun = LambdaCallback(on_train_start=lambda *_: run.keep())
     callbacks = [*build_callbacks(cfg), BrokenSamples(), throughput, tracking, begun]
     trainer = build_trainer(cfg, run.path, callbacks, loggers)

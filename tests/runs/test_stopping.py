@@ -17,7 +17,7 @@ from mtl.errors import RunError, UserError
 from mtl.files import read_json
 from mtl.learning.callbacks.checkpoint import BestAndLast
 from mtl.runs.environment import environment
-from mtl.runs.stopping import SIGNALS, disk_full, stopped_by_signals
+from mtl.runs.stopping import SIGNALS, after_interruption, disk_full, stopped_by_signals
 from mtl.runs.train import train
 
 BASE = ["data=alternating", "backbone=plain", "augmentation=none", "batch_size=4", "epochs=2"]
@@ -40,7 +40,14 @@ def test_a_signal_leaves_the_run_interrupted(
     def killed(*_: object) -> None:
         os.kill(os.getpid(), number)
 
+    def gone(*_: object) -> None:
+        os.kill(os.getpid(), number)
+        raise OSError(errno.EIO, "Input/output error")
+
     monkeypatch.setattr(BestAndLast, "on_train_epoch_end", killed)
+    if name == "SIGHUP":
+        # The terminal is gone, so that the display can't say goodbye.
+        monkeypatch.setattr(BestAndLast, "on_exception", gone, raising=False)
     try:
         with pytest.raises(KeyboardInterrupt):
             train(cfg, tmp_path / "run")
@@ -73,6 +80,33 @@ def test_ignored_signals_stay_ignored() -> None:
             assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_the_first_signal_counts() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with stopped_by_signals():
+            with pytest.raises(KeyboardInterrupt, match="SIGHUP"):
+                os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGHUP)
+            # Inside another one, as a job of a sweep is.
+            with stopped_by_signals():
+                os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_what_an_interruption_leads_to_is_no_failure() -> None:
+    def interrupted() -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError) as error:
+        interrupted()
+    assert after_interruption(error.value)
+    assert not after_interruption(BrokenPipeError())
 
 
 def test_a_full_disk_is_one_line_and_leaves_no_part(

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as L
@@ -20,23 +21,25 @@ class Tracking(L.Callback):
 
     Args:
         cfg: the whole configuration.
+        folder: of the run, absolute.
         sweep: the content of the sweep's file; empty for a single run.
     """
 
-    def __init__(self, cfg: DictConfig, sweep: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, cfg: DictConfig, folder: Path, sweep: Mapping[str, Any]) -> None:
         choices: dict[str, Any] = {}
         overrides: list[str] = []
         command = None
-        if HydraConfig.initialized():
-            hydra = HydraConfig.get()
+        hydra = HydraConfig.get() if HydraConfig.initialized() else None
+        # Hydra answers for its job, which may be training a baseline at the moment.
+        if hydra is not None and Path(hydra.runtime.output_dir) == folder:
             choices, overrides = dict(hydra.runtime.choices), list(hydra.overrides.task)
             command = shlex.join(["mtl", "train", *overrides])
         self.facts = RunFacts(
             settings=container(cfg),
             hyperparameters=hyperparameters(cfg, choices, overrides),
             command=command,
-            varies=(sweep or {}).get("varies", {}),
-            metrics=(sweep or {}).get("metrics", []),
+            varies=sweep.get("varies", {}),
+            metrics=sweep.get("metrics", []),
         )
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

@@ -4,11 +4,9 @@ torch is imported when something is trained.
 """
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from mtl.config.paths import BASELINES
@@ -16,6 +14,7 @@ from mtl.errors import Interrupted, InUse, RunError, UserError
 from mtl.runs.baselines.single import Baseline, baselines_of, folders_of
 from mtl.runs.baselines.words import gain_lines
 from mtl.runs.processes import is_first_process
+from mtl.runs.stopping import stopped_by_signals
 from mtl.terminal import say
 
 POLL = 2.0
@@ -36,20 +35,13 @@ def train_baselines(baselines: Sequence[Baseline]) -> None:
     """
     waiting = {f"baseline {n} of {len(baselines)}: {b}": b for n, b in enumerate(baselines, 1)}
     said: set[str] = set()
-    while waiting:
-        for title, baseline in list(waiting.items()):
-            try:
-                _train_one(title, baseline, quietly=title in said)
-            except InUse:
-                if title not in said:
-                    _tell(f"{title}: another process is training it")
-                said.add(title)
-                continue
-            except (UserError, RunError) as error:
-                _tell(f"{title}: failed: {error}")
-            del waiting[title]
-        if waiting:
-            time.sleep(POLL)
+    with stopped_by_signals():
+        while waiting:
+            for title, baseline in list(waiting.items()):
+                if _is_done(title, baseline, said):
+                    del waiting[title]
+            if waiting:
+                time.sleep(POLL)
 
 
 def train_run(cfg: DictConfig, folder: Path, root: Path = BASELINES) -> dict[str, float]:
@@ -97,6 +89,20 @@ def train_run(cfg: DictConfig, folder: Path, root: Path = BASELINES) -> dict[str
     return {**metrics, **found.metrics}
 
 
+def _is_done(title: str, baseline: Baseline, said: set[str]) -> bool:
+    """Train one, unless another process does, which is said once."""
+    try:
+        _train_one(title, baseline, quietly=title in said)
+    except InUse:
+        if title not in said:
+            _tell(f"{title}: another process is training it")
+        said.add(title)
+        return False
+    except (UserError, RunError) as error:
+        _tell(f"{title}: failed: {error}")
+    return True
+
+
 def _train_one(title: str, baseline: Baseline, quietly: bool) -> None:
     from mtl.runs.train import train
 
@@ -105,20 +111,7 @@ def _train_one(title: str, baseline: Baseline, quietly: bool) -> None:
         return
     if not quietly:
         _tell(f"{title} ({baseline.folder})")
-    with _no_part_of_a_sweep():
-        train(baseline.cfg, baseline.folder)
-
-
-@contextmanager
-def _no_part_of_a_sweep() -> Iterator[None]:
-    """Inside a job Hydra would answer with the job's choices, which are not the baseline's."""
-    state = HydraConfig.instance()
-    before = state.cfg
-    state.cfg = None
-    try:
-        yield
-    finally:
-        state.cfg = before
+    train(baseline.cfg, baseline.folder)
 
 
 def _tell(line: str) -> None:
