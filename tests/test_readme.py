@@ -11,9 +11,10 @@ from made_up_runs import write_sweep
 from omegaconf import OmegaConf
 
 from mtl.cli import affinity, baselines, evaluate, inspect_, predict, report, rerun, split
+from mtl.cli.named_runs import items
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys
-from mtl.cli.run_list import items, run_list
+from mtl.cli.run_list import run_list
 from mtl.cli.sweep_plan import representative
 from mtl.config.groups import choices, groups, members, short_keys
 from mtl.config.load import load

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from mtl.cli.named_runs import items
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys, trust_of
-from mtl.cli.run_list import items, one_or_several
+from mtl.cli.run_list import one_or_several
 from mtl.cli.same_terms import refuse_changes
 from mtl.config.saved import open_run, read_config
 from mtl.errors import UserError
@@ -60,6 +61,7 @@ def run(arguments: list[str]) -> int:
     from mtl.runs.baselines.single import baselines_of, baselines_of_all, folders_of
     from mtl.runs.baselines.training import train_baselines
     from mtl.runs.baselines.words import HEADER, gain_lines, gain_rows
+    from mtl.runs.processes import is_first_process
     from mtl.terminal import say
 
     needed = baselines_of_all(runs.values())
@@ -67,6 +69,8 @@ def run(arguments: list[str]) -> int:
         train_baselines(needed)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt("the same command goes on with it") from stop
+    if not is_first_process():
+        return 0
     for folder, cfg in runs.items():
         found = add_gain(cfg, folder, folders_of(baselines_of(cfg)))
         say("")

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from mtl.cli.named_runs import items
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import one_of, own_keys, refuse_file
-from mtl.cli.run_list import items
 from mtl.config.nearest import listing, nearest
 from mtl.config.overrides import key_of
 from mtl.errors import UserError

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from mtl.cli.named_runs import BY_KEY
 from mtl.config.nearest import listing, nearest
 from mtl.config.overrides import key_of
 from mtl.config.trust import trusted_modules
@@ -17,9 +18,12 @@ def own_keys(arguments: Sequence[str], keys: Collection[str]) -> tuple[dict[str,
         keys: its own.
 
     Returns:
-        Its own values by key, the last one counting, and the other arguments in their order.
+        Its own values by key, the last one counting, and the other arguments in their order. Runs
+        that are named by one of their files are named by their folders.
     """
     own = {key_of(a): a.partition("=")[2] for a in arguments if _is_own(a, keys)}
+    for key in own.keys() & BY_KEY.keys():
+        own[key] = BY_KEY[key](own[key])
     return own, [a for a in arguments if not _is_own(a, keys)]
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from mtl.cli.compare import KEYS as QUESTION_KEYS
 from mtl.cli.compare import question_of
+from mtl.cli.named_runs import items
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys, place, refuse_file
-from mtl.cli.run_list import items
 from mtl.config.nearest import listing, nearest
 from mtl.config.overrides import key_of
 from mtl.errors import UserError

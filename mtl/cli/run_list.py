@@ -4,6 +4,7 @@ import glob
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mtl.cli.named_runs import items
 from mtl.cli.own_keys import needed
 from mtl.errors import UserError
 
@@ -42,12 +43,6 @@ def run_list(given: str) -> list[Path]:
         if found.count(folder) > 1:
             raise UserError(f"runs={given}: {folder} is there twice")
     return found
-
-
-def items(given: str) -> list[str]:
-    """What a list on the command line holds: ``[a, 'b']`` or ``a,b``."""
-    parts = given.removeprefix("[").removesuffix("]").split(",")
-    return [text for part in parts if (text := part.strip().strip("'\""))]
 
 
 def _matches(pattern: str) -> list[Path]:

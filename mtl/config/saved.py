@@ -101,9 +101,8 @@ def read_values(run: Path) -> dict[str, Any]:
     """
     file = run / FILE
     if not file.is_file():
-        raise UserError(
-            f"run={run}: {'no config.yaml in it' if run.is_dir() else 'no such folder'}{hint(run)}"
-        )
+        what = "no config.yaml in it" if run.is_dir() else "no such folder"
+        raise UserError(f"run={run}: {'a file of no run' if run.is_file() else what}{hint(run)}")
     try:
         text = file.read_text()
         refuse_bombs(text)

@@ -56,7 +56,8 @@ def _candidates(pattern: str) -> Iterator[Path]:
     else:
         found = [Path(text)] if Path(text).is_dir() else []
     if not found:
-        what = "no folder matches" if glob.has_magic(text) else "no such folder"
+        what = "a file of no run" if Path(text).is_file() else "no such folder"
+        what = "no folder matches" if glob.has_magic(text) else what
         raise UserError(f"runs={pattern}: {what}")
     for folder in found:
         inside = list(_runs_in(folder, DEEPEST))
