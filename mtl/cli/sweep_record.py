@@ -4,11 +4,12 @@ import json
 import math
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mtl.cli.table import print_rows
+from mtl.runs.baselines.percent import percent
 
 
 class Record:
@@ -38,7 +39,7 @@ class Record:
         Args:
             folder: of the job.
             score: what it was to reach, NaN where it has none.
-            gain: over single-task baselines, where it was asked for.
+            gain: over single-task baselines, a share, where it was asked for.
         """
         own = {} if gain is None else {"gain": gain}
         score_or_none = None if math.isnan(score) else score
@@ -73,17 +74,16 @@ class Record:
 
 def print_table(entries: Sequence[dict[str, Any]], folder: Path) -> None:
     """Name, state, score and gain of each job, and where they lie."""
-    columns = ["score", *(["gain"] if any("gain" in entry for entry in entries) else [])]
-    rows = [
-        (entry["job"], entry["state"], *(_number(entry.get(column)) for column in columns))
-        for entry in entries
-    ]
+    head = ["job", "state", "score"]
+    if any("gain" in entry for entry in entries):
+        head.append("gain")
+    rows = [_row(entry)[: len(head)] for entry in entries]
     colours = {"finished": "green", "failed": "bold red"}
-    print_rows(
-        rows, header=("job", "state", *columns), right=[2, 3][: len(columns)], styles=colours
-    )
+    print_rows(rows, header=head, right=[2, 3], styles=colours)
     print(f"sweep folder: {folder}", flush=True)
 
 
-def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _row(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    score, gain = entry.get("score"), entry.get("gain")
+    shown = "" if score is None else f"{score:.4f}"
+    return entry["job"], entry["state"], shown, "" if gain is None else percent(gain)

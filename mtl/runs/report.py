@@ -6,22 +6,25 @@ from typing import Any
 
 from rich.table import Table
 
+from mtl.config.measures import CHANGE, GAIN
 from mtl.config.paths import in_sweep
 from mtl.data.sources.base import SPLITS
-from mtl.runs.baselines.words import gain_lines, percent
+from mtl.runs.baselines.percent import percent
+from mtl.runs.baselines.words import gain_lines
 from mtl.terminal import console, is_watched, say
 
 
 def metrics_table(metrics: Mapping[str, float]) -> Table:
-    """One row per metric, one column per split."""
+    """One row per metric, one column per split; changes against single-task networks in percent."""
     splits = [s for s in SPLITS if any(name.startswith(f"{s}/") for name in metrics)]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("metric")
     for split in splits:
         table.add_column(split, justify="right")
     for name in dict.fromkeys(name.partition("/")[2] for name in metrics):
+        shown = percent if name.rpartition("/")[2] in (GAIN, CHANGE) else "{:.4f}".format
         cells = [metrics.get(f"{split}/{name}") for split in splits]
-        table.add_row(name, *("" if cell is None else f"{cell:.4f}" for cell in cells))
+        table.add_row(name, *("" if cell is None else shown(cell) for cell in cells))
     return table
 
 

@@ -145,6 +145,12 @@ def test_gain_of_a_run_over_its_baselines(cfg: DictConfig, tmp_path: Path) -> No
         {"test/classification/accuracy": 0.1, "test/box/iou": -0.1, "test/box/mae": 0.2}
     )
     assert found.entry["delta_m_over_metrics"] == pytest.approx(0.2 / 3)
+    assert found.entry["alone"] == {
+        "test/classification/accuracy": 0.8,
+        "test/box/iou": 0.5,
+        "test/box/mae": 10,
+    }
+    assert found.entry["ruled_by"] == {}
     assert found.entry["baselines"] == {task: str(folder) for task, folder in baselines.items()}
     assert gain_lines(found.entry) == [
         "multi-task gain +7.5 % (against each task alone: classification +10.0 %, box +5.0 %)"
@@ -155,6 +161,18 @@ def test_gain_of_a_run_over_its_baselines(cfg: DictConfig, tmp_path: Path) -> No
         ["classification", "", "", "+10.0 %"],
         ["box", "", "", "+5.0 %"],
         ["all tasks", "", "", "+7.5 %"],
+    ]
+
+
+def test_a_baseline_near_0_is_said_with_the_gain(cfg: DictConfig, tmp_path: Path) -> None:
+    leave(tmp_path / "a", cfg, test__classification__accuracy=0.8)
+    leave(tmp_path / "b", cfg, test__box__iou=0.02, test__box__mae=10)
+    metrics = {"test/classification/accuracy": 0.8, "test/box/iou": 0.03, "test/box/mae": 10.0}
+    found = measured(cfg, metrics, {"classification": tmp_path / "a", "box": tmp_path / "b"})
+    assert found.entry["ruled_by"] == pytest.approx({"test/box/iou": 0.125})
+    assert gain_lines(found.entry)[1:] == [
+        "test/box/iou is 0.02 alone, so near to 0 that any change is large: +12.5 % of the gain's "
+        "+12.5 % come from it; look at its own values"
     ]
 
 
@@ -279,7 +297,7 @@ def test_jobs_of_a_sweep_share_baselines(mtl: Callable[..., Any], acted: ModuleT
     assert "baselines: 2 for 2 jobs, 0 trained before" in result.out
     assert sorted(names(acted.calls))[:2] == ["box", "classification"]
     assert len(acted.calls) == 4
-    assert result.out.count("0.2500") == 2
+    assert result.out.count("+25.0 %") == 2
     plan = plan_sweep([*sweep, "seed=0,1"], None)
     assert (plan.jobs, [b.finished for b in plan.baselines]) == (4, [True, True, False, False])
     assert plan.metrics[:3] == ["delta_m", "classification/accuracy", "box/iou"]

@@ -10,10 +10,13 @@ from mtl.files import read_json, write_json
 from mtl.learning.checkpoints import read_checkpoint
 from mtl.learning.logger.tags import tag_of
 from mtl.runs.baselines.measured import Measured, measured, without_gain
+from mtl.runs.processes import is_first_process
 
 
 def add_gain(cfg: DictConfig, folder: Path, baselines: Mapping[str, Path]) -> Measured:
     """Write the gain into a finished run's results.json, whole, and into its TensorBoard events.
+
+    Of several processes the first one writes.
 
     Args:
         cfg: of the run.
@@ -24,9 +27,10 @@ def add_gain(cfg: DictConfig, folder: Path, baselines: Mapping[str, Path]) -> Me
     metrics = without_gain(results["metrics"])
     found = measured(cfg, metrics, baselines)
     content = {**results, "metrics": {**metrics, **found.metrics}, "gain": found.entry}
-    write_json(folder / "results.json", content)
-    if "tensorboard" in cfg.logger:
-        _log(folder, found)
+    if is_first_process():
+        write_json(folder / "results.json", content)
+        if "tensorboard" in cfg.logger:
+            _log(folder, found)
     return found
 
 

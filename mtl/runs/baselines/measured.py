@@ -13,6 +13,7 @@ from mtl.config.measures import CHANGE, GAIN, measure_of
 from mtl.errors import BadFile
 from mtl.files import read_json
 from mtl.runs.baselines.gain import Gain, gain
+from mtl.runs.baselines.near_zero import ruling
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Measured:
         gain: of them.
         together: task to metric to value, of the run.
         alone: likewise, of the baselines.
+        ruled_by: ``task/metric`` to its part in Δm, where its value alone is near 0 and rules that.
         baselines: task to the folder of its baseline.
     """
 
@@ -31,6 +33,7 @@ class Measured:
     gain: Gain
     together: Mapping[str, Mapping[str, float]]
     alone: Mapping[str, Mapping[str, float]]
+    ruled_by: Mapping[str, float]
     baselines: Mapping[str, Path]
 
     @property
@@ -47,14 +50,20 @@ class Measured:
             "delta_m": self.gain.delta_m(),
             "delta_m_over_metrics": self.gain.delta_m(over="metrics"),
             "tasks": self.gain.tasks,
-            "metrics": {
-                f"{self.split}/{task}/{metric}": change
-                for task, own in self.gain.changes.items()
-                for metric, change in own.items()
-            },
+            "metrics": {self._full(t, m): change for t, m, change in self._changes},
+            "alone": {self._full(t, m): self.alone[t][m] for t, m, _ in self._changes},
+            "ruled_by": {f"{self.split}/{name}": part for name, part in self.ruled_by.items()},
             "baselines": {task: str(folder) for task, folder in self.baselines.items()},
             "left_out": dict(self.gain.left_out),
         }
+
+    @property
+    def _changes(self) -> list[tuple[str, str, float]]:
+        """Task, metric and change."""
+        return [(t, m, change) for t, own in self.gain.changes.items() for m, change in own.items()]
+
+    def _full(self, task: str, metric: str) -> str:
+        return f"{self.split}/{task}/{metric}"
 
 
 def measured(
@@ -73,14 +82,18 @@ def measured(
     split = "test" if any(name.startswith("test/") for name in metrics) else "val"
     heads = container(cfg.heads)
     counted = {task: [str(name) for name in head["metrics"]] for task, head in heads.items()}
-    alone = {task: _metrics_of(baselines[task]) if task in baselines else {} for task in counted}
-    found = {task: _values(split, task, names, metrics) for task, names in counted.items()}
-    single = {task: _values(split, task, names, alone[task]) for task, names in counted.items()}
-    larger = {
-        task: {name: measure_of(task, name, heads[task]).larger for name in names}
+    left = {task: _metrics_of(baselines[task]) if task in baselines else {} for task in counted}
+    together = {task: _values(split, task, names, metrics) for task, names in counted.items()}
+    alone = {task: _values(split, task, names, left[task]) for task, names in counted.items()}
+    measures = {
+        task: {name: measure_of(task, name, heads[task]) for name in names}
         for task, names in counted.items()
     }
-    return Measured(split, gain(found, single, larger), found, single, baselines)
+    larger = {task: {n: m.larger for n, m in own.items()} for task, own in measures.items()}
+    found = gain(together, alone, larger)
+    return Measured(
+        split, found, together, alone, ruling(found, together, alone, measures), baselines
+    )
 
 
 def without_gain(metrics: Mapping[str, float]) -> dict[str, float]:

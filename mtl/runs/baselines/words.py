@@ -4,14 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from mtl.runs.baselines.measured import Measured
+from mtl.runs.baselines.near_zero import ruled_line
+from mtl.runs.baselines.percent import percent
 
 HEADER = ("metric", "alone", "together", "change")
 """Of ``gain_rows``."""
-
-
-def percent(share: float) -> str:
-    """``+1.2 %``."""
-    return f"{100 * share:+.1f} %"
 
 
 def gain_lines(entry: Mapping[str, Any]) -> list[str]:
@@ -29,7 +26,8 @@ def gain_lines(entry: Mapping[str, Any]) -> list[str]:
     if left_out:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         lines.append(f"left out of the gain: {reasons}")
-    return lines
+    ruled_by = entry["ruled_by"].items()
+    return lines + [ruled_line(name, entry["alone"][name], part, total) for name, part in ruled_by]
 
 
 def gain_rows(found: Measured) -> list[list[str]]:
