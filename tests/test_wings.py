@@ -13,6 +13,7 @@ WINGS = (
     "drawing",
     "config",
     "terminal",
+    "words",
     "files",
     "errors",
 )

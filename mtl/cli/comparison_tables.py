@@ -11,9 +11,11 @@ from rich.text import Text
 from mtl.cli.table import table_console
 from mtl.runs.compare.comparison import Comparison
 from mtl.runs.compare.output.plain_table import (
+    AGAINST_ALONE,
     DIFFERENCE_HEADS,
     ShownCell,
     ShownColumn,
+    against_alone,
     difference_lines,
     left_out,
     main_columns,
@@ -48,6 +50,10 @@ def show(comparison: Comparison, whole: bool) -> None:
         console.print(Text(line), style="dim")
     if found := sentences(comparison):
         console.print()
+        show_sentences(found, console)
+    if found := against_alone(comparison):
+        console.print()
+        console.print(Text(AGAINST_ALONE, style="bold"))
         show_sentences(found, console)
     if whole:
         show_differences(comparison, console)

@@ -106,6 +106,7 @@ def test_numbers_in_words():
     )
     change = ComparedMetric("test/delta_m", "", "delta_m", larger=True, percent=True)
     assert Digits(change, 0.0559).signed(0.0559) == "+5.6"
+    assert Digits(change, 1e-6).signed(1e-6) == "+0.0"
     assert (p_text(0.0004), p_text(0.0496), p_text(None)) == ("<0.001", "0.050", "")
     assert (effect_text(2.0), effect_text(float("-inf"))) == ("+2.00", "-∞")
     assert cost_text("parameters", 370_000) == "0.37 M"

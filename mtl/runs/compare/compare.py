@@ -14,7 +14,7 @@ from mtl.runs.compare.differences import Pairs, differences
 from mtl.runs.compare.groups import RunGroup, Unit, grouped, per_unit, unit_of
 from mtl.runs.compare.images import ImageEvidence
 from mtl.runs.compare.member_names import MemberNames
-from mtl.runs.compare.metrics import compared_metrics, is_finite
+from mtl.runs.compare.metrics import change_metrics, compared_metrics, is_finite
 from mtl.runs.compare.notes import notes_on
 from mtl.runs.compare.output.words import Digits
 from mtl.runs.compare.question import Question
@@ -22,6 +22,7 @@ from mtl.runs.compare.reference import reference_row
 from mtl.runs.compare.sentence import sentence
 from mtl.runs.compare.settings import settings_of
 from mtl.runs.compare.statistics.mean import mean_interval
+from mtl.runs.compare.together import together
 
 COSTS = ("parameters", "multiply_adds", "duration_s", "images_per_second", "peak_memory_mb")
 """Keys of results.json that say what a run cost."""
@@ -72,6 +73,8 @@ def compare(
     tested = differences(pairs, unit, ask.test)
     cells = [cells_in(group, metrics, ask.delta, unit, images) for group in groups]
     mark_best(cells, metrics)
+    changes = change_metrics([run for run, _ in finished], ask.delta)
+    gains = together(groups, changes, ask.delta, unit, ask.test)
     rows = []
     for place, group in enumerate(groups):
         own = {name: difference for (row, name), difference in tested.items() if row == place}
@@ -84,6 +87,7 @@ def compare(
                 costs=costs_of(group.members),
                 differences=own,
                 sentence="" if place == reference else sentence(metrics, own, unit, ask.test),
+                together=gains[place],
             )
         )
     comparison = Comparison(

@@ -10,7 +10,7 @@ Bounds = tuple[float, float]
 """Lower and upper end of a 95 % interval."""
 Test = Literal["t", "exact"]
 Sign = Literal["gain", "drop"]
-Verdict = Literal["better", "worse", "unsettled", "too few"]
+Verdict = Literal["better", "worse", "same", "unsettled", "too few"]
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ class Difference:
         p: two-sided; None with fewer than three.
         adjusted: p after Holm's correction over all rows and metrics.
         more: units that are missing for 80 % power at this effect and level; None where the
-            verdict needs none, or no number of up to 1,000 would do.
-        verdict: ``better`` or ``worse`` where adjusted p < 0.05, else ``unsettled``; ``too few``
-            with fewer than three pairs.
+            verdict needs none, or none of up to 100 pairs would do.
+        verdict: ``better`` or ``worse`` where adjusted p < 0.05, else ``unsettled``; ``same`` where
+            no pair differs by what is worth naming; ``too few`` with fewer than three pairs.
         mcnemar: of each pair of runs whose test samples were kept.
     """
 

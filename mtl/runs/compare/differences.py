@@ -1,6 +1,6 @@
 """Rows against the reference: paired differences, tested together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import isinf
 
@@ -13,6 +13,11 @@ from mtl.runs.compare.statistics.mean import LEVEL, mean_interval
 from mtl.runs.compare.statistics.paired import FEWEST, effect_size, p_value
 from mtl.runs.compare.statistics.power import pairs_needed
 
+WORTH_NAMING = 0.0005
+"""Smallest difference that is told apart from none, as a share of the reference's value.
+
+Of changes, which are shares themselves, it is the difference itself: what +0.1 % is rounded from.
+"""
 Key = tuple[int, str]
 """A row's place and a metric's name."""
 
@@ -77,7 +82,9 @@ def _difference(
     adjusted, factor = corrected if corrected is not None else (None, 1)
     if adjusted is not None and effect is not None:
         verdict = "unsettled"
-        if adjusted < LEVEL:
+        if _is_same(pair, numbers):
+            verdict = "same"
+        elif adjusted < LEVEL:
             verdict = "better" if effect > 0 else "worse"
         elif effect:
             # Without any spread the exact test is the one that was made.
@@ -96,6 +103,11 @@ def _difference(
         verdict=verdict,
         mcnemar=pair.mcnemar,
     )
+
+
+def _is_same(pair: Pairs, numbers: Sequence[float]) -> bool:
+    size = 1.0 if pair.metric.percent else abs(float(np.mean([*pair.reference.values()])))
+    return all(abs(number) <= WORTH_NAMING * size for number in numbers)
 
 
 def _only(first: Mapping[Point, float], second: Mapping[Point, float]) -> tuple[str, ...]:

@@ -44,6 +44,23 @@ def main_metrics(runs: Sequence[RunRecord]) -> list[str]:
     return []
 
 
+def change_metrics(runs: Sequence[RunRecord], delta: Sign) -> list[ComparedMetric]:
+    """Each task's change against single-task networks, then Δm, on the first split that has any.
+
+    Args:
+        runs: finished ones.
+        delta: which sign they are to have.
+    """
+    there = {name for run in runs for name in run.metrics}
+    tasks = dict.fromkeys(task for run in runs for task in run.tasks)
+    for split in SPLITS:
+        names = [*(f"{split}/{task}/{CHANGE}" for task in tasks), f"{split}/{GAIN}"]
+        found = [_change(name, delta) for name in names if name in there]
+        if found:
+            return found
+    return []
+
+
 def value_of(run: RunRecord, metric: ComparedMetric, delta: Sign) -> float | None:
     """A run's value as the cells have it; None where it has none that is a number."""
     value = run.metrics.get(metric.name)
@@ -68,8 +85,18 @@ def _known(name: str, runs: Sequence[RunRecord]) -> str:
 
 
 def _metric(name: str, runs: Sequence[RunRecord], delta: Sign) -> ComparedMetric:
-    task, _, own = name.partition("/")[2].rpartition("/")
+    task, own = _parts(name)
     if own in (GAIN, CHANGE):
-        return ComparedMetric(name, task, own, larger=delta == "gain", percent=True)
+        return _change(name, delta)
     heads = next(run.heads for run in runs if name in run.metrics)
     return ComparedMetric(name, task, own, larger=mode_of(name, heads) == "max")
+
+
+def _change(name: str, delta: Sign) -> ComparedMetric:
+    return ComparedMetric(name, *_parts(name), larger=delta == "gain", percent=True)
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Task, empty for none, and the metric's own name."""
+    task, _, own = name.partition("/")[2].rpartition("/")
+    return task, own

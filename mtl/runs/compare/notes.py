@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from mtl.config.nearest import listing
 from mtl.runs.collection.record import RunRecord
 from mtl.runs.compare.comparison import Comparison, ComparisonRow, Difference
+from mtl.runs.compare.ruled import ruled_notes
 from mtl.runs.compare.settings import in_print
 
 FEW = 3
@@ -14,7 +15,7 @@ MANY = 6
 
 
 def notes_on(comparison: Comparison, unfinished: Sequence[RunRecord]) -> Iterator[str]:
-    """A sentence each: what is missing, what failed, and what makes runs unlike each other.
+    """A sentence each: what is missing, what failed, what makes runs unlike each other or rules Δm.
 
     Args:
         comparison: without notes.
@@ -29,6 +30,8 @@ def notes_on(comparison: Comparison, unfinished: Sequence[RunRecord]) -> Iterato
             "by=KEY compares one choice within each"
         )
     yield from _unpaired(comparison)
+    for row in comparison.rows:
+        yield from ruled_notes(row)
     for run in unfinished:
         why = f" ({one_line(run.status['error'])})" if run.status.get("error") else ""
         yield f"{run.path} {_state(run)}{why}"

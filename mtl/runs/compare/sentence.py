@@ -6,6 +6,8 @@ from mtl.runs.compare.comparison import ComparedMetric, Difference, Test
 from mtl.runs.compare.groups import Unit
 from mtl.runs.compare.statistics.mean import LEVEL
 from mtl.runs.compare.statistics.paired import FEWEST
+from mtl.runs.compare.statistics.power import MOST
+from mtl.words import counted
 
 
 def sentence(
@@ -32,16 +34,36 @@ def sentence(
         for verdict in ("better", "worse")
         if verdict in told
     ]
+    if own := told.get("same"):
+        parts.append(f"the same on {joined([names[n] for n in own])}")
     if own := told.get("unsettled"):
-        alike = [n for n in own if not any(found[n].values.values())]
-        if alike:
-            parts.append(f"the same on {_and([names[n] for n in alike])}")
-        if noisy := [n for n in own if n not in alike]:
-            parts.append(_noise({names[n]: found[n] for n in noisy}, len(names), unit, test))
+        parts.append(_noise({names[n]: found[n] for n in own}, len(names), unit, test))
     if own := told.get("too few"):
         parts.append(_too_few(max(len(found[n].values) for n in own), unit))
         parts += [text for n in own if (text := _on_images(names[n], found[n]))]
     return "; ".join(parts)
+
+
+def settling(found: Mapping[str, Difference], unit: str = "") -> str:
+    """``about 5 more seeds would settle it``, or ``about 5 more would settle box, 8 depth``.
+
+    Args:
+        found: unsettled differences by name.
+        unit: what there would be more of; empty where that has been said.
+    """
+    alone = len(found) == 1
+    ends: list[str] = []
+    for name, difference in found.items():
+        if difference.more is not None:
+            what = "it" if alone else name
+            more = counted(difference.more, f"more {unit}") if unit else f"{difference.more} more"
+            ends.append(
+                f"{difference.more} {what}" if ends else f"about {more} would settle {what}"
+            )
+    if hopeless := [name for name, difference in found.items() if difference.more is None]:
+        most = counted(MOST, unit) if unit else str(MOST)
+        ends.append(f"even {most} would not settle {'it' if alone else joined(hopeless)}")
+    return ", ".join(ends)
 
 
 def metric_names(metrics: Sequence[ComparedMetric]) -> dict[str, str]:
@@ -77,26 +99,17 @@ def _noise(found: Mapping[str, Difference], count: int, unit: Unit, test: Test) 
     if test == "exact" and smallest >= LEVEL:
         noise += f" (with so few, the exact test's p is at least {smallest:g})"
     if len(found) == 1:
-        ((name, difference),) = found.items()
-        what = f"the difference on {name} is within {noise}"
-        if difference.more is None:
-            return f"{what}, and so small that 1,000 would not settle it"
-        return f"{what}: about {difference.more} more would settle it"
+        return f"the difference on {joined([*found])} is within {noise}: {settling(found)}"
     all_of_them = len(found) == count
-    what = "no difference is" if all_of_them else f"the differences on {_and([*found])} are"
+    what = "no difference is" if all_of_them else f"the differences on {joined([*found])} are"
     beyond = "beyond" if all_of_them else "within"
-    more = [(name, d.more) for name, d in found.items() if d.more is not None]
-    ends = [f"about {n} more would settle {name}" for name, n in more[:1]]
-    ends += [f"{n} {name}" for name, n in more[1:]]
-    if hopeless := [name for name, difference in found.items() if difference.more is None]:
-        ends.append(f"1,000 would not settle {_and(hopeless)}")
-    return f"{what} {beyond} {noise}: {', '.join(ends)}"
+    return f"{what} {beyond} {noise}: {settling(found)}"
 
 
 def _too_few(pairs: int, unit: Unit) -> str:
     if not pairs:
         return f"no {unit} in common with the reference"
-    common = f"{pairs} common {unit}{'s' * (pairs > 1)}"
+    common = counted(pairs, f"common {unit}")
     return f"{common}: it takes {FEWEST} or more to tell a difference from noise"
 
 
@@ -104,12 +117,14 @@ def _on_images(name: str, difference: Difference) -> str:
     if len(difference.mcnemar) != 1:
         return ""
     (test,) = difference.mcnemar
+    only = counted(test.only_row, "test image")
     return (
-        f"{test.only_row} test images only it gets right on {name}, {test.only_reference} only the "
+        f"{only} only it gets right on {name}, {test.only_reference} only the "
         f"reference (McNemar p = {test.p:.2g})"
     )
 
 
-def _and(names: Sequence[str]) -> str:
+def joined(names: Sequence[str]) -> str:
+    """``a, b and c``."""
     *most, last = names
     return f"{', '.join(most)} and {last}" if most else last

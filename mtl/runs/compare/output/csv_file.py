@@ -5,9 +5,12 @@ import io
 from collections.abc import Sequence
 
 from mtl.runs.compare.comparison import Bounds, Cell, Comparison, ComparisonRow, Difference
+from mtl.runs.compare.together import OVERALL
 
 CELL = ("mean", "low", "high", "images_low", "images_high")
-DIFFERENCE = ("difference", "difference_low", "difference_high", "p", "p_holm", "d_z", "pairs")
+TESTED = ("difference", "difference_low", "difference_high", "p", "p_holm", "d_z", "pairs")
+AGAINST_0 = ("change", "change_low", "change_high", "p", "p_holm", "d_z", "units")
+"""The same of a change against single-task networks, which are shares."""
 
 
 def as_csv(comparison: Comparison) -> str:
@@ -15,18 +18,35 @@ def as_csv(comparison: Comparison) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     names = [metric.name for metric in comparison.metrics]
-    heads = [f"{name} {part}" for name in names for part in (*CELL, *DIFFERENCE)]
+    heads = [f"{name} {part}" for name in names for part in (*CELL, *TESTED)]
+    changed = _changed(comparison)
+    heads += [f"together {task or OVERALL} {part}" for task in changed for part in AGAINST_0]
+    heads += ["together"] if changed else []
     writer.writerow([*comparison.columns, "seeds", *heads, *comparison.costs])
     for row in comparison.rows:
         settings = [row.settings[column] for column in comparison.columns]
         numbers = [number for name in names for number in _numbers(row, name)]
+        numbers += [number for task in changed for number in _tested(_changes(row).get(task))]
+        numbers += [row.together.sentence if row.together else None] if changed else []
         costs = [row.costs.get(name) for name in comparison.costs]
         writer.writerow([*settings, "+".join(map(str, row.seeds)), *numbers, *costs])
     return out.getvalue()
 
 
 def _numbers(row: ComparisonRow, name: str) -> list[object]:
-    return [*_of_cell(row.cells.get(name)), *_of_difference(row.differences.get(name))]
+    return [*_of_cell(row.cells.get(name)), *_tested(row.differences.get(name))]
+
+
+def _changed(comparison: Comparison) -> list[str]:
+    """Tasks whose changes are known, in their order; the empty name stands for Δm."""
+    return list(dict.fromkeys(task for row in comparison.rows for task in _changes(row)))
+
+
+def _changes(row: ComparisonRow) -> dict[str, Difference]:
+    if row.together is None:
+        return {}
+    overall = row.together.overall
+    return {**row.together.tasks, **({"": overall} if overall is not None else {})}
 
 
 def _of_cell(cell: Cell | None) -> Sequence[object]:
@@ -35,9 +55,9 @@ def _of_cell(cell: Cell | None) -> Sequence[object]:
     return [cell.mean, *_ends(cell.interval), *_ends(cell.over_images)]
 
 
-def _of_difference(found: Difference | None) -> Sequence[object]:
+def _tested(found: Difference | None) -> Sequence[object]:
     if found is None or not found.values:
-        return [None] * len(DIFFERENCE)
+        return [None] * len(TESTED)
     tested = found.p, found.adjusted, found.effect
     return [found.mean, *_ends(found.interval), *tested, len(found.values)]
 

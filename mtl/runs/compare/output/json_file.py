@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from mtl.runs.compare.comparison import Comparison, ComparisonRow
+from mtl.runs.compare.comparison import Comparison, ComparisonRow, Together
 
 
 def as_values(comparison: Comparison) -> dict[str, Any]:
@@ -34,6 +34,15 @@ def _row(row: ComparisonRow) -> dict[str, Any]:
         "costs": dict(row.costs),
         "differences": {name: _finite(asdict(d)) for name, d in row.differences.items()},
         "sentence": row.sentence,
+        "together": None if row.together is None else _together(row.together),
+    }
+
+
+def _together(found: Together) -> dict[str, Any]:
+    return {
+        "tasks": {task: _finite(asdict(change)) for task, change in found.tasks.items()},
+        "overall": None if found.overall is None else _finite(asdict(found.overall)),
+        "sentence": found.sentence,
     }
 
 

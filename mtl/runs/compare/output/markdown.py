@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from mtl.runs.compare.comparison import Comparison
 from mtl.runs.compare.output.plain_table import (
+    AGAINST_ALONE,
     DIFFERENCE_HEADS,
     ShownColumn,
+    against_alone,
     difference_lines,
     left_out,
     main_columns,
@@ -25,7 +27,9 @@ def as_markdown(comparison: Comparison) -> str:
     )
     lines += ["", " ".join(map(_sentence, legend(comparison, "**bold**")))]
     if found := sentences(comparison):
-        lines += ["", *(f"- {_code(name)}: {_escaped(text)}." for name, text in found)]
+        lines += ["", *map(_item, found)]
+    if found := against_alone(comparison):
+        lines += ["", f"{_sentence(AGAINST_ALONE)[:-1]}:", "", *map(_item, found)]
     if blocks := difference_lines(comparison):
         reference = row_names(comparison)[comparison.reference]
         lines += ["", f"Differences to {_code(reference)}:", ""]
@@ -61,6 +65,11 @@ def _escaped(text: str) -> str:
     for sign in "\\|*_<":
         text = text.replace(sign, f"\\{sign}")
     return text
+
+
+def _item(named: tuple[str, str]) -> str:
+    name, text = named
+    return f"- {_code(name)}: {_escaped(text)}."
 
 
 def _sentence(text: str) -> str:

@@ -1,5 +1,6 @@
 """A comparison as rows of text, for every form of a table."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mtl.config.groups import choices
@@ -17,6 +18,8 @@ from mtl.runs.compare.output.words import (
 )
 from mtl.runs.compare.sentence import metric_names
 
+AGAINST_ALONE = "together against each task alone"
+"""Over what ``against_alone`` says."""
 LONGEST = 48
 """Characters of a setting in a table."""
 DIFFERENCE_HEADS = ("metric", "difference", "p", "p (Holm)", "d_z", "pairs")
@@ -132,11 +135,22 @@ def row_names(comparison: Comparison) -> list[str]:
 
 
 def sentences(comparison: Comparison) -> list[tuple[str, str]]:
-    """Names of rows and what can be said of them; rows of the same sentence are named together."""
+    """Names of rows and what can be said of them beside the reference."""
+    return _named(comparison, [row.sentence for row in comparison.rows])
+
+
+def against_alone(comparison: Comparison) -> list[tuple[str, str]]:
+    """Names of rows and what can be said of them beside single-task networks."""
+    found = (row.together for row in comparison.rows)
+    return _named(comparison, [together.sentence if together else "" for together in found])
+
+
+def _named(comparison: Comparison, texts: Sequence[str]) -> list[tuple[str, str]]:
+    """Rows of the same sentence are named together; those without one are left out."""
     named: dict[str, list[str]] = {}
-    for name, row in zip(row_names(comparison), comparison.rows, strict=True):
-        if row.sentence:
-            named.setdefault(row.sentence, []).append(name)
+    for name, text in zip(row_names(comparison), texts, strict=True):
+        if text:
+            named.setdefault(text, []).append(name)
     return [(", ".join(names), text) for text, names in named.items()]
 
 

@@ -22,6 +22,8 @@ GIGA = 1e9
 class Digits:
     """How a metric is written: shares with three decimals, changes in percent with one.
 
+    The sign of percent stands once, behind the number and its interval (``in_full``).
+
     Args:
         metric: which.
         size: a typical value; decimals become fewer with large ones.
@@ -35,13 +37,18 @@ class Digits:
         return self._text(value, "")
 
     def signed(self, value: float) -> str:
-        """``+0.052``; what these decimals can't tell from 0 as ``+1e-06``."""
+        """``+0.052``; what three decimals can't tell from 0 as ``+1e-06``."""
         return self._text(value, "+")
+
+    def in_full(self, text: str) -> str:
+        """``+4.2 ± 1.1 %``, the same without the sign for what is no change."""
+        return f"{text} %" if self.metric.percent else text
 
     def _text(self, value: float, sign: str) -> str:
         scaled = self._scaled(value)
         text = f"{scaled:{sign}.{self._decimals}f}"
-        return f"{scaled:{sign}.0e}" if scaled and not float(text) else text
+        told = self.metric.percent or not scaled or float(text)
+        return text if told else f"{scaled:{sign}.0e}"
 
     @property
     def _decimals(self) -> int:
@@ -58,20 +65,20 @@ def cell_text(cell: Cell, metric: ComparedMetric) -> str:
     digits = Digits(metric, cell.mean)
     mean = digits.signed(cell.mean) if metric.percent else digits.plain(cell.mean)
     if cell.interval is not None:
-        return f"{mean} ± {digits.plain(half(cell.interval))}"
+        return digits.in_full(f"{mean} ± {digits.plain(half(cell.interval))}")
     if cell.over_images is not None:
         low, high = map(digits.plain, cell.over_images)
-        return f"{mean} ({low} to {high})"
-    return mean
+        return digits.in_full(f"{mean} ({low} to {high})")
+    return digits.in_full(mean)
 
 
 def difference_text(difference: Difference, metric: ComparedMetric) -> str:
-    """``+0.052 ± 0.021``."""
+    """``+0.052 ± 0.021``; of changes ``+4.2 ± 1.1 %``."""
     digits = Digits(metric, difference.mean)
     mean = digits.signed(difference.mean)
     if difference.interval is None:
-        return mean
-    return f"{mean} ± {digits.plain(half(difference.interval))}"
+        return digits.in_full(mean)
+    return digits.in_full(f"{mean} ± {digits.plain(half(difference.interval))}")
 
 
 def half(interval: Bounds) -> float:
@@ -112,7 +119,7 @@ def metric_head(metric: ComparedMetric) -> tuple[str, str]:
     """Two lines over a column: the task, and its metric with ``↓`` where less is better."""
     arrow = "" if metric.larger else " ↓"
     if metric.percent:
-        return metric.task, f"{'Δ' if metric.task else 'Δm'} %{arrow}"
+        return metric.task, f"{'Δ' if metric.task else 'Δm'}{arrow}"
     return metric.task, f"{metric.own}{arrow}"
 
 

@@ -9,8 +9,8 @@ from mtl.runs.compare.statistics.mean import LEVEL
 
 WANTED = 0.8
 """Power: the chance that a difference of this effect is seen."""
-MOST = 1000
-"""Pairs beyond which nobody trains."""
+MOST = 100
+"""Pairs beyond which nobody trains: what needs more is too small to matter."""
 
 
 def power(effect: float, pairs: int, level: float = LEVEL) -> float:
@@ -41,7 +41,7 @@ def pairs_needed(
         test: the exact one also needs enough pairs for p to become so small: 2 / 2^n.
 
     Returns:
-        None where more than 1,000 would be needed.
+        None where more than 100 would be needed.
     """
     fewest = 2 if test == "t" else max(2, math.ceil(1 - math.log2(level)))
     if math.isinf(effect):

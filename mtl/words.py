@@ -1,0 +1,32 @@
+"""Numbers of things, as they are said."""
+
+VOWELS = "aeiou"
+
+
+def counted(number: int, what: str) -> str:
+    """``1 seed``, ``3 seeds``, ``2 classes``, ``1,200 entries``.
+
+    Args:
+        number: how many.
+        what: one of them; its last word is put into the plural.
+    """
+    return f"{number:,} {agreeing(number, what, _plural(what))}"
+
+
+def agreeing(number: int, one: str, several: str) -> str:
+    """What goes with a number: ``is`` with 1, ``are`` with any other.
+
+    Args:
+        number: how many.
+        one: for 1.
+        several: for 0, and from 2 on.
+    """
+    return one if number == 1 else several
+
+
+def _plural(what: str) -> str:
+    if what.endswith(("s", "x", "ch", "sh")):
+        return f"{what}es"
+    if what.endswith("y") and what[-2] not in VOWELS:
+        return f"{what[:-1]}ies"
+    return f"{what}s"
