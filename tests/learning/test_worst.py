@@ -1,5 +1,6 @@
 """The samples that each task does worst on, and their picture beside the truth."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,10 @@ from torch.nn import functional as F
 from training_kit import write_conf
 
 from mtl.config.load import load
-from mtl.data.batch import Batch, Labelled
+from mtl.data.batch import Batch, Labelled, collate
 from mtl.data.build import build_data
+from mtl.data.loading.sampler import EpochSampler
+from mtl.data.sample import Boxes, Sample
 from mtl.drawing.grid import GAP
 from mtl.drawing.title import HEIGHT, titled
 from mtl.learning.worst import WorstSamples, sample_losses
@@ -62,6 +65,36 @@ def test_where_no_sample_has_a_loss_there_is_no_worst(network: Network) -> None:
     assert found.found == {}
 
 
+def test_processes_put_their_worst_together(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Evaluation gives each sample to one process, so that none is found twice."""
+    batch = batch_of(0, [0, 1, 2, 0], [0, 1, 2, 3])
+    raw = certain(0, 0, 1, 2) * torch.tensor([[1.0], [1.0], [2.0], [0.5]])
+    alone = WorstSamples(network, 2)
+    alone.count(batch, {}, {"a": (raw, batch.targets["a"])})
+    parts = []
+    for rank in (0, 1):
+        rows = [position for _, position in EpochSampler(4, 0, shuffle=False, rank=rank, ranks=2)]
+        labels = Labelled(torch.arange(2), batch.targets["a"].value[torch.tensor(rows)])
+        own = Batch(batch.image[rows], [batch.ids[row] for row in rows], {"a": labels})
+        part = WorstSamples(network, 2)
+        part.count(own, {}, {"a": (raw[rows], labels)})
+        parts.append(part)
+    sent = [pickle.dumps(part.found) for part in parts]
+
+    def all_gather(everywhere: list[object], _: object) -> None:
+        everywhere[:] = map(pickle.loads, sent)
+
+    monkeypatch.setattr(torch.distributed, "all_gather_object", all_gather)
+    for part in parts:
+        part.gather(2)
+        assert [(bad.loss, bad.sample.name) for bad in part.of("a")] == [
+            (bad.loss, bad.sample.name) for bad in alone.of("a")
+        ]
+    assert [bad.sample.name for bad in alone.of("a")] == ["2.png", "1.png"]
+
+
 def test_losses_of_samples_have_the_loss_of_the_batch_as_their_mean(tmp_path: Path) -> None:
     tasks = "tasks=[classification,box,segmentation,multilabel]"
     small = ["image_size=32", "backbone.width=4", "data.train=4", "data.val=6", "data.test=1"]
@@ -95,3 +128,18 @@ def test_a_long_title_keeps_its_end() -> None:
     assert (long[HEIGHT:] == 0).all()
     assert (long[:HEIGHT, -4:] == 255).all()
     assert (short[:HEIGHT] == 255).mean() == pytest.approx((long[:HEIGHT] == 255).mean(), abs=0.05)
+
+
+@pytest.mark.parametrize(("tasks", "kept"), [("box", [1]), ("box,detection", [0, 1, 2])])
+def test_the_truth_beside_a_task_is_what_it_was_asked_for(tasks: str, kept: list[int]) -> None:
+    small = ["image_size=32", "backbone.width=4", "data.train=1", "data.val=1", "data.test=1"]
+    cfg = load([f"tasks=[{tasks}]", *small])
+    targets = build_data(cfg).targets
+    network = build_network(cfg, targets).eval()
+    rows = np.array([[0, 0, 9, 9], [10, 10, 30, 30], [0, 0, 32, 32]], np.float32)
+    boxes = Boxes(rows, np.array([0, 1, 2]), np.array([False, False, True]))
+    samples = [Sample(np.zeros((32, 32, 3), np.uint8), "", {"boxes": boxes}, meaning=targets)]
+    batch = collate(samples, {"boxes": targets["boxes"]})
+    truth = shown(network, batch, [0])[0].truth["boxes"]
+    assert isinstance(truth, Boxes)
+    assert np.array_equal(truth.xyxy, rows[kept])

@@ -62,6 +62,17 @@ def test_the_label_is_the_largest_object_that_is_not_difficult() -> None:
     assert found.value.tolist() == [[10, 10, 30, 30], [1, 2, 3, 4]]
 
 
+def test_a_picture_shows_the_object_that_is_asked_for() -> None:
+    def shown(*rows: Sequence[float]) -> list[list[float]]:
+        truth = sample(*rows).targets["things"]
+        found: list[list[float]] = head().wanted(truth).xyxy.tolist()
+        return found
+
+    assert shown((0, 0, 9, 9, 0), (10, 10, 30, 30, 0), (0, 0, 64, 64, 1)) == [[10, 10, 30, 30]]
+    assert shown((0, 0, 64, 64, 1)) == []
+    assert shown() == []
+
+
 @pytest.mark.parametrize(
     "images",
     [[Sample(np.zeros((64, 64, 3), np.uint8), "")], [sample()], [sample((0, 0, 9, 9, 1))]],

@@ -34,7 +34,7 @@ class ShownSample:
     Args:
         image: (3, S, S) float of any precision, normalised, on the CPU.
         name: of its file, or its id.
-        truth: what it is labelled with, by target, in pixels of the network's picture.
+        truth: what the tasks are asked for, by target, in pixels of the network's picture.
         remark: stands above what the network says.
     """
 
@@ -54,14 +54,25 @@ def shown(network: Network, batch: Batch, rows: Sequence[int]) -> list[ShownSamp
     """
     truths = separated_values(batch, targets_of(network), rows)
     return [
-        ShownSample(batch.image[row].cpu().clone(), file_name(batch.ids[row]), copy.deepcopy(t))
-        for row, t in zip(rows, truths, strict=True)
+        ShownSample(
+            batch.image[row].cpu().clone(),
+            file_name(batch.ids[row]),
+            {name: copy.deepcopy(wanted(network, name, value)) for name, value in truth.items()},
+        )
+        for row, truth in zip(rows, truths, strict=True)
     ]
 
 
 def targets_of(network: Network) -> dict[str, Target]:
     """The targets that a network learns from, by name."""
     return {network.target_names[task]: network.head(task).target for task in network.tasks}
+
+
+def wanted(network: Network, name: str, value: TargetValue) -> TargetValue:
+    """What of a target's value its tasks are asked for; all of it where they differ in that."""
+    tasks = [task for task in network.tasks if network.target_names[task] == name]
+    same = len({type(network.head(task)) for task in tasks}) == 1
+    return network.head(tasks[0]).wanted(value) if same else value
 
 
 def file_name(sample_id: str) -> str:

@@ -77,6 +77,14 @@ class Head(nn.Module, ABC):
         """
         return batch.targets.get(target_name)
 
+    def wanted(self, truth: Any) -> Any:
+        """What of one sample's truth the task is asked for, as pictures show it; here all of it.
+
+        Args:
+            truth: a value of the target's kind; not changed.
+        """
+        return truth
+
     may_leave_out: ClassVar[bool] = False
     """Whether there can be objects that ``left_out`` counts."""
 

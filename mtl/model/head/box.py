@@ -14,7 +14,7 @@ from torchvision.ops import box_convert
 
 from mtl.data.batch import Batch, BoxBatch, Labelled
 from mtl.data.preprocess.base import Frame
-from mtl.data.sample import Target
+from mtl.data.sample import Boxes, Target
 from mtl.drawing.marks import draw_boxes
 from mtl.errors import UserError
 from mtl.model.backbone.base import Features, Stage
@@ -127,16 +127,19 @@ class Box(Head):
         # On the CPU, since which samples have a box decides how much there is to compute.
         boxes = found.on_cpu.value
         assert isinstance(boxes, BoxBatch)
-        if boxes.labels.shape[1] == 0:
-            return None
-        area = (boxes.xyxy[..., 2:] - boxes.xyxy[..., :2]).prod(dim=-1)
-        area = area.masked_fill(~boxes.valid | boxes.difficult, 0)
-        largest, which = area.max(dim=1)
+        largest, which = _largest(boxes)
         rows = largest.nonzero().squeeze(1)
         if len(rows) == 0:
             return None
         chosen = Labelled(found.on_cpu.index[rows], boxes.xyxy[rows, which[rows]])
         return chosen.to(found.index.device, non_blocking=True)
+
+    def wanted(self, truth: Boxes) -> Boxes:
+        """The largest object, where there is one that is not difficult."""
+        largest, which = _largest(BoxBatch.collate([truth]))
+        kept = which[largest > 0].numpy()
+        rows = truth.xyxy[kept], truth.labels[kept], truth.difficult[kept]
+        return Boxes(*rows, within=truth.within)
 
     def forward(self, features: Features) -> Tensor:
         """(n, 4) logits; see the class."""
@@ -202,6 +205,14 @@ class Box(Head):
         """``box``: x, y, width, height in pixels."""
         x1, y1, x2, y2 = prediction.tolist()
         return {"box": [round(v, 2) for v in (x1, y1, x2 - x1, y2 - y1)]}
+
+
+def _largest(boxes: BoxBatch) -> tuple[Tensor, Tensor]:
+    """(n,) area of the largest object that is not difficult, 0 without one, and (n,) its place."""
+    boxes = boxes.at_least_one()
+    area = (boxes.xyxy[..., 2:] - boxes.xyxy[..., :2]).prod(dim=-1)
+    largest, which = area.masked_fill(~boxes.valid | boxes.difficult, 0).max(dim=1)
+    return largest, which
 
 
 class BoxMetrics(HeadMetrics):

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from mtl.errors import UserError
+from mtl.words import agreeing, counted
 
 
 def check_names(head: str, key: str, asked: Collection[str], allowed: Collection[str]) -> None:
@@ -35,7 +36,8 @@ def check_per_class(
         return
     if len(values) != len(classes):
         raise UserError(
-            f"{head}.{key} has {len(values)} numbers, but there are {len(classes)} classes: "
+            f"{head}.{key} has {counted(len(values), 'number')}, but there "
+            f"{agreeing(len(classes), 'is', 'are')} {counted(len(classes), 'class')}: "
             f"{', '.join(classes[:8])}{', ...' if len(classes) > 8 else ''}"
         )
     if min(values) < 0:
