@@ -11,6 +11,7 @@ from mtl.config.nearest import unknown
 from mtl.errors import UserError
 
 NO_OPTIONS = ("defaults", "_target_")
+REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 HELP = """\
 usage: mtl ls [GROUP|GROUP/MEMBER ...] [--config-dir DIR]
 
@@ -52,7 +53,10 @@ def run(arguments: list[str]) -> int:
 
 
 def options_of(group: str, member: str, config_dir: Path | None) -> list[str]:
-    """A member's description and its options as they are written, those of its parents first."""
+    """A member's description and its options as they are written, those of its parents first.
+
+    What is taken from another key is shown as that key in brackets.
+    """
     places = [folder / group for folder in reversed(folders(config_dir))]
     blocks: dict[str, list[str]] = {}
     file = members(group, config_dir)[member]
@@ -63,7 +67,7 @@ def options_of(group: str, member: str, config_dir: Path | None) -> list[str]:
                 key = line.partition(":")[0]
                 blocks[key] = []
             if key not in ("", *NO_OPTIONS) and line[:1] not in ("", "#"):
-                blocks[key].append(line)
+                blocks[key].append(REFERENCE.sub(r"(\1)", line))
     return [f"# {describe(file)}", *(line for block in blocks.values() for line in block)]
 
 

@@ -68,7 +68,7 @@ def with_values(
     try:
         ConfigLoaderImpl._apply_overrides_to_config(parse_all(overrides), changed)
     except HYDRA_ERRORS as error:
-        raise complaint(error, {**choices(cfg), **flat(cfg)}, config_dir) from error
+        raise complaint(error, written_values(cfg), config_dir) from error
     # What was typed is told apart from what a recipe says by this list.
     task = [*cfg.hydra.overrides.task, *overrides]
     OmegaConf.update(changed, "hydra.overrides.task", task, force_add=True)
@@ -149,9 +149,30 @@ def current_values(overrides: Sequence[str], config_dir: Path | None = None) -> 
     """
     for attempt in (group_choices(overrides, config_dir), []):
         with contextlib.suppress(*HYDRA_ERRORS):
-            cfg = compose_or_raise(attempt, config_dir)
-            return {**choices(cfg), **flat(cfg)}
+            return written_values(compose_or_raise(attempt, config_dir))
     return {}
+
+
+def written_values(cfg: DictConfig) -> dict[str, object]:
+    """Choices and leaves by dotted key, as a user would write them.
+
+    Args:
+        cfg: as ``compose`` returns it; what its interpolations lead to stands in their place, and
+            ``...`` where that is known in a run alone.
+    """
+    found = {**choices(cfg), **flat(cfg)}
+    for key, value in found.items():
+        if "${" in str(value):
+            found[key] = _looked_up(cfg, key)
+    return found
+
+
+def _looked_up(cfg: DictConfig, key: str) -> object:
+    try:
+        value = OmegaConf.select(cfg, key)
+        return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+    except HYDRA_ERRORS:
+        return "..."
 
 
 def flat(node: object, prefix: str = "") -> dict[str, object]:

@@ -6,6 +6,8 @@ from difflib import get_close_matches
 from mtl.config.other_words import KEYS, MEMBERS
 from mtl.config.trainer_keys import instead_of
 
+PROPOSED = "data.suggested."
+"""What a data set proposes for keys at the top; nobody writes it."""
 SURE = 0.7
 """How much alike keys must be; there are many of them."""
 
@@ -43,15 +45,21 @@ def unknown_key(key: str, values: Mapping[str, object]) -> str:
 
 
 def suggestion(key: str, values: Mapping[str, object]) -> str:
-    """``; did you mean epochs=10?``: nearest keys with their values, else what there is."""
+    """``; did you mean epochs=10?``: its last word elsewhere, else near keys, else what is there.
+
+    Args:
+        key: as written.
+        values: see ``unknown_key``.
+    """
     if key in KEYS:
         return f"; did you mean {KEYS[key]}?"
     parent, _, leaf = key.rpartition(".")
-    same_leaf = [k for k in values if k.rpartition(".")[2] == leaf]
+    values = {k: value for k, value in values.items() if not k.startswith(PROPOSED)}
+    elsewhere = [k for k in values if k.rpartition(".")[2] == leaf]
     siblings = [k for k in values if k.rpartition(".")[0] == parent]
     leaves = [k.rpartition(".")[2] for k in siblings]
     near = [f"{parent}.{n}".lstrip(".") for n in nearest(leaf, leaves, 3, SURE)]
-    found = list(dict.fromkeys([*near, *same_leaf, *nearest(key, values, 3, SURE)]))[:3]
+    found = (elsewhere or list(dict.fromkeys([*near, *nearest(key, values, 3, SURE)])))[:3]
     if found:
         return "; did you mean " + " or ".join(f"{k}={in_words(values[k])}" for k in found) + "?"
     if parent and siblings:

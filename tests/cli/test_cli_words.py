@@ -4,6 +4,7 @@ import pytest
 
 from mtl.cli.completion import query
 from mtl.config import load
+from mtl.config.compose import current_values
 from mtl.config.groups import groups, members
 from mtl.config.nearest import suggestion, unknown
 from mtl.config.other_words import KEYS, MEMBERS
@@ -115,3 +116,25 @@ def test_completion_hides_parts_of_members():
     found = query("mtl train data=")
     assert "data=shapes" in found
     assert not any(name.startswith("data=_") for name in found)
+
+
+def test_no_suggestion_shows_an_interpolation(mtl):
+    assert mtl("inspect", "data.image_size=32").err == (
+        "mtl: unknown key 'data.image_size'; did you mean image_size=64?\n"
+    )
+    values = current_values([])
+    assert values["tasks"] == ["classification", "detection", "segmentation"]
+    assert values["hydra.sweep.dir"] == "outputs/sweeps/shapes"
+    assert [key for key, value in values.items() if "${" in str(value)] == []
+
+
+def test_no_listed_option_shows_an_interpolation():
+    from mtl.cli.ls import options_of
+
+    listed = {
+        f"{group}/{name}": "\n".join(options_of(group, name, None))
+        for group in groups()
+        for name in members(group)
+    }
+    assert "\nmean: (backbone.mean)\n" in listed["preprocess/standard"]
+    assert [name for name, text in listed.items() if "${" in text] == []
