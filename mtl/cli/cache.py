@@ -11,6 +11,7 @@ from mtl.cli.options import split_options
 from mtl.cli.own_keys import one_of, own_keys, place
 from mtl.cli.table import print_rows
 from mtl.errors import UserError
+from mtl.words import counted
 
 if TYPE_CHECKING:
     from mtl.data.loading.cache_store import Shard
@@ -18,13 +19,15 @@ if TYPE_CHECKING:
 HELP = """\
 usage: mtl cache [data.cache_dir=outputs/cache] [clear=true]
 
-Lists what data.cache=true keeps: of which images, preprocessed how, how many and how large, and
-when they were used last. Entries belong to files: a changed file gets a new one, and those used
-least recently go where data.cache_size would be exceeded.
+Lists what data.cache=true keeps: of which images, preprocessed how, how many, in how many files of
+which size, and when they were used last. Entries belong to images: a changed one gets a new entry,
+and those used least recently go where data.cache_size would be exceeded. Many small files become
+few as soon as no run reads them.
 
   data.cache_dir=   the folder of the caches (outputs/cache)
   clear=            true deletes them (false)"""
 KEYS = ("data.cache_dir", "clear")
+HEADER = ("images of", "as", "number", "files", "size", "used")
 OLDER = "written by an older version; not read any more"
 
 
@@ -61,7 +64,7 @@ def run(arguments: list[str]) -> int:
     if not shards:
         say(f"{folder} holds no cache; data.cache=true makes one")
         return 0
-    print_rows(rows(shards, time.time()), ["images of", "as", "number", "size", "used"], [2, 3])
+    print_rows(rows(shards, time.time()), HEADER, right=[2, 3, 4])
     say(f"{in_words(sum(shard.size for shard in shards))} in {folder}; clear=true deletes it")
     return 0
 
@@ -80,13 +83,14 @@ def rows(shards: list[Shard], now: float) -> list[list[str]]:
     found = []
     for members in sorted(works.values(), key=lambda some: -max(one.used for one in some)):
         size = in_words(sum(shard.size for shard in members))
+        files = f"{sum(shard.files for shard in members):,}"
         if members[0].about:
             images = os.path.commonpath([shard.about["folder"] for shard in members])
             number = str(sum(shard.about["samples"] for shard in members))
             used = ago(now - max(shard.used for shard in members))
-            found.append([images, members[0].about["preprocess"], number, size, used])
+            found.append([images, members[0].about["preprocess"], number, files, size, used])
         else:
-            found.append(["", OLDER, "", size, ""])
+            found.append(["", OLDER, "", files, size, ""])
     return found
 
 
@@ -100,5 +104,5 @@ def ago(seconds: float) -> str:
     for name, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         number = int(seconds // length)
         if number:
-            return f"{number} {name}{'s' * (number > 1)} ago"
+            return f"{counted(number, name)} ago"
     return "now"

@@ -399,10 +399,10 @@ def test_the_command_shows_and_clears(tmp_path: Path, capsys: pytest.CaptureFixt
     (older / "images.npy").write_bytes(bytes(1000))
     (folder / "mine.txt").write_text("not a cache")
     images, later = str(tmp_path / "photos" / "cat"), time.time() + 7200
-    assert [row[:3] + row[4:] for row in command.rows(Store(folder).shards(), later)] == [
-        [images, "Stretch image_size=8 inverted=True", "4", "2 hours ago"],
-        [images, "Stretch image_size=16 inverted=False", "4", "2 hours ago"],
-        ["", command.OLDER, "", ""],
+    assert [row[:4] + row[5:] for row in command.rows(Store(folder).shards(), later)] == [
+        [images, "Stretch image_size=8 inverted=True", "4", "7", "2 hours ago"],
+        [images, "Stretch image_size=16 inverted=False", "4", "14", "2 hours ago"],
+        ["", command.OLDER, "", "1", ""],
     ]
     assert main(["cache", place]) == 0
     assert f"in {folder}; clear=true deletes it" in capsys.readouterr().out

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mtl.data.loading.cache_build import BROKEN, IMAGES, write_shard
-from mtl.data.loading.cache_columns import Columns, mapped
+from mtl.data.loading.cache_build import write_shard
 from mtl.data.loading.cache_key import sample_key, work_key
+from mtl.data.loading.cache_merge import merge_small
+from mtl.data.loading.cache_shard import OpenShard
 from mtl.data.loading.cache_store import Store
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.picture import picture
-from mtl.data.sample import Sample, Target, TargetValue
+from mtl.data.sample import Sample, Target
 from mtl.data.sources.base import Source
 from mtl.data.sources.file_source import FileSource
-from mtl.errors import BadFile, UserError
+from mtl.errors import UserError
+from mtl.words import counted
 
 log = logging.getLogger(__name__)
 
 PER_SHARD = 2048
 """Samples that are written, and taken away, together."""
 GIGABYTE = 1e9
+TRIES = 3
+"""Until shards that other processes merge meanwhile are found where they are."""
 
 
 class CachedSource(Source):
@@ -56,7 +58,7 @@ class CachedSource(Source):
         self.preprocess = preprocess
         self.shards = list(shards)
         self.places = places
-        self._open: dict[int, _OpenShard | None] = {}
+        self._open: dict[int, OpenShard | None] = {}
 
     @classmethod
     def open(
@@ -91,18 +93,17 @@ class CachedSource(Source):
         store, work = Store(folder), work_key(source, targets, preprocess)
         keys = [sample_key(source, index) for index in range(len(source))]
         try:
-            found = store.entries(work)
-            if not found.keys() >= set(keys):
+            merge_small(store, work, targets, preprocess.image_size, PER_SHARD)
+            if not store.entries(work).keys() >= set(keys):
                 with store.alone(work):
                     _add(store, work, source, keys, targets, preprocess, size * GIGABYTE)
-                found = store.entries(work)
         except OSError as error:
             raise UserError(
                 f"the cache can't be written to {folder} ({error.strerror or error}); "
                 "set data.cache_dir= or data.cache=false"
             ) from None
-        used = list(dict.fromkeys(found[key][0] for key in keys if key in found))
-        store.use(used)
+        found = _settled(store, work, keys)
+        used = list(dict.fromkeys(path for path, _ in found.values()))
         number = {path: place for place, path in enumerate(used)}
         places = [
             (number[found[key][0]], found[key][1]) if key in found else (-1, 0) for key in keys
@@ -137,40 +138,28 @@ class CachedSource(Source):
         """Only what it takes to open the files again: a memory map would be pickled as a copy."""
         return {**vars(self), "_open": {}}
 
-    def _find(self, index: int) -> tuple[_OpenShard | None, int]:
+    def _find(self, index: int) -> tuple[OpenShard | None, int]:
         number, row = self.places[index].tolist()
         if number not in self._open:
             self._open[number] = _opened(self.shards[number], self.targets) if number >= 0 else None
         return self._open[number], row
 
 
-class _OpenShard:
-    """A shard's files.
-
-    Raises:
-        OSError: they are gone.
-    """
-
-    def __init__(self, folder: Path, targets: Mapping[str, Target]) -> None:
-        self.images = mapped(folder / IMAGES)
-        self._columns = Columns(folder, targets)
-        self._broken: dict[str, Any] = json.loads((folder / BROKEN).read_text())
-
-    def targets(self, row: int) -> dict[str, TargetValue]:
-        """Of the sample in that row.
-
-        Raises:
-            BadFile: it could not be read when it was cached.
-        """
-        if str(row) in self._broken:
-            raise BadFile(*self._broken[str(row)])
-        return self._columns[row]
+def _settled(store: Store, work: str, keys: Sequence[bytes]) -> dict[bytes, tuple[Path, int]]:
+    """Where the samples lie that are cached, in shards that this process uses from now on."""
+    found: dict[bytes, tuple[Path, int]] = {}
+    for _ in range(TRIES):
+        there = store.entries(work)
+        found = {key: there[key] for key in keys if key in there}
+        if store.use({path for path, _ in found.values()}):
+            break
+    return found
 
 
-def _opened(folder: Path, targets: Mapping[str, Target]) -> _OpenShard | None:
+def _opened(folder: Path, targets: Mapping[str, Target]) -> OpenShard | None:
     """None where another process has made room at this shard's expense."""
     try:
-        return _OpenShard(folder, targets)
+        return OpenShard(folder, targets)
     except FileNotFoundError:
         return None
 
@@ -191,7 +180,8 @@ def _add(
     store.remove_abandoned()
     missing = list({key: i for i, key in enumerate(keys) if key not in found}.values())
     if missing:
-        log.info("caching %d of %d images in %s", len(missing), len(keys), store.root)
+        images = counted(len(keys), "image")
+        log.info("caching %d of %s in %s", len(missing), images, store.root)
     # An image and a mask; later what entries turn out to take.
     each = preprocess.image_size**2 * 4
     for start in range(0, len(missing), PER_SHARD):
@@ -205,9 +195,9 @@ def _add(
         if len(fitting) < len(some):
             held = len(keys) - len(missing) + start + len(fitting)
             log.warning(
-                "data.cache_size=%g is full with %d of %d images; the others are read from files",
+                "data.cache_size=%g is full with %d of %s; the others are read from files",
                 budget / GIGABYTE,
                 held,
-                len(keys),
+                counted(len(keys), "image"),
             )
             return

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 from rich.progress import track
 
@@ -16,12 +18,14 @@ from mtl.data.loading.cache_key import sample_key
 from mtl.data.loading.cache_store import ABOUT, KEYS
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.picture import picture
-from mtl.data.sample import Target
+from mtl.data.sample import Target, TargetValue
 from mtl.data.sources.file_source import FileSource
 from mtl.errors import BadFile
 
 IMAGES = "images.npy"
 BROKEN = "broken.json"
+Entry = tuple[npt.NDArray[np.uint8], Mapping[str, TargetValue]] | BadFile
+"""A sample's image (S, S, 3) and targets, or why it can't be read."""
 
 
 def write_shard(
@@ -43,28 +47,63 @@ def write_shard(
     Raises:
         OSError: the disk is full or can't be written to.
     """
-    blank = np.zeros((1, preprocess.image_size, preprocess.image_size, 3), np.uint8)
-    broken: dict[int, tuple[str, str]] = {}
     # Before they are read: what changes meanwhile is another sample the next time.
-    keys = b"".join(sample_key(source, index) for index in indices)
-    rows = track(indices, "Caching images", console=Console(stderr=True), transient=True)
+    keys = [sample_key(source, index) for index in indices]
+    firsts = [str(source.files(index)[0].parent.absolute()) for index in indices]
+    about = {"folder": os.path.commonpath(firsts), "preprocess": preprocess.described}
+    entries = _entries(source, indices, targets, preprocess)
+    write_entries(folder, keys, entries, targets, preprocess.image_size, about)
+
+
+def write_entries(
+    folder: Path,
+    keys: Sequence[bytes],
+    entries: Iterable[Entry],
+    targets: Mapping[str, Target],
+    side: int,
+    about: Mapping[str, Any],
+) -> None:
+    """Fill a shard's folder.
+
+    Args:
+        folder: empty.
+        keys: of the samples.
+        entries: likewise, one after the other.
+        targets: what samples can be labelled with.
+        side: of the images, pixels.
+        about: ``folder`` and ``preprocess``, see ``Shard``.
+
+    Raises:
+        OSError: the disk is full or can't be written to.
+    """
+    blank = np.zeros((1, side, side, 3), np.uint8)
+    broken: dict[int, tuple[str, str]] = {}
     with NpyStack(folder / IMAGES, blank) as images, ColumnWriter(folder, targets) as columns:
-        for row, index in enumerate(rows):
-            try:
-                sample, _ = picture(source, index, preprocess, targets)
-            except BadFile as error:
-                broken[row] = (error.path, error.reason)
+        for row, entry in enumerate(entries):
+            if isinstance(entry, BadFile):
+                broken[row] = (entry.path, entry.reason)
                 images.append(blank)
-                continue
-            images.append(sample.image[None])
-            columns.add(row, sample.targets)
+            else:
+                image, values = entry
+                images.append(image[None])
+                columns.add(row, values)
     save_index(folder, columns.index)
     (folder / BROKEN).write_text(json.dumps(broken))
-    (folder / KEYS).write_bytes(keys)
-    firsts = [str(source.files(index)[0].parent.absolute()) for index in indices]
-    about = {
-        "folder": os.path.commonpath(firsts),
-        "preprocess": preprocess.described,
-        "samples": len(indices),
-    }
-    (folder / ABOUT).write_text(json.dumps(about))
+    (folder / KEYS).write_bytes(b"".join(keys))
+    (folder / ABOUT).write_text(json.dumps({**about, "samples": len(keys)}))
+
+
+def _entries(
+    source: FileSource,
+    indices: Sequence[int],
+    targets: Mapping[str, Target],
+    preprocess: Preprocess,
+) -> Iterator[Entry]:
+    console = Console(stderr=True)
+    for index in track(indices, "Caching images", console=console, transient=True):
+        try:
+            sample, _ = picture(source, index, preprocess, targets)
+        except BadFile as error:
+            yield error
+        else:
+            yield sample.image, sample.targets

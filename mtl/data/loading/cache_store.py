@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from mtl.data.loading.cache_key import KEY_BYTES
+from mtl.data.loading.cache_locks import IN_USE, hold
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +37,14 @@ class Shard:
     Args:
         path: of the folder.
         size: bytes on disk.
+        files: how many.
         used: when last, seconds since 1970.
         about: ``folder`` of the files, ``preprocess``, ``samples``; empty for an older version's.
     """
 
     path: Path
     size: int
+    files: int
     used: float
     about: dict[str, Any]
 
@@ -67,27 +70,36 @@ class Store:
         found = []
         for work in _inside(self.root):
             if _WORK.fullmatch(work.name):
-                found += [shard for path in _inside(work) if (shard := _shard(path)) is not None]
+                found += self.of(work.name)
             elif _OLDER.fullmatch(work.name):
-                found.append(Shard(work, _size(work), 0.0, {}))
+                found.append(Shard(work, *_size(work), 0.0, {}))
         return sorted(found, key=lambda shard: shard.used)
+
+    def of(self, work: str) -> list[Shard]:
+        """Those of one kind of work."""
+        paths = _inside(self.root / work)
+        return [shard for path in paths if (shard := _shard(path)) is not None]
 
     def entries(self, work: str) -> dict[bytes, tuple[Path, int]]:
         """Sample key to shard and row."""
         found: dict[bytes, tuple[Path, int]] = {}
         for path in _inside(self.root / work):
             with suppress(OSError):
-                keys = (path / KEYS).read_bytes()
-                for row, start in enumerate(range(0, len(keys), KEY_BYTES)):
-                    found[keys[start : start + KEY_BYTES]] = path, row
+                found.update({key: (path, row) for row, key in enumerate(keys_in(path))})
         return found
 
-    def use(self, shards: Collection[Path]) -> None:
-        """Note that shards are used now, by this process."""
+    def use(self, shards: Collection[Path]) -> bool:
+        """Note that shards are used now, by this process, and until it ends.
+
+        Returns:
+            Whether all of them are there: another process may have merged some meanwhile.
+        """
         self.in_use.update(shards)
         for path in shards:
             with suppress(OSError):
                 os.utime(path / ABOUT)
+            hold(path)
+        return all(path.is_dir() for path in shards)
 
     @contextmanager
     def new(self, work: str) -> Iterator[Path]:
@@ -96,6 +108,7 @@ class Store:
         folder.mkdir(parents=True)
         try:
             yield folder
+            (folder / IN_USE).touch()
             place = self.root / work / secrets.token_hex(8)
             place.parent.mkdir(exist_ok=True)
             folder.rename(place)
@@ -138,7 +151,7 @@ class Store:
             if total + needed <= budget:
                 break
             if shard.path not in self.in_use:
-                self._remove(shard.path)
+                self.remove(shard.path)
                 total -= shard.size
         return max(0.0, budget - total)
 
@@ -150,10 +163,10 @@ class Store:
         """
         shards = self.shards()
         for shard in shards:
-            self._remove(shard.path)
+            self.remove(shard.path)
         for path in _inside(self.root):
             if _WORK.fullmatch(path.name) and path.is_dir():
-                self._remove(path)
+                self.remove(path)
             elif path.name.endswith(".lock") and _WORK.fullmatch(path.name[1:-5]):
                 path.unlink(missing_ok=True)
         self.remove_abandoned(0)
@@ -170,7 +183,7 @@ class Store:
                 if time.time() - path.stat().st_mtime > age:
                     shutil.rmtree(path, ignore_errors=True)
 
-    def _remove(self, path: Path) -> None:
+    def remove(self, path: Path) -> None:
         """Delete a folder, so that no process ever finds half of one."""
         aside = self.root / f"{_TEMPORARY}{secrets.token_hex(8)}"
         with suppress(OSError):
@@ -178,10 +191,20 @@ class Store:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def keys_in(shard: Path) -> list[bytes]:
+    """The sample key of each row.
+
+    Raises:
+        OSError: the shard is gone.
+    """
+    keys = (shard / KEYS).read_bytes()
+    return [keys[start : start + KEY_BYTES] for start in range(0, len(keys), KEY_BYTES)]
+
+
 def _shard(path: Path) -> Shard | None:
     try:
         about = json.loads((path / ABOUT).read_text())
-        return Shard(path, _size(path), (path / ABOUT).stat().st_mtime, about)
+        return Shard(path, *_size(path), (path / ABOUT).stat().st_mtime, about)
     except (OSError, ValueError):
         return None
 
@@ -194,5 +217,7 @@ def _inside(folder: Path) -> list[Path]:
         return []
 
 
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in _inside(folder) if file.is_file())
+def _size(folder: Path) -> tuple[int, int]:
+    """Bytes and number of files."""
+    sizes = [file.stat().st_size for file in _inside(folder) if file.is_file()]
+    return sum(sizes), len(sizes)
