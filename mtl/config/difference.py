@@ -1,9 +1,13 @@
 """Whether two configurations are the same run."""
 
+import shlex
+
 from omegaconf import DictConfig
 
 from mtl.config.compose import flat
 from mtl.config.nearest import in_words
+from mtl.config.schema import TARGET
+from mtl.config.since import values_of_keys_since
 
 MAY_DIFFER = (
     "baselines",
@@ -20,6 +24,8 @@ MAY_DIFFER = (
     "callbacks.samples",
 )
 """Keys, and whole nodes, that change nothing about what is trained."""
+MOST = 6
+"""Differences that are proposed to be typed."""
 
 
 def may_differ(key: str) -> bool:
@@ -32,10 +38,39 @@ def content(cfg: DictConfig) -> dict[str, object]:
     return {key: value for key, value in flat(cfg).items() if not may_differ(key)}
 
 
+def differences(before: DictConfig, now: DictConfig) -> dict[str, tuple[object, object]]:
+    """The settings in which two configurations differ, by dotted key, with both values.
+
+    Args:
+        before: perhaps of an older version: what it says nothing of was as it is by default.
+        now: of this version.
+    """
+    old, new = content(before), content(now)
+    if not new.keys() <= old.keys():
+        since = values_of_keys_since(now)
+        old |= {key: since[key] for key in new.keys() - old.keys() if key in since}
+    return {
+        key: (old.get(key), new.get(key))
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    }
+
+
 def difference(before: DictConfig, now: DictConfig) -> str | None:
     """The first setting in which two configurations differ, in words: ``epochs=3, not 5``."""
-    old, new = content(before), content(now)
-    for key in sorted(old.keys() | new.keys()):
-        if old.get(key) != new.get(key):
-            return f"{key}={in_words(old.get(key))}, not {in_words(new.get(key))}"
+    for key, (old, new) in differences(before, now).items():
+        return f"{key}={in_words(old)}, not {in_words(new)}"
     return None
+
+
+def back_again(before: DictConfig, now: DictConfig) -> str | None:
+    """The overrides that make a configuration the one before, as they are to be typed.
+
+    None where single values don't do it, or it would take many of them.
+    """
+    found = differences(before, now)
+    if len(found) > MOST or any(
+        key.endswith(TARGET) or old is None for key, (old, _) in found.items()
+    ):
+        return None
+    return " ".join(shlex.quote(f"{key}={in_words(old)}") for key, (old, _) in found.items())

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from torch import nn
 
 from mtl.config.kinds import KINDS
 from mtl.data.sample import Target
@@ -85,3 +86,27 @@ def load_network_weights(network: Network, path: Path) -> None:
     except RuntimeError as error:
         reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise UserError(f"{path} doesn't fit this configuration: {reason}") from error
+
+
+def refuse_misfit(path: Path, saved: Mapping[str, Any], module: nn.Module) -> None:
+    """See that a run can go on from a checkpoint: its tensors are those of the module.
+
+    They aren't where another version of this package, or of a user's own class, has written it.
+
+    Args:
+        path: of the checkpoint.
+        saved: its content.
+        module: into which it is to be loaded.
+
+    Raises:
+        UserError: names the first tensor that is missing, too much, or of another shape.
+    """
+    kept, own = saved["state_dict"], module.state_dict()
+    for name in [*own, *kept]:
+        shapes = [tuple(state[name].shape) if name in state else None for state in (kept, own)]
+        if shapes[0] != shapes[1]:
+            then, now = ("absent" if shape is None else f"{shape}" for shape in shapes)
+            raise UserError(
+                f"{path} was written by other code: {name} was {then} and is {now} now; begin a "
+                "new run, in another hydra.run.dir"
+            )

@@ -11,7 +11,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from mtl.config.difference import difference
+from mtl.config.difference import back_again, difference
 from mtl.config.saved import read_config
 from mtl.errors import InUse, UserError
 from mtl.files import printable, read_json, write_json, write_whole
@@ -111,14 +111,21 @@ class RunFolder:
         """Refuse a folder that belongs to other settings.
 
         Raises:
-            UserError: names the first setting that differs.
+            UserError: names the first setting that differs, and how a run that was stopped half
+                way goes on.
         """
         different = self.difference(cfg) if (self.path / "config.yaml").exists() else None
         if different is not None:
             raise UserError(
-                f"{self.path} holds a run with {different}: "
+                f"{self.path} holds a run with {different}: {self._way_on(cfg)}"
                 "choose another hydra.run.dir or name, or remove the folder"
             )
+
+    def _way_on(self, cfg: DictConfig) -> str:
+        if self.finished or self.last_checkpoint is None:
+            return ""
+        changes = back_again(read_config(self.path), cfg)
+        return "" if changes is None else f"{changes} goes on with it; or "
 
     def unfinished_twin(self, cfg: DictConfig) -> Path | None:
         """A run of the same settings in a folder beside this one that was stopped half way."""

@@ -31,7 +31,12 @@ from mtl.learning.build import (
 from mtl.learning.callbacks.broken import BrokenSamples
 from mtl.learning.callbacks.throughput import Throughput
 from mtl.learning.callbacks.tracking import Tracking
-from mtl.learning.checkpoints import load_network_weights, read_checkpoint, trained_targets
+from mtl.learning.checkpoints import (
+    load_network_weights,
+    read_checkpoint,
+    refuse_misfit,
+    trained_targets,
+)
 from mtl.learning.ending import why_stopped
 from mtl.learning.logger.tracker import closing
 from mtl.learning.module import MultiTaskModule
@@ -189,19 +194,24 @@ def _check_labels(cfg: DictConfig, data: MultiTaskData) -> None:
                 say(note)
 
 
-def _check_classes(cfg: DictConfig, data: MultiTaskData, last: Path) -> None:
-    """See that a resumed run finds the classes that it began with.
+def _left(
+    cfg: DictConfig, data: MultiTaskData, module: MultiTaskModule, last: Path
+) -> dict[str, Any]:
+    """The checkpoint that a run goes on from.
 
     Raises:
-        UserError: they have changed.
+        UserError: the classes that it began with have changed, or the network has.
     """
-    for name, target in trained_targets(last, named_kinds(cfg)).items():
+    saved = read_checkpoint(last)
+    for name, target in trained_targets(last, named_kinds(cfg), saved).items():
         now = data.targets.get(name)
         if now is not None and now != target:
             raise UserError(
                 f"{last} was trained on other classes of {name}: {', '.join(target.classes)}; the "
                 f"data now has {', '.join(now.classes)}; begin a new run"
             )
+    refuse_misfit(last, saved, module)
+    return saved
 
 
 def _train(
@@ -219,8 +229,7 @@ def _train(
     last = run.last_checkpoint
     resumed_step: int | None = None
     if last is not None:
-        _check_classes(cfg, data, last)
-        saved = read_checkpoint(last)
+        saved = _left(cfg, data, module, last)
         resumed_step, data.first_epoch = int(saved["global_step"]), int(saved["epoch"]) + 1
     loggers = build_loggers(cfg, run.path, None if resumed_step is None else resumed_step + 1)
     opened.enter_context(closing(loggers))

@@ -79,6 +79,10 @@ class BestAndLast(Checkpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """The counterpart."""
+        if "best_score" in state_dict:
+            # An older version knew of one checkpoint, and no more of it.
+            self.best = Best(score=state_dict["best_score"])
+            return
         self.best = Best(**state_dict["best"])
         self.further = {name: Best(**best) for name, best in state_dict["further"].items()}
 

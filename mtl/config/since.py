@@ -1,0 +1,41 @@
+"""What holds for a configuration that is older than some of today's keys."""
+
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from mtl.config.compose import flat
+from mtl.config.groups import choices, members
+from mtl.config.schema import TARGET, composed_defaults
+
+
+def values_of_keys_since(cfg: DictConfig) -> dict[str, object]:
+    """The value that each key has unless it is asked for another, by dotted key.
+
+    A key that came later stands for what held before; where it doesn't, ``mtl upgrade`` knows
+    (``mtl.config.upgrade.ADDED``).
+
+    Args:
+        cfg: today's configuration, finalised; its classes say of which members.
+    """
+    values: dict[str, Any] = OmegaConf.to_container(cfg)  # type: ignore[assignment]
+    chosen = [
+        f"{group}={name}"
+        for group in choices()
+        if (name := _member(group, values.get(group))) is not None
+    ]
+    defaults = composed_defaults(tuple(chosen), None)
+    heads = {head.get(TARGET): head for head in defaults["heads"].values()}
+    own = {task: heads.get(head.get(TARGET), {}) for task, head in values["heads"].items()}
+    return flat({**defaults, "heads": own})
+
+
+def _member(group: str, node: object) -> str | None:
+    """The first member whose class is that of a node."""
+    if not isinstance(node, dict) or TARGET not in node:
+        return None
+    for name, file in members(group).items():
+        found = OmegaConf.load(file)
+        if isinstance(found, DictConfig) and found.get(TARGET) == node[TARGET]:
+            return name
+    return None
