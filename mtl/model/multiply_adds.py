@@ -1,9 +1,13 @@
 """What one image costs a network."""
 
+import logging
+
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from mtl.model.network import Network
+
+log = logging.getLogger(__name__)
 
 
 def multiply_adds(network: Network, image_size: int) -> int | None:
@@ -17,7 +21,7 @@ def multiply_adds(network: Network, image_size: int) -> int | None:
         image_size: side in pixels.
 
     Returns:
-        None where the network can't be counted.
+        None where the network can't be counted; the log says why.
     """
     modes = {module: module.training for module in network.modules()}
     image = next(network.parameters()).new_zeros((1, 3, image_size, image_size))
@@ -27,7 +31,8 @@ def multiply_adds(network: Network, image_size: int) -> int | None:
         # What is compiled shows no operations.
         with torch.no_grad(), torch.compiler.set_stance("force_eager"), counter:
             network(image)
-    except Exception:  # a member of the user's own may raise anything, and no run shall fail by it
+    except Exception as error:  # a user's own member may raise anything, and no run fails by it
+        log.info("multiply_adds is not counted: %s: %s", type(error).__name__, error)
         return None
     finally:
         for module, training in modes.items():

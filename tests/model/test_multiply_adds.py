@@ -23,7 +23,7 @@ def test_a_convolution_by_hand() -> None:
     assert [module.training for module in network] == [True, False, True, True]
 
 
-def test_what_cannot_be_counted_is_absent() -> None:
+def test_what_cannot_be_counted_is_absent_and_said(caplog: pytest.LogCaptureFixture) -> None:
     class Odd(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -32,7 +32,9 @@ def test_what_cannot_be_counted_is_absent() -> None:
         def forward(self, image: torch.Tensor) -> None:
             raise RuntimeError("not like this")
 
+    caplog.set_level("INFO")
     assert multiply_adds(Odd(), 8) is None  # type: ignore[arg-type]
+    assert caplog.messages == ["multiply_adds is not counted: RuntimeError: not like this"]
 
 
 def test_peak_memory_is_that_of_the_process() -> None:
