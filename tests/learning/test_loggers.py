@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pytorch_lightning.trainer.states import TrainerFn
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mtl.learning.logger.csv_file import CsvFile
+from mtl.learning.logger.pictures import is_due
 from mtl.learning.logger.tags import tag_of
 from mtl.learning.logger.tensorboard import RunTensorBoard
 from mtl.learning.logger.tracker import RunFacts, WrittenPicture, closing
@@ -115,3 +118,30 @@ def test_trackers_are_closed_however_a_run_ends(
         with pytest.raises(error), closing(loggers):
             raise error
     assert seen == [state]
+
+
+@pytest.mark.parametrize(
+    ("epochs", "each", "due"),
+    [
+        (3, 1, [1, 2, 3]),
+        (10, 1, list(range(1, 11))),
+        (25, 1, [3, 5, 8, 10, 13, 15, 18, 20, 23, 25]),
+        (100, 1, list(range(10, 101, 10))),
+        (60, 3, list(range(6, 61, 6))),
+        (None, 1, list(range(1, 101))),
+    ],
+)
+def test_trackers_get_a_picture_ten_times(epochs: int | None, each: int, due: list[int]) -> None:
+    def is_due_in(epoch: int, fn: TrainerFn = TrainerFn.FITTING) -> bool:
+        trainer = SimpleNamespace(
+            check_val_every_n_epoch=each,
+            max_epochs=epochs,
+            current_epoch=epoch - 1,
+            state=SimpleNamespace(fn=fn),
+            sanity_checking=False,
+        )
+        return is_due(trainer)  # type: ignore[arg-type]
+
+    validated = range(each, (epochs or 100) + 1, each)
+    assert [epoch for epoch in validated if is_due_in(epoch)] == due
+    assert is_due_in(1, TrainerFn.TESTING)

@@ -19,7 +19,7 @@ from mtl.learning.gradients.conflict import (
     undisturbed,
 )
 from mtl.learning.gradients.reach import shared_entries
-from mtl.learning.logger.pictures import log_picture
+from mtl.learning.logger.pictures import is_due, log_picture
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.weighting.equal import Equal
 
@@ -131,7 +131,7 @@ class Conflict(L.Callback):
             return
         tasks = cast(MultiTaskModule, pl_module).network.tasks
         canvas = draw_matrices(means, tasks, limit=1.0)
-        log_picture(trainer, "conflict.png", "conflict/cosines", canvas)
+        log_picture(trainer, "conflict.png", "conflict/cosines", canvas, is_due(trainer))
 
 
 def _scalars(seen: GradientConflict) -> dict[str, float]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pytorch_lightning as L
 
 from mtl.data.batch import Batch
-from mtl.learning.logger.pictures import log_picture
+from mtl.learning.logger.pictures import is_due, log_picture
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.worst import WorstSamples
 from mtl.model.figures.beside_truth import ShownSample, draw_beside_truth, shown
@@ -23,7 +23,8 @@ class Figures(L.Callback):
     ``test/predictions`` and in ``figures/val.png`` and ``figures/test.png``; where fusion weighs
     the views of an image, ``figures/val_instances.png`` and so on show how. Of the test split also
     those on which each task's loss is largest: ``test/worst/<task>``,
-    ``figures/test_worst_<task>.png``.
+    ``figures/test_worst_<task>.png``. Files are of the latest validation; trackers get ten of a
+    training.
 
     Args:
         samples: how many of the first ones; 0 for no pictures.
@@ -92,12 +93,13 @@ class Figures(L.Callback):
         network = cast(MultiTaskModule, module).network
         first = shown(network, batch, range(min(self.samples, len(batch))))
         canvas = _drawn(trainer, module, first)
-        log_picture(trainer, f"{split}.png", f"{split}/predictions", canvas)
+        tracked = is_due(trainer)
+        log_picture(trainer, f"{split}.png", f"{split}/predictions", canvas, tracked)
         preprocess = trainer.datamodule.preprocess  # type: ignore[attr-defined]
         image = batch.image[: self.samples]
         instances = draw_instances(network, image, preprocess.mean, preprocess.std)
         if instances is not None:
-            log_picture(trainer, f"{split}_instances.png", f"{split}/instances", instances)
+            log_picture(trainer, f"{split}_instances.png", f"{split}/instances", instances, tracked)
 
 
 def _drawn(
