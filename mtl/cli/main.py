@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtl import __version__
+from mtl.cli.help_text import fitted
 from mtl.config.nearest import listing, nearest
 from mtl.errors import RunError, UserError
 from mtl.files import printable
@@ -103,7 +104,7 @@ def dispatch(arguments: list[str]) -> int:
         UserError: there is no such command.
     """
     if not arguments or arguments[0] in ("--help", "-h", "help"):
-        print(usage())
+        print(fitted(usage()))
         return 0
     name, *rest = map(at_home, arguments)
     if name == "--version":
@@ -118,7 +119,7 @@ def dispatch(arguments: list[str]) -> int:
         raise UserError(f"no command '{name}'{hint or '.'} There are: {listing(COMMANDS)}")
     module = importlib.import_module(COMMANDS[name].module)
     if name != "train" and any(flag in rest for flag in ("--help", "-h")):
-        print(module.HELP)
+        print(fitted(module.HELP))
         return 0
     code: int = module.run(rest)
     return code

@@ -7,6 +7,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from mtl.cli.help_text import fitted
 from mtl.cli.hydra_run import parse_options, run_hydra
 from mtl.cli.job import job
 from mtl.cli.resume import how_to_resume
@@ -40,7 +41,7 @@ def run(arguments: list[str]) -> int:
     config_dir = None if options.config_dir is None else Path(options.config_dir)
     folders(config_dir)
     if options.help:
-        print(train_help(config_dir))
+        print(fitted(train_help(config_dir)))
         return 0
     if options.cfg == "job":
         print_config(load(options.overrides, config_dir, needs_data=False), options.package)

@@ -1,8 +1,13 @@
 """ls, doctor and completion."""
 
+import re
+import tomllib
+from pathlib import Path
+
 import pytest
 
 from mtl.cli.completion import query
+from mtl.cli.doctor import OPTIONAL, REQUIRED
 
 pytestmark = pytest.mark.slow
 
@@ -86,3 +91,16 @@ def test_completion_script_and_its_query(mtl, monkeypatch):
     assert mtl("-sc", "query=bash").out == "optimizer. optimizer=\n"
     monkeypatch.setenv("COMP_LINE", "mtl train [[[ x=")
     assert mtl("-sc", "query=bash").code == 0
+
+
+def test_doctor_asks_for_what_the_package_needs():
+    pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    needed = {}
+    for line in pyproject["project"]["dependencies"]:
+        name, least = re.match(r"([\w-]+)[=>]=(\d+\.\d+)", line).groups()
+        needed[name] = tuple(map(int, least.split(".")))
+    assert needed == REQUIRED
+    extras = pyproject["project"]["optional-dependencies"]
+    for package, use in OPTIONAL.items():
+        extra = re.search(r"mtl\[(\w+)\]", use)[1]
+        assert any(line.startswith(package) for line in extras[extra])
