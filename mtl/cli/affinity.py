@@ -7,6 +7,7 @@ from mtl.cli.own_keys import own_keys, trust_of, whole_number
 from mtl.config.overrides import key_of
 from mtl.config.saved import open_run
 from mtl.errors import UserError
+from mtl.words import agreeing, counted
 
 HELP = """\
 usage: mtl affinity run=DIR [epochs=5] [every=10] [rate=LR] [key=value ...]
@@ -61,7 +62,8 @@ def run(arguments: list[str]) -> int:
     from mtl.runs.affinity.report import group_rows, matrix_rows, named, write
     from mtl.terminal import say
 
-    say(f"training {cfg.epochs} epochs, looking at every {every} batches")
+    batches = agreeing(every, "batch", f"{every} batches")
+    say(f"training {counted(cfg.epochs, 'epoch')}, looking at every {batches}")
     found = measure(cfg, every, rate)
     kept = overrides_of(folder)
     best = proposed(found.means)

@@ -23,6 +23,7 @@ from mtl.runs.compare.output.plain_table import (
     sentences,
 )
 from mtl.runs.compare.output.words import BETTER, WORSE, legend
+from mtl.words import counted
 
 GAP = 2
 NAMES = 0.45
@@ -74,7 +75,8 @@ def show_sentences(found: Sequence[tuple[str, str]], console: Console) -> None:
         console.print(Text.assemble((name, "bold"), ": ", text))
     if len(told) < len(found):
         console.print(
-            f"and {len(found) - len(told)} sentences without a sure difference: out=DIR writes them"
+            f"and {counted(len(found) - len(told), 'sentence')} without a sure difference: "
+            "out=DIR writes all"
         )
 
 
@@ -86,7 +88,7 @@ def show_differences(comparison: Comparison, console: Console) -> None:
     console.print()
     cells = [line for _, lines in blocks for line in lines]
     if len(cells) > LONGEST:
-        console.print(f"{len(cells)} differences to the reference: out=DIR writes them")
+        console.print(f"{counted(len(cells), 'difference')} to the reference: out=DIR writes them")
         return
     reference = row_names(comparison)[comparison.reference]
     console.print(Text(f"differences to {reference}, by {comparison.unit}", style="bold"))

@@ -5,6 +5,7 @@ from pathlib import Path
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import needed, one_of, own_keys, place, refuse_file, trust_of
 from mtl.config.checkpoint_names import check_checkpoint
+from mtl.words import counted
 
 HELP = """\
 usage: mtl predict run=DIR input=FILE|FOLDER|GLOB [out=DIR] [checkpoint=best] [OVERRIDES]
@@ -63,6 +64,6 @@ def run(arguments: list[str]) -> int:
     predictor = Predictor.of(cfg, folder, checkpoint, device)
     written = predict(predictor, paths, out, own["run"], console)
     skipped = f" ({len(written.skipped)} skipped)" if written.skipped else ""
-    pictures = "1 picture" if len(written.images) == 1 else f"{len(written.images)} pictures"
+    pictures = counted(len(written.images), "picture")
     say(f"{pictures} and predictions.json in {out}{skipped}")
     return 0

@@ -5,6 +5,7 @@ from mtl.cli.own_keys import one_of, own_keys
 from mtl.cli.suggested import train_command
 from mtl.config.load import load
 from mtl.config.overrides import key_of
+from mtl.words import counted
 
 HELP = """\
 usage: mtl split data=voc_folder data.root=FOLDER [data.val_fraction=0.2 data.test_fraction=0.1]
@@ -53,7 +54,7 @@ def run(arguments: list[str]) -> int:
     data_set = build_data_set(cfg)
     written = data_set.write_lists(overwrite == "true")
     for path, number in written.items():
-        say(f"{number} images: {path}")
+        say(f"{counted(number, 'image')}: {path}")
     # The lists tell the splits from now on; a fraction would hold out of their train.
     rest = [a for a in overrides if key_of(a) not in SPLITTING]
     say(f"train on them: {train_command(rest, config_dir)}")

@@ -24,6 +24,7 @@ from mtl.config.overrides import key_of
 from mtl.config.paths import SWEEP_FILE
 from mtl.files import read_json, write_json
 from mtl.runs.stopping import stopped_by_signals
+from mtl.words import counted
 
 
 def sweep(options: argparse.Namespace, arguments: Sequence[str], config_dir: Path | None) -> int:
@@ -49,7 +50,8 @@ def sweep(options: argparse.Namespace, arguments: Sequence[str], config_dir: Pat
     write_json(plan.folder / SWEEP_FILE, about)
     if plan.baselines:
         before_now = sum(baseline.finished for baseline in plan.baselines)
-        print(f"baselines: {len(plan.baselines)} for {plan.jobs} jobs, {before_now} trained before")
+        jobs = counted(plan.jobs, "job")
+        print(f"baselines: {len(plan.baselines)} for {jobs}, {before_now} trained before")
     try:
         with stopped_by_signals():
             run_hydra(options, swept_job)

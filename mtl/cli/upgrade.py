@@ -6,6 +6,7 @@ from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys
 from mtl.cli.run_list import run_list
 from mtl.errors import UserError
+from mtl.words import counted
 
 HELP = """\
 usage: mtl upgrade run=DIR
@@ -51,7 +52,7 @@ def run(arguments: list[str]) -> int:
         if kept is None:
             say(f"{folder}: is of this version")
             continue
-        say(f"{folder}: {len(changes)} changes; the old configuration is {kept.name}")
+        say(f"{folder}: {counted(len(changes), 'change')}; the old configuration is {kept.name}")
         for change in changes:
             say(f"  {change}")
     return 0

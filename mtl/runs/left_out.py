@@ -8,6 +8,7 @@ import torch
 from mtl.data.batch import Batch
 from mtl.data.loading.module import MultiTaskData
 from mtl.model.network import Network
+from mtl.words import agreeing, counted
 
 MOST_READ = 256
 """Samples that are looked at, evenly spread: looking may mean decoding their images."""
@@ -33,9 +34,10 @@ def left_out_lines(network: Network, data: MultiTaskData) -> list[str]:
                 found[task] += network.head(task).left_out(labels)
     size = data.preprocess.image_size
     return [
-        f"{task}: {without} of {objects} objects have no point at image_size={size}, since smaller "
-        f"ones nearby take theirs; a larger image_size or finer heads.{task}.strides help"
-        for task, (without, objects) in found.items()
+        f"{task}: {without} of {counted(objects, 'object')} {agreeing(without, 'has', 'have')} no "
+        f"point at image_size={size}, since smaller ones nearby take theirs; a larger image_size "
+        f"or finer heads.{task}.strides help"
+        for task, (without, objects) in ((task, counts.tolist()) for task, counts in found.items())
         if without
     ]
 

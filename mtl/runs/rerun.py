@@ -8,6 +8,7 @@ from typing import Any
 
 from mtl.errors import BadFile
 from mtl.files import read_json
+from mtl.words import agreeing, counted
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,12 @@ def verdict(before: Mapping[str, float], now: Mapping[str, float]) -> str:
     found = differences(before, now)
     total = len(before.keys() | now.keys())
     if not found:
-        return f"all {total} metrics agree to the last digit"
+        which = agreeing(total, "the only metric agrees", f"all {total} metrics agree")
+        return f"{which} to the last digit"
     largest = found[0]
     size = f"{largest.size:.3g}" if math.isfinite(largest.size) else "not a number"
-    return f"{len(found)} of {total} metrics differ; the largest difference: {largest.name} {size}"
+    differ = f"{counted(total, 'metric')} {agreeing(len(found), 'differs', 'differ')}"
+    return f"{len(found)} of {differ}; the largest difference: {largest.name} {size}"
 
 
 def rows(before: Mapping[str, float], now: Mapping[str, float]) -> list[list[str]]:

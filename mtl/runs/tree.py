@@ -17,6 +17,7 @@ from mtl.data.inspection.looked import Looked
 from mtl.data.sources.base import SPLITS
 from mtl.model.network import Network
 from mtl.terminal import console
+from mtl.words import counted
 
 QUIET_NODES = ("callbacks", "logger", "trainer", "hydra")
 MOST_CLASSES = 10
@@ -129,7 +130,7 @@ def _device(trainer: L.Trainer) -> str:
     if device.type == "cuda":
         return f"{times}{torch.cuda.get_device_name(device)}"
     threads = torch.get_num_threads()
-    return f"{times}{device.type}, {threads} thread{'s' if threads > 1 else ''}"
+    return f"{times}{device.type}, {counted(threads, 'thread')}"
 
 
 def _classes(looked: Looked) -> list[Fact]:
@@ -139,7 +140,7 @@ def _classes(looked: Looked) -> list[Fact]:
         if target.classes:
             names.setdefault(tuple(target.classes), []).append(name)
     return [
-        Fact(f"{len(classes)} classes of {listing(found)}: {_some(classes)}")
+        Fact(f"{counted(len(classes), 'class')} of {listing(found)}: {_some(classes)}")
         for classes, found in names.items()
     ]
 

@@ -166,7 +166,7 @@ def test_boxes_under_two_pixels_at_the_networks_size(tmp_path: Path) -> None:
     write_annotation(root, "train1", [("car", (1, 1, 64, 6))], (64, 32))
     voc = VocFolder(root=str(root), image_size=16)
     assert list(tiny_boxes.find(looked(voc, "boxes", size=16))) == [
-        "boxes: 1 of 4 train objects are under 2 pixels at image_size=16; a larger image_size "
+        "boxes: 1 of 4 train objects is under 2 pixels at image_size=16; a larger image_size "
         "shows them"
     ]
     assert list(tiny_boxes.find(looked(voc, "boxes", size=32))) == []

@@ -269,7 +269,7 @@ def test_the_command_lists_what_is_wrong_and_ends_well(
     assert "val0.jpg: is empty" in text
     assert "train2.xml" in text
     assert "horse" in text
-    assert "1 of 5 train samples lack mask:" in text
+    assert "1 of 5 train samples lacks mask:" in text
     assert "train1.jpg" in text
     assert "boxes: objects by class" in text
     assert f"4 train samples drawn: {out}" in text

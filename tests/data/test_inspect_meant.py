@@ -99,7 +99,7 @@ def test_an_image_folder_says_where_its_classes_come_from(tmp_path: Path) -> Non
         "targets: label, the folder that an image is in",
     ]
     Image.new("RGB", (8, 8)).save(tmp_path / "loose.png")
-    assert f"{tmp_path}: 1 images are in no class folder and not used" in data.notes()
+    assert f"{tmp_path}: 1 image is in no class folder and not used" in data.notes()
 
 
 def test_samples_are_totalled_over_the_splits_within_80_columns() -> None:

@@ -208,7 +208,7 @@ def test_an_image_in_two_splits_is_refused(tmp_path: Path) -> None:
     root = make_voc(tmp_path)
     with (root / "ImageSets" / "Segmentation" / "test.txt").open("a") as file:
         file.write("train1\n")
-    with pytest.raises(UserError, match=r"lists 'train1' in train and in test \(1 such images\)"):
+    with pytest.raises(UserError, match=r"lists 'train1' in train and in test \(1 such image\)"):
         _folder(root)
 
 

@@ -177,7 +177,7 @@ def test_weights_are_those_of_streams_or_else_of_copies() -> None:
         ([0.5, 0.50001], "must be 1"),
         ([1.5, -0.5], "each must be at least 0"),
         ([0.2, 0.3, 0.5], "3 weights for 2 decisions"),
-        ([1.0], "1 weights for 2 decisions"),
+        ([1.0], "1 weight for 2 decisions"),
         (0.5, "must be a list of numbers"),
         (["a", "b"], "must be a list of numbers"),
         ([float("nan"), 1.0], "must be a list of numbers"),

@@ -140,7 +140,7 @@ def test_record_and_drawing() -> None:
         ({"hidden": -1}, "classification.hidden=-1: allowed: from 0 up"),
         ({"label_smoothing": 2}, "label_smoothing=2"),
         ({"focal_gamma": -1.0}, "focal_gamma"),
-        ({"class_weights": [1.0]}, "class_weights has 1 numbers, but there are 3 classes"),
+        ({"class_weights": [1.0]}, "class_weights has 1 number, but there are 3 classes"),
         ({"class_weights": [1.0, -1.0, 1.0]}, "numbers from 0 up"),
     ],
 )

@@ -51,9 +51,9 @@ def test_differences_by_hand() -> None:
         ["b", "1.000000", "1.250000", "0.25"],
     ]
     same = {"a": 0.1 + 0.2}
-    assert verdict(same, same) == "all 1 metrics agree to the last digit"
+    assert verdict(same, same) == "the only metric agrees to the last digit"
     assert verdict(same, {"a": 0.3}) == (
-        "1 of 1 metrics differ; the largest difference: a 5.55e-17"
+        "1 of 1 metric differs; the largest difference: a 5.55e-17"
     )
     assert verdict({}, same) == "the run left no metrics to compare with"
     assert verdict({"a": nan}, same).endswith("the largest difference: a not a number")

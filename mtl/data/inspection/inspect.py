@@ -18,6 +18,7 @@ from mtl.drawing.marks import Canvas
 from mtl.drawing.pixels import LEAST_SIDE
 from mtl.drawing.write import write_png
 from mtl.files import printable
+from mtl.words import counted
 
 
 def inspect(
@@ -57,7 +58,8 @@ def inspect(
         console.print(f"No {split} sample can be read, so there is no picture.")
         return found
     write_png(out, picture(drawn.samples, data.targets))
-    console.print(f"{len(drawn.samples)} {split} samples drawn: {out}", soft_wrap=True)
+    number = counted(len(drawn.samples), f"{split} sample")
+    console.print(f"{number} drawn: {out}", soft_wrap=True)
     return found
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from mtl.data.batch import Broken
 from mtl.data.inspection.statistics import SplitStatistics
 from mtl.data.inspection.tally import Tally, spread
+from mtl.words import agreeing, counted
 
 MOST_IDS = 5
 MOST_BROKEN = 50
@@ -27,9 +28,11 @@ def print_report(console: Console, found: Sequence[SplitStatistics]) -> None:
     for entry in found:
         for name, tally in entry.tallies.items():
             if tally.missing:
+                whole = tally.samples + len(tally.missing)
                 console.print(
-                    f"{len(tally.missing)} of {tally.samples + len(tally.missing)} {entry.split} "
-                    f"samples lack {escape(name)}: {escape(_some(tally.missing))}",
+                    f"{len(tally.missing)} of {counted(whole, f'{entry.split} sample')} "
+                    f"{agreeing(len(tally.missing), 'lacks', 'lack')} {escape(name)}: "
+                    f"{escape(_some(tally.missing))}",
                     soft_wrap=True,
                 )
 
@@ -43,7 +46,7 @@ def print_broken(console: Console, broken: Sequence[tuple[str, Broken]]) -> None
     """
     if not broken:
         return
-    number = "1 broken sample" if len(broken) == 1 else f"{len(broken)} broken samples"
+    number = counted(len(broken), "broken sample")
     console.print(
         f"[bold yellow]Warning: {number}[/] (training stops at them, or goes on without them "
         "with data.on_error=skip):",

@@ -11,6 +11,7 @@ from torchvision.datasets.utils import check_integrity, download_and_extract_arc
 
 from mtl.data.sources.plain_pickle import read_pickle
 from mtl.errors import BadFile, UserError
+from mtl.words import counted
 
 SIDE = 32
 
@@ -145,7 +146,8 @@ class CifarFolder:
             except (TypeError, ValueError, OverflowError) as error:
                 raise BadFile(path, f"its {key} are not numbers") from error
             if column.shape != (len(data),):
-                raise BadFile(path, f"has {len(data)} images, but not one of its {key} for each")
+                images = counted(len(data), "image")
+                raise BadFile(path, f"has {images}, but not one of its {key} for each")
             if len(column) and not 0 <= column.min() <= column.max() < counts[name]:
                 raise BadFile(path, f"its {key} are not all within 0 to {counts[name] - 1}")
             labels[name] = column

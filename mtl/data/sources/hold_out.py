@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from mtl.data.sources.base import SPLITS, Split
 from mtl.data.sources.folder_files import composed
 from mtl.errors import UserError
+from mtl.words import agreeing, counted
 
 FEW = 10
 """Below so many samples each split gets its share by number, since a hash alone may miss by far."""
@@ -65,7 +66,8 @@ def check_enough(number: int, fractions: Iterable[Split]) -> None:
     """
     keys = [f"data.{split}_fraction" for split in fractions]
     if number <= len(keys):
-        raise UserError(f"{' and '.join(keys)} would split {number} images; set them to 0")
+        images, them = counted(number, "image"), agreeing(len(keys), "it", "them")
+        raise UserError(f"{' and '.join(keys)} would split {images}; set {them} to 0")
 
 
 def held_out_notes(
@@ -79,8 +81,8 @@ def held_out_notes(
         may_move: which samples the hash alone did not place, ``""`` for all of them; None for none.
     """
     said = [
-        f"{split} is {splits.count(split)} of {len(splits)} images, by a hash of their names "
-        f"(data.{split}_fraction={fractions[split]:g})"
+        f"{split} is {splits.count(split)} of {counted(len(splits), 'image')}, by a hash of their "
+        f"names (data.{split}_fraction={fractions[split]:g})"
         for split in SPLITS
         if split in fractions
     ]

@@ -14,6 +14,7 @@ from mtl.data.sources.folder_files import files_below, folders_in, split_of, wal
 from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
 from mtl.errors import UserError
 from mtl.files import printable
+from mtl.words import agreeing, counted
 
 VOC_FOLDERS = frozenset({"annotations", "imagesets", "segmentationclass"})
 Item = tuple[Path, int]
@@ -126,7 +127,7 @@ class ImageFolder(DataSet):
         splits = [f"{split}: {folder}" for split, folder in self._folders.items()]
         return [
             *map(printable, splits),
-            f"classes: the names of the {len(self._classes)} folders in it, sorted",
+            f"classes: the names of the {counted(len(self._classes), 'folder')} in it, sorted",
             "targets: label, the folder that an image is in",
         ]
 
@@ -156,12 +157,13 @@ class ImageFolder(DataSet):
                 if others:
                     endings = sorted({path.suffix or path.name for path in others})
                     said.append(
-                        f"{folder / name}: not read, being no images: {len(others)} files "
-                        f"({', '.join(endings[:5])})"
+                        f"{folder / name}: not read, being no images: "
+                        f"{counted(len(others), 'file')} ({', '.join(endings[:5])})"
                     )
         loose = sum(map(_is_image, self.root.iterdir()))
         if loose:
-            said.append(f"{self.root}: {loose} images are in no class folder and not used")
+            images = f"{counted(loose, 'image')} {agreeing(loose, 'is', 'are')}"
+            said.append(f"{self.root}: {images} in no class folder and not used")
         splits, moving = self._held_out
         which = f" of {', '.join(moving[:5])}" + ", ..." * (len(moving) > 5) if moving else None
         said += held_out_notes(splits, self._asked, which)

@@ -16,6 +16,7 @@ from mtl.data.sources.voc_lists import write_lists
 from mtl.data.sources.voc_source import VocSource
 from mtl.errors import UserError
 from mtl.files import printable
+from mtl.words import agreeing, counted
 
 OTHERS = ("error", "drop")
 MASKS = ("indices", "binary")
@@ -93,7 +94,7 @@ class VocFolder(DataSet):
             said.append(printable(f"{split}: {files}"))
         if self.chosen is None:
             said.append(
-                f"classes: the {len(self.classes)} names in the annotations, sorted; "
+                f"classes: the {counted(len(self.classes), 'name')} in the annotations, sorted; "
                 "data.classes=[...] sets them"
             )
         else:
@@ -129,8 +130,8 @@ class VocFolder(DataSet):
         if unlisted:
             some = ", ".join(map(printable, unlisted[:3])) + ", ..." * (len(unlisted) > 3)
             said.append(
-                f"{len(unlisted)} images of {self.root / 'JPEGImages'} are in no list and not "
-                f"used: {some}"
+                f"{counted(len(unlisted), 'image')} of {self.root / 'JPEGImages'} "
+                f"{agreeing(len(unlisted), 'is', 'are')} in no list and not used: {some}"
             )
         return said
 
@@ -220,9 +221,11 @@ class VocFolder(DataSet):
         """The images that train, less those to be held out."""
         lists = self.lists()
         if not any(self.fractions.values()) or "train" in lists:
+            unlisted = len(self.layout.unlisted)
             self.layout.check_train(
-                f", or data.val_fraction=0.2 splits the {len(self.layout.unlisted)} images that "
-                "are in no list by a hash of their names; mtl split writes the lists"
+                f", or data.val_fraction=0.2 splits the {counted(unlisted, 'image')} that "
+                f"{agreeing(unlisted, 'is', 'are')} in no list by a hash of their names; mtl split "
+                "writes the lists"
             )
             return lists["train"]
         if not self.layout.unlisted:

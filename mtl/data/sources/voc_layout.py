@@ -13,6 +13,7 @@ from mtl.data.sources.folder_files import composed, files_below, folders_in, spl
 from mtl.data.sources.text_file import lines, read_bytes, readings
 from mtl.errors import UserError
 from mtl.files import printable
+from mtl.words import counted
 
 _FLAG = re.compile(r"\s+(-1|0|1)$")
 """The second column of the lists that there are for each class."""
@@ -309,5 +310,5 @@ def check_disjoint(lists: dict[Split, list[str]], root: Path) -> None:
         if shared:
             raise UserError(
                 f"{root / 'ImageSets'} lists {min(shared)!r} in {one} and in {other} "
-                f"({len(shared)} such images); an image may be in one split alone"
+                f"({counted(len(shared), 'such image')}); an image may be in one split alone"
             )

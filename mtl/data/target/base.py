@@ -18,6 +18,7 @@ from mtl.data.target.motion import Motion, Turn
 from mtl.data.target.placed_parts import PlacedParts
 from mtl.errors import UserError
 from mtl.files import write_whole
+from mtl.words import counted
 
 if TYPE_CHECKING:
     from mtl.data.inspection.tally import Tally
@@ -108,7 +109,8 @@ class TargetKind:
         """What is wrong with an exact value of a target, or None; here, another number of names."""
         if value.shape == (len(target.classes),):
             return None
-        return f"is of shape {value.shape}, but the target names {len(target.classes)} values"
+        names = counted(len(target.classes), "value")
+        return f"is of shape {value.shape}, but the target names {names}"
 
     def is_unknown(self, values: Array) -> npt.NDArray[np.bool_]:
         """Which entries say nothing."""

@@ -6,6 +6,7 @@ from pytorch_lightning.callbacks import EarlyStopping
 from torch import Tensor
 
 from mtl.terminal import say
+from mtl.words import counted
 
 
 class ResumableEarlyStopping(EarlyStopping):
@@ -46,8 +47,7 @@ class ResumableEarlyStopping(EarlyStopping):
         if self.wait_count < self.patience:
             return None
         unit = "epoch" if self._check_on_train_epoch_end else "validation"
-        plural = "" if self.wait_count == 1 else "s"
-        return f"{self.monitor} not better for {self.wait_count} {unit}{plural}"
+        return f"{self.monitor} not better for {counted(self.wait_count, unit)}"
 
     def _run_early_stopping_check(self, trainer: L.Trainer) -> None:
         value = trainer.callback_metrics.get(self.monitor)
@@ -61,4 +61,5 @@ class ResumableEarlyStopping(EarlyStopping):
             return super()._evaluate_stopping_criteria(current)
         self.wait_count += 1
         stop = self.wait_count >= self.patience
-        return stop, f"{self.monitor} did not improve {self.wait_count} times" if stop else None
+        times = counted(self.wait_count, "time")
+        return stop, f"{self.monitor} did not improve {times}" if stop else None

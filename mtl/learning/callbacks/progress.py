@@ -8,6 +8,7 @@ import pytorch_lightning as L
 
 from mtl.config.paths import in_sweep
 from mtl.terminal import console, is_watched
+from mtl.words import agreeing, counted
 
 
 class EpochLines(L.Callback):
@@ -50,8 +51,9 @@ def steps(trainer: L.Trainer) -> str:
     """``280 steps, 28 per epoch; 56 are done``."""
     total = int(trainer.estimated_stepping_batches)
     each = math.ceil(int(trainer.num_training_batches) / trainer.accumulate_grad_batches)
-    done = f"; {trainer.global_step} are done" if trainer.global_step else ""
-    return f"{total} steps, {each} per epoch{done}"
+    before = trainer.global_step
+    done = f"; {before} {agreeing(before, 'is', 'are')} done" if before else ""
+    return f"{counted(total, 'step')}, {each} per epoch{done}"
 
 
 def _main(name: str, module: L.LightningModule) -> bool:

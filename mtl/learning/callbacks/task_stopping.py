@@ -8,6 +8,7 @@ from mtl.learning.fitting import in_training, need_unused, tell
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.plateau import Plateau
 from mtl.learning.unfreezing.base import StageFreezing
+from mtl.words import counted
 
 
 class TaskStopping(L.Callback):
@@ -54,7 +55,7 @@ class TaskStopping(L.Callback):
 
     @property
     def _waited(self) -> str:
-        return f"not better for {self.patience} validation{'' if self.patience == 1 else 's'}"
+        return f"not better for {counted(self.patience, 'validation')}"
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run has to know."""

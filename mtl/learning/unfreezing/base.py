@@ -12,6 +12,7 @@ from mtl.learning.fitting import in_training, need_unused, tell
 from mtl.learning.optimizer.stages import stage_parameters
 from mtl.model.encoder.base import Encoder
 from mtl.model.network import Network
+from mtl.words import agreeing
 
 
 class StageFreezing(L.Callback, ABC):
@@ -101,7 +102,7 @@ class StageFreezing(L.Callback, ABC):
         for config in trainer.lr_scheduler_configs:
             if isinstance(config.scheduler, ReduceLROnPlateau):
                 config.scheduler.num_bad_epochs = 0
-        verb = "trains" if len(new) == 1 else "train"
+        verb = agreeing(len(new), "trains", "train")
         counts = _share(_count(pl_module, trains=True), _count(pl_module))
         tell(trainer, f"epoch {epoch + 1}: {', '.join(new)} {verb} now ({counts} parameters)")
 

@@ -10,6 +10,7 @@ from mtl.errors import UserError
 from mtl.model.ensemble.base import Ensemble
 from mtl.model.ensemble.streams import split
 from mtl.model.head.base import Head
+from mtl.words import counted
 
 
 class Parts(Ensemble):
@@ -45,8 +46,9 @@ class Parts(Ensemble):
             UserError: there are fewer outputs than streams.
         """
         if head.output_count < self.streams:
+            outputs = counted(head.output_count, "output")
             raise UserError(
-                f"ensemble=parts: task {task} has {head.output_count} outputs, too few for "
+                f"ensemble=parts: task {task} has {outputs}, too few for "
                 f"{self.streams} streams; at most {head.output_count} can share them"
             )
 

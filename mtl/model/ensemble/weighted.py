@@ -9,6 +9,7 @@ import torch
 from mtl.errors import UserError
 from mtl.model.ensemble.base import Ensemble, mean
 from mtl.model.head.base import Head
+from mtl.words import counted
 
 
 class Weighted(Ensemble):
@@ -66,7 +67,8 @@ def check_weights(weights: Sequence[float], count: int) -> None:
     if not isinstance(weights, list | tuple) or not all(_number(w) for w in weights):
         raise UserError(f"{said}: must be a list of numbers, such as [0.1,0.9]")
     if len(weights) != count:
-        raise UserError(f"{said}: {len(weights)} weights for {count} decisions; give one for each")
+        given = counted(len(weights), "weight")
+        raise UserError(f"{said}: {given} for {count} decisions; give one for each")
     if min(weights) < 0:
         raise UserError(f"{said}: each must be at least 0")
     if not math.isclose(sum(weights), 1, rel_tol=0, abs_tol=1e-6):

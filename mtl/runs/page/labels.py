@@ -61,11 +61,6 @@ def half_width(interval: Bounds | None) -> float | None:
     return None if interval is None else (interval[1] - interval[0]) / 2
 
 
-def counted(count: int, what: str) -> str:
-    """``1 seed``, ``3 seeds``."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
 def metric_title(metric: ComparedMetric) -> str:
     """``box iou``; what changes against single tasks are is said."""
     if metric.percent:

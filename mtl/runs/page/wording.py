@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from mtl.runs.compare.comparison import ComparedMetric, Difference
 from mtl.runs.page.data import PageData, PageRow
-from mtl.runs.page.labels import counted, measured
+from mtl.runs.page.labels import measured
 from mtl.runs.page.parts import Tone
+from mtl.words import counted
 
 TONES: dict[str, Tone] = {"better": "better", "worse": "worse"}
 """Of verdicts that are sure."""

@@ -5,7 +5,6 @@ from pathlib import Path
 from mtl.files import printable, write_whole
 from mtl.runs.compare.comparison import Comparison
 from mtl.runs.page.data import PageData, page_data
-from mtl.runs.page.labels import counted
 from mtl.runs.page.library import chart_library
 from mtl.runs.page.parts import PageSection
 from mtl.runs.page.render import render
@@ -23,6 +22,7 @@ from mtl.runs.page.sections.reproduce import reproduce
 from mtl.runs.page.sections.tasks import tasks
 from mtl.runs.page.sections.training import training
 from mtl.runs.page.sections.turned import turned
+from mtl.words import counted
 
 SECTIONS = (
     answer,

@@ -12,6 +12,7 @@ from mtl.data.inspection.statistics import evenly
 from mtl.data.sources.base import ArraySource, Source
 from mtl.data.sources.file_source import FileSource
 from mtl.errors import BadFile
+from mtl.words import agreeing, counted
 
 LEAST = 2.0
 """Pixels of the network's picture that the shorter side should have."""
@@ -43,7 +44,8 @@ def find(looked: Looked) -> Iterator[str]:
     for name in kinds:
         if tiny[name]:
             yield (
-                f"{name}: {tiny[name]} of {total[name]} train objects are under {LEAST:g} pixels "
+                f"{name}: {tiny[name]} of {counted(total[name], 'train object')} "
+                f"{agreeing(tiny[name], 'is', 'are')} under {LEAST:g} pixels "
                 f"at image_size={preprocess.image_size}; a larger image_size shows them"
             )
 

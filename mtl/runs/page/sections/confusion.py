@@ -16,6 +16,7 @@ from mtl.runs.page.parts import (
     Sentences,
 )
 from mtl.runs.page.sections.curves import NONE, decisions_of, tasks_with_decisions
+from mtl.words import counted
 
 MOST_CLASSES = 16
 """Of a matrix that can be read; beyond, the commonest mistakes are listed."""
@@ -52,7 +53,9 @@ def _matrix(caption: str, total: Confusions) -> HeatMap:
         whole = sum(counts)
         shares = [count / whole if whole else 0.0 for count in counts]
         cells = [
-            HeatCell(f"{share:.0%}", min(max(share, 0.0), 1.0), note=f"{amount(count)} samples")
+            HeatCell(
+                f"{share:.0%}", min(max(share, 0.0), 1.0), note=counted(round(count), "sample")
+            )
             for share, count in zip(shares, counts, strict=True)
         ]
         rows.append((truth, cells))

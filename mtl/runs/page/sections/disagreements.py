@@ -3,6 +3,7 @@
 from mtl.runs.page.data import PageData
 from mtl.runs.page.gather.disagreements import Disagreement, largest, sample_qualities
 from mtl.runs.page.parts import HeatCell, HeatMap, OneOf, PagePart, PageSection, Sentences
+from mtl.words import agreeing
 
 MOST = 20
 TITLE = "Largest disagreements"
@@ -38,8 +39,9 @@ def _table(data: PageData, task: str, found: list[Disagreement]) -> HeatMap:
     for item in found:
         values = [min(max(item.qualities[place], 0.0), 1.0) for place in places]
         rows.append((item.sample, [HeatCell(f"{v:.2f}", 1 - v, opposed=True) for v in values]))
+    several = f"the {len(found)} largest disagreements"
     return HeatMap(
-        f"{task}: the {len(found)} largest disagreements",
+        f"{task}: {agreeing(len(found), 'the largest disagreement', several)}",
         "test image, then runs",
         [data.rows[place].label for place in places],
         rows,
