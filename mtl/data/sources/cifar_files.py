@@ -146,8 +146,8 @@ class CifarFolder:
             except (TypeError, ValueError, OverflowError) as error:
                 raise BadFile(path, f"its {key} are not numbers") from error
             if column.shape != (len(data),):
-                images = counted(len(data), "image")
-                raise BadFile(path, f"has {images}, but not one of its {key} for each")
+                number = counted(len(data), "image")
+                raise BadFile(path, f"has {number}, but not one of its {key} for each")
             if len(column) and not 0 <= column.min() <= column.max() < counts[name]:
                 raise BadFile(path, f"its {key} are not all within 0 to {counts[name] - 1}")
             labels[name] = column
