@@ -9,7 +9,9 @@ import torch
 from contracts_kit import SIZE, alone, build, config, data, every, labelled_only, subject
 
 from mtl.data.preprocess.base import Frame
+from mtl.data.tile import Tile
 from mtl.drawing.curves.pictures import pictures
+from mtl.errors import UserError
 from mtl.learning.module import MultiTaskModule
 from mtl.model.samples.ids import packed
 from mtl.runs.samples import KeptSamples
@@ -159,3 +161,16 @@ def test_equal_decisions_average_to_themselves(module: MultiTaskModule) -> None:
     assert len(head.unbatch(same)) == len(head.unbatch(head.vote([decision, decision]))) == 2
     if isinstance(decision, torch.Tensor):
         torch.testing.assert_close(same, decision, rtol=1e-5, atol=1e-6)
+
+
+def test_a_tile_that_is_the_whole_image_changes_nothing(module: MultiTaskModule) -> None:
+    head = module.network.head(module.network.tasks[0])
+    decision, _ = decisions(module, [0])
+    prediction = head.to_original(head.unbatch(decision)[0], FRAME)
+    tile = Tile((0, 0, 50, 40), (0, 0, 50, 40))
+    if head.joins_tiles:
+        same = head.from_tiles([prediction], [tile])
+        assert str(head.record(same)) == str(head.record(prediction))
+    else:
+        with pytest.raises(UserError, match="can't be put together"):
+            head.from_tiles([prediction], [tile])

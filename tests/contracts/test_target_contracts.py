@@ -20,6 +20,8 @@ from mtl.data.target.base import TargetKind
 from mtl.data.target.motion import Motion, Turn
 from mtl.data.target.pixel_map import PixelMap
 from mtl.data.target.registry import kind_of
+from mtl.data.tile import tiles_of
+from mtl.errors import UserError
 
 SIDE = 8
 RNG = np.random.default_rng(0)
@@ -219,3 +221,17 @@ def test_the_same_classes_are_the_same_values(kind: TargetKind) -> None:
         if isinstance(kind, PixelMap) and kind.name not in KINDS and value.shape[-1] != 3:
             continue
         same(kind, kind.renumbered(value, np.arange(3), Target(kind, CLASSES)), value)
+
+
+@EVERY
+def test_tiles_are_put_together_or_refused(kind: TargetKind) -> None:
+    """Pixels come from where they are seen best."""
+    value, _ = EXAMPLES[kind]
+    tiles = tiles_of(SIDE, SIDE, SIDE - 3, 0.4)
+    if not kind.joins_tiles:
+        with pytest.raises(UserError, match=f"kind {kind} on tiles can't be put together"):
+            kind.from_tiles([value] * len(tiles), tiles)
+        return
+    parts = [value[t.outer[1] : t.outer[3], t.outer[0] : t.outer[2]].copy() for t in tiles]
+    same(kind, kind.from_tiles(parts, tiles), value)
+    assert isinstance(kind, PixelMap)

@@ -17,6 +17,7 @@ from mtl.config.measures import DIRECTIONS
 from mtl.data.batch import BoxBatch, Labelled
 from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Boxes, Target
+from mtl.data.tile import tiles_of
 from mtl.errors import UserError
 from mtl.model.backbone.base import Stage
 from mtl.model.head.detection import Detection
@@ -495,3 +496,16 @@ def test_overlap_loss_is_torchvisions() -> None:
     torch.testing.assert_close(ours, theirs)
     (found,), (wanted,) = (torch.autograd.grad(loss.sum(), first) for loss in (ours, theirs))
     torch.testing.assert_close(found, wanted)
+
+
+def test_halves_cut_off_at_the_border_of_a_tile_are_dropped() -> None:
+    """Tiles 0..40 and 20..60 share 20..40: the left one tells of centres up to 35."""
+    tiles = tiles_of(60, 40, 40, 0.5)
+    assert [tile.outer[0] for tile in tiles] == [0, 20]
+    left = found((5, 5, 15, 15, 0, 0.9), (26, 10, 34, 20, 1, 0.7), (36, 0, 40, 9, 0, 0.95))
+    right = found((6.5, 10, 14, 20, 1, 0.8), (16, 0, 24, 9, 0, 0.6))
+    whole = head().from_tiles([left, right], tiles)
+    # The second of the left and the first of the right are one; the third is a piece.
+    assert whole.boxes.tolist() == [[5, 5, 15, 15], [26.5, 10, 34, 20], [36, 0, 44, 9]]
+    torch.testing.assert_close(whole.scores, torch.tensor([0.9, 0.8, 0.6]))
+    assert whole.labels.tolist() == [0, 1, 0]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mtl.data.inspection.tally import Tally
     from mtl.data.preprocess.base import Frame
     from mtl.data.sample import Target
+    from mtl.data.tile import Tile
     from mtl.drawing.marks import Canvas
 
 Array = npt.NDArray[Any]
@@ -62,6 +63,8 @@ class TargetKind:
     """Whether shares are of the samples, not of all that was counted."""
     shares_alone: ClassVar[bool] = False
     """Whether the numbers are too large to be read beside their shares."""
+    joins_tiles: ClassVar[bool] = False
+    """Whether ``from_tiles`` can put values together."""
 
     @property
     def name(self) -> str:
@@ -202,6 +205,18 @@ class TargetKind:
     def to_original(self, value: Any, frame: Frame) -> Any:
         """A value in the network's picture to one in the original image."""
         return self._untouched(value)
+
+    def from_tiles(self, values: Sequence[Any], tiles: Sequence[Tile]) -> Any:
+        """Values in the pixels of overlapping tiles to the one of the image they were cut from.
+
+        Args:
+            values: one for each tile.
+            tiles: that together are the image.
+
+        Raises:
+            UserError: the kind has no such thing.
+        """
+        raise UserError(f"values of kind {self} on tiles can't be put together")
 
     # Augmentation
 

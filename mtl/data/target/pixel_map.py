@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import cv2
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mtl.data.inspection.tally import Tally
     from mtl.data.preprocess.base import Frame
     from mtl.data.sample import Target
+    from mtl.data.tile import Tile
     from mtl.drawing.marks import Canvas
 
 SHOWN = 0.999
@@ -44,6 +45,7 @@ class PixelMap(TargetKind):
     uncounted: ClassVar[str | None] = "unknown pixels"
     per_sample: ClassVar[bool] = False
     shares_alone: ClassVar[bool] = True
+    joins_tiles: ClassVar[bool] = True
 
     def misfit(self, value: Array, target: Target) -> str | None:
         """Anything but one value, or several, for each pixel."""
@@ -68,6 +70,16 @@ class PixelMap(TargetKind):
             cv2.INTER_NEAREST,
             cv2.INTER_LINEAR,
         )
+
+    def from_tiles(self, values: Sequence[Array], tiles: Sequence[Tile]) -> Array:
+        """Each pixel from the tile that shows it furthest from its border."""
+        _, _, width, height = tiles[-1].outer
+        whole = np.empty((height, width, *values[0].shape[2:]), values[0].dtype)
+        for value, tile in zip(values, tiles, strict=True):
+            x, y, _, _ = tile.outer
+            left, top, right, bottom = tile.inner
+            whole[top:bottom, left:right] = value[top - y : bottom - y, left - x : right - x]
+        return whole
 
     def turned(self, labelled: Labelled, turn: Turn) -> Labelled:
         """Exactly."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from mtl.data.batch import Batch, Labelled
 from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Target
+from mtl.data.tile import Tile
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.curves.base import HeadCurves
 from mtl.model.head.agreement import weighted_mean
@@ -60,6 +61,9 @@ class Head(nn.Module, ABC):
 
     between_networks: ClassVar[bool] = True
     """Whether decisions of separately trained networks mean the same and can be combined."""
+
+    coco_key: ClassVar[str | None] = None
+    """Of ``record``, under which lie COCO's results: bbox, category_id and score each."""
 
     def __init__(
         self, target: Target, stages: Sequence[Stage], image_size: int, metrics: Sequence[str]
@@ -192,6 +196,22 @@ class Head(nn.Module, ABC):
         Here as the target's kind does it; heads that decide in other terms override this.
         """
         return self.target.kind.to_original(prediction, frame)
+
+    @property
+    def joins_tiles(self) -> bool:
+        """Whether predictions on tiles of an image can be put together; here, as the kind can."""
+        return self.target.kind.joins_tiles
+
+    def from_tiles(self, predictions: Sequence[Any], tiles: Sequence[Tile]) -> Any:
+        """Predictions on overlapping tiles of an image to one on the image.
+
+        Here as the target's kind does it; heads that decide in other terms override this.
+
+        Args:
+            predictions: what ``to_original`` gave for each tile, in the pixels of the tile.
+            tiles: that together are the image.
+        """
+        return self.target.kind.from_tiles(predictions, tiles)
 
     def captions(self, prediction: Any) -> list[str]:
         """What there is to say in words about one sample's prediction, line by line."""

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 from torchvision.ops import batched_nms, box_iou
 
-from mtl.model.head.detections import Detections
+from mtl.model.head.detections import Detections, joined
 
 
 def weighted_boxes_fusion(
@@ -76,7 +76,7 @@ def supported(found: Sequence[Sequence[Detections]], overlap: float, most: int) 
 
 
 def _supported(found: Sequence[Detections], overlap: float, most: int) -> Detections:
-    union = _joined(found)
+    union = joined(found)
     voter = torch.cat([torch.full_like(d.labels, m) for m, d in enumerate(found)])
     kept = batched_nms(union.boxes, union.scores, union.labels, overlap)
     same = union.labels[kept, None] == union.labels
@@ -92,17 +92,9 @@ def _pooled(found: Sequence[Detections], shares: Sequence[float]) -> Detections:
         Detections(d.boxes, d.scores * share, d.labels)
         for d, share in zip(found, shares, strict=True)
     ]
-    union = _joined(weighted)
+    union = joined(weighted)
     union = union[union.scores.argsort(descending=True, stable=True)]
     return union[union.scores > 0]
-
-
-def _joined(found: Sequence[Detections]) -> Detections:
-    return Detections(
-        torch.cat([d.boxes for d in found]),
-        torch.cat([d.scores for d in found]),
-        torch.cat([d.labels for d in found]),
-    )
 
 
 def _iou(left: Tensor, right: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 
 from mtl.data.batch import Labelled
 from mtl.data.sample import Target
+from mtl.data.tile import Tile
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.curves.classification import ClassificationCurves
 from mtl.model.head.agreement import plurality
@@ -179,6 +180,17 @@ class Classification(Head):
     def unbatch(self, prediction: Tensor) -> list[npt.NDArray[np.float32]]:
         """N arrays of (C,) probabilities."""
         return list(prediction.float().cpu().numpy())
+
+    @property
+    def joins_tiles(self) -> bool:
+        """They can."""
+        return True
+
+    def from_tiles(
+        self, predictions: Sequence[npt.NDArray[np.float32]], tiles: Sequence[Tile]
+    ) -> npt.NDArray[np.float32]:
+        """The mean of the tiles' probabilities."""
+        return np.mean(predictions, axis=0, dtype=np.float32)
 
     def captions(self, prediction: npt.NDArray[np.float32]) -> list[str]:
         """The likeliest class and its probability."""

@@ -16,6 +16,7 @@ from torchvision.ops import FeaturePyramidNetwork, sigmoid_focal_loss
 from mtl.data.batch import BoxBatch, Labelled
 from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Target
+from mtl.data.tile import Tile
 from mtl.drawing.marks import draw_boxes
 from mtl.errors import UserError
 from mtl.model.backbone.base import Features, Stage
@@ -23,7 +24,7 @@ from mtl.model.curves.detection import DetectionCurves
 from mtl.model.head.base import Head
 from mtl.model.head.box_fusion import supported, weighted_boxes_fusion
 from mtl.model.head.detection_metrics import COCO_NAMES, DetectionMetrics
-from mtl.model.head.detections import Detections
+from mtl.model.head.detections import Detections, joined
 from mtl.model.head.fcos_targets import Points, assign, orphans, to_find
 from mtl.model.head.losses import giou_loss
 from mtl.model.head.options import check_names, check_per_class, check_range
@@ -71,6 +72,7 @@ class Detection(Head):
 
     whole_objects = True
     may_leave_out = True
+    coco_key = "detections"
 
     def __init__(
         self,
@@ -264,6 +266,24 @@ class Detection(Head):
         boxes = torch.from_numpy(frame.boxes_to_original(prediction.boxes.float().numpy()))
         inside = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
         return Detections(boxes, prediction.scores, prediction.labels)[inside]
+
+    @property
+    def joins_tiles(self) -> bool:
+        """They can."""
+        return True
+
+    def from_tiles(self, predictions: Sequence[Detections], tiles: Sequence[Tile]) -> Detections:
+        """Each tile's objects that are its to tell of; where two tell of one, the better box."""
+        found = [self._told_by(tile, seen) for tile, seen in zip(tiles, predictions, strict=True)]
+        union = joined(found)
+        return union.suppressed(self.nms, len(union))
+
+    def _told_by(self, tile: Tile, seen: Detections) -> Detections:
+        left, top, _, _ = tile.outer
+        boxes = seen.boxes + torch.tensor([left, top] * 2)
+        centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+        own = torch.from_numpy(tile.answers_for(centres.numpy()))
+        return Detections(boxes, seen.scores, seen.labels)[own]
 
     def draw(self, canvas: npt.NDArray[np.uint8], prediction: Detections) -> npt.NDArray[np.uint8]:
         """Boxes with ``name 0.87``, where the score reaches ``draw_threshold``."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torchvision.ops import batched_nms
 
@@ -40,3 +42,16 @@ class Detections:
             most: how many of the best to keep.
         """
         return self[batched_nms(self.boxes, self.scores, self.labels, overlap)[:most]]
+
+
+def joined(found: Sequence[Detections]) -> Detections:
+    """All of several lists in one, in their order and not by score.
+
+    Args:
+        found: at least one.
+    """
+    return Detections(
+        torch.cat([d.boxes for d in found]),
+        torch.cat([d.scores for d in found]),
+        torch.cat([d.labels for d in found]),
+    )

@@ -10,6 +10,7 @@ from torchmetrics.classification import MultilabelStatScores
 
 from mtl.data.batch import Labelled
 from mtl.data.sample import IGNORE_LABEL, Target
+from mtl.data.tile import Tile
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.curves.multilabel import MultilabelCurves
 from mtl.model.head.agreement import majority
@@ -168,6 +169,18 @@ class Multilabel(Head):
     def unbatch(self, prediction: Tensor) -> list[npt.NDArray[np.float32]]:
         """N arrays of (C,) probabilities."""
         return list(prediction.float().cpu().numpy())
+
+    @property
+    def joins_tiles(self) -> bool:
+        """They can."""
+        return True
+
+    def from_tiles(
+        self, predictions: Sequence[npt.NDArray[np.float32]], tiles: Sequence[Tile]
+    ) -> npt.NDArray[np.float32]:
+        """Each class as likely as where it is seen best: it need not be on every tile."""
+        likeliest: npt.NDArray[np.float32] = np.max(predictions, axis=0)
+        return likeliest
 
     def captions(self, prediction: npt.NDArray[np.float32]) -> list[str]:
         """The classes from probability 0.5 up, the likeliest first."""
