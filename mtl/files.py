@@ -1,9 +1,10 @@
 """Files that are written whole or not at all."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from mtl.errors import BadFile
 
@@ -25,6 +26,20 @@ def write_all(contents: Mapping[Path, bytes]) -> None:
     except BaseException:
         for part in parts.values():
             part.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def whole_text(path: Path) -> Iterator[TextIO]:
+    """A file to write text to bit by bit, which is in its place when all is written, or never."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
         raise
 
 

@@ -10,6 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 from mtl.cli.compare import KEYS as COMPARE_KEYS
 from mtl.cli.main import COMMANDS
+from mtl.cli.predict import KEYS as PREDICT_KEYS
 from mtl.cli.report import KEYS as REPORT_KEYS
 from mtl.config.compose import CONFIG_NAME, initialised, search_path
 from mtl.config.groups import groups, members
@@ -19,7 +20,7 @@ from mtl.errors import UserError
 SPLITS = ("train", "val", "test")
 OWN = {
     "eval": ("run=",),
-    "predict": ("run=",),
+    "predict": tuple(f"{key}=" for key in PREDICT_KEYS),
     "compare": tuple(f"{key}=" for key in COMPARE_KEYS),
     "report": tuple(f"{key}=" for key in REPORT_KEYS),
     "rerun": ("run=",),

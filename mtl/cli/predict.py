@@ -1,41 +1,82 @@
-"""``mtl predict``: a trained run on images of one's own."""
+"""``mtl predict``: a trained run on images and videos of one's own."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mtl.cli.options import split_options
-from mtl.cli.own_keys import needed, one_of, own_keys, place, refuse_file, trust_of
+from mtl.cli.own_keys import (
+    needed,
+    one_of,
+    own_keys,
+    place,
+    refuse_file,
+    trust_of,
+    whole_number,
+)
+from mtl.cli.run_list import items
 from mtl.config.checkpoint_names import check_checkpoint
-from mtl.words import counted
+from mtl.errors import UserError
+
+if TYPE_CHECKING:
+    from mtl.data.tile import Tiling
+    from mtl.runs.prediction.work import Outcome
 
 HELP = """\
-usage: mtl predict run=DIR input=FILE|FOLDER|GLOB [out=DIR] [checkpoint=best] [OVERRIDES]
+usage: mtl predict run=DIR input=FILE|FOLDER|GLOB|- [out=DIR] [key=value ...]
 
-Runs a trained network on images, and writes annotated pictures, masks and predictions.json.
+Runs a trained network on images and videos, and writes what it says of them.
 
   run=          the folder that the training made
-  input=        an image, a folder of images, or a glob in quotes: 'input=photos/**/*.jpg'
+  input=        an image or a video, a folder of images, a glob in quotes, or - for the files that
+                stdin lists, one per line
   out=          where to write (predictions in the run's folder)
+  formats=      some of the following ([json,pictures])
+    json          predictions.json: everything in one file
+    jsonl         predictions.jsonl: a line for each picture, written as it comes; always there
+    csv           TASK.csv: a table for each task
+    coco          TASK_coco.json: COCO results of tasks that find objects
+    pictures      images and videos with what was found drawn on them
+  tiles=        side in pixels of the tiles that larger images are cut into (images are not cut)
+  overlap=      share of a side that neighbouring tiles have in common (0.2)
+  overwrite=    true: begin anew where out= holds predictions of something else (false)
   checkpoint=   best, last, or best_<task>_<metric> (callbacks.checkpoint.monitors) (best)
   device=       auto, cpu or cuda (auto)
-  OVERRIDES     of the run's configuration: batch_size=8
+  key=value     changes the run's configuration: batch_size=8
   trust=        modules whose classes the run may name: trust=[mine]
-  --config-dir  a folder of your own configurations"""
-KEYS = ("run", "input", "out", "checkpoint", "device", "trust")
+  --config-dir  a folder of your own configurations
+
+The same command goes on where it was stopped: files that are finished are not predicted again, and
+new ones are added. Files that can't be read are named, listed as skipped, and the rest goes on.
+
+examples:
+  mtl predict run=outputs/runs/NAME/TIME input=photos out=predicted
+  mtl predict run=outputs/runs/NAME/TIME 'input=archive/**/*.jpg' 'formats=[jsonl,csv]'
+  mtl predict run=outputs/runs/NAME/TIME input=clip.mp4 batch_size=8
+  mtl predict run=outputs/runs/NAME/TIME input=aerial.tif tiles=640 overlap=0.25
+  find photos -newer list.txt -name '*.jpg' | mtl predict run=outputs/runs/NAME/TIME input=-"""
+KEYS = (
+    "run", "input", "out", "formats", "tiles", "overlap", "overwrite", "checkpoint", "device",
+    "trust",
+)  # fmt: skip
 DEVICES = ("auto", "cpu", "cuda")
+OVERLAP = "0.2"
 
 
 def run(arguments: list[str]) -> int:
     """Run the command.
 
     Args:
-        arguments: ``run=``, ``input=``, ``out=`` (default ``predictions`` in the run's folder),
-            ``checkpoint=``, ``device=``, and overrides of the run's configuration.
+        arguments: ``run=``, ``input=``, others of ``KEYS``, and overrides of the run's
+            configuration.
 
     Returns:
-        The exit code: 0 also where some of several images could not be read.
+        The exit code: 0 also where some of several files could not be read.
 
     Raises:
-        UserError: an argument is wrong, or no image can be read.
+        UserError: an argument is wrong, or no file can be read.
     """
     config_dir, rest = split_options(arguments)
     own, overrides = own_keys(rest, KEYS)
@@ -47,23 +88,64 @@ def run(arguments: list[str]) -> int:
     out = place(own, "out", folder / "predictions")
     checkpoint, device = own.get("checkpoint", "best"), own.get("device", "auto")
     one_of("device", device, DEVICES)
+    one_of("overwrite", own.get("overwrite", "false"), ("true", "false"))
 
-    from mtl.runs.prediction.inputs import find_images
+    from mtl.runs.prediction.inputs.find import find_inputs
+    from mtl.runs.prediction.outputs.registry import USUAL, check_formats
 
-    paths = find_images(own["input"])
+    formats = items(own["formats"]) if "formats" in own else USUAL
+    check_formats(formats)
+    tiling = _tiling(own)
+    paths = find_inputs(own["input"])
 
     from mtl.runs.prediction.saved_run import open_without_data
 
     cfg = open_without_data(folder, overrides, config_dir, trust_of(own))
     check_checkpoint(checkpoint, cfg)
 
-    from mtl.runs.prediction.predict import predict
-    from mtl.runs.prediction.predictor import Predictor
+    from mtl.runs.prediction.identity import network_digest
+    from mtl.runs.prediction.loop import Wish, predict
+    from mtl.runs.prediction.predictor import Predictor, checkpoint_file
     from mtl.terminal import console, say
 
     predictor = Predictor.of(cfg, folder, checkpoint, device)
-    written = predict(predictor, paths, out, own["run"], console)
-    skipped = f" ({len(written.skipped)} skipped)" if written.skipped else ""
-    pictures = counted(len(written.images), "picture")
-    say(f"{pictures} and predictions.json in {out}{skipped}")
+    settings = {
+        "run": own["run"],
+        "checkpoint": checkpoint,
+        "overrides": overrides,
+        "network": network_digest(cfg, checkpoint_file(folder, checkpoint)),
+    }
+    wish = Wish(formats, tiling, own.get("overwrite") == "true", settings)
+    say(f"{_in_words(predict(predictor, paths, out, wish, console))} in {out}")
     return 0
+
+
+def _tiling(own: Mapping[str, str]) -> Tiling | None:
+    """What ``tiles=`` and ``overlap=`` say.
+
+    Raises:
+        UserError: one is out of its range, or there is an overlap of nothing.
+    """
+    from mtl.data.tile import Tiling
+
+    if "tiles" not in own:
+        if "overlap" in own:
+            raise UserError(f"overlap={own['overlap']}: goes with tiles=SIDE")
+        return None
+    side = whole_number("tiles", own["tiles"])
+    text = own.get("overlap", OVERLAP)
+    try:
+        overlap = float(text)
+    except ValueError:
+        overlap = -1.0
+    if not 0 <= overlap < 1:
+        raise UserError(f"overlap={text}: must be a number from 0 to below 1")
+    return Tiling(side, overlap)
+
+
+def _in_words(outcome: Outcome) -> str:
+    pictures = "1 picture" if outcome.pictures == 1 else f"{outcome.pictures} pictures"
+    more = [f"{outcome.before} files finished before"] if outcome.before else []
+    more += [f"{len(outcome.skipped)} skipped"] if outcome.skipped else []
+    others = f" ({', '.join(more)})" if more else ""
+    return f"{pictures} predicted{others}: {', '.join(outcome.there)}"

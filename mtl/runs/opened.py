@@ -22,8 +22,9 @@ from mtl.model.network import Network
 from mtl.runs.baselines.training import train_run
 from mtl.runs.evaluate import evaluate
 from mtl.runs.folder import log_command
-from mtl.runs.prediction.inputs import find_images
-from mtl.runs.prediction.predictor import Picture, Predictor
+from mtl.runs.prediction.decider import Picture
+from mtl.runs.prediction.inputs.find import find_images
+from mtl.runs.prediction.predictor import Predictor
 from mtl.runs.prediction.saved_run import open_without_data
 
 

@@ -8,12 +8,11 @@ import pytest
 import torch
 from own_kinds_kit import SIDE, image, values, write_conf
 from PIL import Image
-from rich.console import Console
+from prediction_kit import start
 
 import mtl
 from mtl.errors import UserError
 from mtl.learning.checkpoints import read_checkpoint, trained_targets
-from mtl.runs.prediction.predict import predict
 from mtl.runs.prediction.predictor import Predictor
 
 pytestmark = pytest.mark.slow
@@ -60,7 +59,7 @@ def test_predict_writes_numbers_as_they_are(run: mtl.OpenedRun, tmp_path: Path) 
     predictor = Predictor.open(run.path, trust=["own_kinds_kit"])
     answer = torch.linspace(-3.7, 3.7, SIDE**2).view(SIDE, SIDE)
     predictor.network.head("depth").answer.data = answer
-    predict(predictor, [tmp_path / "a.png"], tmp_path / "out", "run", Console(quiet=True))
+    start([tmp_path / "a.png"], tmp_path / "out", decider=predictor)
     content = json.loads((tmp_path / "out" / "predictions.json").read_text())
     assert content["tasks"]["depth"]["kind"] == OWN[0]
     [entry] = content["images"]

@@ -22,7 +22,7 @@ from mtl.data.loading.cache import CachedSource
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.picture import picture
 from mtl.data.preprocess.standard import Standard
-from mtl.data.sources.image_list import ImageList
+from mtl.data.sources.one_image import OneImage
 from mtl.data.sources.voc_annotation import parse_annotation
 from mtl.files import read_json
 from mtl.model.build import build_network
@@ -240,7 +240,7 @@ def test_every_way_shows_the_network_the_same(tmp_path: Path, steps: str) -> Non
                 batch = data.loading("train", augment=training).__getitems__(keys)
                 assert batch.ids == list(map(str, paths))
                 for index, path in enumerate(paths):
-                    predicted, _ = picture(ImageList([path]), 0, preprocess, {})
+                    predicted, _ = picture(OneImage(path), 0, preprocess, {})
                     pixels = batch.image[index].permute(1, 2, 0).numpy()
                     assert np.array_equal(pixels, predicted.image), (path.name, fit, cache)
 
@@ -252,7 +252,7 @@ def test_the_way_back_leads_to_the_image_at_full_size(tmp_path: Path, name: str)
     upright = (height, width) if "exif" in options else (width, height)
     for fit in SHAPES:
         steps = Standard(SIZE, (0.5,) * 3, (0.5,) * 3, fit)  # type: ignore[arg-type]
-        _, frame = picture(ImageList([path]), 0, steps, {})
+        _, frame = picture(OneImage(path), 0, steps, {})
         assert (frame.width, frame.height) == upright
         whole = [frame.offset_x, frame.offset_y]
         whole += [whole[0] + upright[0] * frame.scale_x, whole[1] + upright[1] * frame.scale_y]

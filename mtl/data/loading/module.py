@@ -1,6 +1,5 @@
 """One LightningDataModule for every data set."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -21,7 +20,7 @@ from mtl.data.loading.cache import CachedSource
 from mtl.data.loading.loader import ArrayLoading, SampleLoading, identity, preprocessed
 from mtl.data.loading.sampler import EpochSampler, RankBatches
 from mtl.data.loading.windows import Windows
-from mtl.data.loading.workers import begin_worker
+from mtl.data.loading.workers import begin_worker, usable_cores
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.normalise import Normalise
 from mtl.data.sample import Target
@@ -223,12 +222,7 @@ class MultiTaskData(L.LightningDataModule):
             return self.workers
         if isinstance(loading, ArrayLoading):
             return 0
-        return min(
-            MOST_WORKERS,
-            len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 1,
-        )
+        return min(MOST_WORKERS, usable_cores())
 
     def train_dataloader(self) -> DataLoader[Batch] | Windows:
         """Shuffled and augmented; batches of one step know each other."""

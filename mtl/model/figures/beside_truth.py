@@ -102,11 +102,12 @@ def draw_beside_truth(
     factor = pictures[0].shape[0] // side
     frame = Frame(side * factor, side * factor, 1 / factor, 1 / factor)
     targets, tiles = targets_of(network), []
+    heads = {task: network.head(task) for task in network.tasks}
     decisions = unbatched(network, network.predict(image))
     for sample, picture, found in zip(samples, pictures, decisions, strict=True):
         left = draw_values(picture, sample.truth, targets, factor)
-        moved = {task: network.head(task).to_original(p, frame) for task, p in found.items()}
-        right = draw_sample(network, picture, moved)
+        moved = {task: heads[task].to_original(p, frame) for task, p in found.items()}
+        right = draw_sample(heads, picture, moved)
         tiles.append(_beside(titled(left, sample.name), titled(right, sample.remark)))
     return grid(tiles, columns=min(ACROSS, len(tiles)))
 

@@ -1,13 +1,28 @@
 """What a network says of images, drawn on them."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from mtl.data.sample import Target
 from mtl.drawing.marks import draw_caption
 from mtl.model.network import Network
+
+
+class Drawing(Protocol):
+    """What draws one task's predictions; every ``Head`` does."""
+
+    @property
+    def target(self) -> Target:
+        """Kind and classes."""
+
+    def captions(self, prediction: Any) -> list[str]:
+        """See ``Head``."""
+
+    def draw(self, canvas: npt.NDArray[np.uint8], prediction: Any) -> npt.NDArray[np.uint8]:
+        """See ``Head``."""
 
 
 def unbatched(network: Network, predictions: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -17,21 +32,21 @@ def unbatched(network: Network, predictions: Mapping[str, Any]) -> list[dict[str
 
 
 def draw_sample(
-    network: Network,
+    tasks: Mapping[str, Drawing],
     canvas: npt.NDArray[np.uint8],
     predictions: Mapping[str, Any],
 ) -> npt.NDArray[np.uint8]:
     """Draw all tasks' decisions on one image, areas first and captions last.
 
     Args:
-        network: whose heads draw.
+        tasks: who draws each.
         canvas: (H, W, 3) uint8 RGB, not changed.
         predictions: task to prediction in the canvas's frame.
     """
-    order = sorted(predictions, key=lambda task: network.head(task).target.kind.layer)
+    order = sorted(predictions, key=lambda task: tasks[task].target.kind.layer)
     for task in order:
-        canvas = network.head(task).draw(canvas, predictions[task])
-    captions = {task: network.head(task).captions(predictions[task]) for task in predictions}
+        canvas = tasks[task].draw(canvas, predictions[task])
+    captions = {task: tasks[task].captions(predictions[task]) for task in predictions}
     several = sum(map(bool, captions.values())) > 1
     lines = [
         f"{task}: {line}" if several else line for task, found in captions.items() for line in found

@@ -1,136 +1,164 @@
 """The whole of ``mtl predict``."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from rich.console import Console
-from rich.progress import track
 
-from mtl.data.image_file import read_image
-from mtl.data.preprocess.base import Frame, Preprocess
-from mtl.data.preprocess.picture import picture
-from mtl.data.sample import Sample
-from mtl.data.sources.image_list import ImageList
-from mtl.errors import BadFile, UserError
-from mtl.files import printable, write_json
-from mtl.model.figures.predictions import draw_sample
-from mtl.model.network import Network
-from mtl.runs.prediction.files import JPEG_SUFFIXES, Names, write_picture
-from mtl.runs.prediction.inputs import in_batches
-from mtl.runs.prediction.predictor import Picture, Predictor
+from mtl.config.nearest import listing
+from mtl.data.loading.workers import usable_cores
+from mtl.data.tile import Tiling
+from mtl.errors import UserError
+from mtl.runs.prediction.ahead import ahead
+from mtl.runs.prediction.decider import Decider
+from mtl.runs.prediction.inputs.planned import in_batches, planned
+from mtl.runs.prediction.inputs.shot import Preparation
+from mtl.runs.prediction.out_folder import OutFolder
+from mtl.runs.prediction.outputs.base import Output
+from mtl.runs.prediction.outputs.registry import USUAL, make_outputs
+from mtl.runs.prediction.progress import PredictingBar
+from mtl.runs.prediction.unfinished import key_of, unfinished
+from mtl.runs.prediction.work import Outcome, Work
+from mtl.runs.prediction.written import Writer
 
-MOST_PIXELS = 50_000_000
-"""Of the images held at once, at full resolution: 150 MB."""
+MOST_PIXELS = 25_000_000
+"""Of the images of a batch at full resolution, where they are drawn on: 75 MB."""
+BATCHES_AHEAD = 1
+"""That wait beside the one that is being read, the one on the network and the one being written."""
+MOST_THREADS = 16
 
 
-@dataclass
-class Written:
-    """What was done with the images.
+@dataclass(frozen=True)
+class Wish:
+    """How predictions are made and written.
 
     Args:
-        images: the entries of predictions.json.
-        skipped: files that could not be read, and why.
+        formats: names of ``FORMATS``.
+        tiling: how large pictures are cut; None for not at all.
+        overwrite: whether earlier results go, whatever they were predicted with.
+        settings: ``run``, ``checkpoint``, ``overrides``, and ``network``, which identifies it.
     """
 
-    images: list[dict[str, Any]] = field(default_factory=list)
-    skipped: list[BadFile] = field(default_factory=list)
+    formats: Sequence[str] = USUAL
+    tiling: Tiling | None = None
+    overwrite: bool = False
+    settings: Mapping[str, Any] = field(default_factory=lambda: {"run": None, "network": None})
 
 
 def predict(
-    predictor: Predictor, paths: Sequence[Path], out: Path, run: str, console: Console
-) -> Written:
-    """Write annotated pictures, arrays and ``predictions.json``.
+    decider: Decider, paths: Sequence[Path], out: Path, wish: Wish, console: Console
+) -> Outcome:
+    """Decide on files and write what was found.
 
-    Files that can't be read are skipped, with a message.
+    Files that can't be read are skipped, with a message. Those that an earlier start has finished
+    are not predicted again.
 
     Args:
-        predictor: decides and draws.
-        paths: images, at least one.
+        decider: what decides.
+        paths: images and videos, at least one.
         out: a folder; it is made where it is missing.
-        run: what predictions.json names as the origin.
+        wish: formats and the rest.
         console: where messages go.
 
     Raises:
-        UserError: none of the images can be read, or a picture would replace one of them.
+        UserError: none of the files can be read, results would lie among them, a task can't be told
+            on tiles or in a format, or ``out`` holds results of another network.
+        KeyboardInterrupt: with a word on how to go on.
     """
-    folder = out.resolve()
-    if any(path.resolve().parent == folder for path in paths):
-        raise UserError(f"out={out}: holds the input images; choose a folder of its own")
-    written = Written()
-    quiet = not console.is_terminal
-    shown = track(paths, "predicting", console=console, transient=True, disable=quiet)
-    readable = _read(predictor.preprocess, shown, written, console)
-    names = Names(predictor.network.tasks)
-    for batch in in_batches(readable, predictor.batch_size, MOST_PIXELS):
-        out.mkdir(parents=True, exist_ok=True)
-        predictions = predictor.decide([ready for _, _, ready in batch])
-        for (path, image, _), found in zip(batch, predictions, strict=True):
-            ending = ".jpg" if path.suffix.lower() in JPEG_SUFFIXES else ".png"
-            drawn = out / f"{names.stem(path)}{ending}"
-            entry = _write(predictor.network, image, found, drawn)
-            written.images.append({"file": str(path), **entry})
-    if not written.images:
-        first = written.skipped[0]
-        if len(paths) == 1:
-            raise first
-        raise UserError(f"none of the {len(paths)} images can be read; the first: {first}")
-    write_json(out / "predictions.json", _summary(predictor, run, written))
-    return written
+    outputs = make_outputs(wish.formats, out, decider.tasks)
+    check_tiling(decider, wish.tiling)
+    tiles = None if wish.tiling is None else vars(wish.tiling)
+    with closing(OutFolder(out, {**wish.settings, "tiles": tiles}, wish.overwrite)) as folder:
+        paths = outside(list({key_of(path): path for path in paths}.values()), folder)
+        left = unfinished(paths, folder.journal, drawn=any(output.drawn for output in outputs))
+        outcome = Outcome(before=len(paths) - len(left))
+        _work(decider, left, outputs, wish.tiling, folder, outcome, console)
+        if folder.known:
+            folder.open()
+        if not outcome.pictures and not outcome.before:
+            raise outcome.skipped[0] if len(paths) == 1 else nothing_read(outcome)
+        about = {"run": wish.settings["run"], "tasks": described(decider)}
+        outcome.there = [name for o in outputs for name in o.finish(folder.journal, about)]
+    return outcome
 
 
-def _read(
-    preprocess: Preprocess, paths: Iterable[Path], written: Written, console: Console
-) -> Iterator[tuple[tuple[Path, Picture, tuple[Sample, Frame]], int]]:
-    """Files with the image at full resolution, which is drawn on, and as the network gets it.
-
-    Each with its number of pixels.
-    """
-    for path in paths:
+def _work(
+    decider: Decider,
+    left: Sequence[Path],
+    outputs: Sequence[Output],
+    tiling: Tiling | None,
+    folder: OutFolder,
+    outcome: Outcome,
+    console: Console,
+) -> None:
+    preparation = Preparation(decider, tiling, any(output.drawn for output in outputs))
+    with (
+        PredictingBar(console, left) as bar,
+        ThreadPoolExecutor(min(MOST_THREADS, usable_cores())) as pool,
+    ):
+        writer = Writer(decider, outputs, folder.path, pool)
+        work = Work(decider, writer, folder, bar, outcome)
+        items = planned(left, preparation, pool)
         try:
-            image, (width, height) = read_image(path)
-            ready = picture(ImageList([path]), 0, preprocess, {})
-        except BadFile as error:
-            written.skipped.append(error)
-            console.print(f"skipped {printable(str(error))}", markup=False, soft_wrap=True)
-            continue
-        yield (path, image, ready), width * height
+            batches = in_batches(items, decider.batch_size, MOST_PIXELS)
+            with closing(ahead(batches, BATCHES_AHEAD)) as read:
+                for batch in read:
+                    work.on(batch)
+            work.end()
+        except KeyboardInterrupt:
+            work.end()
+            where = f"the same command goes on from {folder.journal.path}"
+            raise KeyboardInterrupt(*[where] if folder.known else []) from None
+        finally:
+            for output in outputs:
+                output.abandon()
 
 
-def _write(
-    network: Network, image: Picture, found: Mapping[str, Any], drawn: Path
-) -> dict[str, Any]:
-    """Write one image's files; what predictions.json says of them.
+def check_tiling(decider: Decider, tiling: Tiling | None) -> None:
+    """See that what is decided on tiles can be put together, if there are tiles.
 
-    Args:
-        network: draws.
-        image: at full resolution.
-        found: task to prediction.
-        drawn: the annotated picture's file; arrays lie beside it.
+    Raises:
+        UserError: names a task with which it can't.
     """
-    write_picture(drawn, draw_sample(network, image, found))
-    height, width = image.shape[:2]
-    entry: dict[str, Any] = {"width": width, "height": height, "picture": drawn.name}
-    for task, prediction in found.items():
-        head = network.head(task)
-        entry[task] = dict(head.record(prediction))
-        for key, value in entry[task].items():
-            if isinstance(value, np.ndarray):
-                stem = drawn.with_name(f"{drawn.stem}_{task}")
-                entry[task][key] = head.target.kind.write(stem, value).name
-    return entry
+    for task, speaker in decider.tasks.items():
+        if tiling is not None and not speaker.joins_tiles:
+            able = [name for name, other in decider.tasks.items() if other.joins_tiles]
+            raise UserError(
+                f"tiles={tiling.side}: what {task} says of tiles can't be put together (that of "
+                f"these tasks can: {listing(able)}); leave tiles= out"
+            )
 
 
-def _summary(predictor: Predictor, run: str, written: Written) -> dict[str, Any]:
-    heads = {task: predictor.network.head(task) for task in predictor.network.tasks}
+def outside(paths: Sequence[Path], folder: OutFolder) -> list[Path]:
+    """The files that aren't results of an earlier start.
+
+    Raises:
+        UserError: the files lie where the results are to go.
+    """
+    home = folder.path.resolve()
+    videos = {home / entry["name"] for entry in folder.journal.entries() if "frames" in entry}
+    found = [path for path in paths if path.resolve().parent not in {home, *videos}]
+    if len(found) < len(paths) and not (folder.known and found):
+        raise UserError(f"out={folder.path}: holds the input images; choose a folder of its own")
+    return found
+
+
+def nothing_read(outcome: Outcome) -> UserError:
+    """What to say where all files are broken."""
+    number, first = len(outcome.skipped), outcome.skipped[0]
+    return UserError(f"none of the {number} images can be read; the first: {first}")
+
+
+def described(decider: Decider) -> dict[str, Any]:
+    """What predictions.json says of the tasks."""
+    targets = {task: speaker.target for task, speaker in decider.tasks.items()}
     return {
-        "run": run,
-        "tasks": {
-            task: {"kind": head.target.kind.name, "classes": list(head.target.classes)}
-            for task, head in heads.items()
-        },
-        "images": written.images,
-        "skipped": [{"file": bad.path, "reason": bad.reason} for bad in written.skipped],
+        task: {"kind": target.kind.name, "classes": list(target.classes)}
+        for task, target in targets.items()
     }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from omegaconf import DictConfig
 
@@ -15,17 +16,19 @@ from mtl.config.instantiate import container, make
 from mtl.config.kinds import named_kinds
 from mtl.config.saved import read_config
 from mtl.data.image_file import MAX_MEGAPIXELS, allow_megapixels
-from mtl.data.preprocess.base import Frame, Preprocess
+from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.normalise import Normalise
-from mtl.data.sample import Sample, Target
+from mtl.data.preprocess.picture import picture
+from mtl.data.sample import Target
+from mtl.data.sources.one_image import OneImage
 from mtl.errors import UserError
 from mtl.learning.checkpoints import load_network_weights, trained_targets
 from mtl.model.build import build_network
 from mtl.model.figures.predictions import unbatched
+from mtl.model.head.base import Head
 from mtl.model.network import Network
+from mtl.runs.prediction.decider import Picture, Prepared
 from mtl.runs.prediction.saved_run import open_without_data
-
-Picture = npt.NDArray[np.uint8]
 
 
 class Predictor:
@@ -50,6 +53,7 @@ class Predictor:
         self.normalise = Normalise(preprocess.mean, preprocess.std).to(self.device)
         self.preprocess = preprocess
         self.batch_size = batch_size
+        self._local = threading.local()
 
     @classmethod
     def open(
@@ -96,13 +100,18 @@ class Predictor:
         """
         # A run of an older version has no such key.
         allow_megapixels(cfg.data.get("max_megapixels", MAX_MEGAPIXELS))
-        path = Path(run) / "checkpoints" / f"{checkpoint}.ckpt"
+        path = checkpoint_file(Path(run), checkpoint)
         network = build_network(cfg, trained_targets(path, named_kinds(cfg)))
         load_network_weights(network, path)
         if cfg.trainer.channels_last:
             network = network.to(memory_format=torch.channels_last)
         preprocess = make(container(cfg.preprocess), Preprocess, image_size=cfg.image_size)
         return cls(network, preprocess, cfg.batch_size, device_named(device))
+
+    @property
+    def tasks(self) -> Mapping[str, Head]:
+        """The heads."""
+        return {task: self.network.head(task) for task in self.network.tasks}
 
     def __call__(self, images: Sequence[Picture]) -> list[dict[str, Any]]:
         """Decide on images in memory.
@@ -113,30 +122,39 @@ class Predictor:
         Returns:
             For each image task to prediction, in the pixels of the image (see ``Head.unbatch``).
         """
-        return self.decide([self.preprocess(Sample(image, "")) for image in images])
-
-    def decide(self, ready: Sequence[tuple[Sample, Frame]]) -> list[dict[str, Any]]:
-        """Decide on preprocessed pictures.
-
-        Args:
-            ready: as ``picture`` makes them of files.
-
-        Returns:
-            For each picture task to prediction, in the pixels of the image at full resolution.
-        """
         found: list[dict[str, Any]] = []
-        for start in range(0, len(ready), self.batch_size):
-            found += self._batch(ready[start : start + self.batch_size])
+        for start in range(0, len(images), self.batch_size):
+            batch = [self.prepared(image) for image in images[start : start + self.batch_size]]
+            rows = self.decide(batch)
+            found += [self.in_pixels(row, p) for row, p in zip(rows, batch, strict=True)]
         return found
 
-    def _batch(self, ready: Sequence[tuple[Sample, Frame]]) -> list[dict[str, Any]]:
-        pixels = torch.from_numpy(np.stack([sample.image for sample, _ in ready]))
-        batch = self.normalise(pixels.permute(0, 3, 1, 2).to(self.device))
-        rows = unbatched(self.network, self.network.predict(batch))
-        return [
-            {task: self.network.head(task).to_original(p, frame) for task, p in row.items()}
-            for row, (_, frame) in zip(rows, ready, strict=True)
-        ]
+    def prepared(self, image: Path | Picture) -> Prepared:
+        """See ``Decider``; a large JPEG is decoded smaller, as for training."""
+        source = OneImage(image)
+        sample, frame = picture(source, 0, self._own_preprocess(), {})
+        return Prepared((sample.image, frame), frame.width, frame.height, source.whole)
+
+    def _own_preprocess(self) -> Preprocess:
+        """A thread's own: steps of a user's need not stand being called by several at a time."""
+        if not hasattr(self._local, "preprocess"):
+            self._local.preprocess = copy.deepcopy(self.preprocess)
+        own: Preprocess = self._local.preprocess
+        return own
+
+    def decide(self, batch: Sequence[Prepared]) -> list[dict[str, Any]]:
+        """See ``Decider``: predictions in the network's picture."""
+        pixels = torch.from_numpy(np.stack([prepared.content[0] for prepared in batch]))
+        normal = self.normalise(pixels.permute(0, 3, 1, 2).to(self.device))
+        return unbatched(self.network, self.network.predict(normal))
+
+    def in_pixels(self, decided: Mapping[str, Any], prepared: Prepared) -> dict[str, Any]:
+        """See ``Decider``."""
+        _, frame = prepared.content
+        return {
+            task: self.network.head(task).to_original(prediction, frame)
+            for task, prediction in decided.items()
+        }
 
 
 def known_targets(cfg: DictConfig, run: Path, path: Path) -> Mapping[str, Target]:
@@ -166,3 +184,13 @@ def device_named(name: str) -> torch.device:
     if name == "cuda" and not there:
         raise UserError("device=cuda: torch finds no GPU here; write device=cpu or leave it out")
     return torch.device("cuda" if there and name != "cpu" else "cpu")
+
+
+def checkpoint_file(run: Path, checkpoint: str) -> Path:
+    """Where a run keeps a checkpoint.
+
+    Args:
+        run: its folder.
+        checkpoint: ``best``, ``last``, or the name of a further best one.
+    """
+    return run / "checkpoints" / f"{checkpoint}.ckpt"

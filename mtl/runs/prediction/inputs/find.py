@@ -1,18 +1,24 @@
-"""Which images a user means by a path."""
+"""Which files a user means by ``input=``."""
 
 import glob
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 from mtl.data.image_file import IMAGE_SUFFIXES
 from mtl.errors import UserError
+from mtl.runs.prediction.inputs.listed import STDIN, listed_files
 
-T = TypeVar("T")
+
+def find_inputs(given: str) -> list[Path]:
+    """The files behind ``input=``: see ``find_images``, or ``-`` for those that stdin lists.
+
+    Raises:
+        UserError: there are none.
+    """
+    return listed_files() if given == STDIN else find_images(given)
 
 
 def find_images(given: str) -> list[Path]:
-    """The images behind a path, sorted by name.
+    """The files behind a path, sorted by name.
 
     Args:
         given: a file, a folder (its own images, not those in folders inside it), or a glob, in
@@ -43,23 +49,3 @@ def find_images(given: str) -> list[Path]:
 
 def _shown(path: Path) -> bool:
     return path.is_file() and not path.name.startswith(".")
-
-
-def in_batches(items: Iterable[tuple[T, int]], most: int, most_weight: int) -> Iterator[list[T]]:
-    """Group items in order.
-
-    Args:
-        items: pairs of an item and its weight.
-        most: items of a group.
-        most_weight: of a group; a single item may weigh more.
-    """
-    group: list[T] = []
-    weight = 0
-    for item, its_weight in items:
-        if group and (len(group) == most or weight + its_weight > most_weight):
-            yield group
-            group, weight = [], 0
-        group.append(item)
-        weight += its_weight
-    if group:
-        yield group

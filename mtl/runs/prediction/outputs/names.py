@@ -1,17 +1,9 @@
-"""Where predictions are written, each file whole or not at all."""
+"""Names under which what belongs to a picture is written."""
 
-import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-from PIL import Image
-
-from mtl.files import printable, write_whole
-
-JPEG_SUFFIXES = (".jpg", ".jpeg")
+from mtl.files import printable
 
 
 class Names:
@@ -19,18 +11,19 @@ class Names:
 
     Args:
         tasks: whose arrays may lie beside the pictures as ``<stem>_<task>``.
+        taken: stems that were given before.
     """
 
-    def __init__(self, tasks: Sequence[str]) -> None:
+    def __init__(self, tasks: Sequence[str], taken: Iterable[str] = ()) -> None:
         self._endings = ("", *(f"_{task}" for task in tasks))
-        self._taken: set[str] = set()
+        self._taken = {name for stem in taken for name in self._all(stem)}
 
-    def stem(self, image: Path) -> str:
-        """A stem for an image's files: its own, numbered from 2 where that is taken.
+    def stem(self, path: Path) -> str:
+        """A stem for a file's results: its own, numbered from 2 where that is taken.
 
         Bytes that are not UTF-8 are replaced, since predictions.json could not name such files.
         """
-        own = printable(image.stem)
+        own = printable(path.stem)
         number, stem = 1, own
         while self._taken & (names := self._all(stem)):
             number += 1
@@ -40,17 +33,3 @@ class Names:
 
     def _all(self, stem: str) -> set[str]:
         return {f"{stem}{ending}".lower() for ending in self._endings}
-
-
-def write_picture(path: Path, picture: npt.NDArray[np.uint8]) -> None:
-    """Write an (H, W, 3) uint8 RGB image; JPEG or PNG, as the name says."""
-    if path.suffix in JPEG_SUFFIXES:
-        _write_image(path, Image.fromarray(picture), "JPEG", quality=92)
-    else:
-        _write_image(path, Image.fromarray(picture), "PNG", compress_level=3)
-
-
-def _write_image(path: Path, image: Image.Image, kind: str, **options: Any) -> None:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    write_whole(path, buffer.getvalue())

@@ -1,0 +1,1 @@
+"""How predictions are written, one file per format."""
