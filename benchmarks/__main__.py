@@ -21,6 +21,7 @@ from benchmarks.augmentation import batch_versus_albumentations, versus_pil
 from benchmarks.command import command_seconds
 from benchmarks.gpu import gpu_throughput
 from benchmarks.memory import demo_memory
+from benchmarks.prediction import predict_throughput
 from benchmarks.results import Entry, read, table, verdict, write
 from benchmarks.shapes import shapes_generation
 from benchmarks.step import step_overhead
@@ -40,6 +41,7 @@ def quick() -> dict[str, Measure]:
         "step_overhead": lambda: {"step_overhead": step_overhead()},
         "views": views_cost,
         "gpu_throughput": gpu_throughput,
+        "predict_throughput": predict_throughput,
         **weighting.measurements(),
     }
 

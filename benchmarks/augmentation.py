@@ -81,7 +81,7 @@ def versus_pil(count: int = 24, rounds: int = 9) -> dict[str, Entry]:
         bbox_params=A.BboxParams("pascal_voc", label_fields=["labels"], min_visibility=0.2),
     )
     with tempfile.TemporaryDirectory() as folder:
-        paths, boxes, mask = _write_photographs(Path(folder), count)
+        paths, boxes, mask = write_photographs(Path(folder), count)
         source = Photographs(paths, boxes, mask)
         cached = CachedSource.open(source, TARGETS, resize, Path(folder) / "cache")
 
@@ -148,7 +148,7 @@ class Photographs(FileSource):
         return ""
 
 
-def _write_photographs(folder: Path, count: int) -> tuple[list[Path], Boxes, np.ndarray]:
+def write_photographs(folder: Path, count: int) -> tuple[list[Path], Boxes, np.ndarray]:
     """JPEGs with the spectrum of photographs: amplitude falls with the frequency."""
     random = np.random.default_rng(0)
     paths = []

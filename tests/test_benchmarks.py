@@ -15,6 +15,7 @@ from benchmarks import __main__ as command
 from benchmarks import reproduce
 from benchmarks.augmentation import versus_pil
 from benchmarks.gpu import gpu_throughput, images_per_second
+from benchmarks.prediction import predict_throughput
 from benchmarks.processes import memory_of, threads_of, tree
 from benchmarks.results import Better, Entry, paired, table, verdict, write
 from benchmarks.shapes import shapes_generation
@@ -160,3 +161,11 @@ def test_the_comparison_of_the_articles_is_one_that_can_be_asked_for(
     monkeypatch.setattr(reproduce, "PAGE", tmp_path / "results.md")
     reproduce.write_page("| a table |\n")
     assert "| a table |" in (tmp_path / "results.md").read_text()
+
+
+@pytest.mark.slow
+def test_predicting_takes_turns_with_its_bare_network() -> None:
+    tiny = ["tasks=[classification,segmentation]", "image_size=32", "backbone.width=4"]
+    found = predict_throughput(count=2, rounds=1, network=[*tiny, "batch_size=2"])
+    assert list(found) == ["predict_throughput/json", "predict_throughput/json_pictures"]
+    assert all(measured.ratio > 0 for measured in found.values())
