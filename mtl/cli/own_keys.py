@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from mtl.cli.named_runs import BY_KEY
-from mtl.config.nearest import listing, nearest
+from mtl.config.groups import groups, short_keys
+from mtl.config.nearest import SURE, listing, nearest
 from mtl.config.overrides import key_of
 from mtl.config.trust import trusted_modules
 from mtl.errors import UserError
@@ -60,6 +61,25 @@ def needed(key: str, example: str, others: Sequence[str], keys: Collection[str])
         for near in nearest(written, keys):
             return UserError(f"unknown key '{written}'; did you mean {near}=?")
     return UserError(f"{key}= is needed: write {example}")
+
+
+def refuse_misspelt(others: Sequence[str], keys: Collection[str], config_dir: Path | None) -> None:
+    """Complain of an argument that is no key of the configuration and looks like one of ours.
+
+    Args:
+        others: the arguments that are not the command's own.
+        keys: the command's own.
+        config_dir: a user's folder of further members.
+
+    Raises:
+        UserError: names the argument and the key.
+    """
+    known = {*short_keys(), *groups(config_dir)}
+    for argument in others:
+        written = key_of(argument)
+        if "." not in written and written not in known:
+            for near in nearest(written, keys, alike=SURE):
+                raise UserError(f"unknown key '{written}'; did you mean {near}=?")
 
 
 def whole_number(key: str, value: str) -> int:

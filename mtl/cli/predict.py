@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtl.cli.named_runs import items
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import (
     needed,
@@ -13,10 +14,10 @@ from mtl.cli.own_keys import (
     own_keys,
     place,
     refuse_file,
+    refuse_misspelt,
     trust_of,
     whole_number,
 )
-from mtl.cli.run_list import items
 from mtl.config.checkpoint_names import check_checkpoint
 from mtl.errors import UserError
 
@@ -83,6 +84,7 @@ def run(arguments: list[str]) -> int:
     for key, example in (("run", "run=outputs/runs/NAME/TIME"), ("input", "input=photo.jpg")):
         if not own.get(key):
             raise needed(key, example, overrides, KEYS)
+    refuse_misspelt(overrides, KEYS, config_dir)
     folder = Path(own["run"]).expanduser()
     refuse_file("out", own.get("out"))
     out = place(own, "out", folder / "predictions")

@@ -190,7 +190,8 @@ class Classification(Head):
         self, predictions: Sequence[npt.NDArray[np.float32]], tiles: Sequence[Tile]
     ) -> npt.NDArray[np.float32]:
         """The mean of the tiles' probabilities."""
-        return np.mean(predictions, axis=0, dtype=np.float32)
+        mean: npt.NDArray[np.float32] = np.mean(predictions, axis=0, dtype=np.float32)
+        return mean
 
     def captions(self, prediction: npt.NDArray[np.float32]) -> list[str]:
         """The likeliest class and its probability."""

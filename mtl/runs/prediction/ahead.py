@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -12,7 +12,7 @@ PATIENCE = 0.1
 """Seconds after which the thread looks whether anybody still wants what it has."""
 
 
-def ahead(items: Iterable[T], most: int) -> Iterator[T]:
+def ahead(items: Iterable[T], most: int) -> Generator[T, None, None]:
     """The same items in the same order, the next ones being made while one is worked on.
 
     Closing it stops the thread, and so does an error on either side.

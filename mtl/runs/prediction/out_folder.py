@@ -112,4 +112,4 @@ def _in_words(key: str, before: Mapping[str, Any]) -> str:
     tiles = before.get("tiles")
     if not tiles:
         return "on whole images"
-    return f"with tiles={tiles['side']} overlap={tiles['overlap']}"
+    return f"with tiles={tiles['side']} overlap={tiles['overlap']:g}"

@@ -27,8 +27,10 @@ class PaceColumn(ProgressColumn):
     """``34.1/s``."""
 
     def render(self, task: Task) -> Text:
-        """The latest pace."""
-        return Text(f"{task.speed:.3g}/s" if task.speed else "", "progress.data.speed")
+        """The mean: batches come all at once, so that the latest pace says nothing."""
+        pace = task.completed / task.elapsed if task.elapsed else 0.0
+        text = f"{pace:.0f}/s" if pace >= 100 else f"{pace:.3g}/s"
+        return Text(text if pace else "", "progress.data.speed")
 
 
 class PredictingBar:

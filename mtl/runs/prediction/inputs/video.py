@@ -11,6 +11,7 @@ from pathlib import Path
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 import cv2
+import numpy as np
 
 from mtl.errors import BadFile
 from mtl.files import printable
@@ -75,7 +76,7 @@ class Video:
                 if not there:
                     break
                 any_there = True
-                yield cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
+                yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8)
         finally:
             self.close()
         if not any_there:
