@@ -20,6 +20,7 @@ from mtl.cli.own_keys import (
 )
 from mtl.config.checkpoint_names import check_checkpoint
 from mtl.errors import UserError
+from mtl.words import counted
 
 if TYPE_CHECKING:
     from mtl.data.tile import Tiling
@@ -31,8 +32,7 @@ usage: mtl predict run=DIR input=FILE|FOLDER|GLOB|- [out=DIR] [key=value ...]
 Runs a trained network on images and videos, and writes what it says of them.
 
   run=          the folder that the training made
-  input=        an image or a video, a folder of images, a glob in quotes, or - for the files that
-                stdin lists, one per line
+  input=        an image, a video, a folder of images, a glob in quotes, or -: files that stdin lists
   out=          where to write (predictions in the run's folder)
   formats=      some of the following ([json,pictures])
     json          predictions.json: everything in one file
@@ -57,7 +57,7 @@ examples:
   mtl predict run=outputs/runs/NAME/TIME 'input=archive/**/*.jpg' 'formats=[jsonl,csv]'
   mtl predict run=outputs/runs/NAME/TIME input=clip.mp4 batch_size=8
   mtl predict run=outputs/runs/NAME/TIME input=aerial.tif tiles=640 overlap=0.25
-  find photos -newer list.txt -name '*.jpg' | mtl predict run=outputs/runs/NAME/TIME input=-"""
+  ls photos/*.jpg | mtl predict run=outputs/runs/NAME/TIME input=-"""
 KEYS = (
     "run", "input", "out", "formats", "tiles", "overlap", "overwrite", "checkpoint", "device",
     "trust",
@@ -146,8 +146,7 @@ def _tiling(own: Mapping[str, str]) -> Tiling | None:
 
 
 def _in_words(outcome: Outcome) -> str:
-    pictures = "1 picture" if outcome.pictures == 1 else f"{outcome.pictures} pictures"
-    more = [f"{outcome.before} files finished before"] if outcome.before else []
+    more = [f"{counted(outcome.before, 'file')} finished before"] if outcome.before else []
     more += [f"{len(outcome.skipped)} skipped"] if outcome.skipped else []
     others = f" ({', '.join(more)})" if more else ""
-    return f"{pictures} predicted{others}: {', '.join(outcome.there)}"
+    return f"{counted(outcome.pictures, 'picture')} predicted{others}: {', '.join(outcome.there)}"
