@@ -19,6 +19,7 @@ from mtl.runs.compare.comparison import Comparison, ComparisonRow
 from mtl.runs.compare.member_names import MemberNames
 from mtl.runs.compare.output.plain_table import main_columns, row_names
 from mtl.runs.compare.question import Question
+from mtl.runs.compare.telling import telling
 
 IOU, ACCURACY = "test/box/iou", "test/classification/accuracy"
 
@@ -206,11 +207,37 @@ def test_options_of_members_are_columns_where_they_differ(tmp_path):
     assert found.columns == ("weighting", "weighting.every", "callbacks.ema.enabled", "lr")
     assert [row.label for row in found.rows] == [
         "weighting=equal callbacks.ema.enabled=false lr=0.001",
-        "weighting=pcgrad weighting.every=1 callbacks.ema.enabled=false lr=0.001",
-        "weighting=pcgrad weighting.every=10 callbacks.ema.enabled=false lr=0.001",
-        "weighting=equal callbacks.ema.enabled=false lr=0.01",
-        "weighting=equal callbacks.ema.enabled=true lr=0.001",
+        "weighting=pcgrad weighting.every=1",
+        "weighting=pcgrad weighting.every=10",
+        "lr=0.01",
+        "callbacks.ema.enabled=true",
     ]
+
+
+def test_what_most_rows_share_goes_without_saying() -> None:
+    plain = {"tasks": "a+b", "encoder": "shared", "encoder.networks": "", "fusion": "none"}
+    rows = [
+        plain,
+        {**plain, "encoder": "per_task", "encoder.networks": "1"},
+        {**plain, "encoder": "per_task", "encoder.networks": "2"},
+        {**plain, "tasks": "a"},
+        {**plain, "tasks": "b"},
+        {**plain, "fusion": "mean"},
+    ]
+    assert telling(rows) == [
+        # Most rows are so in all it has, and something has to name it.
+        {"tasks": "a+b", "encoder": "shared", "fusion": "none"},
+        {"encoder": "per_task", "encoder.networks": "1"},
+        {"encoder": "per_task", "encoder.networks": "2"},
+        {"tasks": "a"},
+        {"tasks": "b"},
+        {"fusion": "mean"},
+    ]
+    # Half of the rows are not most of them; what only others have can't name a row.
+    assert telling([{"lr": "1"}, {"lr": "2"}]) == [{"lr": "1"}, {"lr": "2"}]
+    few = [{"a": "1", "b": "1"}, {"a": "", "b": "1"}, {"a": "1", "b": "1"}]
+    assert telling(few)[1] == {"b": "1"}
+    assert telling([]) == []
 
 
 def test_a_recipe_stands_for_what_follows_from_it(tmp_path):

@@ -22,6 +22,7 @@ from mtl.runs.compare.reference import reference_row
 from mtl.runs.compare.sentence import sentence
 from mtl.runs.compare.settings import settings_of
 from mtl.runs.compare.statistics.mean import mean_interval
+from mtl.runs.compare.telling import telling
 from mtl.runs.compare.together import together
 
 COSTS = ("parameters", "multiply_adds", "duration_s", "images_per_second", "peak_memory_mb")
@@ -75,12 +76,14 @@ def compare(
     mark_best(cells, metrics)
     changes = change_metrics([run for run, _ in finished], ask.delta)
     gains = together(groups, changes, ask.delta, unit, ask.test)
+    told = telling([group.settings for group in groups])
     rows = []
     for place, group in enumerate(groups):
         own = {name: difference for (row, name), difference in tested.items() if row == place}
         rows.append(
             ComparisonRow(
                 settings=group.settings,
+                telling=told[place],
                 runs=group.members,
                 unfinished=tuple(group.unfinished),
                 cells=cells[place],

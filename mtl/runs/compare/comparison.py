@@ -126,6 +126,7 @@ class ComparisonRow:
 
     Args:
         settings: column to text; empty text where the row has no such setting.
+        telling: those of them that tell the row from the others.
         runs: finished ones.
         unfinished: runs of the same settings that failed, were stopped, or are running.
         cells: by the metric's full name; one that no run has is absent.
@@ -136,6 +137,7 @@ class ComparisonRow:
     """
 
     settings: Mapping[str, str]
+    telling: Mapping[str, str]
     runs: tuple[RunRecord, ...]
     unfinished: tuple[RunRecord, ...]
     cells: Mapping[str, Cell]
@@ -147,7 +149,7 @@ class ComparisonRow:
     @property
     def label(self) -> str:
         """``weighting=pcgrad weighting.every=10``; ``all runs`` where nothing differs."""
-        parts = [f"{key}={text}" for key, text in self.settings.items() if text]
+        parts = [f"{key}={text}" for key, text in self.telling.items()]
         return " ".join(parts) or "all runs"
 
     @property

@@ -95,7 +95,6 @@ def _sentence(changes: Mapping[str, Difference], texts: Mapping[str, str], unit:
 
 
 def _where(tasks: Sequence[str], texts: Mapping[str, str]) -> str:
-    """``on box (+4.2 %) and label (-1.0 %), overall (+1.1 %)``; the overall change comes last."""
-    named = [f"{task} ({texts[task]})" for task in tasks if task]
-    parts = [f"on {joined(named)}"] if named else []
-    return " and ".join([*parts, *(f"{OVERALL} ({texts[task]})" for task in tasks if not task)])
+    """``on box (+4.2 %) and overall (+1.1 %)``; the overall change comes last."""
+    named = [f"{task or OVERALL} ({texts[task]})" for task in tasks]
+    return f"on {joined(named)}" if tasks[0] else joined(named)

@@ -20,19 +20,18 @@ def short_labels(comparison: Comparison) -> list[str]:
     """A name for each row: the values of what differs, without what says itself."""
     if sum(len(row.runs) for row in comparison.rows) == 1:
         return ["this run"]
-    short = [_short(row.settings) for row in comparison.rows]
+    short = [_short(row.telling) for row in comparison.rows]
     if len(set(short)) == len(short):
         return short
     return [row.label for row in comparison.rows]
 
 
-def _short(settings: Mapping[str, str]) -> str:
+def _short(telling: Mapping[str, str]) -> str:
     parts = []
-    for key, text in settings.items():
+    for key, text in telling.items():
         # A group's choice says what it is (``resnet18``), a number doesn't (``lr=0.001``).
         plain = "." not in key and not text.replace(".", "").replace("-", "").isdigit()
-        if text:
-            parts.append(text if plain else f"{key.rpartition('.')[2]}={text}")
+        parts.append(text if plain else f"{key.rpartition('.')[2]}={text}")
     return ", ".join(parts) or "all runs"
 
 

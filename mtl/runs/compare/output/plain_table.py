@@ -128,7 +128,7 @@ def row_names(comparison: Comparison) -> list[str]:
         return f"{leaf if leaves.count(leaf) == 1 else column}={_short(text)}"
 
     names = [
-        " ".join(part(column, text) for column, text in row.settings.items() if text) or row.label
+        " ".join(part(column, text) for column, text in row.telling.items()) or row.label
         for row in comparison.rows
     ]
     return names if len(set(names)) == len(names) else [row.label for row in comparison.rows]
