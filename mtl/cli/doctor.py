@@ -14,7 +14,7 @@ from mtl.cli.options import split_options
 from mtl.cli.table import print_rows
 from mtl.config.check import roots
 from mtl.config.load import load
-from mtl.words import counted
+from mtl.words import agreeing, counted
 
 HELP = """\
 usage: mtl doctor [key=value ...] [--config-dir DIR]
@@ -96,7 +96,12 @@ def run(arguments: list[str]) -> int:
         *(data_folder(key, Path(str(path))) for key, path in roots(data)),
     ]
     show(findings)
-    return int(any(finding.state == "missing" for finding in findings))
+    missing = sum(finding.state == "missing" for finding in findings)
+    if not missing:
+        print("everything that is needed is there")
+        return 0
+    print(f"{counted(missing, 'thing')} {agreeing(missing, 'is', 'are')} missing: see the notes")
+    return 1
 
 
 def system() -> list[Finding]:

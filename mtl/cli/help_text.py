@@ -8,6 +8,8 @@ import textwrap
 ROW = re.compile(r"(\s+\S+(?: \S+)*\s{2,})\S")
 """A word or several, and what they mean beside them."""
 COMMAND = re.compile(r"\s+mtl ")
+SAID = re.compile(r"(?<=\S)\s{3,}(?=\S)")
+"""Between a command and what is said of it."""
 NARROWEST = 40
 
 
@@ -38,7 +40,8 @@ def wrapped(text: str, width: int) -> str:
         paragraph = []
         row = ROW.match(line)
         if COMMAND.match(line):
-            lines.append(line)
+            command, *said = [line] if len(line) <= width else SAID.split(line)
+            lines += [command, *(f"      {text}" for text in said)]
         elif row is not None:
             lines += _fill(line, width, " " * len(row[1]))
         else:

@@ -58,6 +58,8 @@ def refuse_twice(arguments: Sequence[str]) -> None:
 
 def unknown_flag(flag: str, known: Sequence[str]) -> UserError:
     """What to say about an option that does not exist."""
-    near = nearest(flag.partition("=")[0], known)
-    hint = f"; did you mean {near[0]}?" if near else "; see --help"
+    # Without dashes, in which all are alike.
+    named = {option.lstrip("-"): option for option in known}
+    near = nearest(flag.partition("=")[0].lstrip("-"), named)
+    hint = f"; did you mean {named[near[0]]}?" if near else "; see --help"
     return UserError(f"no option {flag}{hint}")

@@ -11,8 +11,8 @@ from PIL import Image
 from mtl.drawing.palette import color
 from mtl.files import write_whole
 
-SMALL = [cv2.IMWRITE_PNG_COMPRESSION, 6, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE]
-"""Charts take half of what OpenCV's own choice takes, and no longer."""
+SMALL = [cv2.IMWRITE_PNG_COMPRESSION, 4, cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_DEFAULT]
+"""Enlarged pictures take a fifth of what they take by OpenCV's own choice, and hardly longer."""
 
 
 def write_png(path: Path, image: npt.NDArray[np.uint8]) -> None:

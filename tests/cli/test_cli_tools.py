@@ -43,12 +43,14 @@ def test_doctor(mtl):
     assert result.code == 0
     for name in ("python", "torch", "device", "free disk", "mtl[weights]"):
         assert name in result.out
+    assert result.out.endswith("\neverything that is needed is there\n")
 
 
 def test_doctor_misses_the_data(mtl, tmp_path):
     result = mtl("doctor", "data=voc_folder", "data.root=nowhere")
     assert result.code == 1
     assert "nowhere: no such folder" in result.out
+    assert result.out.endswith("\n1 thing is missing: see the notes\n")
     (tmp_path / "full" / "JPEGImages").mkdir(parents=True)
     assert mtl("doctor", "data=voc_folder", "data.root=full").code == 0
 

@@ -20,7 +20,8 @@ was seen.
   a b      short
 
 examples:
-  mtl look run=outputs/runs/NAME/TIME at=something-that-is-long"""
+  mtl look run=outputs/runs/NAME/TIME at=something-that-is-long
+  mtl look run=A at=something-long    as it is"""
 NARROW = """\
 usage: mtl look run=DIR [at=THING]
            [twice=true]
@@ -35,7 +36,9 @@ them what it is that was seen.
   a b      short
 
 examples:
-  mtl look run=outputs/runs/NAME/TIME at=something-that-is-long"""
+  mtl look run=outputs/runs/NAME/TIME at=something-that-is-long
+  mtl look run=A at=something-long
+      as it is"""
 
 
 def test_a_narrow_terminal() -> None:
