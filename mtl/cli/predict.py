@@ -32,7 +32,7 @@ usage: mtl predict run=DIR input=FILE|FOLDER|GLOB|- [out=DIR] [key=value ...]
 Runs a trained network on images and videos, and writes what it says of them.
 
   run=          the folder that the training made
-  input=        an image, a video, a folder of images, a glob in quotes, or -: files that stdin lists
+  input=        an image, a video, a folder of images, a glob in quotes, or -: files by stdin
   out=          where to write (predictions in the run's folder)
   formats=      some of the following ([json,pictures])
     json          predictions.json: everything in one file
