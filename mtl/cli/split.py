@@ -48,7 +48,7 @@ def run(arguments: list[str]) -> int:
         for key in FRACTIONS.keys() & cfg.data.keys():
             cfg.data[key] = FRACTIONS[key]
 
-    from mtl.data.build import build_data_set
+    from mtl.data.data_set import build_data_set
     from mtl.terminal import say
 
     data_set = build_data_set(cfg)

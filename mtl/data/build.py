@@ -2,29 +2,12 @@
 
 from omegaconf import DictConfig
 
-from mtl.config.instantiate import container, make, without
+from mtl.config.instantiate import container, make
 from mtl.data.augmentation.spec import Augmentation
+from mtl.data.data_set import build_data_set
+from mtl.data.framework_keys import LOADING_KEYS
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.preprocess.base import Preprocess
-from mtl.data.sources.base import DataSet
-
-LOADING_KEYS = (
-    "limit",
-    "workers",
-    "on_error",
-    "max_megapixels",
-    "cache",
-    "cache_dir",
-    "cache_size",
-)
-DATA_FRAMEWORK_KEYS = ("targets", "suggested", *LOADING_KEYS)
-
-
-def build_data_set(cfg: DictConfig) -> DataSet:
-    """The data set alone; nothing is read from disk yet."""
-    node = without(cfg.data, DATA_FRAMEWORK_KEYS)
-    data_set: DataSet = make(node, DataSet, image_size=cfg.image_size)
-    return data_set
 
 
 def build_data(cfg: DictConfig) -> MultiTaskData:

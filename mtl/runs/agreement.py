@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from mtl.config.compose import flat
 from mtl.config.instantiate import located
 from mtl.config.nearest import in_words, listing
-from mtl.data.build import DATA_FRAMEWORK_KEYS
+from mtl.data.framework_keys import DATA_FRAMEWORK_KEYS
 from mtl.data.sample import Target
 from mtl.errors import UserError
 from mtl.model.head.base import Head

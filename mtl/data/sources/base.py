@@ -169,6 +169,29 @@ class DataSet(ABC):
         """
         raise UserError(f"mtl split: {type(self).__name__} reads no lists; data=voc_folder does")
 
+    def image(
+        self, split: Split, sample: str, size: int | None = None
+    ) -> npt.NDArray[np.uint8] | None:
+        """One sample's image, found by its id; None where the split has no such sample.
+
+        Here by going through the ids; a set that gets at one image sooner says how.
+
+        Args:
+            split: in which to look.
+            sample: its id.
+            size: see ``Source.read``.
+
+        Returns:
+            (H, W, 3) uint8 RGB.
+
+        Raises:
+            BadFile: the sample can't be read.
+        """
+        source = self.split(split)
+        places = range(len(source)) if source is not None else ()
+        place = next((place for place in places if source.id(place) == sample), None)
+        return None if source is None or place is None else source.read(place, size).image
+
     @abstractmethod
     def split(self, split: Split) -> Source | None:
         """That split, or None where the data set has none. Splits never share a sample."""

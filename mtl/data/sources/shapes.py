@@ -6,11 +6,12 @@ from types import MappingProxyType
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from mtl.data.sample import Boxes, Target
 from mtl.data.sources.base import SPLITS, ArraySource, DataSet, Split
 from mtl.data.sources.shapes_draw import draw
-from mtl.data.sources.shapes_layout import OUTLINES, arrange
+from mtl.data.sources.shapes_layout import OUTLINES, Layout, arrange
 from mtl.data.target.base import Column
 from mtl.errors import UserError
 
@@ -91,6 +92,14 @@ class Shapes(DataSet):
             self._made[split] = self._draw(split)
         return self._made[split]
 
+    def image(
+        self, split: Split, sample: str, size: int | None = None
+    ) -> npt.NDArray[np.uint8] | None:
+        """Drawn again without the others; ``size`` changes nothing."""
+        name, _, number = sample.partition("/")
+        known = name == split and number.isdecimal() and int(number) < self.counts[split]
+        return self._one(split, int(number))[1] if known else None
+
     def _draw(self, split: Split) -> ArraySource:
         count, side = self.counts[split], self.image_size
         images = np.empty((count, side, side, 3), np.uint8)
@@ -99,10 +108,7 @@ class Shapes(DataSet):
         labels = np.zeros((count, len(CLASSES)), np.int8)
         boxes: list[Boxes] = []
         for i in range(count):
-            stream = np.random.SeedSequence([self.seed, SPLITS.index(split), i])
-            rng = np.random.default_rng(stream)
-            layout = arrange(rng, side, TILT[self.orientation], self.objects)
-            images[i] = draw(rng, layout)
+            layout, images[i] = self._one(split, i)
             masks[i] = layout.mask()
             label[i] = layout.main_class
             classes = np.array([p.shape for p in layout.placed], np.int64)
@@ -116,6 +122,12 @@ class Shapes(DataSet):
             "mask": masks,
         }
         return ArraySource(images, ids, columns, self.targets)
+
+    def _one(self, split: Split, number: int) -> tuple[Layout, npt.NDArray[np.uint8]]:
+        stream = np.random.SeedSequence([self.seed, SPLITS.index(split), number])
+        rng = np.random.default_rng(stream)
+        layout = arrange(rng, self.image_size, TILT[self.orientation], self.objects)
+        return layout, draw(rng, layout)
 
 
 def _or_nearest(name: object) -> str:
