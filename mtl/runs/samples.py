@@ -13,6 +13,7 @@ from mtl.errors import BadFile, UserError
 from mtl.model.samples.ids import unpacked
 from mtl.runs.recount.base import Recount
 from mtl.runs.recount.classes import ClassRecount
+from mtl.runs.recount.content import SampleContent
 from mtl.runs.recount.detected import DetectionRecount
 from mtl.runs.recount.overlap import OverlapRecount
 from mtl.runs.recount.ranked import ScoreRecount
@@ -38,11 +39,18 @@ class KeptSamples:
     Args:
         recounts: task to what its columns add up to.
         ids: task to its n samples, in the order of the rows.
+        classes: task to the names of its classes; absent where the file is older than those.
     """
 
-    def __init__(self, recounts: Mapping[str, Recount], ids: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self,
+        recounts: Mapping[str, Recount],
+        ids: Mapping[str, tuple[str, ...]],
+        classes: Mapping[str, tuple[str, ...]],
+    ) -> None:
         self._recounts = dict(recounts)
         self._ids = dict(ids)
+        self._classes = dict(classes)
 
     @classmethod
     def load(cls, folder: Path, split: str = "test") -> "KeptSamples | None":
@@ -72,7 +80,8 @@ class KeptSamples:
         """What the file's arrays mean.
 
         Args:
-            arrays: ``<task>/ids``, ``<task>/kind``, ``<task>/metric``, and the task's columns.
+            arrays: ``<task>/ids``, ``<task>/kind``, ``<task>/metric``, ``<task>/classes``, and the
+                task's columns.
 
         Raises:
             KeyError: something is missing.
@@ -83,12 +92,13 @@ class KeptSamples:
             task, _, column = name.rpartition("/")
             tasks.setdefault(task, {})[column] = array
         ids = {task: unpacked(columns["ids"]) for task, columns in tasks.items()}
+        names = {t: unpacked(own["classes"]) for t, own in tasks.items() if "classes" in own}
         recounts = {}
         for task, columns in tasks.items():
             counted, metric = KINDS[str(columns["kind"])], str(columns["metric"])
             if counted.metrics is None or metric in counted.metrics:
                 recounts[task] = counted(columns, metric, len(ids[task]))
-        return cls(recounts, ids)
+        return cls(recounts, ids, names)
 
     @property
     def tasks(self) -> tuple[str, ...]:
@@ -124,6 +134,15 @@ class KeptSamples:
     def quality(self, task: str) -> npt.NDArray[np.float64]:
         """(n,) how well each sample was decided: 1 is best, 0 is worst."""
         return self._of(task).quality()
+
+    def contents(self, task: str, row: int) -> tuple[SampleContent, SampleContent] | None:
+        """What was decided on a sample, and what is true of it; None where neither was kept."""
+        return self._of(task).contents(row)
+
+    def class_name(self, task: str, index: int) -> str:
+        """``circle``, or ``class 3`` where the names weren't kept."""
+        names = self._classes.get(task, ())
+        return names[index] if 0 <= index < len(names) else f"class {index}"
 
     def _of(self, task: str) -> Recount:
         if task not in self._recounts:

@@ -16,6 +16,7 @@ from mtl.files import write_whole
 from mtl.learning.callbacks.watching import Watch
 from mtl.learning.evaluation import Observer, Outputs
 from mtl.learning.module import MultiTaskModule
+from mtl.model.head.base import Head
 from mtl.model.samples.base import Columns, HeadSamples
 from mtl.model.samples.ids import packed
 
@@ -72,22 +73,23 @@ class KeepSamples(Watch):
             torch.distributed.all_gather_object(every, own)
         self.parts = {}
         if trainer.is_global_zero:
-            main = {task: module.network.head(task).metrics[0] for task in self.heads}
+            heads = {task: module.network.head(task) for task in self.heads}
             path = Path(trainer.default_root_dir) / "samples" / f"{split}.npz"
-            write_whole(path, _compressed(every, self.heads, main))
+            write_whole(path, _compressed(every, self.heads, heads))
 
 
 def _compressed(
     ranks: list[dict[str, tuple[list[str], Columns]]],
-    heads: Mapping[str, HeadSamples],
-    main: Mapping[str, str],
+    kept: Mapping[str, HeadSamples],
+    heads: Mapping[str, Head],
 ) -> bytes:
     arrays: dict[str, Any] = {}
-    for task, samples in heads.items():
+    for task, samples in kept.items():
         parts = [found[task] for found in ranks if task in found]
         if parts:
             arrays[f"{task}/kind"] = np.array(samples.kind)
-            arrays[f"{task}/metric"] = np.array(main[task])
+            arrays[f"{task}/metric"] = np.array(heads[task].metrics[0])
+            arrays[f"{task}/classes"] = packed(list(heads[task].target.classes))
             arrays[f"{task}/ids"] = packed([name for ids, _ in parts for name in ids])
             for name in parts[0][1]:
                 arrays[f"{task}/{name}"] = np.concatenate([columns[name] for _, columns in parts])

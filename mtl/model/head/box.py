@@ -186,8 +186,9 @@ class Box(Head):
         return BoxCurves()
 
     def make_samples(self) -> HeadSamples:
-        """Each image's value of the main metric, and its IoU."""
-        return HeadSamples("values", partial(box_columns, metric=self.metrics[0]))
+        """Each image's value of the main metric, its IoU, and the boxes."""
+        columns = partial(box_columns, metric=self.metrics[0], side=self.image_size)
+        return HeadSamples("values", columns)
 
     def unbatch(self, prediction: Tensor) -> list[Tensor]:
         """(4,) per sample, on the CPU."""

@@ -254,8 +254,8 @@ class Detection(Head):
 
     def make_samples(self) -> HeadSamples:
         """Detections, matched with objects."""
-        count = len(self.target.classes)
-        return HeadSamples("detections", partial(detection_columns, classes=count))
+        classes, side = len(self.target.classes), self.image_size
+        return HeadSamples("detections", partial(detection_columns, classes=classes, side=side))
 
     def unbatch(self, prediction: list[Detections]) -> list[Detections]:
         """Image by image, on the CPU."""

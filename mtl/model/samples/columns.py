@@ -1,6 +1,7 @@
 """What the package's heads keep, by the kind of what they decide."""
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -45,18 +46,25 @@ def score_columns(prediction: Tensor, labels: Labelled) -> Columns:
     return {"scores": prediction.float().cpu().numpy(), "truth": truth.cpu().numpy()}
 
 
-def box_columns(prediction: Tensor, labels: Labelled, metric: str) -> Columns:
-    """The metric of each box, its IoU, and whether that is 0.5 or more.
+def box_columns(prediction: Tensor, labels: Labelled, metric: str, side: int) -> Columns:
+    """The metric of each box, its IoU, whether that is 0.5 or more, and the two boxes.
 
     Args:
         prediction: (n, 4) xyxy pixels.
         labels: likewise.
         metric: of ``iou``, ``mae``, ``mse``, ``recall50``.
+        side: of the picture, pixels.
     """
     truth = _tensor(labels)
     each = box_errors(prediction, truth)
     iou = each["iou"].cpu().numpy()
-    return {"value": each[metric].cpu().numpy(), "quality": iou, "right": iou >= FOUND}
+    return {
+        "value": each[metric].cpu().numpy(),
+        "quality": iou,
+        "right": iou >= FOUND,
+        "said_box": _in_shares(prediction.float().cpu().numpy(), side),
+        "true_box": _in_shares(truth.cpu().numpy(), side),
+    }
 
 
 def overlap_columns(prediction: Tensor, labels: Labelled) -> Columns:
@@ -80,27 +88,34 @@ def overlap_columns(prediction: Tensor, labels: Labelled) -> Columns:
     }
 
 
-def detection_columns(prediction: list[Detections], labels: Labelled, classes: int) -> Columns:
+def detection_columns(
+    prediction: list[Detections], labels: Labelled, classes: int, side: int
+) -> Columns:
     """Detections that count, with a bit for each IoU threshold at which they are of an object.
 
     Args:
         prediction: n images' detections.
         labels: their objects.
         classes: how many.
+        side: of the picture, pixels.
     """
     truth = labels.on_cpu.value
     assert isinstance(truth, BoxBatch)
-    rows: dict[str, list[np.ndarray]] = {"label": [], "score": [], "matched": []}
+    names = ("label", "score", "matched", "said_boxes", "true_boxes")
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in names}
     found, objects = [], []
     for row, own in enumerate(countable([one.cpu() for one in prediction], truth)):
         boxes, there = objects_of(truth, row)
-        label = own.labels.numpy()
-        places = same_class(own.boxes.float().numpy(), label, boxes, there, OVERLAPS)
+        label, said = own.labels.numpy(), own.boxes.float().numpy()
+        places = same_class(said, label, boxes, there, OVERLAPS)
         counts = places[:, 0] > -2
         bits = ((places >= 0) << np.arange(len(OVERLAPS))).sum(1)
         rows["label"].append(label[counts].astype(np.int32))
         rows["score"].append(own.scores.float().numpy()[counts])
         rows["matched"].append(bits[counts].astype(np.int16))
+        rows["said_boxes"].append(_in_shares(said[counts], side))
+        by_class = np.argsort(there, kind="stable")
+        rows["true_boxes"].append(_in_shares(boxes[by_class], side))
         found.append(int(counts.sum()))
         objects.append(np.bincount(there, minlength=classes))
     return {
@@ -108,6 +123,11 @@ def detection_columns(prediction: list[Detections], labels: Labelled, classes: i
         "found": np.array(found, np.int32),
         "objects": np.array(objects, np.int32),
     }
+
+
+def _in_shares(boxes: npt.NDArray[np.float32], side: int) -> npt.NDArray[np.float16]:
+    """Half precision is a twentieth of a pixel in a picture of a hundred, enough to be drawn."""
+    return (boxes / side).astype(np.float16)
 
 
 def _tensor(labels: Labelled) -> Tensor:

@@ -7,6 +7,8 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from mtl.runs.recount.content import SampleContent
+
 Floats = npt.NDArray[np.float64]
 Columns = Mapping[str, npt.NDArray[np.generic]]
 
@@ -47,6 +49,14 @@ class Recount(ABC):
     def quality(self) -> Floats:
         """(n,) how well each sample was decided: 1 is best, 0 is worst."""
 
+    def contents(self, row: int) -> tuple[SampleContent, SampleContent] | None:
+        """What was decided on a sample, and what is true of it; None where neither was kept.
+
+        Args:
+            row: 0 to n - 1.
+        """
+        return None
+
 
 def column(columns: Columns, name: str, samples: int) -> npt.NDArray[np.generic]:
     """One column.
@@ -66,3 +76,16 @@ def mean(values: Floats, weights: Floats) -> float:
     known = ~np.isnan(values) & (weights > 0)
     total = weights[known].sum()
     return float((values[known] * weights[known]).sum() / total) if total else float("nan")
+
+
+def box_column(columns: Columns, name: str, rows: int) -> Floats:
+    """A column of boxes, (rows, 4) xyxy in 0..1.
+
+    Raises:
+        KeyError: there is none.
+        ValueError: it has another shape.
+    """
+    found = column(columns, name, rows).astype(np.float64)
+    if found.shape != (rows, 4):
+        raise ValueError(f"{name} is {found.shape}, and boxes are (n, 4)")
+    return np.nan_to_num(found).clip(0, 1)

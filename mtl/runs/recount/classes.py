@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl.runs.recount.base import Columns, Floats, Recount, column, mean
+from mtl.runs.recount.content import SampleContent
 
 
 class ClassRecount(Recount):
@@ -17,8 +18,8 @@ class ClassRecount(Recount):
     def __init__(self, columns: Columns, metric: str, samples: int) -> None:
         super().__init__(columns, metric, samples)
         self.truth = column(columns, "truth", samples).astype(np.int64)
-        said = column(columns, "predicted", samples).astype(np.int64)
-        self.hit: npt.NDArray[np.bool_] = said == self.truth
+        self.said = column(columns, "predicted", samples).astype(np.int64)
+        self.hit: npt.NDArray[np.bool_] = self.said == self.truth
         self.of_truth = column(columns, "of_truth", samples).astype(np.float64)
 
     def score(self, weights: Floats) -> float:
@@ -37,3 +38,7 @@ class ClassRecount(Recount):
     def quality(self) -> Floats:
         """The probability that was given to the truth."""
         return self.of_truth
+
+    def contents(self, row: int) -> tuple[SampleContent, SampleContent]:
+        """The two classes."""
+        return SampleContent({int(self.said[row]): 1}), SampleContent({int(self.truth[row]): 1})

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from mtl.model.curves.ranking import Ranking, area_under_roc, average_precision
 from mtl.runs.recount.base import Columns, Floats, Recount, column
+from mtl.runs.recount.content import SampleContent
 
 THRESHOLD = 0.5
 """From which on a score is a yes, as in the multilabel head."""
@@ -67,3 +68,10 @@ class ScoreRecount(Recount):
         error = np.where(self.known, np.abs(self.scores - self.truth), 0.0).sum(axis=1)
         quality: Floats = 1 - error / np.maximum(self.known.sum(axis=1), 1)
         return quality
+
+    def contents(self, row: int) -> tuple[SampleContent, SampleContent]:
+        """The classes from the threshold on, and those that are there."""
+        said, true = (np.flatnonzero(there) for there in (self.said[row], self.truth[row] == 1))
+        return SampleContent(dict.fromkeys(said.tolist(), 1)), SampleContent(
+            dict.fromkeys(true.tolist(), 1)
+        )
