@@ -9,9 +9,8 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from mtl.drawing.chart import to_canvas
+from mtl.drawing.palette import DISTINCT, color
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-"""Told apart by everybody (Okabe & Ito, Color Universal Design, 2008)."""
 STYLES = ("-", "--", ":")
 TICKS = (0, 0.25, 0.5, 0.75, 1)
 SQUARE, WIDTH = 4.7, 7.4
@@ -28,13 +27,14 @@ class Line:
         name: in the legend.
         x: in 0..1.
         y: likewise.
-        strong: whether it is the one to look at first.
+        number: of its class, which decides colour and kind of line; -1 for the background, which
+            is grey; None for the one to look at first, which is black.
     """
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
-    strong: bool = False
+    number: int | None = None
 
 
 def draw_lines(
@@ -50,7 +50,7 @@ def draw_lines(
     """Curves in one square, told apart by colour and by the kind of line.
 
     Args:
-        lines: at most 18.
+        lines: a class has the same look in every picture.
         title: above.
         across: what the x axis stands for.
         up: what the y axis stands for.
@@ -67,13 +67,13 @@ def draw_lines(
     axes = figure.add_axes((0.65 / width, 0.12, 3.85 / width, 0.80))
     if diagonal:
         axes.plot([0, 1], [0, 1], color="0.6", linewidth=1)
-    plain = 0
     for line in lines:
         look: dict[str, Any] = {"color": "black", "linewidth": 2.2, "zorder": 5}
-        if not line.strong:
-            style = STYLES[plain // len(COLOURS) % len(STYLES)]
-            look = {"color": COLOURS[plain % len(COLOURS)], "linewidth": 1.3, "linestyle": style}
-            plain += 1
+        if line.number is not None:
+            look = {"color": "0.55", "linewidth": 1.3, "linestyle": "-"}
+            if line.number >= 0:
+                look["color"] = [part / 255 for part in color(line.number)]
+                look["linestyle"] = STYLES[line.number // DISTINCT % len(STYLES)]
         axes.plot(line.x, line.y, label=line.name, marker="o" if dots else None, **look)
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), xticks=TICKS, yticks=TICKS)
     axes.set(xlabel=across, ylabel=up)
