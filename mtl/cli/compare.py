@@ -75,7 +75,7 @@ def run(arguments: list[str]) -> int:
         for file in write(comparison, folder):
             say(f"written to {file}")
         try:
-            say(f"written to {write_page(comparison, folder)}")
+            say(f"written to {write_page(comparison, folder, config_dir)}")
         except UserError as missing:
             # The tables are there all the same.
             say(f"left out: {missing}")

@@ -64,7 +64,7 @@ def run(arguments: list[str]) -> int:
     patterns = [own["run"]] if own.get("run") else items(own["runs"])
     comparison = compare(find_runs(patterns), question, config_dir)
     home = home_of([run.path for row in comparison.rows for run in row.runs])
-    say(f"written to {write_page(comparison, place(own, 'out', home))}")
+    say(f"written to {write_page(comparison, place(own, 'out', home), config_dir)}")
     return 0
 
 

@@ -8,7 +8,7 @@ from page_kit import write_full_run
 from PIL import Image
 
 from mtl.errors import BadFile
-from mtl.runs.page.gather.averages import GRID, at_rate, averaged, pooled_reliability
+from mtl.runs.page.gather.averages import GRID, averaged, height_at, pooled_reliability
 from mtl.runs.page.gather.command import read_command
 from mtl.runs.page.gather.decisions import Reliability, TradeOff, read_decisions
 from mtl.runs.page.gather.disagreements import largest
@@ -47,7 +47,7 @@ def test_roc_is_averaged_vertically():
     grid, mean, low, high = averaged([line, step], "roc")
     half = int(np.flatnonzero(grid == 0.5)[0])
     assert (low[half], mean[half], high[half]) == (0.5, 0.625, 0.75)
-    assert at_rate([line, step], 0.2) == pytest.approx((0.2 + 0.6) / 2)
+    assert height_at([line, step], 0.2) == pytest.approx((0.2 + 0.6) / 2)
 
 
 def test_precision_between_points_is_that_of_the_next():
@@ -78,8 +78,8 @@ def test_decisions_that_do_not_fit_are_left_out(tmp_path):
     found = read_decisions(tmp_path)
     assert found["box"].confusions is None
     assert found["box"].reliability is None
-    assert found["box"].roc == {}
-    assert found["box"].precision_recall == {"all": TradeOff([0, 1], [1, 0.5], None)}
+    assert found["box"].curves["roc"] == {}
+    assert found["box"].curves["pr"] == {"all": TradeOff([0, 1], [1, 0.5], None)}
     (tmp_path / "curves/test.json").write_text("[")
     with pytest.raises(BadFile, match="can't be read as JSON"):
         read_decisions(tmp_path)
@@ -127,3 +127,11 @@ def test_pareto_front_is_what_nothing_beats():
     assert pareto_front(points, more_cost=False, more_quality=True) == {0, 1}
     # More images per second, and less of an error.
     assert pareto_front(points, more_cost=True, more_quality=False) == {2, 3}
+
+
+def test_success_of_boxes_is_a_line_between_its_points(tmp_path):
+    run = write_full_run(tmp_path / "run", "equal", 0)
+    curve = read_decisions(run)["box"].curves["success"]["all"]
+    assert curve == TradeOff([0, 0.4, 1], [1, 1, 0], 0.7)
+    assert height_at([curve], 0.7) == pytest.approx(0.5)
+    assert averaged([curve], "success")[1][GRID == 0.1] == 1

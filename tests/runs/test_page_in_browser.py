@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from page_kit import write_full_run, write_full_sweep
+from page_kit import keep_samples, write_full_run, write_full_sweep
 
 from mtl.runs.collection.find import find_runs
 from mtl.runs.compare.compare import compare
@@ -19,10 +19,9 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PHONE = {"width": 390, "height": 844}
 DESKTOP = {"width": 1280, "height": 900}
 LONG = "a_class_with_a_name_of_nearly_sixty_characters_and_no_blank"
-OVERFLOWING = """() => [...document.querySelectorAll("body *")].filter((element) =>
-  element.getBoundingClientRect().right > innerWidth + 1
-  && !element.closest(".table, .skip, .visually-hidden, pre, svg, #vg-tooltip-element")
-).map((element) => element.outerHTML.slice(0, 120))"""
+MISPLACED = (Path(__file__).parent / "misplaced.js").read_text()
+PAPER = {"width": 718, "height": 1000}
+"""A4 less its margins."""
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +39,9 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = write_full_sweep(
-        tmp_path_factory.mktemp("sweep"), labels=["circle", LONG, "</script>"]
-    )
+    labels = ["circle", LONG, "</script>"]
+    folder = write_full_sweep(tmp_path_factory.mktemp("sweep"), labels=labels)
+    keep_samples(folder, test=3)
     return write_page(compare(find_runs([folder])), folder)
 
 
@@ -71,7 +70,7 @@ def shown(browser: Any, report: Path) -> Iterator[Any]:
     assert [text for text in wrong if text not in (report.as_uri(), "data:,")] == []
 
 
-def test_every_chart_is_drawn_and_nothing_overflows(opened):
+def test_every_chart_is_drawn_in_the_colours_of_its_theme(opened):
     charts = opened.query_selector_all("figure[data-chart]")
     assert len(charts) > 8
     for chart in charts:
@@ -83,12 +82,45 @@ def test_every_chart_is_drawn_and_nothing_overflows(opened):
     opened.emulate_media(media="print", color_scheme="dark")
     white = "rgb(255, 255, 255)"
     assert opened.evaluate("getComputedStyle(document.body).backgroundColor") == white
-    opened.emulate_media(media="screen", color_scheme="light")
-    opened.set_viewport_size(PHONE)
+
+
+def test_nothing_is_clipped_or_lies_on_another(opened):
     opened.evaluate("document.querySelectorAll('main details').forEach((d) => { d.open = true; })")
+    sizes = [(PHONE, "light"), ({"width": 768, "height": 1024}, "dark"), (DESKTOP, "light")]
+    for size, theme in sizes:
+        opened.emulate_media(media="screen", color_scheme=theme)
+        opened.set_viewport_size(size)
+        opened.wait_for_timeout(300)
+        assert opened.evaluate(MISPLACED) == [], size
+    opened.set_viewport_size(PHONE)
     opened.wait_for_timeout(300)
-    assert opened.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-    assert opened.evaluate(OVERFLOWING) == []
+    hint = opened.locator("#table .scrolled")
+    assert hint.is_visible()
+    table = opened.locator("#table .table")
+    assert "cut" in table.get_attribute("class")
+    table.evaluate("(table) => { table.scrollLeft = table.scrollWidth; }")
+    opened.wait_for_timeout(100)
+    assert "cut" not in table.get_attribute("class")
+    first = table.locator("tbody th").first.bounding_box()
+    assert first["x"] == table.bounding_box()["x"]
+    opened.emulate_media(media="print", color_scheme="light")
+    opened.set_viewport_size(PAPER)
+    opened.wait_for_timeout(300)
+    assert opened.evaluate(MISPLACED) == []
+    assert not hint.is_visible()
+
+
+def test_boxes_of_a_row_go_with_its_switch(opened):
+    opened.locator("#disagreements select").select_option(label="box")
+    box = opened.locator("#disagreements [data-panel='1'] g[data-row='2']")
+    truth = opened.locator("#disagreements [data-panel='1'] g.true")
+    assert (box.count(), truth.count()) == (1, 1)
+    width = box.locator(".line").bounding_box()["width"]
+    picture = opened.locator("#disagreements [data-panel='1'] img").bounding_box()["width"]
+    assert width == pytest.approx(picture / 2, abs=3)
+    opened.get_by_role("checkbox", name="cagrad").uncheck()
+    assert not box.is_visible()
+    assert truth.is_visible()
 
 
 def test_table_is_sorted_filtered_and_its_columns_switched(opened):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from mtl.config.trust import Trust
 from mtl.runs.compare.compare import mark_best
 from mtl.runs.compare.comparison import Cell, ComparedMetric, Comparison, ComparisonRow
 from mtl.runs.page.further import further_cells, further_metrics
@@ -39,6 +40,7 @@ class PageData:
         metrics: those that are compared, then the others of the same split.
         main: each task's main metric, its own name (``iou``); in the order of the tasks.
         split: that the metrics are of, ``test`` or ``val``.
+        trust: whose classes may be made to read test images again.
     """
 
     comparison: Comparison
@@ -46,6 +48,7 @@ class PageData:
     metrics: Sequence[ComparedMetric]
     main: Mapping[str, str]
     split: str
+    trust: Trust
 
     @property
     def labels(self) -> list[str]:
@@ -68,8 +71,13 @@ class PageData:
         return [f"{self.split}/{task}/{own}" for task, own in self.main.items()]
 
 
-def page_data(comparison: Comparison) -> PageData:
-    """Read what the runs left beside their results."""
+def page_data(comparison: Comparison, trust: Trust | None = None) -> PageData:
+    """Read what the runs left beside their results.
+
+    Args:
+        comparison: of the runs.
+        trust: see ``PageData``; None for the package alone.
+    """
     split = comparison.metrics[0].name.partition("/")[0]
     more = further_metrics(comparison, split)
     main: dict[str, str] = {}
@@ -90,4 +98,5 @@ def page_data(comparison: Comparison) -> PageData:
         )
         for place, row in enumerate(comparison.rows)
     ]
-    return PageData(comparison, rows, [*comparison.metrics, *more], main, split)
+    metrics = [*comparison.metrics, *more]
+    return PageData(comparison, rows, metrics, main, split, trust or Trust())

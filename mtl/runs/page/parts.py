@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-Tone = Literal["", "better", "worse", "unsure"]
+from mtl.runs.page.answers import Answers, Tone
+from mtl.runs.page.cases import CaseTable
+
 Columns = Mapping[str, Sequence[Any]]
 """Data of a chart: name to one value for each point."""
 
@@ -17,11 +19,13 @@ class PageColumn:
         title: in its header.
         number: whether it holds numbers.
         on: whether it is shown at first, where columns can be switched.
+        note: a smaller line below the title.
     """
 
     title: str
     number: bool = False
     on: bool = True
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -221,7 +225,17 @@ class OneOf:
 
 
 PagePart = (
-    PageTable | HeatMap | Chart | Photo | Sentences | TaskVerdict | SideBySide | Folded | OneOf
+    Answers
+    | PageTable
+    | HeatMap
+    | CaseTable
+    | Chart
+    | Photo
+    | Sentences
+    | TaskVerdict
+    | SideBySide
+    | Folded
+    | OneOf
 )
 
 

@@ -12,7 +12,7 @@ from mtl import __version__
 from mtl.runs.page.parts import Chart, Folded, OneOf, PagePart, PageSection, SideBySide
 from mtl.runs.page.specs import colour_of, dash_of
 
-SCRIPTS = ("shown.js", "charts.js", "tables.js", "choose.js")
+SCRIPTS = ("shown.js", "charts.js", "tables.js", "choose.js", "scrolled.js")
 ENDS = re.compile(r"<(?=/script|!--)", re.IGNORECASE)
 """What would end a script, or begin something else inside it; only its texts hold that."""
 
@@ -41,7 +41,8 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals |= {"swatch": swatch, "labels": list(labels)}
+    environment.globals |= {"swatch": swatch, "colour_of": colour_of, "labels": list(labels)}
+    environment.filters["unbroken"] = unbroken
     style, *own = (loader.get_source(environment, name)[0] for name in ("style.css", *SCRIPTS))
     scripts = [script_text(library), script_text("\n".join(own))]
     charts = {part.name: {"spec": part.spec, "data": part.data} for part in charts_of(sections)}
@@ -55,6 +56,11 @@ def render(
         policy=policy(scripts),
         version=__version__,
     )
+
+
+def unbroken(text: str) -> str:
+    """Numbers stay with their percent signs."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def script_text(source: str) -> str:

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from mtl.runs.compare.comparison import ComparedMetric, Difference
+from mtl.runs.page.answers import Tone
 from mtl.runs.page.data import PageData, PageRow
-from mtl.runs.page.labels import measured
-from mtl.runs.page.parts import Tone
-from mtl.words import counted
+from mtl.runs.page.labels import counted, measured
 
 TONES: dict[str, Tone] = {"better": "better", "worse": "worse"}
 """Of verdicts that are sure."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mtl.config.trust import Trust
 from mtl.files import printable, write_whole
 from mtl.runs.compare.comparison import Comparison
 from mtl.runs.page.data import PageData, page_data
@@ -44,12 +45,13 @@ SECTIONS = (
 FILE = "report.html"
 
 
-def write_page(comparison: Comparison, folder: Path) -> Path:
+def write_page(comparison: Comparison, folder: Path, config_dir: Path | None = None) -> Path:
     """Write ``report.html``, which needs nothing beside it.
 
     Args:
         comparison: of one run or many.
         folder: made where it is missing.
+        config_dir: a user's folder of further members, which may be asked for test images.
 
     Returns:
         The file.
@@ -57,20 +59,21 @@ def write_page(comparison: Comparison, folder: Path) -> Path:
     Raises:
         UserError: the package that draws charts is missing.
     """
-    text = page(comparison, chart_library())
+    text = page(comparison, chart_library(), Trust(folder=config_dir))
     path = folder / FILE
     write_whole(path, printable(text).encode())
     return path
 
 
-def page(comparison: Comparison, library: str) -> str:
+def page(comparison: Comparison, library: str, trust: Trust | None = None) -> str:
     """The page as text.
 
     Args:
         comparison: of one run or many.
         library: JavaScript that draws the charts.
+        trust: whose classes may be made to read test images again; None for the package alone.
     """
-    data = page_data(comparison)
+    data = page_data(comparison, trust)
     return render(sections_of(data), data.labels, _title(data), _subtitle(data), library)
 
 

@@ -2,24 +2,22 @@
 
 import math
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from mtl.runs.page.gather.decisions import Confusions, Reliability, TradeOff
+from mtl.runs.page.gather.decisions import Confusions, Kind, Reliability, TradeOff
 
 GRID = np.unique(np.round(np.concatenate([np.linspace(0, 0.1, 21), np.linspace(0.1, 1.0, 37)]), 4))
 """Where curves are averaged: closer together where few false alarms are allowed."""
 BINS = 15
 """Of confidence."""
-Kind = Literal["roc", "pr"]
 
 
 def averaged(curves: Sequence[TradeOff], kind: Kind) -> npt.NDArray[np.float64]:
     """Vertical averages (Fawcett, 2006): the curves' heights at each place of the grid.
 
-    Between its points a ROC curve is a line; precision is that of the next point, since between
+    Between its points a curve is a line; but precision is that of the next point, since between
     points of a precision-recall curve a line promises too much (Davis and Goadrich, 2006).
 
     Args:
@@ -35,15 +33,15 @@ def averaged(curves: Sequence[TradeOff], kind: Kind) -> npt.NDArray[np.float64]:
 
 def _heights(curve: TradeOff, kind: Kind) -> npt.NDArray[np.float64]:
     x, y = np.array(curve.x), np.array(curve.y)
-    if kind == "roc":
+    if kind != "pr":
         return np.asarray(np.interp(GRID, x, y), np.float64)
     places = np.minimum(np.searchsorted(x, GRID, side="left"), len(x) - 1)
     return np.asarray(y[places], np.float64)
 
 
-def at_rate(curves: Sequence[TradeOff], rate: float) -> float:
-    """The mean true positive rate at a false positive rate."""
-    return float(np.mean([np.interp(rate, curve.x, curve.y) for curve in curves]))
+def height_at(curves: Sequence[TradeOff], place: float) -> float:
+    """The mean height of curves at one x: the true positive rate at a false positive one, say."""
+    return float(np.mean([np.interp(place, curve.x, curve.y) for curve in curves]))
 
 
 def pooled_reliability(parts: Sequence[Reliability]) -> Reliability:

@@ -3,23 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mtl.files import read_json
 from mtl.runs.page.gather.numbers import columns, mapping, number, numbers
 
 FILES = ("curves/test.json", "eval/curves_test.json")
 """Of the training, or of ``mtl eval``."""
+Kind = Literal["roc", "pr", "success"]
+KEYS: Mapping[Kind, tuple[str, str, str]] = {
+    "roc": ("fpr", "tpr", "auc"),
+    "pr": ("recall", "precision", "ap"),
+    "success": ("iou", "recall", "area"),
+}
+"""Kind of curve to what its file calls x, y and the area; see ``mtl/model/curves/base.py``."""
 
 
 @dataclass(frozen=True)
 class TradeOff:
-    """A curve over the threshold of a decision: ROC or precision-recall.
+    """A curve over a threshold: ROC, precision-recall, or the success of a box.
 
     Args:
-        x: false positive rate, or recall; ascending.
-        y: true positive rate, or precision; one for each.
-        area: under it: AUC, or average precision; None where it isn't said.
+        x: false positive rate, recall, or IoU; ascending.
+        y: true positive rate, precision, or the share of images; one for each.
+        area: under it: AUC, average precision, or mean IoU; None where it isn't said.
     """
 
     x: list[float]
@@ -59,10 +66,15 @@ class Confusions:
 
 @dataclass(frozen=True)
 class TaskDecisions:
-    """What a task decided on the test split; what its head has none of is empty or None."""
+    """What a task decided on the test split; what its head has none of is empty or None.
 
-    roc: Mapping[str, TradeOff]
-    precision_recall: Mapping[str, TradeOff]
+    Args:
+        curves: by kind, then by class or ``all``.
+        reliability: of its confidence.
+        confusions: of its classes.
+    """
+
+    curves: Mapping[Kind, Mapping[str, TradeOff]]
     reliability: Reliability | None
     confusions: Confusions | None
 
@@ -80,8 +92,7 @@ def read_decisions(folder: Path) -> dict[str, TaskDecisions]:
 
 def _decisions(node: Mapping[str, Any]) -> TaskDecisions:
     return TaskDecisions(
-        _trade_offs(node.get("roc"), "fpr", "tpr", "auc"),
-        _trade_offs(node.get("pr"), "recall", "precision", "ap"),
+        {kind: _trade_offs(node.get(kind), *keys) for kind, keys in KEYS.items()},
         _reliability(node.get("calibration")),
         _confusions(node.get("confusion")),
     )

@@ -23,28 +23,23 @@ class Disagreement:
     qualities: Mapping[int, float]
 
 
-def sample_qualities(folders: Sequence[Path]) -> dict[str, dict[str, float]]:
-    """By task and sample, the mean over the runs of a row; empty where none kept any.
+def kept_samples(folder: Path) -> KeptSamples | None:
+    """What a run kept of its test images; a file that can't be read counts as none."""
+    try:
+        return KeptSamples.load(folder, "test")
+    except BadFile:
+        return None
 
-    A file that can't be read counts as none.
-    """
-    sums: dict[str, dict[str, list[float]]] = {}
-    for folder in folders:
-        try:
-            kept = KeptSamples.load(folder, "test")
-        except BadFile:
-            continue
-        if kept is None:
-            continue
-        for task in kept.tasks:
-            of_task = sums.setdefault(task, {})
+
+def sample_qualities(runs: Sequence[KeptSamples], task: str) -> dict[str, float]:
+    """By sample, the mean over the runs of a row that kept the task."""
+    sums: dict[str, list[float]] = {}
+    for kept in runs:
+        if task in kept.tasks:
             for sample, value in zip(kept.ids(task), kept.quality(task).tolist(), strict=True):
                 if np.isfinite(value):
-                    of_task.setdefault(sample, []).append(value)
-    return {
-        task: {sample: sum(values) / len(values) for sample, values in of_task.items()}
-        for task, of_task in sums.items()
-    }
+                    sums.setdefault(sample, []).append(value)
+    return {sample: sum(values) / len(values) for sample, values in sums.items()}
 
 
 def largest(rows: Mapping[int, Mapping[str, float]], most: int) -> list[Disagreement]:

@@ -23,7 +23,7 @@ class EmbeddedPicture:
     """A picture as part of a page.
 
     Args:
-        address: a data URI of a PNG.
+        address: a data URI.
         width: pixels.
         height: pixels.
     """

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from mtl.runs.compare.comparison import Cell, ComparedMetric
 from mtl.runs.compare.metrics import is_finite
 from mtl.runs.compare.statistics.mean import mean_interval
+from mtl.runs.page.answers import Tone
 from mtl.runs.page.data import PageData, PageRow
 from mtl.runs.page.labels import half_width, measured, way
 from mtl.runs.page.parts import (
@@ -17,8 +18,8 @@ from mtl.runs.page.parts import (
     Sentences,
     SideBySide,
     TaskVerdict,
-    Tone,
 )
+from mtl.runs.page.sections.together import together
 from mtl.runs.page.wording import TONES, certainty, compared, headline, size_in_words
 
 MOST_ROWS = 8
@@ -27,9 +28,10 @@ FEW_NOTES = 2
 
 
 def answer(data: PageData) -> PageSection:
-    """A verdict per task, then the comparison's own sentences."""
+    """Whether sharing helps, a verdict per task, then the comparison's own sentences."""
     several = len(data.rows) > 1
-    parts: list[PagePart] = [Sentences([_how_compared(data)])] if several else []
+    parts = together(data)
+    parts += [Sentences([_how_compared(data)])] if several else []
     verdicts = [_verdict(data, m, f"answer-{n}") for n, m in enumerate(answered(data))]
     parts.append(SideBySide(verdicts, narrow=True))
     sentences = [f"{row.label}: {row.row.sentence}" for row in data.rows if row.row.sentence]
@@ -40,10 +42,10 @@ def answer(data: PageData) -> PageSection:
 
 
 def answered(data: PageData) -> list[ComparedMetric]:
-    """The change against single tasks, and each task's main metric, as far as compared."""
+    """Each task's main metric, and the change against single tasks, as far as compared."""
     change = [m for m in data.comparison.metrics if m.percent and not m.task]
     by_name = {metric.name: metric for metric in data.comparison.metrics}
-    return change + [by_name[name] for name in data.main_names if name in by_name]
+    return [by_name[name] for name in data.main_names if name in by_name] + change
 
 
 def _verdict(data: PageData, metric: ComparedMetric, name: str) -> TaskVerdict:
@@ -60,12 +62,6 @@ def _verdict(data: PageData, metric: ComparedMetric, name: str) -> TaskVerdict:
         tone, text = headline(data, ordered, metric)
     elif len(ordered) > 1:
         text = f"{text} with {ordered[0].label}, the best of all"
-    own = [row for row in ordered if _own_changes(data, row, metric)]
-    if own:
-        who = f"{own[0].label} is at " if len(data.rows) > 1 else ""
-        changes = _own_changes(data, own[0], metric)
-        against = f"{_spread(changes)} against a network of its own{_doubt(changes)}"
-        text = f"{text.rstrip('.')}. {who}{against}."
     columns = _columns(data, metric)
     rows = [_cells(data, row, metric) for row in ordered]
     parts: list[PagePart] = []
@@ -97,14 +93,6 @@ def _spread(changes: Sequence[float]) -> str:
     mean = measured(sum(changes) / len(changes), percent=True, sign=True)
     half = half_width(mean_interval(changes))
     return mean if half is None else f"{mean} ± {measured(half, percent=True)}"
-
-
-def _doubt(changes: Sequence[float]) -> str:
-    interval = mean_interval(changes)
-    if interval is None:
-        return " (one run)"
-    low, high = interval
-    return ", which may be chance" if low <= 0 <= high else ""
 
 
 def _columns(data: PageData, metric: ComparedMetric) -> list[PageColumn]:

@@ -1,11 +1,12 @@
-"""ROC and precision-recall curves of the tasks."""
+"""Curves of the tasks over a threshold: ROC, precision-recall, and the success of boxes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mtl.runs.page.data import PageData, PageRow
-from mtl.runs.page.gather.averages import Kind, at_rate, averaged
-from mtl.runs.page.gather.decisions import TaskDecisions, TradeOff
+from mtl.runs.page.gather.averages import averaged, height_at
+from mtl.runs.page.gather.decisions import Kind, TaskDecisions, TradeOff
 from mtl.runs.page.gather.numbers import short
 from mtl.runs.page.labels import measured
 from mtl.runs.page.parts import (
@@ -22,29 +23,88 @@ from mtl.runs.page.parts import (
 )
 from mtl.runs.page.specs import banded_lines, chosen, diagonal
 
-RATES = (0.01, 0.05, 0.1, 0.2)
-"""False positive rates at which the table tells the true positive rate."""
 MOST_CURVES = 90
 """Of a chart: with many rows only the mean and the first classes."""
+TITLE = "ROC, precision-recall, success"
 NONE = (
     "The runs kept no curves of the test split (curves/test.json): they are older than that file, "
     "or none of their heads decides between classes. mtl eval run=DIR writes those of one run."
 )
-OfRows = dict[str, dict[int, list[TradeOff]]]
+OfRows = Mapping[str, Mapping[int, Sequence[TradeOff]]]
 """Curves by name (``all`` or a class), then by row."""
 UNIT = {"scale": {"domain": [0, 1]}}
 
 
+@dataclass(frozen=True)
+class CurveWords:
+    """How a kind of curve is told.
+
+    Args:
+        title: of its charts, after the task.
+        reading: how to read it.
+        axes: what x and y stand for.
+        brief: the same beside the pointer.
+        area: what the area under it is.
+        at: what its height is called at the places below; holds ``{}``.
+        places: x at which the table tells the height.
+        guessing: whether the diagonal is what guessing gives.
+    """
+
+    title: str
+    reading: str
+    axes: tuple[str, str]
+    brief: tuple[str, str]
+    area: str
+    at: str = ""
+    places: tuple[float, ...] = ()
+    guessing: bool = False
+
+
+KINDS: Mapping[Kind, CurveWords] = {
+    "roc": CurveWords(
+        "ROC",
+        "How much is found (TPR) for how many false alarms (FPR): the closer to the upper left, "
+        "the better; guessing is the dotted line. The band is the range of the seeds.",
+        ("false positive rate (FPR)", "true positive rate (TPR)"),
+        ("FPR", "TPR"),
+        "AUC",
+        "TPR at FPR {:g}",
+        (0.01, 0.05, 0.1, 0.2),
+        guessing=True,
+    ),
+    "pr": CurveWords(
+        "precision and recall",
+        "Of what is found, how much is right (precision), the more is found (recall): the closer "
+        "to the upper right, the better.",
+        ("recall", "precision"),
+        ("recall", "precision"),
+        "average precision",
+    ),
+    "success": CurveWords(
+        "success",
+        "The share of images whose box overlaps the true one by at least a threshold (IoU): the "
+        "higher, the better. The area under the curve is the mean IoU.",
+        ("IoU of at least", "share of the images"),
+        ("IoU", "images"),
+        "mean IoU",
+        "images with IoU ≥ {:g}",
+        (0.25, 0.5, 0.75, 0.9),
+    ),
+}
+
+
 def curves(data: PageData) -> PageSection:
-    """A pair of charts for each task that has them."""
+    """For each task the charts that its head has."""
     parts: list[PagePart] = []
     for place, task in enumerate(tasks_with_decisions(data)):
-        pair = [_roc(data, task, f"roc-{place}"), _precision_recall(data, task, f"pr-{place}")]
-        found: list[PagePart] = [chart for chart in pair if chart is not None]
+        found: list[PagePart] = [
+            _chart(data, task, kind, of_kind, f"{kind}-{place}")
+            for kind in KINDS
+            if (of_kind := _of_rows(data, task, kind))
+        ]
         if found:
             parts.append(SideBySide(found))
-    title = "ROC and precision-recall"
-    return PageSection("curves", title, parts or [Sentences([NONE])])
+    return PageSection("curves", TITLE, parts or [Sentences([NONE])])
 
 
 def tasks_with_decisions(data: PageData) -> list[str]:
@@ -59,14 +119,37 @@ def decisions_of(row: PageRow, task: str) -> list[TaskDecisions]:
 
 
 def _of_rows(data: PageData, task: str, kind: Kind) -> OfRows:
-    found: OfRows = {}
+    found: dict[str, dict[int, list[TradeOff]]] = {}
     for row in data.rows:
         for decisions in decisions_of(row, task):
-            kept = decisions.roc if kind == "roc" else decisions.precision_recall
-            for name, curve in kept.items():
+            for name, curve in decisions.curves[kind].items():
                 found.setdefault(name, {}).setdefault(row.place, []).append(curve)
     ordered = sorted(found.items(), key=lambda item: item[0] != "all")
     return dict(ordered[: max(1, MOST_CURVES // len(data.rows))])
+
+
+def _chart(data: PageData, task: str, kind: Kind, found: OfRows, name: str) -> Chart:
+    words = KINDS[kind]
+    x, y = ({"axis": {"title": title}, **UNIT} for title in words.axes)
+    spec = banded_lines(
+        data.labels,
+        {"metric": "0"},
+        [chosen("m", "metric")],
+        x,
+        y,
+        words.brief,
+        extra=[diagonal("guessing")] if words.guessing else [],
+    )
+    return Chart(
+        name,
+        f"{task}: {words.title}",
+        words.reading,
+        spec,
+        {"points": _columns(found, kind)},
+        [ChartChoice("metric", "Class", numbered(found))] if len(found) > 1 else [],
+        legend=sorted({place for by_row in found.values() for place in by_row}),
+        table=_table(data, f"{task}: {words.title}", words, found, f"{name}-table"),
+    )
 
 
 def _columns(found: OfRows, kind: Kind) -> dict[str, list[Any]]:
@@ -81,83 +164,26 @@ def _columns(found: OfRows, kind: Kind) -> dict[str, list[Any]]:
     return columns
 
 
-def _class_choice(found: dict[str, Any]) -> ChartChoice:
-    return ChartChoice("metric", "Class", numbered(found))
-
-
-def _rows_in(found: dict[str, dict[int, Any]]) -> list[int]:
-    return sorted({place for by_row in found.values() for place in by_row})
-
-
-def _roc(data: PageData, task: str, name: str) -> Chart | None:
-    found = _of_rows(data, task, "roc")
-    if not found:
-        return None
+def _table(data: PageData, caption: str, words: CurveWords, found: OfRows, name: str) -> PageTable:
     header = [
         PageColumn("runs"),
         PageColumn("class"),
-        PageColumn("AUC", True),
-        *(PageColumn(f"TPR at FPR {rate:g}", True) for rate in RATES),
+        PageColumn(words.area, True),
+        *(PageColumn(words.at.format(place), True) for place in words.places),
     ]
     rows = []
     for of_class, by_row in found.items():
         for place, of_row in by_row.items():
-            rates = [at_rate(of_row, rate) for rate in RATES]
-            cells = [PageCell(measured(value), value) for value in rates]
+            heights = [height_at(of_row, x) for x in words.places]
             rows.append(
-                [PageCell(data.rows[place].label), PageCell(of_class), _area(of_row), *cells]
+                [
+                    PageCell(data.rows[place].label),
+                    PageCell(of_class),
+                    _area(of_row),
+                    *(PageCell(measured(height), height) for height in heights),
+                ]
             )
-    spec = banded_lines(
-        data.labels,
-        {"metric": "0"},
-        [chosen("m", "metric")],
-        {"axis": {"title": "false positive rate (FPR)"}, **UNIT},
-        {"axis": {"title": "true positive rate (TPR)"}, **UNIT},
-        ("FPR", "TPR"),
-        extra=[diagonal("guessing")],
-    )
-    return Chart(
-        name,
-        f"{task}: ROC",
-        "How much is found (TPR) for how many false alarms (FPR): the closer to the upper left, "
-        "the better; guessing is the dotted line. The band is the range of the seeds.",
-        spec,
-        {"points": _columns(found, "roc")},
-        [_class_choice(found)],
-        legend=_rows_in(found),
-        table=PageTable(f"{name}-table", f"{task}: areas under the ROC curves", header, rows),
-    )
-
-
-def _precision_recall(data: PageData, task: str, name: str) -> Chart | None:
-    found = _of_rows(data, task, "pr")
-    if not found:
-        return None
-    header = [PageColumn("runs"), PageColumn("class"), PageColumn("average precision", True)]
-    rows = [
-        [PageCell(data.rows[place].label), PageCell(of_class), _area(of_row)]
-        for of_class, by_row in found.items()
-        for place, of_row in by_row.items()
-    ]
-    spec = banded_lines(
-        data.labels,
-        {"metric": "0"},
-        [chosen("m", "metric")],
-        {"axis": {"title": "recall"}, **UNIT},
-        {"axis": {"title": "precision"}, **UNIT},
-        ("recall", "precision"),
-    )
-    return Chart(
-        name,
-        f"{task}: precision and recall",
-        "Of what is found, how much is right (precision), the more is found (recall): the closer "
-        "to the upper right, the better.",
-        spec,
-        {"points": _columns(found, "pr")},
-        [_class_choice(found)],
-        legend=_rows_in(found),
-        table=PageTable(f"{name}-table", f"{task}: average precision", header, rows),
-    )
+    return PageTable(name, f"{caption}, means over the seeds", header, rows)
 
 
 def _area(of_row: Sequence[TradeOff]) -> PageCell:

@@ -1,9 +1,10 @@
 """The comparison as a table."""
 
 from mtl.runs.compare.comparison import ComparedMetric
+from mtl.runs.page.answers import Tone
 from mtl.runs.page.data import PageData, PageRow
 from mtl.runs.page.labels import amount, cost_name, half_width, measured, metric_title, way
-from mtl.runs.page.parts import PageCell, PageColumn, PageSection, PageTable, Sentences, Tone
+from mtl.runs.page.parts import PageCell, PageColumn, PageSection, PageTable, Sentences
 
 MARKS: dict[str, tuple[Tone, str]] = {"better": ("better", " ▲"), "worse": ("worse", " ▼")}
 USUAL_COSTS = ("parameters", "duration_s")
@@ -18,7 +19,10 @@ def overview(data: PageData) -> PageSection:
         PageColumn("runs"),
         *(PageColumn(name, on=False) for name in comparison.columns),
         PageColumn("seeds", number=True),
-        *(PageColumn(_title(m), number=True, on=m.name in usual) for m in data.metrics),
+        *(
+            PageColumn(metric_title(m), number=True, on=m.name in usual, note=way(m))
+            for m in data.metrics
+        ),
         *(
             PageColumn(cost_name(cost), number=True, on=cost in USUAL_COSTS)
             for cost in comparison.costs
@@ -30,10 +34,6 @@ def overview(data: PageData) -> PageSection:
         lines[0] += f" ▲ ▼ : surely better or worse than {data.reference.label}."
     table = PageTable("overview-table", "All runs, those of a kind together", columns, rows, True)
     return PageSection("table", "All numbers", [Sentences(lines), table])
-
-
-def _title(metric: ComparedMetric) -> str:
-    return f"{metric_title(metric)} ({way(metric)})"
 
 
 def _cells(data: PageData, row: PageRow) -> list[PageCell]:

@@ -8,7 +8,7 @@ const shown = (() => {
   const tell = () => {
     const now = rows();
     panel.querySelector("output").textContent = `${now.length} of ${boxes.length}`;
-    for (const item of document.querySelectorAll(".legend [data-row]")) {
+    for (const item of document.querySelectorAll(".legend [data-row], .thumbnail [data-row]")) {
       item.classList.toggle("off", !now.includes(Number(item.dataset.row)));
     }
     listeners.forEach((listener) => listener(now));

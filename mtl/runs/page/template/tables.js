@@ -31,8 +31,9 @@
     for (const header of table.tHead.rows[0].cells) {
       const button = document.createElement("button");
       button.type = "button";
-      button.append(...header.childNodes);
-      header.append(button);
+      const note = header.querySelector("small");
+      button.append(...[...header.childNodes].filter((node) => node !== note));
+      header.prepend(button);
       header.setAttribute("aria-sort", "none");
       button.addEventListener("click", () => sort(table, header));
     }

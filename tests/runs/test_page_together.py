@@ -1,0 +1,111 @@
+"""The first thing that a page says: whether training together helps, task by task."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from page_kit import write_full_sweep
+
+from mtl.runs.collection.find import find_runs
+from mtl.runs.compare.compare import compare
+from mtl.runs.compare.comparison import Difference, Together, Verdict
+from mtl.runs.page.answers import Answers
+from mtl.runs.page.data import page_data
+from mtl.runs.page.parts import Folded, PageTable, Sentences
+from mtl.runs.page.sections.together import NOT_KNOWN, together
+
+
+def change(mean: float, verdict: Verdict, more: int | None = None) -> Difference:
+    values = {str(seed): mean + 0.01 * (seed - 1) for seed in range(3)}
+    around = None if verdict == "too few" else (mean - 0.02, mean + 0.02)
+    return Difference(values, (), (), mean, around, None, None, None, more, verdict, ())
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory):
+    folder: Path = tmp_path_factory.mktemp("sweep")
+    # The changes are made up below.
+    return replace(compare(find_runs([write_full_sweep(folder)])))
+
+
+def told(comparison, changes: dict[str, dict[str, Difference]]):
+    """The parts where the rows, in their order, have these changes."""
+    rows = [
+        replace(
+            row,
+            together=Together(
+                tasks={task: own[place] for task, own in changes.items() if task},
+                overall=changes[""][place] if "" in changes else None,
+                sentence="",
+            ),
+        )
+        for place, row in enumerate(comparison.rows)
+    ]
+    return together(page_data(replace(comparison, rows=tuple(rows))))
+
+
+def test_each_task_has_its_answer_with_a_number(comparison):
+    parts = told(
+        comparison,
+        {
+            "classification": [
+                change(-0.03, "worse"),
+                change(-0.08, "worse"),
+                change(-0.05, "worse"),
+            ],
+            "box": [change(0.04, "better"), change(0.09, "unsettled", 4), change(-0.02, "worse")],
+            "": [change(0.01, "unsettled", 12), change(0.005, "unsettled"), change(-0.03, "worse")],
+        },
+    )
+    assert isinstance(parts[0], Answers)
+    lines = {line.title: (line.tone, line.short, line.rest) for line in parts[0].lines}
+    assert lines == {
+        # Not the largest one, which may be chance.
+        "box": (
+            "better",
+            "Yes, with equal: +4.0 % ± 2.0 %.",
+            "1 of 3 settings surely gains, 1 surely loses.",
+        ),
+        "classification": (
+            "worse",
+            "No: every setting surely loses, equal least: -3.0 % ± 2.0 %.",
+            "",
+        ),
+        "all tasks": (
+            "unsure",
+            "Nothing is sure: equal is at +1.0 % ± 2.0 %, which may be chance; about 12 seeds more "
+            "would tell.",
+            "None of 3 settings surely gains, 1 surely loses.",
+        ),
+    }
+
+
+def test_the_numbers_stand_below_the_most_gain_first(comparison):
+    changes = [change(0.01, "unsettled"), change(0.09, "better"), change(-0.02, "worse")]
+    _, _, table = told(comparison, {"box": changes, "": changes})
+    assert isinstance(table, PageTable)
+    assert [column.title for column in table.columns] == ["runs", "box", "all tasks"]
+    assert [[cell.text for cell in row[:2]] for row in table.rows] == [
+        ["pcgrad", "+9.0 % ± 2.0 % ▲"],
+        ["equal", "+1.0 % ± 2.0 %"],
+        ["cagrad", "-2.0 % ± 2.0 % ▼"],
+    ]
+
+
+def test_few_seeds_settle_nothing(comparison):
+    few = [change(0.2, "too few"), change(0.1, "too few"), change(0.1, "too few")]
+    line = told(comparison, {"box": few})[0].lines[0]
+    assert line.tone == "unsure"
+    assert line.short == (
+        "Not known yet: equal is at +20.0 %, which 3 seeds can't tell from chance."
+    )
+
+
+def test_without_single_networks_it_says_how_to_get_them(comparison):
+    assert together(page_data(comparison)) == [Sentences([NOT_KNOWN])]
+
+
+def test_many_settings_are_folded(comparison):
+    many = replace(comparison, rows=comparison.rows * 3)
+    changes = [change(0.01, "unsettled")] * 9
+    assert isinstance(told(many, {"box": changes})[-1], Folded)
