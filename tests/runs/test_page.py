@@ -75,7 +75,7 @@ def test_gain_over_single_tasks_is_told(tmp_path):
     assert change.headline == "cagrad is better than equal by 5.1 % (likely 4.9 % to 5.3 %)."
     assert [row[1].text for row in change.parts[0].rows] == ["+4.1 %", "-1.0 %", "-1.0 %"]
     # Of this metric, not of all metrics of the task; 0.020, 0.021, 0.022 ± 4.303 * 0.001 / √3.
-    assert box.parts[0].rows[0][2].text == "+2.1 % ± 0.2 %"
+    assert box.parts[0].rows[0][2].text == "+2.1 ± 0.2 %"
 
 
 def test_one_run_has_a_page_of_its_own(tmp_path):

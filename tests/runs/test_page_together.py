@@ -63,17 +63,17 @@ def test_each_task_has_its_answer_with_a_number(comparison):
         # Not the largest one, which may be chance.
         "box": (
             "better",
-            "Yes, with equal: +4.0 % ± 2.0 %.",
+            "Yes, with equal: +4.0 ± 2.0 %.",
             "1 of 3 settings surely gains, 1 surely loses.",
         ),
         "classification": (
             "worse",
-            "No: every setting surely loses, equal least: -3.0 % ± 2.0 %.",
+            "No: every setting surely loses, equal least: -3.0 ± 2.0 %.",
             "",
         ),
         "all tasks": (
             "unsure",
-            "Nothing is sure: equal is at +1.0 % ± 2.0 %, which may be chance; about 12 seeds more "
+            "Nothing is sure: equal is at +1.0 ± 2.0 %, which may be chance; about 12 seeds more "
             "would tell.",
             "None of 3 settings surely gains, 1 surely loses.",
         ),
@@ -86,9 +86,9 @@ def test_the_numbers_stand_below_the_most_gain_first(comparison):
     assert isinstance(table, PageTable)
     assert [column.title for column in table.columns] == ["runs", "box", "all tasks"]
     assert [[cell.text for cell in row[:2]] for row in table.rows] == [
-        ["pcgrad", "+9.0 % ± 2.0 % ▲"],
-        ["equal", "+1.0 % ± 2.0 %"],
-        ["cagrad", "-2.0 % ± 2.0 % ▼"],
+        ["pcgrad", "+9.0 ± 2.0 % ▲"],
+        ["equal", "+1.0 ± 2.0 %"],
+        ["cagrad", "-2.0 ± 2.0 % ▼"],
     ]
 
 
@@ -109,3 +109,10 @@ def test_many_settings_are_folded(comparison):
     many = replace(comparison, rows=comparison.rows * 3)
     changes = [change(0.01, "unsettled")] * 9
     assert isinstance(told(many, {"box": changes})[-1], Folded)
+
+
+def test_what_makes_no_difference_is_told_as_such(comparison):
+    changes = [change(-0.05, "worse"), change(0.0001, "same"), change(-0.04, "worse")]
+    line = told(comparison, {"box": changes})[0].lines[0]
+    assert line.short == "It makes no difference: pcgrad is at +0.0 ± 2.0 %."
+    assert line.rest == "None of 3 settings surely gains, 2 surely lose."

@@ -60,6 +60,14 @@ def half_width(interval: Bounds | None) -> float | None:
     return None if interval is None else (interval[1] - interval[0]) / 2
 
 
+def with_interval(
+    mean: float, interval: Bounds | None, percent: bool = False, sign: bool = False
+) -> str:
+    """``0.344 ± 0.014``; of changes ``+4.2 ± 1.1 %``."""
+    text, half = measured(mean, percent, sign), half_width(interval)
+    return text if half is None else f"{text.removesuffix(' %')} ± {measured(half, percent)}"
+
+
 def metric_title(metric: ComparedMetric) -> str:
     """``box iou``; what changes against single tasks are is said."""
     if metric.percent:

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from mtl.runs.compare.comparison import ComparedMetric, Difference
 from mtl.runs.page.answers import Tone
 from mtl.runs.page.data import PageData, PageRow
-from mtl.runs.page.labels import counted, measured
+from mtl.runs.page.labels import measured
+from mtl.words import counted
 
 TONES: dict[str, Tone] = {"better": "better", "worse": "worse"}
 """Of verdicts that are sure."""
@@ -48,6 +49,8 @@ def certainty(difference: Difference, unit: str) -> str:
     """Whether chance can be ruled out."""
     if difference.verdict in TONES:
         return "clear"
+    if difference.verdict == "same":
+        return "no difference worth naming"
     if difference.verdict == "too few":
         return f"too few to tell: {counted(len(difference.values), unit)}"
     if difference.more:
@@ -70,7 +73,10 @@ def headline(
     for label, difference in found:
         if difference.verdict == "better":
             return "better", f"{label} is {_whole(difference, metric, reference)}."
-    unsettled = [(label, d) for label, d in found if d.verdict != "worse"]
+    unsettled = [(label, d) for label, d in found if d.verdict not in ("worse", "same")]
+    same = [label for label, d in found if d.verdict == "same"]
+    if not unsettled and same:
+        return "", f"Nothing is better than {reference}; {same[0]} is the same."
     if not unsettled:
         label, least = found[0]
         return "worse", (

@@ -7,7 +7,7 @@ from mtl.runs.compare.metrics import is_finite
 from mtl.runs.compare.statistics.mean import mean_interval
 from mtl.runs.page.answers import Tone
 from mtl.runs.page.data import PageData, PageRow
-from mtl.runs.page.labels import half_width, measured, way
+from mtl.runs.page.labels import measured, way, with_interval
 from mtl.runs.page.parts import (
     Folded,
     PageCell,
@@ -89,10 +89,9 @@ def _own_changes(data: PageData, row: PageRow, metric: ComparedMetric) -> list[f
 
 
 def _spread(changes: Sequence[float]) -> str:
-    """``+1.2 % ± 0.4 %``."""
-    mean = measured(sum(changes) / len(changes), percent=True, sign=True)
-    half = half_width(mean_interval(changes))
-    return mean if half is None else f"{mean} ± {measured(half, percent=True)}"
+    """``+1.2 ± 0.4 %``."""
+    mean = sum(changes) / len(changes)
+    return with_interval(mean, mean_interval(changes), percent=True, sign=True)
 
 
 def _columns(data: PageData, metric: ComparedMetric) -> list[PageColumn]:
@@ -121,9 +120,7 @@ def _cells(data: PageData, row: PageRow, metric: ComparedMetric) -> list[PageCel
 
 
 def _value(cell: Cell, metric: ComparedMetric) -> str:
-    half = half_width(cell.interval)
-    around = "" if half is None else f" ± {measured(half, metric.percent)}"
-    return measured(cell.mean, metric.percent, sign=metric.percent) + around
+    return with_interval(cell.mean, cell.interval, metric.percent, sign=metric.percent)
 
 
 def _how_compared(data: PageData) -> str:

@@ -3,7 +3,7 @@
 from mtl.runs.compare.comparison import ComparedMetric
 from mtl.runs.page.answers import Tone
 from mtl.runs.page.data import PageData, PageRow
-from mtl.runs.page.labels import amount, cost_name, half_width, measured, metric_title, way
+from mtl.runs.page.labels import amount, cost_name, metric_title, way, with_interval
 from mtl.runs.page.parts import PageCell, PageColumn, PageSection, PageTable, Sentences
 
 MARKS: dict[str, tuple[Tone, str]] = {"better": ("better", " ▲"), "worse": ("worse", " ▼")}
@@ -56,9 +56,7 @@ def _metric(row: PageRow, metric: ComparedMetric) -> PageCell:
     cell = row.cells.get(metric.name)
     if cell is None:
         return PageCell("")
-    half = half_width(cell.interval)
-    text = measured(cell.mean, metric.percent)
-    text += "" if half is None else f" ± {measured(half, metric.percent)}"
+    text = with_interval(cell.mean, cell.interval, metric.percent)
     difference = row.row.differences.get(metric.name)
     tone, mark = MARKS.get(difference.verdict, ("", "")) if difference else ("", "")
     return PageCell(text + mark, cell.mean, tone, best=cell.best)

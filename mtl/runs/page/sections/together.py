@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from mtl.runs.compare.comparison import Difference
+from mtl.runs.compare.comparison import Difference, Verdict
 from mtl.runs.page.answers import AnswerLine, Answers
 from mtl.runs.page.data import PageData, PageRow
-from mtl.runs.page.labels import counted, half_width, measured
+from mtl.runs.page.labels import with_interval
 from mtl.runs.page.parts import (
     Folded,
     PageCell,
@@ -15,11 +15,14 @@ from mtl.runs.page.parts import (
     Sentences,
 )
 from mtl.runs.page.wording import TONES
+from mtl.words import counted
 
 QUESTION = "Does training together help?"
 OVERALL = "all tasks"
 FEW_ROWS = 8
 """Settings whose table needs no folding."""
+ORDER: Sequence[Verdict] = ("better", "unsettled", "too few", "same", "worse")
+"""Which verdict answers for a task, if any of its settings has it."""
 MARKS = {"better": " ▲", "worse": " ▼"}
 NOT_KNOWN = (
     "Whether training together helps isn't known here: no run knows what networks for each task "
@@ -62,25 +65,26 @@ def _ordered(data: PageData, rows: Sequence[PageRow], name: str) -> Found:
 
 
 def _line(data: PageData, name: str, found: Found) -> AnswerLine:
-    """The answer of one task."""
-    several = len(found) > 1
-    sure = [pair for pair in found if pair[1].verdict == "better"]
-    row, change = (sure or found)[0]
+    """The answer of one task, by the first of the verdicts that any setting has."""
+    row, change = min(found, key=lambda pair: ORDER.index(pair[1].verdict))
+    several, value, unit = len(found) > 1, _value(change), data.comparison.unit
     who = f"{row.label} is at " if several else ""
-    if sure:
-        short = f"Yes{f', with {row.label}' if several else ''}: {_value(change)}."
-        return AnswerLine(name, "better", short, _counts(found))
-    if all(change.verdict == "worse" for _, change in found):
-        every = f"every setting surely loses, {row.label} least: " if several else ""
-        return AnswerLine(name, "worse", f"No: {every}{_value(change)}.", "")
+    rest = _counts(found)
+    if change.verdict == "better":
+        with_it = f", with {row.label}" if several else ""
+        return AnswerLine(name, "better", f"Yes{with_it}: {value}.", rest)
+    if change.verdict == "unsettled":
+        told = f"; about {counted(change.more, unit)} more would tell" if change.more else ""
+        short = f"Nothing is sure: {who}{value}, which may be chance{told}."
+        return AnswerLine(name, "unsure", short, rest)
     if change.verdict == "too few":
-        seeds = counted(len(change.values), data.comparison.unit)
-        short = f"Not known yet: {who}{_value(change)}, which {seeds} can't tell from chance."
-        return AnswerLine(name, "unsure", short, _counts(found))
-    more = counted(change.more, data.comparison.unit) if change.more else ""
-    told = f"; about {more} more would tell" if more else ""
-    short = f"Nothing is sure: {who}{_value(change)}, which may be chance{told}."
-    return AnswerLine(name, "unsure", short, _counts(found))
+        seeds = counted(len(change.values), unit)
+        short = f"Not known yet: {who}{value}, which {seeds} can't tell from chance."
+        return AnswerLine(name, "unsure", short, rest)
+    if change.verdict == "same":
+        return AnswerLine(name, "", f"It makes no difference: {who}{value}.", rest)
+    every = f"every setting surely loses, {row.label} least: " if several else ""
+    return AnswerLine(name, "worse", f"No: {every}{value}.", "")
 
 
 def _counts(found: Found) -> str:
@@ -99,10 +103,8 @@ def _counts(found: Found) -> str:
 
 
 def _value(change: Difference) -> str:
-    """``+4.2 % ± 1.1 %``."""
-    half = half_width(change.interval)
-    around = "" if half is None else f" ± {measured(half, percent=True)}"
-    return measured(change.mean, percent=True, sign=True) + around
+    """``+4.2 ± 1.1 %``."""
+    return with_interval(change.mean, change.interval, percent=True, sign=True)
 
 
 def _reading(data: PageData) -> str:
