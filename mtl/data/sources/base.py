@@ -188,9 +188,10 @@ class DataSet(ABC):
             BadFile: the sample can't be read.
         """
         source = self.split(split)
-        places = range(len(source)) if source is not None else ()
-        place = next((place for place in places if source.id(place) == sample), None)
-        return None if source is None or place is None else source.read(place, size).image
+        if source is None:
+            return None
+        place = next((place for place in range(len(source)) if source.id(place) == sample), None)
+        return None if place is None else source.read(place, size).image
 
     @abstractmethod
     def split(self, split: Split) -> Source | None:

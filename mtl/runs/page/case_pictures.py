@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from mtl.config.trust import Trust
 from mtl.data.framework_keys import DATA_FRAMEWORK_KEYS
 from mtl.errors import BadFile, UserError
@@ -10,6 +12,8 @@ from mtl.runs.page.data import PageRow
 from mtl.runs.page.gather.images import Pixels, RunImages, Shares
 from mtl.runs.page.gather.said import Said
 from mtl.runs.page.gather.thumbnails import thumbnail
+
+NONE: Shares = np.zeros((0, 4))
 
 
 class CasePictures:
@@ -63,7 +67,7 @@ class CasePictures:
         for place, own in said.items():
             if own.first is not None:
                 said_boxes, true_boxes = (
-                    self.images[place].placed(content.boxes, image) if len(content.boxes) else []
+                    self.images[place].placed(content.boxes, image) if len(content.boxes) else NONE
                     for content in own.first
                 )
                 decided += _in_shares(place, said_boxes)
@@ -75,7 +79,7 @@ def _data_set(node: Mapping[str, object]) -> dict[str, object]:
     return {key: value for key, value in node.items() if key not in DATA_FRAMEWORK_KEYS}
 
 
-def _in_shares(place: int | None, xyxy: Shares | list[None]) -> list[CaseBox]:
+def _in_shares(place: int | None, xyxy: Shares) -> list[CaseBox]:
     found = []
     for left, top, right, bottom in xyxy:
         edges = (left, top, right - left, bottom - top)
