@@ -49,9 +49,9 @@ def sweep(options: argparse.Namespace, arguments: Sequence[str], config_dir: Pat
     about = {"metrics": plan.metrics, "varies": plan.varies, "jobs": plan.jobs}
     write_json(plan.folder / SWEEP_FILE, about)
     if plan.baselines:
-        before_now = sum(baseline.finished for baseline in plan.baselines)
-        jobs = counted(plan.jobs, "job")
-        print(f"baselines: {len(plan.baselines)} for {jobs}, {before_now} trained before")
+        there = sum(baseline.finished for baseline in plan.baselines)
+        own, jobs = counted(len(plan.baselines), "baseline"), counted(plan.jobs, "job")
+        print(f"{own} for {jobs} in {plan.baselines[0].folder.parent}, {there} trained before")
     try:
         with stopped_by_signals():
             run_hydra(options, swept_job)

@@ -15,7 +15,12 @@ BASELINES = Path("outputs") / "baselines"
 
 def in_sweep(folder: Path) -> bool:
     """Whether a run is one of many that say little: a job of a sweep, or a baseline."""
-    return (folder.parent / SWEEP_FILE).exists() or folder.parent.name == BASELINES.name
+    return (folder.parent / SWEEP_FILE).exists() or is_baseline(folder)
+
+
+def is_baseline(folder: Path) -> bool:
+    """Whether a run is the single-task baseline of others."""
+    return folder.parent.name == BASELINES.name
 
 
 def conf_dir() -> Path:

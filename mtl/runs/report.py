@@ -46,6 +46,9 @@ def print_results(results: Mapping[str, Any], folder: Path) -> None:
         test += "" if gain is None else f", gain {percent(gain)}"
         job = "" if is_watched() else f"{folder.name}: "
         say(f"{job}{found}{test}, {results['duration_s']:.0f} s")
+        if "gain" in results:
+            for line in gain_lines(results["gain"])[0 if gain is None else 1 :]:
+                say(f"{job}{line}")
         if results["skipped_samples"]:
             say(skipped)
         return

@@ -11,7 +11,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from mtl.config.nearest import listing
-from mtl.config.paths import in_sweep
+from mtl.config.paths import in_sweep, is_baseline
 from mtl.data.inspection.label_counts import label_counts
 from mtl.data.inspection.looked import Looked
 from mtl.data.sources.base import SPLITS
@@ -46,7 +46,8 @@ def print_config(
 ) -> None:
     """The configuration as a tree, with device, classes, and the sizes of data and network.
 
-    Of a sweep's later jobs, what follows from their headline: groups and sizes that have changed.
+    Of a sweep's later jobs, what follows from their headline: groups and sizes that have changed;
+    of baselines nothing, since they are as the run that they are trained for.
 
     Args:
         cfg: the whole configuration.
@@ -55,6 +56,8 @@ def print_config(
         network: built.
         trainer: likewise.
     """
+    if is_baseline(folder):
+        return
     settings = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
     facts = [
         Fact(f"device: {_device(trainer)}, precision {trainer.precision}"),

@@ -5,6 +5,7 @@ import struct
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from mtl.config.paths import SWEEP_FILE
 from mtl.drawing.write import write_png
 from mtl.errors import UserError
 from mtl.learning.build import build_loggers
+from mtl.learning.callbacks import tracking
 from mtl.learning.logger.tracked_as import FILE
 from mtl.learning.logger.tracker import RunFacts, Tracker, WrittenPicture, closing
 
@@ -182,3 +184,21 @@ def test_online_needs_a_key(tmp_path: Path) -> None:
 
 def test_all_trackers_at_once() -> None:
     assert list(load(["logger=all"]).logger) == ["tensorboard", "csv", "wandb", "mlflow"]
+
+
+def test_a_command_is_told_of_the_job_alone_that_it_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hydra answers for a job, also while that trains its baselines."""
+    node = SimpleNamespace(
+        runtime=SimpleNamespace(
+            output_dir=str(tmp_path / "job"), choices={"backbone": "small_cnn"}
+        ),
+        overrides=SimpleNamespace(task=["tasks=[box]", "lr=1"]),
+    )
+    hydra = SimpleNamespace(initialized=lambda: True, get=lambda: node)
+    monkeypatch.setattr(tracking, "HydraConfig", hydra)
+    cfg = load(["tasks=[box]"])
+    job = tracking.Tracking(cfg, tmp_path / "job", {"varies": {"lr": [1, 2]}}).facts
+    assert (job.command, job.varies) == ("mtl train 'tasks=[box]' lr=1", {"lr": [1, 2]})
+    assert tracking.Tracking(cfg, tmp_path / "baseline", {}).facts.command is None

@@ -77,11 +77,13 @@ def test_a_comparison_says_so(tmp_path: Path) -> None:
         entry(delta_m=0.4, ruled_by={"test/box/iou": 0.35}),
         entry(ruled_by={}),
         entry(ruled_by=["test/box/iou"]),
-        entry(ruled_by={"test/box/iou": "much", "\x1b[2J": 1.0}, alone={"\x1b[2J": 1.0}),
+        entry(ruled_by={"test/box/iou": "much"}, alone="much"),
         "much",
+        {"delta_m": None, "left_out": {"box/iou": "0 alone\x1b"}},
     ]
     for seed, own in enumerate(gains):
         write_run(tmp_path / str(seed), config(seed), {"box/iou": 0.5}, gain=own)
     assert compare(find_runs([tmp_path])).notes == (
-        f"all runs (2 of 6 runs): {ruled_line('test/box/iou', 0.01, 0.3, 0.35)}",
+        "all runs (1 of 7 runs): no Δm (box/iou: 0 alone?)",
+        f"all runs (2 of 7 runs): {ruled_line('test/box/iou', 0.01, 0.3, 0.35)}",
     )

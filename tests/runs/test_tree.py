@@ -13,7 +13,7 @@ from rich.console import Console
 from training_kit import SIZE, Watched, write_conf
 
 from mtl.config.load import load
-from mtl.config.paths import SWEEP_FILE
+from mtl.config.paths import BASELINES, SWEEP_FILE
 from mtl.data.build import build_data
 from mtl.data.inspection.label_counts import LabelCounts, label_counts
 from mtl.data.inspection.looked import Looked
@@ -69,6 +69,7 @@ def test_later_jobs_of_a_sweep_say_what_follows_from_their_keys(cfg, tmp_path, m
     first = printed(tmp_path / "a", cfg, monkeypatch)
     assert first[0] == f"run {tmp_path / 'a'}"[:80]
     assert printed(tmp_path / "b", cfg, monkeypatch, seed=2) == []
+    assert printed(tmp_path / BASELINES.name / "box", cfg, monkeypatch) == []
     third = printed(tmp_path / "c", cfg, monkeypatch, **{"heads.a.hidden": 4, "data.val": 5})
     assert third[:4] == [
         *("data Alternating  val=5", "heads", "└── a Classification  hidden=4"),

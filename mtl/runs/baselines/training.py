@@ -107,10 +107,10 @@ def _train_one(title: str, baseline: Baseline, quietly: bool) -> None:
     from mtl.runs.train import train
 
     if baseline.finished:
-        _tell(f"{title}: trained before ({baseline.folder})")
+        _tell(f"{title}: trained before")
         return
     if not quietly:
-        _tell(f"{title} ({baseline.folder})")
+        _tell(f"{title} ({baseline.folder.name})")
     train(baseline.cfg, baseline.folder)
 
 

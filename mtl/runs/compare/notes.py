@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from mtl.config.nearest import listing
 from mtl.runs.collection.record import RunRecord
 from mtl.runs.compare.comparison import Comparison, ComparisonRow, Difference
-from mtl.runs.compare.ruled import ruled_notes
+from mtl.runs.compare.gain_notes import gain_notes
 from mtl.runs.compare.settings import in_print
 
 FEW = 3
@@ -31,7 +31,7 @@ def notes_on(comparison: Comparison, unfinished: Sequence[RunRecord]) -> Iterato
         )
     yield from _unpaired(comparison)
     for row in comparison.rows:
-        yield from ruled_notes(row)
+        yield from gain_notes(row)
     for run in unfinished:
         why = f" ({one_line(run.status['error'])})" if run.status.get("error") else ""
         yield f"{run.path} {_state(run)}{why}"
