@@ -1,5 +1,6 @@
 """Second starts of ``mtl predict``: they go on, and end as one start would have."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -140,6 +141,19 @@ def test_interrupted_it_says_how_to_go_on(photos: list[Path], tmp_path: Path) ->
     assert len(entries(tmp_path / "out")) == 4
     assert not (tmp_path / "out" / "predictions.json").exists()
     assert start(photos, tmp_path / "out").pictures == 1
+
+
+def test_a_full_disk_is_told_and_gone_on_from(photos: list[Path], tmp_path: Path) -> None:
+    class Full(ShadeDecider):
+        def in_pixels(self, decided, prepared):
+            if decided > 0.5:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().in_pixels(decided, prepared)
+
+    with pytest.raises(UserError, match=r"can't be written \(No space left on device\); the same"):
+        start(photos, tmp_path / "out", decider=Full())
+    assert len(entries(tmp_path / "out")) == 3
+    assert start(photos, tmp_path / "out").pictures == 2
 
 
 def test_own_results_are_no_input(photos: list[Path], tmp_path: Path) -> None:

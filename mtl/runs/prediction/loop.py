@@ -68,7 +68,7 @@ def predict(
 
     Raises:
         UserError: none of the files can be read, results would lie among them, a task can't be told
-            on tiles or in a format, or ``out`` holds results of another network.
+            on tiles or in a format, ``out`` holds results of another network, or can't be written.
         KeyboardInterrupt: with a word on how to go on.
     """
     outputs = make_outputs(wish.formats, out, decider.tasks)
@@ -78,13 +78,20 @@ def predict(
         paths = outside(list({key_of(path): path for path in paths}.values()), folder)
         left = unfinished(paths, folder.journal, drawn=any(output.drawn for output in outputs))
         outcome = Outcome(before=len(paths) - len(left))
-        _work(decider, left, outputs, wish.tiling, folder, outcome, console)
-        if folder.known:
-            folder.open()
-        if not outcome.pictures and not outcome.before:
-            raise outcome.skipped[0] if len(paths) == 1 else nothing_read(outcome)
-        about = {"run": wish.settings["run"], "tasks": described(decider)}
-        outcome.there = [name for o in outputs for name in o.finish(folder.journal, about)]
+        try:
+            _work(decider, left, outputs, wish.tiling, folder, outcome, console)
+            if folder.known:
+                folder.open()
+            if not outcome.pictures and not outcome.before:
+                raise outcome.skipped[0] if len(paths) == 1 else nothing_read(outcome)
+            about = {"run": wish.settings["run"], "tasks": described(decider)}
+            outcome.there = [name for o in outputs for name in o.finish(folder.journal, about)]
+        except OSError as error:
+            # Files that can't be read are told of by now.
+            reason = error.strerror or error
+            raise UserError(
+                f"out={out}: can't be written ({reason}); the same command then goes on"
+            ) from error
     return outcome
 
 
