@@ -4,6 +4,7 @@ Canvases are (H, W, 3) uint8 RGB. Line and letter sizes follow the size of the c
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import cv2
 import numpy as np
@@ -93,11 +94,16 @@ def draw_mask(
         ignored: the value of pixels that say nothing.
         opacity: 0..1.
     """
-    canvas = canvas.copy()
-    for index in np.unique(mask):
-        if index == 0:
-            continue
-        where = mask == index
-        ink = np.array((255, 255, 255) if index == ignored else color(int(index) - 1))
-        canvas[where] = ((1 - opacity) * canvas[where] + opacity * ink).astype(np.uint8)
-    return canvas
+    mask = np.ascontiguousarray(mask, np.uint8)
+    inks = cv2.LUT(cv2.merge([mask] * 3), _inks(ignored))
+    tinted = cv2.addWeighted(canvas, 1 - opacity, inks, opacity, 0)
+    return np.asarray(cv2.copyTo(tinted, mask, canvas.copy()), np.uint8)
+
+
+@cache
+def _inks(ignored: int) -> Canvas:
+    """(1, 256, 3): the colour of each value of a mask."""
+    table = np.zeros((1, 256, 3), np.uint8)
+    table[0, 1:] = [color(index) for index in range(255)]
+    table[0, ignored] = 255
+    return table

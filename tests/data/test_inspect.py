@@ -221,7 +221,7 @@ def test_masks_tint_and_boxes_frame_the_enlarged_picture() -> None:
     assert canvas.shape == (192, 192, 3)
     assert (image == 100).all()
     assert canvas[180, 100].tolist() == [100] * 3
-    tint = [int(0.55 * 100 + 0.45 * part) for part in color(1)]
+    tint = [round(0.55 * 100 + 0.45 * part) for part in color(1)]
     assert canvas[120, 120].tolist() == canvas[190, 190].tolist() == tint
     assert canvas[150, 24].tolist() == list(color(1))
     assert canvas[150, 90].tolist() == [128] * 3
