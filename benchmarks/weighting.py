@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any, cast
+from typing import Any
 
 import torch
 from hydra.utils import get_class
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from benchmarks import weighting_by_hand
@@ -21,6 +20,7 @@ from benchmarks.surroundings import surroundings
 from benchmarks.weighting_by_hand import HandStep
 from mtl.config.groups import members
 from mtl.config.load import load
+from mtl.config.member_files import node_of
 from mtl.data.batch import Batch
 from mtl.data.build import build_data
 from mtl.learning.build import build_module
@@ -135,7 +135,7 @@ def medians(entries: Mapping[str, Entry]) -> dict[str, Entry]:
 
 def defaults(name: str) -> dict[str, Any]:
     """What a method's yaml says."""
-    return cast(dict[str, Any], OmegaConf.to_container(OmegaConf.load(members("weighting")[name])))
+    return node_of("weighting", name)
 
 
 def places(name: str) -> tuple[str, ...]:

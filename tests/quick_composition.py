@@ -1,7 +1,7 @@
 """Configurations that differ in members and single values are composed once per process.
 
 Hydra reads and merges some twenty files for each, which would be a quarter of the time of the
-tests. Where a member's file is nothing but its node, that node is put in place of the other's;
+tests. Where the files of a member are nothing but its node, that is put in place of the other's;
 values are changed as a sweep is planned. ``test_quick_composition`` holds it against Hydra's own.
 """
 
@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
 from mtl.config.compose import group_choices, with_values
 from mtl.config.groups import members
+from mtl.config.member_files import chain, node_of, text_of
 from mtl.config.overrides import parse
 from mtl.errors import UserError
 
@@ -39,8 +40,8 @@ def composing_once(compose: Compose) -> Compose:
         whole = (*chosen, *there)
         if whole not in read:
             read[whole] = read[key].copy()
-            for choice, file in nodes.items():
-                put(read[whole], choice, file)
+            for choice in nodes:
+                put(read[whole], choice, config_dir)
         try:
             return with_values(read[whole], values, config_dir)
         except UserError:
@@ -49,31 +50,30 @@ def composing_once(compose: Compose) -> Compose:
     return quick
 
 
-def replaceable(chosen: Sequence[str], config_dir: Path | None) -> dict[str, Path]:
-    """The choices whose file is nothing but the group's node; none beside a recipe's own."""
+def replaceable(chosen: Sequence[str], config_dir: Path | None) -> list[str]:
+    """The choices whose files are nothing but the group's node; none beside a recipe's own."""
     groups = [str(parse(choice).key_or_group) for choice in chosen]
     if "experiment" in groups or len(set(groups)) < len(groups):
-        return {}
-    found = {}
+        return []
+    found = []
     for choice, group in zip(chosen, groups, strict=True):
         file = members(group, config_dir).get(str(parse(choice).value()))
-        if file is not None and is_plain(file, file.stat().st_mtime_ns):
-            found[choice] = file
+        if file is not None and is_plain(file, config_dir, file.stat().st_mtime_ns):
+            found.append(choice)
     return found
 
 
 @cache
-def is_plain(file: Path, _: int) -> bool:
-    """Whether a file neither builds on others nor changes other nodes."""
-    text = file.read_text()
-    return "defaults:" not in text and "@package" not in text
+def is_plain(file: Path, config_dir: Path | None, _: int) -> bool:
+    """Whether a member and what it builds on say nothing of other nodes."""
+    return not any("@" in text_of(part) for part in chain(file, config_dir))
 
 
-def put(cfg: DictConfig, choice: str, file: Path) -> None:
+def put(cfg: DictConfig, choice: str, config_dir: Path | None) -> None:
     """Choose a member in a configuration that is composed already."""
     group, _, member = choice.partition("=")
     with open_dict(cfg):
-        cfg[group] = OmegaConf.load(file)
+        cfg[group] = node_of(group, member, config_dir)
         cfg.hydra.runtime.choices[group] = member
         cfg.hydra.overrides.task.append(choice)
 

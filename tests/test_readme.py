@@ -18,6 +18,7 @@ from mtl.cli.run_list import run_list
 from mtl.cli.sweep_plan import representative
 from mtl.config.groups import choices, groups, members, short_keys
 from mtl.config.load import load
+from mtl.config.member_files import node_of
 from mtl.config.overrides import parse_all
 from mtl.config.saved import open_run
 from mtl.runs.rotation.angles import angles
@@ -160,8 +161,7 @@ def test_metrics_are_those_of_the_heads():
     rows = table(README, "| head | metrics, the main one first |")
     assert sorted(names(row[0])[0] for row in rows) == list(members("head"))
     for head, listed in rows:
-        file = members("head")[names(head)[0]]
-        assert names(listed) == yaml.safe_load(file.read_text())["metrics"]
+        assert names(listed) == node_of("head", names(head)[0])["metrics"]
 
 
 def test_defaults_of_the_data_sets():
@@ -170,7 +170,7 @@ def test_defaults_of_the_data_sets():
     )
     assert sorted(names(row[0])[0] for row in rows) == list(members("data"))
     for name, targets, _, tasks, side in rows:
-        node = yaml.safe_load(members("data")[names(name)[0]].read_text())
+        node = node_of("data", names(name)[0])
         suggested = node["suggested"]
         assert tasks.split(", ") == suggested["tasks"]
         assert int(side) == suggested["image_size"]

@@ -1,21 +1,19 @@
 """Weightings by the name of their yaml, in float64, and what they make of given losses."""
 
 import math
-from pathlib import Path
 
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor
 
 from mtl.config.instantiate import make
+from mtl.config.member_files import node_of
 from mtl.learning.weighting.bases.base import Weighting
 
-CONF = Path(__file__).parents[1] / "conf" / "weighting"
 L = {"a": 2.0, "b": 0.5, "c": 3.0}
 
 
 def method(name: str, tasks: str = "abc", **options: object) -> Weighting:
-    config = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
+    config = node_of("weighting", name)
     found = make(config | options, Weighting, tasks=list(tasks))
     assert isinstance(found, Weighting)
     return found.double()

@@ -14,6 +14,7 @@ from mtl.cli.predict import KEYS as PREDICT_KEYS
 from mtl.cli.report import KEYS as REPORT_KEYS
 from mtl.config.compose import CONFIG_NAME, initialised, search_path
 from mtl.config.groups import groups, members
+from mtl.config.member_files import ALLOWED
 from mtl.config.paths import SWEEP_FILE
 from mtl.errors import UserError
 
@@ -111,6 +112,7 @@ def query(line: str, point: int | None = None) -> list[str]:
         for name in found
         if (word.startswith("hydra") or not name.startswith("hydra"))
         and not name.partition("=")[2].startswith("_")
+        and ALLOWED not in name
     ]
 
 

@@ -1,22 +1,29 @@
 """``mtl ls``: the groups of the configuration and their members."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mtl.cli.options import split_options
 from mtl.cli.table import print_rows
-from mtl.config.groups import choices, describe, folders, groups, members, need_member
+from mtl.config.allowed import Chosen
+from mtl.config.groups import choices, describe, groups, members, need_member
+from mtl.config.measures import DIRECTIONS
+from mtl.config.member_files import ALLOWED, chain, node_of, text_of
 from mtl.config.nearest import unknown
+from mtl.config.ranges import allowed, owner_of
 from mtl.errors import UserError
 
+KEY = re.compile(r"( *)([\w.*-]+):(?:\s|$)")
 NO_OPTIONS = ("defaults", "_target_")
 REFERENCE = re.compile(r"\$\{([\w.]+)\}")
 HELP = """\
 usage: mtl ls [GROUP|GROUP/MEMBER ...] [--config-dir DIR]
 
 Lists the groups, or the members of some; * marks what is chosen unless you ask otherwise. Of a
-member (mtl ls weighting/famo) it prints the options with their defaults."""
+member (mtl ls weighting/famo) it prints the options with their defaults and, in brackets, what they
+may be."""
 
 
 def run(arguments: list[str]) -> int:
@@ -55,33 +62,61 @@ def run(arguments: list[str]) -> int:
 def options_of(group: str, member: str, config_dir: Path | None) -> list[str]:
     """A member's description and its options as they are written, those of its parents first.
 
+    Each has in its comment what it may be, and what the parents say of it where it says nothing.
     What is taken from another key is shown as that key in brackets.
     """
-    places = [folder / group for folder in reversed(folders(config_dir))]
-    blocks: dict[str, list[str]] = {}
     file = members(group, config_dir)[member]
-    for text in [*(parent.read_text() for parent in parents(file, places)), file.read_text()]:
-        key = ""
-        for line in text.splitlines():
-            if line[:1] not in ("", " ", "#"):
-                key = line.partition(":")[0]
-                blocks[key] = []
-            if key not in ("", *NO_OPTIONS) and line[:1] not in ("", "#"):
-                blocks[key].append(REFERENCE.sub(r"(\1)", line))
+    node = node_of(group, member, config_dir)
+    name = f"heads.{member}" if group == "head" else group
+    chosen = Chosen(config_dir, {name: member})
+    blocks: dict[str, list[str]] = {}
+    comments: dict[tuple[str, ...], str] = {}
+    for part in chain(file, config_dir):
+        for keys, line, begins in option_lines(text_of(part)):
+            if begins and len(keys) == 1:
+                blocks[keys[0]] = []
+            written = line
+            if begins and keys[0] not in DIRECTIONS:
+                words = words_for(keys, node, f"{name}.", chosen)
+                option, mark, comment = line.partition(" #")
+                comments[keys] = comment if mark else comments.get(keys, "")
+                notes = ("" if words is None else f" [{words}]") + comments[keys]
+                written = f"{option}{'' if mark else ' '} #{notes}" if notes else line
+            blocks[keys[0]].append(REFERENCE.sub(r"(\1)", written))
     return [f"# {describe(file)}", *(line for block in blocks.values() for line in block)]
 
 
-def parents(file: Path, places: Sequence[Path]) -> list[Path]:
-    """The files that a member builds on, in its own folder, the furthest first."""
-    match = re.search(r"^defaults:\s*(\[.*?\]|(\n\s*- .*)+)", file.read_text(), re.MULTILINE)
-    names = re.findall(r"(?<![\w/@.])\w+(?=[,\]\s]|$)", match[1]) if match else []
-    found: list[Path] = []
-    for name in names:
-        near = [place / f"{name}.yaml" for place in places if (place / f"{name}.yaml").is_file()]
-        for parent in near[:1]:
-            if parent != file:
-                found += [*parents(parent, places), parent]
-    return found
+def option_lines(text: str) -> Iterator[tuple[tuple[str, ...], str, bool]]:
+    """The lines of a file's options: the keys that lead there, the line, whether a key begins."""
+    keys: list[tuple[int, str]] = []
+    for line in text.splitlines():
+        if found := KEY.match(line):
+            depth = len(found[1])
+            keys = [*(key for key in keys if key[0] < depth), (depth, found[2])]
+        names = tuple(name for _, name in keys)
+        shown = names and names[0] not in NO_OPTIONS and ALLOWED not in names
+        if shown and line.strip() and not line.startswith("#"):
+            yield names, line, found is not None
+
+
+def words_for(
+    keys: Sequence[str], node: Mapping[str, Any], prefix: str, chosen: Chosen
+) -> str | None:
+    """What an option may be.
+
+    Args:
+        keys: that lead to it.
+        node: its member's.
+        prefix: of the node's keys.
+        chosen: the member.
+    """
+    owner = owner_of(node, prefix, chosen=chosen)
+    for key in keys[:-1]:
+        prefix += f"{key}."
+        inside = node.get(key)
+        node = inside if isinstance(inside, Mapping) else {}
+        owner = owner_of(node, prefix, owner, chosen)
+    return allowed(f"{prefix}{keys[-1]}", owner)
 
 
 def group_rows(config_dir: Path | None) -> list[tuple[str, str, str]]:

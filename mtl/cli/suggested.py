@@ -3,11 +3,12 @@
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from mtl.config.groups import members
+from mtl.config.member_files import node_of
 from mtl.config.overrides import key_of
 
 if TYPE_CHECKING:
@@ -45,9 +46,7 @@ def tasks_for(
     heads = members("head", config_dir)
     ordered = [*USUAL, *(name for name in heads if name not in USUAL)]
     kinds = {
-        name: cast(DictConfig, OmegaConf.load(heads[name])).get("kind")
-        for name in ordered
-        if name in heads
+        name: node_of("head", name, config_dir).get("kind") for name in ordered if name in heads
     }
     covered = {str(targets[str(cfg.heads[task].target)].kind) for task in fitting}
     found = {task: str(cfg.heads[task].target) for task in fitting}

@@ -13,8 +13,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from mtl.cli.sweep_columns import metrics_of, varied
+from mtl.config.allowed import Chosen
 from mtl.config.check import check
-from mtl.config.compose import compose, initialised, with_new_members, with_values
+from mtl.config.compose import chosen_of, compose, initialised, with_new_members, with_values
 from mtl.config.difference import difference
 from mtl.config.finalise import finalise
 from mtl.config.groups import groups
@@ -71,8 +72,9 @@ def plan_sweep(overrides: Sequence[str], config_dir: Path | None) -> Plan:
     fixed = [o for o, p in zip(overrides, parsed, strict=True) if not p.is_sweep_override()]
     node = compose(fixed, config_dir).hydra
     jobs = planned_jobs(overrides, node.sweeper, config_dir)
-    configurations = composed_jobs(jobs, config_dir)
-    checked = check_jobs(configurations, basic=node.launcher._target_ == BASIC_LAUNCHER)
+    composed = composed_jobs(jobs, config_dir)
+    configurations = [cfg for cfg, _ in composed]
+    checked = check_jobs(composed, basic=node.launcher._target_ == BASIC_LAUNCHER)
     not_swept = [p.get_key_element() for p in parsed if not p.is_sweep_override()]
     folder = Path(str(node.sweep.dir))
     baselines: list[Baseline] = []
@@ -163,8 +165,12 @@ def representative(override: Override) -> str:
     return f"{key}={next(iter(override.sweep_string_iterator()))}"
 
 
-def composed_jobs(jobs: Sequence[list[str]], config_dir: Path | None) -> list[DictConfig]:
-    """The configuration of each job; files are read once for jobs that choose the same members.
+def composed_jobs(
+    jobs: Sequence[list[str]], config_dir: Path | None
+) -> list[tuple[DictConfig, Chosen]]:
+    """The configuration of each job, and what members it was made of.
+
+    Files are read once for jobs that choose the same members.
 
     Raises:
         UserError: one can't be composed.
@@ -177,17 +183,20 @@ def composed_jobs(jobs: Sequence[list[str]], config_dir: Path | None) -> list[Di
         if chosen not in read:
             read[chosen] = compose(chosen, config_dir)
         values = [o for o in own if o not in chosen]
-        found.append(finalise(with_values(read[chosen], values, config_dir)))
+        cfg = with_values(read[chosen], values, config_dir)
+        found.append((finalise(cfg), chosen_of(cfg.hydra)))
     return found
 
 
-def check_jobs(configurations: Sequence[DictConfig], basic: bool) -> list[DictConfig | None]:
+def check_jobs(
+    configurations: Sequence[tuple[DictConfig, Chosen]], basic: bool
+) -> list[DictConfig | None]:
     """Check all jobs.
 
     A job whose values are out of range fails alone, later; but where none is fine, nothing starts.
 
     Args:
-        configurations: finalised.
+        configurations: finalised, with what members each was made of.
         basic: whether the basic launcher runs them, in this process.
 
     Returns:
@@ -198,7 +207,7 @@ def check_jobs(configurations: Sequence[DictConfig], basic: bool) -> list[DictCo
     """
     wrong: UserError | None = None
     checked: list[DictConfig | None] = []
-    for cfg in configurations:
+    for cfg, chosen in configurations:
         if basic and restarts(str(cfg.trainer.strategy)):
             raise UserError(
                 f"trainer.strategy={cfg.trainer.strategy} starts the whole command again for each"
@@ -206,7 +215,7 @@ def check_jobs(configurations: Sequence[DictConfig], basic: bool) -> list[DictCo
                 " one, or choose another launcher"
             )
         try:
-            checked.append(check(cfg))
+            checked.append(check(cfg, chosen=chosen))
         except UserError as error:
             wrong = wrong or error
             checked.append(None)

@@ -14,7 +14,7 @@ from mtl.cli.resume import how_to_resume
 from mtl.cli.sweep import sweep
 from mtl.cli.train_help import train_help
 from mtl.config.complaints import HYDRA_ERRORS, complaint
-from mtl.config.compose import current_values, register_heads, with_new_members
+from mtl.config.compose import compose, current_values, register_heads, with_new_members
 from mtl.config.groups import folders
 from mtl.config.load import load
 from mtl.config.nearest import listing
@@ -45,6 +45,9 @@ def run(arguments: list[str]) -> int:
         return 0
     if options.cfg == "job":
         print_config(load(options.overrides, config_dir, needs_data=False), options.package)
+        return 0
+    if options.cfg == "all":
+        print_config(compose(options.overrides, config_dir), options.package)
         return 0
     if options.multirun:
         return sweep(options, arguments, config_dir)

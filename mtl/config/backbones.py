@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from mtl.config.allowed import Chosen
 from mtl.config.groups import members
 from mtl.config.nearest import in_words, unknown
 from mtl.config.ranges import check_ranges
@@ -51,6 +52,7 @@ def _whole(item: object, config_dir: Path | None) -> dict[str, Any]:
     node = composed_defaults((f"backbone={name}",), config_dir)["backbone"]
     wanted = {"backbone": {**copy.deepcopy(node), **options}}
     check_keys(wanted, {"backbone": node})
-    fitted = fit_types(wanted, {"backbone": node})
-    check_ranges(fitted)
+    chosen = Chosen(config_dir, {"backbone": str(name)})
+    fitted = fit_types(wanted, {"backbone": node}, chosen)
+    check_ranges(fitted, chosen)
     return dict(fitted["backbone"])

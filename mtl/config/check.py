@@ -6,6 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from mtl.config.allowed import UNKNOWN, Chosen
 from mtl.config.checkpoint_names import check_monitors
 from mtl.config.labelling import label_tasks
 from mtl.config.monitor import check_main_metrics, check_monitor
@@ -15,13 +16,19 @@ from mtl.config.ranges import check_ranges
 from mtl.errors import UserError
 
 
-def check(cfg: DictConfig, needs_data: bool = True, base: Path | None = None) -> DictConfig:
+def check(
+    cfg: DictConfig,
+    needs_data: bool = True,
+    base: Path | None = None,
+    chosen: Chosen = UNKNOWN,
+) -> DictConfig:
     """Hold a finalised configuration to everything that can be known without data and torch.
 
     Args:
         cfg: as ``finalise`` returns it.
         needs_data: whether the data's folders must be there.
         base: what relative paths are relative to where that isn't the current folder.
+        chosen: the members that it was made of.
 
     Returns:
         The same with ``heads.<task>.target`` filled in, ``epochs`` within its limit, and its paths
@@ -33,7 +40,7 @@ def check(cfg: DictConfig, needs_data: bool = True, base: Path | None = None) ->
     values = OmegaConf.to_container(cfg)
     assert isinstance(values, dict)
     plain_values = {str(key): value for key, value in values.items()}
-    check_ranges(plain_values)
+    check_ranges(plain_values, chosen)
     if (most := plain_values["trainer"].get("limit_epochs")) is not None:
         plain_values["epochs"] = min(plain_values["epochs"], most)
     settle_places(plain_values, base)

@@ -8,13 +8,14 @@ from omegaconf import DictConfig
 
 from mtl.config.monitor import check_monitor
 from mtl.config.nearest import unknown
-from mtl.config.ranges import rule_for
 from mtl.errors import UserError
 
 USUAL = ("best", "last")
 EVERY_TASK = "tasks"
 """Stands for the main metrics of all tasks."""
 KEY = "callbacks.checkpoint.monitors"
+KEEPER = "mtl.learning.callbacks.checkpoint.BestAndLast"
+"""Who keeps them."""
 
 Monitors = str | Sequence[str]
 """``tasks``, or names of metrics."""
@@ -83,6 +84,5 @@ def check_checkpoint(name: str, cfg: DictConfig) -> None:
 def _configured(callbacks: Mapping[str, Any] | DictConfig) -> Monitors:
     """None where a class of the user's own keeps the checkpoints, or an older version did."""
     node = callbacks.get("checkpoint") or {}
-    packaged = rule_for(KEY, node.get("_target_")) is not None
-    monitors: Monitors = node.get("monitors", ()) if packaged else ()
-    return monitors
+    monitors: Monitors = node.get("monitors", ())
+    return monitors if node.get("_target_") == KEEPER else ()

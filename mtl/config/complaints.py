@@ -9,6 +9,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
 from mtl.config.groups import groups, need_member
+from mtl.config.member_files import ALLOWED
 from mtl.config.nearest import nearest, unknown, unknown_key
 from mtl.config.overrides import parse
 from mtl.errors import UserError
@@ -42,6 +43,8 @@ def refuse_wrong_choices(overrides: Sequence[str], config_dir: Path | None = Non
     for text in overrides:
         override = parse(text)
         group = override.key_or_group
+        if ALLOWED in group.split("."):
+            raise UserError(f"{text}: what an option may be is said in its file alone")
         if override.is_sweep_override():
             raise UserError(f"{text}: add -m to sweep over values, or write a list as key=[a,b]")
         if group == "head" and override.package is None:

@@ -4,6 +4,7 @@ import contextlib
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
@@ -12,8 +13,10 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 import mtl.config.job_name  # noqa: F401  registers the resolver that conf/hydra uses
+from mtl.config.allowed import Chosen
 from mtl.config.complaints import HYDRA_ERRORS, complaint, refuse_wrong_choices
 from mtl.config.groups import groups, members
+from mtl.config.member_files import drop_allowed
 from mtl.config.overrides import key_of, parse, parse_all
 from mtl.config.paths import conf_dir
 
@@ -45,9 +48,11 @@ def compose(overrides: Sequence[str], config_dir: Path | None = None) -> DictCon
 def compose_or_raise(overrides: Sequence[str], config_dir: Path | None = None) -> DictConfig:
     """``compose`` with Hydra's own errors."""
     with initialised(config_dir):
-        return hydra.compose(
+        cfg = hydra.compose(
             CONFIG_NAME, [*search_path(config_dir), *overrides], return_hydra_config=True
         )
+    drop_allowed(cfg)
+    return cfg
 
 
 def with_values(
@@ -189,7 +194,18 @@ def flat(node: object, prefix: str = "") -> dict[str, object]:
 
 def choices(cfg: DictConfig) -> dict[str, object]:
     """Which member was chosen for each group, ``head@heads.NAME`` included."""
-    found = OmegaConf.to_container(cfg.hydra.runtime.choices)
+    return _choices(cfg.hydra)
+
+
+def chosen_of(hydra_node: Any) -> Chosen:
+    """The members that Hydra made a configuration of."""
+    # A head's choice is called by the node that it fills: head@heads.NAME.
+    names = {key.rpartition("@")[2]: str(name) for key, name in _choices(hydra_node).items()}
+    return Chosen(config_dir_of(hydra_node), names)
+
+
+def _choices(hydra_node: Any) -> dict[str, object]:
+    found = OmegaConf.to_container(hydra_node.runtime.choices)
     assert isinstance(found, dict)
     return {str(k): v for k, v in found.items() if str(k).split("/")[0] != "hydra"}
 

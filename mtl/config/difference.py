@@ -4,9 +4,9 @@ import shlex
 
 from omegaconf import DictConfig
 
+from mtl.config.allowed import TARGET
 from mtl.config.compose import flat
 from mtl.config.nearest import in_words
-from mtl.config.schema import TARGET
 from mtl.config.since import values_of_keys_since
 
 MAY_DIFFER = (

@@ -7,7 +7,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from mtl.config.backbones import write_out
 from mtl.config.complaints import HYDRA_ERRORS, complaint
-from mtl.config.compose import config_dir_of, flat
+from mtl.config.compose import chosen_of, config_dir_of, flat
+from mtl.config.member_files import drop_allowed
 from mtl.config.nearest import in_words, listing, unknown
 from mtl.config.packages import check_packages
 from mtl.config.schema import (
@@ -39,6 +40,7 @@ def finalise(cfg: DictConfig, hydra_node: Any = None) -> DictConfig:
         cfg = cfg.copy()
         with open_dict(cfg):
             cfg.hydra = hydra_node
+        drop_allowed(cfg)
     try:
         values = resolved(cfg)
     except HYDRA_ERRORS as error:
@@ -47,7 +49,7 @@ def finalise(cfg: DictConfig, hydra_node: Any = None) -> DictConfig:
     defaults = defaults_of(cfg, config_dir)
     forget_replaced(values, defaults, [str(o) for o in cfg.hydra.overrides.task])
     check_keys(values, defaults)
-    values = fit_types(values, defaults)
+    values = fit_types(values, defaults, chosen_of(cfg.hydra))
     values["encoder"] = write_out(values["encoder"], config_dir)
     final = settle(values)
     check_packages(final)

@@ -6,7 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from mtl.config.check import check
-from mtl.config.compose import compose
+from mtl.config.compose import chosen_of, compose
 from mtl.config.finalise import finalise
 
 
@@ -26,4 +26,5 @@ def load(
     Raises:
         UserError: anything is wrong with them.
     """
-    return check(finalise(compose(overrides, config_dir)), needs_data)
+    cfg = compose(overrides, config_dir)
+    return check(finalise(cfg), needs_data, chosen=chosen_of(cfg.hydra))

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from mtl.config.allowed import Chosen
 from mtl.config.backbones import write_out
 from mtl.config.check import check
 from mtl.config.complaints import HYDRA_ERRORS, complaint, in_short, refuse_wrong_choices
@@ -70,9 +71,10 @@ def open_run(
         raise complaint(error, {}) from error
     check_keys(values, reference)
     values["encoder"] = write_out(values["encoder"], config_dir)
-    cfg = settle(fit_types(values, reference))
+    anew = Chosen(config_dir, {key_of(o): str(parse(o).value()) for o in chosen})
+    cfg = settle(fit_types(values, reference, anew))
     refuse_strangers(container(cfg), Trust(trust, config_dir))
-    return check(cfg, needs_data)
+    return check(cfg, needs_data, chosen=anew)
 
 
 def read_config(run: Path) -> DictConfig:

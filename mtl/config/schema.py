@@ -8,14 +8,14 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from mtl.config import compose
+from mtl.config.allowed import TARGET, UNKNOWN, Chosen
 from mtl.config.complaints import HYDRA_ERRORS, complaint
 from mtl.config.compose import choices, flat, with_new_members
 from mtl.config.nearest import in_words, unknown_key
-from mtl.config.ranges import rule_for
+from mtl.config.ranges import Owner, owner_of, rule_for
 from mtl.errors import UserError
 
 MISSING = "???"
-TARGET = "_target_"
 
 
 def defaults_of(cfg: DictConfig, config_dir: Path | None = None) -> dict[str, Any]:
@@ -91,11 +91,17 @@ def unknown_keys(values: Mapping[str, Any], defaults: Mapping[str, Any], prefix:
     return found
 
 
-def fit_types(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+def fit_types(
+    values: Mapping[str, Any], defaults: Mapping[str, Any], chosen: Chosen = UNKNOWN
+) -> dict[str, Any]:
     """Refuse values of another type than the yaml's default.
 
-    A number where text is expected becomes text. Keys that have a rule in ``ranges`` are left to
-    that.
+    A number where text is expected becomes text. Keys that have a rule are left to that.
+
+    Args:
+        values: the whole configuration, plain.
+        defaults: what its yaml files have.
+        chosen: the members that it was made of.
 
     Returns:
         The values.
@@ -104,28 +110,36 @@ def fit_types(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[st
         UserError: names the key and what is expected.
     """
     return {
-        key: fitted(key, value, defaults[key]) if key in defaults else value
+        key: fitted(key, value, defaults[key], chosen) if key in defaults else value
         for key, value in values.items()
     }
 
 
-def fitted(key: str, value: Any, default: Any, target: object = None) -> Any:
-    """One value, or a whole node, made to fit its default; ``target``: see ``rule_for``."""
+def fitted(
+    key: str,
+    value: Any,
+    default: Any,
+    chosen: Chosen = UNKNOWN,
+    around: Owner | None = None,
+) -> Any:
+    """One value, or a whole node, made to fit its default; ``around``: see ``owner_of``."""
     if isinstance(default, dict) and isinstance(value, dict):
-        target = value.get("_target_", target)
+        owner = owner_of(value, f"{key}.", around, chosen)
         return {
-            k: fitted(f"{key}.{k}", v, default[k], target) if k in default else v
+            k: fitted(f"{key}.{k}", v, default[k], chosen, owner) if k in default else v
             for k, v in value.items()
         }
-    if default in (None, MISSING, "auto") or rule_for(key, target) is not None:
+    if default in (None, MISSING, "auto"):
         return value
-    if isinstance(default, str) and is_number(value):
+    rule = rule_for(key, around)
+    if isinstance(default, str) and is_number(value) and (rule is None or rule(value)):
         return str(value)
+    if rule is not None:
+        return value
     if isinstance(default, list) and isinstance(value, list):
         return [fitted(f"{key}[{i}]", v, default[0]) if default else v for i, v in enumerate(value)]
-    wanted = expected(default)
     if not fits(value, default):
-        raise UserError(f"{key}={in_words(value)}: must be {wanted}")
+        raise UserError(f"{key}={in_words(value)}: must be {expected(default)}")
     return value
 
 

@@ -4,9 +4,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from mtl.config.allowed import TARGET, said_in
 from mtl.config.compose import flat
 from mtl.config.groups import choices, members
-from mtl.config.schema import TARGET, composed_defaults
+from mtl.config.schema import composed_defaults
 
 
 def values_of_keys_since(cfg: DictConfig) -> dict[str, object]:
@@ -34,8 +35,6 @@ def _member(group: str, node: object) -> str | None:
     """The first member whose class is that of a node."""
     if not isinstance(node, dict) or TARGET not in node:
         return None
-    for name, file in members(group).items():
-        found = OmegaConf.load(file)
-        if isinstance(found, DictConfig) and found.get(TARGET) == node[TARGET]:
-            return name
-    return None
+    named = ((name, said_in(group, name).get("")) for name in members(group))
+    alike = (name for name, said in named if said and said.values[TARGET] == node[TARGET])
+    return next(alike, None)

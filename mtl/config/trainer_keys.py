@@ -18,17 +18,6 @@ INSTEAD = {
     "use_distributed_sampler": "nothing: loaders share samples out over processes by themselves",
 }
 
-PRECISIONS = (
-    "32-true",
-    "16-mixed",
-    "bf16-mixed",
-    "16-true",
-    "bf16-true",
-    "64-true",
-    "transformer-engine",
-    "transformer-engine-float16",
-)
-
 
 def instead_of(key: str) -> str | None:
     """What to write for a dotted key that the framework sets itself; None for other keys."""

@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, cast
 
-from omegaconf import OmegaConf
-
 from mtl.config.groups import members
 from mtl.config.measures import DIRECTIONS
+from mtl.config.member_files import node_of
 from mtl.config.nearest import in_words
 from mtl.config.schema import is_number
 
@@ -108,8 +107,8 @@ def _added(key: str, name: str, node: Mapping[str, Any]) -> dict[str, Any]:
 
 def _declarations(name: str) -> dict[str, Any]:
     """Which way each metric of one of our heads is better, as its yaml says it."""
-    for file in members("head").values():
-        head = OmegaConf.to_container(OmegaConf.load(file))
-        if isinstance(head, dict) and head.get("_target_") == name:
-            return {str(key): head[key] for key in DIRECTIONS if key in head}
+    for member in members("head"):
+        head = node_of("head", member)
+        if head.get("_target_") == name:
+            return {key: head[key] for key in DIRECTIONS if key in head}
     return {}

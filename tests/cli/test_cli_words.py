@@ -72,11 +72,14 @@ def test_options_of_a_member(mtl):
     title, *options = mtl("ls", "weighting/famo").out.splitlines()
     assert title.startswith("# All losses fall by the same share")
     assert options == [
-        "rate: 0.025                 # learning rate of the weights",
-        "decay: 0.001                # pull towards equal weights",
+        "rate: 0.025                 # [0<..] learning rate of the weights",
+        "decay: 0.001                # [0..] pull towards equal weights",
     ]
     debug = mtl("ls", "trainer/debug").out.splitlines()
-    assert "limit_train_batches: 2" in debug
+    assert (
+        "limit_train_batches: 2  # [null | 0<..] batches per epoch, or a part of them; null: all"
+        in debug
+    )
     assert sum(line.startswith("limit_train_batches") for line in debug) == 1
     assert any(line.startswith("gradient_clip_val: 10.0") for line in debug)
     assert "did you mean 'famo'" in mtl("ls", "weighting/fammo").err
@@ -136,5 +139,5 @@ def test_no_listed_option_shows_an_interpolation():
         for group in groups()
         for name in members(group)
     }
-    assert "\nmean: (backbone.mean)\n" in listed["preprocess/standard"]
+    assert "\nmean: (backbone.mean)  # [3 of 0..1]\n" in listed["preprocess/standard"]
     assert [name for name, text in listed.items() if "${" in text] == []

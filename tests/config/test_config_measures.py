@@ -1,15 +1,15 @@
 """Which way a metric is better, as heads declare it."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
 from mtl.cli.sweep_plan import search_settings
+from mtl.config.groups import members
 from mtl.config.measures import declared, measure_of, mode_of
+from mtl.config.member_files import node_of
 from mtl.config.monitor import check_main_metrics, check_monitor
-from mtl.config.paths import conf_dir
 from mtl.errors import UserError
 
 DEPTH: dict[str, Any] = {
@@ -112,11 +112,9 @@ def test_metrics_of_a_class_can_be_followed() -> None:
             check_monitor("val/depth/rmse_wall", {"depth": head})
 
 
-@pytest.mark.parametrize("path", sorted((conf_dir() / "head").glob("*.yaml")), ids=lambda p: p.stem)
-def test_every_shipped_head_declares_its_metrics(path: Path) -> None:
-    head = OmegaConf.to_container(OmegaConf.load(path))
-    assert isinstance(head, dict)
-    node = {str(key): value for key, value in head.items()}
-    check_main_metrics({path.stem: node})
-    plain = {name for name in declared(path.stem, node) if not name.endswith("*")}
+@pytest.mark.parametrize("name", members("head"))
+def test_every_shipped_head_declares_its_metrics(name: str) -> None:
+    node = node_of("head", name)
+    check_main_metrics({name: node})
+    plain = {metric for metric in declared(name, node) if not metric.endswith("*")}
     assert plain == set(node["metrics"])

@@ -6,13 +6,16 @@ from omegaconf import DictConfig, OmegaConf
 from quick_composition import composing_once, replaceable
 
 from mtl.config.compose import CONFIG_NAME, initialised
+from mtl.config.member_files import drop_allowed
 
 pytestmark = pytest.mark.slow
 
 
 def composed(overrides, config_dir=None) -> DictConfig:
     with initialised(config_dir):
-        return hydra.compose(CONFIG_NAME, list(overrides), return_hydra_config=True)
+        cfg = hydra.compose(CONFIG_NAME, list(overrides), return_hydra_config=True)
+    drop_allowed(cfg)
+    return cfg
 
 
 @pytest.mark.parametrize(
@@ -39,5 +42,5 @@ def test_as_hydra_composes(overrides):
 
 
 def test_a_recipe_has_the_last_word_on_its_own_values():
-    assert replaceable(["experiment=split", "encoder=shared"], None) == {}
-    assert list(replaceable(["data=shapes", "encoder=cgc"], None)) == ["encoder=cgc"]
+    assert replaceable(["experiment=split", "encoder=shared"], None) == []
+    assert replaceable(["data=cifar100", "encoder=cgc"], None) == ["encoder=cgc"]

@@ -20,6 +20,7 @@ from own_members import YAML
 
 from mtl.config.groups import members
 from mtl.config.load import load
+from mtl.config.member_files import node_of
 from mtl.data.batch import Batch, Labelled
 from mtl.data.build import build_data
 from mtl.data.sample import Target
@@ -85,11 +86,7 @@ def node(group: str, name: str) -> DictConfig:
     """A member's part of the configuration."""
     if group == "head":
         return config().heads[name]
-    found = OmegaConf.load(members(group, OWN)[name])
-    assert isinstance(found, DictConfig)
-    if "defaults" in found:
-        found = config(f"{group}={name}")[group]
-    return OmegaConf.merge(found, NEEDED.get((group, name), {}))  # type: ignore[return-value]
+    return OmegaConf.create(node_of(group, name, OWN) | NEEDED.get((group, name), {}))
 
 
 def chosen(tasks: Sequence[str], **nodes: DictConfig) -> DictConfig:

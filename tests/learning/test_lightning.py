@@ -11,12 +11,12 @@ import pytorch_lightning as L
 import torch
 import training_kit
 from lightning_fabric.connector import _PRECISION_INPUT_STR, _PRECISION_INPUT_STR_ALIAS
-from omegaconf import OmegaConf
 from training_kit import checkpoint, fit, write_conf
 
+from mtl.config.allowed import Chosen
 from mtl.config.load import load
-from mtl.config.paths import conf_dir
-from mtl.config.trainer_keys import INSTEAD, PRECISIONS
+from mtl.config.member_files import node_of
+from mtl.config.trainer_keys import INSTEAD
 from mtl.data.build import build_data
 from mtl.errors import UserError
 from mtl.learning.build import (
@@ -64,12 +64,13 @@ class Mine(L.Callback):
 
 def test_arguments_are_those_of_the_trainer() -> None:
     """A new one of Lightning's has to be offered, or refused with a word on what to use."""
-    offered = set(OmegaConf.load(conf_dir() / "trainer" / "cpu.yaml")) - {"_target_"}
+    offered = set(node_of("trainer", "cpu")) - {"_target_"}
     theirs = set(inspect.signature(L.Trainer.__init__).parameters) - {"self"}
     assert offered - set(TRAINER_FRAMEWORK_KEYS) == theirs - set(INSTEAD)
     assert set(INSTEAD) <= theirs
     taken = set(get_args(_PRECISION_INPUT_STR)) - set(get_args(_PRECISION_INPUT_STR_ALIAS))
-    assert set(PRECISIONS) == taken
+    precisions = Chosen().allowed("trainer.", node_of("trainer", "cpu"))["precision"]
+    assert set(precisions.split(" | ")) == taken
 
 
 @pytest.mark.parametrize(

@@ -4,14 +4,14 @@ import doctest
 from importlib import import_module
 
 import pytest
-from omegaconf import OmegaConf
 
 from mtl.config.groups import members
+from mtl.config.member_files import node_of
 
 
 @pytest.mark.parametrize("name", sorted(members("weighting")))
 def test_example(name: str) -> None:
-    target = str(OmegaConf.load(members("weighting")[name])._target_)
+    target = str(node_of("weighting", name)["_target_"])
     module = import_module(target.rpartition(".")[0])
     found = doctest.testmod(module)
     assert found.attempted > 0

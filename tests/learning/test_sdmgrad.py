@@ -1,21 +1,18 @@
 """SDMGrad on fixed gradients, beside its recursion and what it comes to in the limits."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor
 
 from mtl.config.instantiate import make
+from mtl.config.member_files import node_of
 from mtl.errors import UserError
 from mtl.learning.weighting.bases.task_gradients import TaskGradients
 from mtl.learning.weighting.mgda import MGDA
 from mtl.learning.weighting.sdmgrad import SDMGrad
 from mtl.learning.weighting.tools.quadratic import nearest_on_simplex
 
-CONF = Path(__file__).parents[2] / "conf" / "weighting" / "sdmgrad.yaml"
 NAMES = ["a", "b", "c"]
 OPPOSED = [[2.0, 0.0, 0.0], [-1.0, 1.0, 0.0]]
 THREE = [[4.0, 0.0, 1.0, 0.5], [-1.0, 2.0, 0.0, 0.5], [0.5, -1.0, 1.5, 0.0]]
@@ -37,7 +34,7 @@ def close(found: Tensor, wanted: object, tolerance: float = 1e-7) -> None:
 
 
 def test_defaults_are_those_of_its_file() -> None:
-    made = make(OmegaConf.to_container(OmegaConf.load(CONF)), SDMGrad, tasks=NAMES)
+    made = make(node_of("weighting", "sdmgrad"), SDMGrad, tasks=NAMES)
     given = SDMGrad(NAMES)
     assert isinstance(made, SDMGrad)
     for name in ("at", "lamda", "rate", "steps"):
@@ -153,6 +150,6 @@ def test_the_nearest_point_of_the_simplex() -> None:
     ],
 )
 def test_mistakes_are_named(options: dict[str, object], message: str) -> None:
-    config = OmegaConf.to_container(OmegaConf.load(CONF))
+    config = node_of("weighting", "sdmgrad")
     with pytest.raises(UserError, match=message):
         make(config | options, SDMGrad, tasks=NAMES)

@@ -2,28 +2,26 @@
 
 import itertools
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from mtl.config.instantiate import make
+from mtl.config.member_files import node_of
 from mtl.errors import UserError
 from mtl.learning.weighting.bases.gramian import GradientWeighting, GramianWeighting
 from mtl.learning.weighting.bases.rows import RowWeighting
 from mtl.learning.weighting.bases.task_gradients import TaskGradients
 
-CONF = Path(__file__).parents[2] / "conf" / "weighting"
 ACUTE = [[3.0, 1.0, 0.0], [1.0, 2.0, 2.0]]
 OPPOSED = [[2.0, 0.0, 0.0], [-1.0, 1.0, 0.0]]
 THREE = [[4.0, 0.0, 1.0, 0.5], [-1.0, 2.0, 0.0, 0.5], [0.5, -1.0, 1.5, 0.0]]
 
 
 def method(name: str, tasks: int = 2, **options: object) -> GradientWeighting:
-    config = OmegaConf.to_container(OmegaConf.load(CONF / f"{name}.yaml"))
+    config = node_of("weighting", name)
     found = make(config | options, GradientWeighting, tasks=[f"t{i}" for i in range(tasks)])
     assert isinstance(found, GradientWeighting)
     return found

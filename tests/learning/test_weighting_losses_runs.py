@@ -16,7 +16,7 @@ from torch import Tensor
 from training_kit import checkpoint, fit, same_weights, write_conf
 
 from mtl.config.load import load
-from mtl.config.paths import conf_dir
+from mtl.config.member_files import node_of
 from mtl.learning.module import MultiTaskModule
 from mtl.runs.train import train
 
@@ -42,7 +42,7 @@ def train_methods(cfg: DictConfig, folder: Path, rank: int, port: int) -> None:
     for name in METHODS:
         keep = Keep()
         # Composing once is far quicker than once for each method.
-        cfg.weighting = OmegaConf.load(conf_dir() / "weighting" / f"{name}.yaml")
+        cfg.weighting = node_of("weighting", name)
         fit(cfg, folder, keep)
         torch.save(keep.states, folder / f"{name}_{ranks}_{rank}.pt")
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from omegaconf import DictConfig, OmegaConf
 
-from mtl.config.groups import members
 from mtl.config.load import load
+from mtl.config.member_files import node_of
 from mtl.data.batch import Batch
 from mtl.data.build import build_data
 from mtl.learning.gradients.reach import layout
@@ -55,7 +55,7 @@ def configured(backbone: str) -> DictConfig:
 def build(encoder: str, backbone: str) -> tuple[Network, Batch]:
     torch.manual_seed(0)
     cfg = configured(backbone).copy()
-    cfg.encoder = OmegaConf.load(members("encoder")[encoder])
+    cfg.encoder = node_of("encoder", encoder)
     if encoder in ("mmoe", "cgc"):
         cfg.encoder.at = BACKBONES[backbone][1]
     data = build_data(cfg)

@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from torch import Tensor
 
 from mtl.config.load import load
-from mtl.config.paths import conf_dir
+from mtl.config.member_files import node_of
 from mtl.data.batch import Batch, BoxBatch, Labelled
 from mtl.data.sample import Target
 from mtl.errors import UserError
@@ -67,7 +67,7 @@ def base(encoder: str) -> DictConfig:
 def configured(ensemble: str = "none", encoder: str = "shared", **options: object) -> DictConfig:
     """As the command line would have it, but without composing everything again."""
     cfg = base(encoder).copy()
-    node = OmegaConf.load(conf_dir() / "ensemble" / f"{ensemble}.yaml")
+    node = node_of("ensemble", ensemble)
     with open_dict(cfg):
         cfg.ensemble = OmegaConf.merge(node, options)
     return cfg

@@ -12,6 +12,7 @@ from training_kit import PlainBackbone
 
 from mtl.config.groups import members
 from mtl.config.load import load
+from mtl.config.member_files import node_of
 from mtl.data.build import build_data
 from mtl.model.backbone.base import Stage
 from mtl.model.build import build_network
@@ -227,9 +228,9 @@ def cfg(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.parametrize("member", members("fusion"))
 def test_every_member_from_its_yaml(member: str, cfg: DictConfig) -> None:
     cfg = cfg.copy()
-    cfg.fusion = OmegaConf.load(members("fusion")[member])
+    cfg.fusion = node_of("fusion", member)
     if member == "none":
-        cfg.ensemble = OmegaConf.load(members("ensemble")["mean"])
+        cfg.ensemble = node_of("ensemble", "mean")
     network = build_network(cfg, build_data(cfg).targets)
     found = network(torch.randn(4, 3, 16, 16))
     assert {task: raw.shape[0] for task, raw in found.items()} == {

@@ -1,14 +1,13 @@
 import inspect
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from mtl.config.measures import DIRECTIONS
+from mtl.config.member_files import node_of
 from mtl.data.batch import Batch, Labelled, collate
 from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Boxes, Sample, Target
@@ -215,9 +214,7 @@ def test_wrong_options(options: dict[str, Any], message: str) -> None:
 
 
 def test_yaml_holds_every_option() -> None:
-    path = Path(__file__).resolve().parents[2] / "conf" / "head" / "box.yaml"
-    node = OmegaConf.to_container(OmegaConf.load(path))
-    assert isinstance(node, dict)
+    node = node_of("head", "box")
     defaults = {
         name: list(p.default) if isinstance(p.default, tuple) else p.default
         for name, p in inspect.signature(Box).parameters.items()

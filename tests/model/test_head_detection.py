@@ -1,19 +1,18 @@
 import inspect
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOS, FCOSHead
 from torchvision.ops import generalized_box_iou_loss
 
 from mtl.config.measures import DIRECTIONS
+from mtl.config.member_files import node_of
 from mtl.data.batch import BoxBatch, Labelled
 from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Boxes, Target
@@ -474,9 +473,7 @@ def test_wrong_options(options: dict[str, Any], message: str) -> None:
 
 
 def test_yaml_holds_every_option() -> None:
-    path = Path(__file__).resolve().parents[2] / "conf" / "head" / "detection.yaml"
-    node = OmegaConf.to_container(OmegaConf.load(path))
-    assert isinstance(node, dict)
+    node = node_of("head", "detection")
     defaults = {
         name: list(p.default) if isinstance(p.default, tuple) else p.default
         for name, p in inspect.signature(Detection).parameters.items()

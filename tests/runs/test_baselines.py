@@ -10,9 +10,8 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from mtl.cli.sweep_plan import plan_sweep
-from mtl.config.instantiate import container
 from mtl.config.load import load
-from mtl.config.paths import conf_dir
+from mtl.config.member_files import node_of
 from mtl.config.saved import open_run
 from mtl.errors import Interrupted, InUse, RunError, UserError
 from mtl.runs.baselines import training
@@ -40,7 +39,7 @@ def changed(cfg: DictConfig, **changes: Any) -> DictConfig:
 
 
 def member(group: str, name: str, **options: Any) -> dict[str, Any]:
-    return {**container(OmegaConf.load(conf_dir() / group / f"{name}.yaml")), **options}
+    return {**node_of(group, name), **options}
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from made_up_runs import config, write_run, write_sweep
 
 from mtl.config.groups import members
+from mtl.config.member_files import node_of
 from mtl.config.saved import groups_of_one_class
 from mtl.errors import UserError
 from mtl.model.samples.ids import packed
@@ -451,11 +451,8 @@ def test_kept_samples_give_intervals_over_images_and_mcnemar(tmp_path):
 @pytest.mark.parametrize("group", groups_of_one_class())
 def test_every_member_is_found_by_what_a_configuration_holds(group):
     """Several of a group may share a class: they are told apart by their values."""
-    nodes = {name: yaml.safe_load(file.read_text()) for name, file in members(group).items()}
-    for name, node in nodes.items():
-        bases = [nodes["cpu"], nodes["gpu"]] if name == "ddp" else [nodes.get("cpu", {})]
-        whole = {key: value for part in (*bases, node) for key, value in part.items()}
-        assert MemberNames().of(group, whole) == name
+    for name in members(group):
+        assert MemberNames().of(group, node_of(group, name)) == name
 
 
 def test_a_class_of_nobodys_member_goes_by_its_own_name():

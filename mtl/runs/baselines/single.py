@@ -11,7 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl.config.difference import content
 from mtl.config.instantiate import container
-from mtl.config.paths import BASELINES, conf_dir
+from mtl.config.member_files import node_of
+from mtl.config.paths import BASELINES
 from mtl.files import read_json
 
 OF_VIEWS = (
@@ -92,7 +93,7 @@ def single(cfg: DictConfig, task: str) -> DictConfig:
         "tasks": [task],
         "heads": {task: {**values["heads"][task], "weight": 1.0}},
         "encoder": _encoder(values["encoder"]),
-        "weighting": _member("weighting", "equal"),
+        "weighting": node_of("weighting", "equal"),
         "baselines": False,
     }
     if "exchange" in values["fusion"]:
@@ -112,11 +113,7 @@ def single(cfg: DictConfig, task: str) -> DictConfig:
 def _encoder(node: dict[str, Any]) -> dict[str, Any]:
     """A task's several networks (``per_task``) make streams, for an ensemble to combine."""
     stays = node["_target_"] in OF_VIEWS or node.get("networks", 1) > 1
-    return node if stays else _member("encoder", "shared")
-
-
-def _member(group: str, name: str) -> dict[str, Any]:
-    return container(OmegaConf.load(conf_dir() / group / f"{name}.yaml"))
+    return node if stays else node_of("encoder", "shared")
 
 
 def _monitor(monitor: str, task: str) -> str:

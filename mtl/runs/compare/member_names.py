@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, cast
-
-import yaml
+from typing import Any
 
 from mtl.config.groups import members
+from mtl.config.member_files import agreement, node_of
 from mtl.config.saved import groups_of_one_class
 
 
@@ -50,24 +49,10 @@ class MemberNames:
         }
         if not shared:
             return target.rpartition(".")[2]
-
-        def agreement(name: str) -> int:
-            return sum(key in node and node[key] == value for key, value in shared[name].items())
-
-        return max(shared, key=agreement)
+        return max(shared, key=lambda name: agreement(node, shared[name]))
 
 
 @cache
 def _values(group: str, config_dir: Path | None) -> dict[str, dict[str, Any]]:
-    """Member name to the values of its file and of those that it builds on."""
-    return {name: _read(file) for name, file in members(group, config_dir).items()}
-
-
-def _read(file: Path) -> dict[str, Any]:
-    node = cast(dict[str, Any], yaml.safe_load(file.read_text()) or {})
-    found: dict[str, Any] = {}
-    for name in node.pop("defaults", ()):
-        base = file.parent / f"{name}.yaml"
-        if base.is_file():
-            found |= _read(base)
-    return found | node
+    """Member name to its node."""
+    return {name: node_of(group, name, config_dir) for name in members(group, config_dir)}

@@ -14,8 +14,8 @@ class Weighting(nn.Module, ABC):
     goes on to the last digit. Parameters are trained by the run's optimiser, in the group
     ``weighting``. What is remembered of a task that has no label in a step stays as it is.
 
-    Ranges of options that other members have too are in ``mtl/config/ranges.py``, which answers
-    before torch is imported; a method checks its own in ``__init__``.
+    Ranges of options stand in the method's yaml, which answers before torch is imported; a method
+    checks what only it can know in ``__init__``.
 
     Args:
         tasks: names of all tasks, in order.

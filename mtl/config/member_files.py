@@ -1,0 +1,82 @@
+"""The files of members, read without Hydra.
+
+A member may build on others of its group that its ``defaults`` name: what they say holds unless it
+says otherwise itself.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from mtl.config.groups import folders, members
+
+ALLOWED = "_allowed_"
+"""Key under which a file says what its options may be (see ``allowed.py``); no part of a node."""
+DEFAULTS = re.compile(r"^defaults:\s*(\[.*?\]|(?:\n\s*- .*)+)", re.MULTILINE)
+ENTRY = re.compile(r"(?:^|[\[,])\s*(?:- )?(\w+)\s*(?=[,\]#]|$)", re.MULTILINE)
+"""A name alone: of a file beside it, not ``/head@...: box``."""
+
+
+def text_of(file: Path) -> str:
+    """What a file holds; what is no UTF-8 is left to Hydra to complain about."""
+    return file.read_text(encoding="utf-8", errors="replace")
+
+
+def chain(file: Path, config_dir: Path | None = None, above: Sequence[Path] = ()) -> list[Path]:
+    """The files that a member builds on, the furthest first, and its own.
+
+    Args:
+        file: of the member.
+        config_dir: a user's folder of further members.
+        above: the files that build on this one.
+    """
+    match = DEFAULTS.search(text_of(file))
+    found: list[Path] = []
+    for name in ENTRY.findall(match[1]) if match else []:
+        places = [folder / file.parent.name / f"{name}.yaml" for folder in folders(config_dir)]
+        parent = next((place for place in places if place.is_file()), None)
+        if parent is not None and parent not in (*above, file):
+            found += chain(parent, config_dir, (*above, file))
+    return list(dict.fromkeys([*found, file]))
+
+
+def node_of(group: str, member: str, config_dir: Path | None = None) -> dict[str, Any]:
+    """A member's node as its files have it, interpolations as they are.
+
+    Args:
+        group: ``head`` for ``heads``.
+        member: one there is.
+        config_dir: a user's folder of further members.
+    """
+    files = chain(members(group, config_dir)[member], config_dir)
+    whole = OmegaConf.merge(*(OmegaConf.load(file) for file in files))
+    assert isinstance(whole, DictConfig)
+    whole.pop("defaults", None)
+    drop_allowed(whole)
+    found = OmegaConf.to_container(whole)
+    assert isinstance(found, dict)
+    return {str(key): value for key, value in found.items()}
+
+
+def agreement(node: Mapping[str, Any], values: Mapping[str, Any]) -> int:
+    """How many of a member's values a node has."""
+    return sum(key in node and node[key] == value for key, value in values.items())
+
+
+def drop_allowed(cfg: DictConfig) -> None:
+    """Take what files say about options out of a configuration, in place.
+
+    Args:
+        cfg: composed; Hydra's own node, which can't be changed, is passed over.
+    """
+    with open_dict(cfg):
+        cfg.pop(ALLOWED, None)
+    for key in cfg:
+        if not isinstance(key, str) or key == "hydra":
+            continue
+        refers = OmegaConf.is_missing(cfg, key) or OmegaConf.is_interpolation(cfg, key)
+        if not refers and isinstance(node := cfg[key], DictConfig):
+            drop_allowed(node)
