@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any, cast
 
-from mtl.config.groups import members
+from mtl.config.groups import members, short_keys
 from mtl.config.measures import DIRECTIONS
 from mtl.config.member_files import node_of
 from mtl.config.nearest import in_words
@@ -39,6 +39,8 @@ ADDED: dict[str, dict[str, Any]] = {
     "pytorch_lightning.Trainer": {"matmul_precision": "highest"},
 }
 """Keys that can't be missing and that older nodes of a class lack, with what held before."""
+TOP: dict[str, Any] = {"baselines": False}
+"""Likewise of keys at the top."""
 
 
 def upgraded(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -53,6 +55,11 @@ def upgraded(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     changes: list[str] = []
     new = cast(dict[str, Any], _node(values, "", changes))
     _weigh_boxes(values, new, changes)
+    if short_keys().keys() - TOP.keys() <= new.keys():
+        for key, value in TOP.items():
+            if key not in new:
+                new[key] = value
+                changes.append(_before(key, value))
     return new, changes
 
 
@@ -85,8 +92,12 @@ def _node(node: Any, key: str, changes: list[str]) -> Any:
         changes.append(f"{key}._target_={name} is now {new['_target_']}")
     for option, value in _added(key, new["_target_"], new).items():
         new[option] = value
-        changes.append(f"{key}.{option}={in_words(value)} is what held before there was a choice")
+        changes.append(_before(f"{key}.{option}", value))
     return new
+
+
+def _before(key: str, value: object) -> str:
+    return f"{key}={in_words(value)} is what held before there was a choice"
 
 
 def _moved(name: str) -> str:

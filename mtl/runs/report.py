@@ -12,6 +12,7 @@ from mtl.data.sources.base import SPLITS
 from mtl.runs.baselines.percent import percent
 from mtl.runs.baselines.words import gain_lines
 from mtl.terminal import console, is_watched, say
+from mtl.words import counted
 
 
 def metrics_table(metrics: Mapping[str, float]) -> Table:
@@ -38,7 +39,8 @@ def print_results(results: Mapping[str, Any], folder: Path) -> None:
     best = results["best"]
     score = "" if best["score"] is None else f" ({best['monitor']} {best['score']:.4f})"
     found = f"best epoch {best['epoch']} of {results['epochs']}{score}"
-    skipped = f"{results['skipped_samples']} broken samples left out: {folder / 'skipped.json'}"
+    broken = counted(results["skipped_samples"], "broken sample")
+    skipped = f"{broken} left out: {folder / 'skipped.json'}"
     if console.is_terminal and in_sweep(folder):
         tested = results["metrics"].get("test/score")
         test = "" if tested is None else f", test/score {tested:.4f}"

@@ -8,11 +8,11 @@ import pytest
 from omegaconf import OmegaConf
 
 from mtl.config import load, open_run
-from mtl.config.groups import groups, members
+from mtl.config.groups import groups, members, short_keys
 from mtl.config.instantiate import container
 from mtl.config.saved import read_config
 from mtl.config.trust import leaves, ours
-from mtl.config.upgrade import upgraded
+from mtl.config.upgrade import TOP, upgraded
 from mtl.errors import UserError
 
 BEFORE = {
@@ -38,6 +38,7 @@ def first_layout(values: Any) -> Any:
         return values
     late = ("matmul_precision", "rotation", "rotation_pool", "stage_factors", "stage_decay", "tta")
     late += ("exchange", "checkpointing", "larger_is_better", "smaller_is_better", "delta_unit")
+    late += ("baselines",)
     node = {key: first_layout(value) for key, value in values.items() if key not in late}
     if "_target_" in node:
         node["_target_"] = first_name(node["_target_"])
@@ -105,6 +106,11 @@ def test_a_run_of_an_older_version_says_what_to_do(
     write(run, first_layout(values))
     mtl("upgrade", f"run={run}")
     assert (run / "config.old2.yaml").read_text() == text
+
+
+def test_every_key_at_the_top_that_came_later_has_what_held_before() -> None:
+    first = {"name", "seed", "tasks", "epochs", "batch_size", "image_size", "lr", "monitor", "test"}
+    assert short_keys().keys() - first == TOP.keys()
 
 
 def test_several_runs(mtl: Any, values: dict[str, Any], tmp_path: Path) -> None:

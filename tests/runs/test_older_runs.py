@@ -24,6 +24,7 @@ def older(cfg: DictConfig) -> dict[str, Any]:
     """As it was written before there was a choice of these."""
     values: Any = OmegaConf.to_container(cfg)
     del values["callbacks"]["task_stopping"], values["callbacks"]["checkpoint"]["monitors"]
+    del values["baselines"]
     return dict(values)
 
 
