@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mtl.config.nearest import listing
 from mtl.runs.baselines.measured import Measured
 from mtl.runs.baselines.near_zero import ruled_line
 from mtl.runs.baselines.percent import percent
@@ -24,10 +25,21 @@ def gain_lines(entry: Mapping[str, Any]) -> list[str]:
         lines = [f"multi-task gain {percent(total)} (against each task alone: {tasks})"]
     left_out = entry["left_out"]
     if left_out:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
-        lines.append(f"left out of the gain: {reasons}")
+        lines.append(f"left out of the gain: {reasons(left_out)}")
     ruled_by = entry["ruled_by"].items()
     return lines + [ruled_line(name, entry["alone"][name], part, total) for name, part in ruled_by]
+
+
+def reasons(left_out: Mapping[str, str]) -> str:
+    """``box/iou, box/mae: the task alone has no value; label/f1: ...``.
+
+    Args:
+        left_out: metric to reason.
+    """
+    named: dict[str, list[str]] = {}
+    for name, reason in left_out.items():
+        named.setdefault(reason, []).append(name)
+    return "; ".join(f"{listing(names)}: {reason}" for reason, names in named.items())
 
 
 def gain_rows(found: Measured) -> list[list[str]]:

@@ -5,6 +5,7 @@ from statistics import fmean
 from typing import Any
 
 from mtl.runs.baselines.near_zero import ruled_line
+from mtl.runs.baselines.words import reasons
 from mtl.runs.collection.record import RunRecord
 from mtl.runs.compare.comparison import ComparisonRow
 from mtl.runs.compare.metrics import is_finite
@@ -19,12 +20,12 @@ def gain_notes(row: ComparisonRow) -> Iterator[str]:
     ruled: dict[str, list[Ruled]] = {}
     missing: dict[str, int] = {}
     for run in row.runs:
-        if reasons := _missing(run):
-            missing[reasons] = missing.get(reasons, 0) + 1
+        if why := _missing(run):
+            missing[why] = missing.get(why, 0) + 1
         for name, found in _ruled_by(run).items():
             ruled.setdefault(name, []).append(found)
-    for reasons, count in missing.items():
-        yield f"{_runs(row, count)}: no Δm ({reasons})"
+    for why, count in missing.items():
+        yield f"{_runs(row, count)}: no Δm ({why})"
     for name, of_runs in ruled.items():
         alone, part, total = map(fmean, zip(*of_runs, strict=True))
         yield f"{_runs(row, len(of_runs))}: {ruled_line(name, alone, part, total)}"
@@ -39,7 +40,7 @@ def _missing(run: RunRecord) -> str:
     left_out = gain.get("left_out")
     if gain.get("delta_m") is not None or not isinstance(left_out, Mapping):
         return ""
-    return in_print("; ".join(f"{name}: {reason}" for name, reason in left_out.items()))
+    return in_print(reasons({str(name): str(reason) for name, reason in left_out.items()}))
 
 
 def _ruled_by(run: RunRecord) -> dict[str, Ruled]:
