@@ -3,6 +3,8 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import cv2
 import torch
@@ -39,6 +41,17 @@ def _obey_the_run() -> None:
     while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
         pass
     os._exit(0)
+
+
+@contextmanager
+def opencv_alone() -> Iterator[None]:
+    """OpenCV without threads of its own, which wait busily, where many call it side by side."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(0)
+    try:
+        yield
+    finally:
+        cv2.setNumThreads(before)
 
 
 def usable_cores() -> int:

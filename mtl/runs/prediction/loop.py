@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from mtl.config.nearest import listing
-from mtl.data.loading.workers import usable_cores
+from mtl.data.loading.workers import opencv_alone, usable_cores
 from mtl.data.tile import Tiling
 from mtl.errors import UserError
 from mtl.runs.prediction.ahead import ahead
@@ -106,6 +106,7 @@ def _work(
 ) -> None:
     preparation = Preparation(decider, tiling, any(output.drawn for output in outputs))
     with (
+        opencv_alone(),
         PredictingBar(console, left) as bar,
         ThreadPoolExecutor(min(MOST_THREADS, usable_cores())) as pool,
     ):
