@@ -73,7 +73,7 @@ def kept(predicted: int) -> KeptSamples:
 def test_seeds_that_differ_are_counted():
     assert Said([kept(0)] * 2, "t", "a").words == "circle"
     said = Said([kept(0), kept(1), kept(0)], "t", "a")
-    assert (said.words, said.truth) == ("circle (2 of 3), square (1 of 3)", "square")
+    assert (said.words, said.truth) == ("circle 2/3, square 1/3", "square")
     assert Said([kept(7)], "t", "a").words == "class 7"
 
 

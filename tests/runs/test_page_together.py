@@ -73,8 +73,8 @@ def test_each_task_has_its_answer_with_a_number(comparison):
         ),
         "all tasks": (
             "unsure",
-            "Nothing is sure: equal is at +1.0 ± 2.0 %, which may be chance; about 12 seeds more "
-            "would tell.",
+            "Nothing is sure: from +1.0 ± 2.0 % with equal to -3.0 ± 2.0 % with cagrad, which may "
+            "be chance; about 12 seeds more would tell for equal.",
             "None of 3 settings surely gains, 1 surely loses.",
         ),
     }

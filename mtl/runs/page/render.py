@@ -59,8 +59,9 @@ def render(
 
 
 def unbroken(text: str) -> str:
-    """Numbers stay with their percent signs."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")
+    """Numbers stay with their intervals and percent signs."""
+    fixed = "\N{NO-BREAK SPACE}"
+    return text.replace(" ± ", f"{fixed}±{fixed}").replace(" %", f"{fixed}%")
 
 
 def script_text(source: str) -> str:

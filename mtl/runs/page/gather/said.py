@@ -31,12 +31,12 @@ class Said:
 
     @property
     def words(self) -> str:
-        """``circle``; ``circle (2 of 3), star (1 of 3)`` where the runs don't agree."""
+        """``circle``; ``circle 2/3, star 1/3`` where the runs don't agree."""
         counts = Counter(said for said, _ in self.named)
         if len(counts) < 2:
             return "".join(counts)
         whole = counts.total()
-        return ", ".join(f"{words} ({count} of {whole})" for words, count in counts.most_common())
+        return ", ".join(f"{words} {count}/{whole}" for words, count in counts.most_common())
 
     @property
     def truth(self) -> str:

@@ -54,7 +54,7 @@ def disagreements(data: PageData) -> PageSection:
     ]
     reading = [
         "Test images on which the runs differ most. 1 is wholly right, 0 (red) is wholly wrong; "
-        "the mean over the seeds."
+        "the mean over the seeds. 2/3: what two of three seeds decided."
     ]
     if pictures.boxes:
         reading[0] += (

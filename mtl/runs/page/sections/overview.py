@@ -14,13 +14,13 @@ USUAL_COSTS = ("parameters", "duration_s")
 def overview(data: PageData) -> PageSection:
     """All rows with their settings, metrics and costs; sortable, to be filtered."""
     comparison = data.comparison
-    usual = {*data.main_names, f"{data.split}/score", f"{data.split}/delta_m"}
+    usual = {*data.main_names, f"{data.split}/delta_m"}
     columns = [
         PageColumn("runs"),
         *(PageColumn(name, on=False) for name in comparison.columns),
         PageColumn("seeds", number=True),
         *(
-            PageColumn(metric_title(m), number=True, on=m.name in usual, note=way(m))
+            PageColumn(_title(m), number=True, on=m.name in usual, note=_note(m))
             for m in data.metrics
         ),
         *(
@@ -34,6 +34,16 @@ def overview(data: PageData) -> PageSection:
         lines[0] += f" ▲ ▼ : surely better or worse than {data.reference.label}."
     table = PageTable("overview-table", "All runs, those of a kind together", columns, rows, True)
     return PageSection("table", "All numbers", [Sentences(lines), table])
+
+
+def _title(metric: ComparedMetric) -> str:
+    if metric.percent:
+        return f"{metric.task} Δ" if metric.task else "Δm"
+    return metric_title(metric)
+
+
+def _note(metric: ComparedMetric) -> str:
+    return f"change against single tasks, {way(metric)}" if metric.percent else way(metric)
 
 
 def _cells(data: PageData, row: PageRow) -> list[PageCell]:
@@ -56,7 +66,7 @@ def _metric(row: PageRow, metric: ComparedMetric) -> PageCell:
     cell = row.cells.get(metric.name)
     if cell is None:
         return PageCell("")
-    text = with_interval(cell.mean, cell.interval, metric.percent)
+    text = with_interval(cell.mean, cell.interval, metric.percent, sign=metric.percent)
     difference = row.row.differences.get(metric.name)
     tone, mark = MARKS.get(difference.verdict, ("", "")) if difference else ("", "")
     return PageCell(text + mark, cell.mean, tone, best=cell.best)

@@ -74,8 +74,12 @@ def _line(data: PageData, name: str, found: Found) -> AnswerLine:
         with_it = f", with {row.label}" if several else ""
         return AnswerLine(name, "better", f"Yes{with_it}: {value}.", rest)
     if change.verdict == "unsettled":
-        told = f"; about {counted(change.more, unit)} more would tell" if change.more else ""
-        short = f"Nothing is sure: {who}{value}, which may be chance{told}."
+        whose = f" for {row.label}" if several else ""
+        told = f"; about {counted(change.more, unit)} more would tell{whose}" if change.more else ""
+        lowest, least = found[-1]
+        to = f" to {_value(least)} with {lowest.label}" if lowest is not row else ""
+        span = f"from {value} with {row.label}{to}" if several else value
+        short = f"Nothing is sure: {span}, which may be chance{told}."
         return AnswerLine(name, "unsure", short, rest)
     if change.verdict == "too few":
         seeds = counted(len(change.values), unit)
