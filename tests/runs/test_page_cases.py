@@ -15,7 +15,7 @@ from mtl.runs.collection.find import find_runs
 from mtl.runs.compare.compare import compare
 from mtl.runs.page.data import page_data
 from mtl.runs.page.gather.images import RunImages
-from mtl.runs.page.gather.said import Said
+from mtl.runs.page.gather.said import RowSaid
 from mtl.runs.page.gather.thumbnails import thumbnail
 from mtl.runs.page.sections.disagreements import disagreements, short_names
 from mtl.runs.samples import KeptSamples
@@ -71,10 +71,10 @@ def kept(predicted: int) -> KeptSamples:
 
 
 def test_seeds_that_differ_are_counted():
-    assert Said([kept(0)] * 2, "t", "a").words == "circle"
-    said = Said([kept(0), kept(1), kept(0)], "t", "a")
+    assert RowSaid([kept(0)] * 2, "t", "a").words == "circle"
+    said = RowSaid([kept(0), kept(1), kept(0)], "t", "a")
     assert (said.words, said.truth) == ("circle 2/3, square 1/3", "square")
-    assert Said([kept(7)], "t", "a").words == "class 7"
+    assert RowSaid([kept(7)], "t", "a").words == "class 7"
 
 
 def test_what_detectors_and_labels_say_is_named_and_counted():
@@ -103,16 +103,19 @@ def test_what_detectors_and_labels_say_is_named_and_counted():
         "m/truth": np.array([[92, 8, 0]]),
     }
     found = KeptSamples.of(arrays)
-    detected = Said([found], "d", "b")
+    detected = RowSaid([found], "d", "b")
     assert (detected.words, detected.truth) == ("dog x2", "cat, dog")
     said, true = detected.first
     assert said.boxes.tolist() == [[0.25, 0.3125, 0.375, 0.4375], [0.5, 0.5625, 0.625, 0.6875]]
     assert true.boxes.tolist() == [[0, 0, 0.25, 0.25], [0.5, 0.5, 1, 1]]
-    assert Said([found], "d", "a").truth == "nothing"
-    assert Said([found], "l", "b").words == "class 0, class 2"
-    assert Said([found], "l", "b").truth == "class 0"
+    assert RowSaid([found], "d", "a").truth == "nothing"
+    assert RowSaid([found], "l", "b").words == "class 0, class 2"
+    assert RowSaid([found], "l", "b").truth == "class 0"
     # Neither the background nor what covers a hundredth alone.
-    assert (Said([found], "m", "b").words, Said([found], "m", "b").truth) == ("class 1", "class 1")
+    assert (RowSaid([found], "m", "b").words, RowSaid([found], "m", "b").truth) == (
+        "class 1",
+        "class 1",
+    )
 
 
 def test_boxes_of_another_shape_are_no_samples():

@@ -10,7 +10,7 @@ from mtl.errors import BadFile, UserError
 from mtl.runs.page.cases import CaseBox, CasePicture
 from mtl.runs.page.data import PageRow
 from mtl.runs.page.gather.images import Pixels, RunImages, Shares
-from mtl.runs.page.gather.said import Said
+from mtl.runs.page.gather.said import RowSaid
 from mtl.runs.page.gather.thumbnails import thumbnail
 
 NONE: Shares = np.zeros((0, 4))
@@ -38,7 +38,7 @@ class CasePictures:
             self.missing = "the runs' data differ, so that one name may stand for several images"
         self.given_up = bool(self.missing)
 
-    def of(self, sample: str, said: Mapping[int, Said]) -> CasePicture | None:
+    def of(self, sample: str, said: Mapping[int, RowSaid]) -> CasePicture | None:
         """One image with the boxes on it; None where it can't be read.
 
         Args:
@@ -61,7 +61,7 @@ class CasePictures:
         small = thumbnail(image, self.most_bytes)
         return CasePicture(small.address, small.width, small.height, boxes)
 
-    def _boxes(self, image: Pixels, said: Mapping[int, Said]) -> list[CaseBox]:
+    def _boxes(self, image: Pixels, said: Mapping[int, RowSaid]) -> list[CaseBox]:
         decided: list[CaseBox] = []
         true: list[CaseBox] = []
         for place, own in said.items():

@@ -9,7 +9,7 @@ from mtl.runs.samples import KeptSamples
 NOTHING = "nothing"
 
 
-class Said:
+class RowSaid:
     """A task's decisions on one image by the runs of a row, the smallest seed first.
 
     Args:

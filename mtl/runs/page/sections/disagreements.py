@@ -13,7 +13,7 @@ from mtl.runs.page.gather.disagreements import (
     largest,
     sample_qualities,
 )
-from mtl.runs.page.gather.said import Said
+from mtl.runs.page.gather.said import RowSaid
 from mtl.runs.page.parts import OneOf, PagePart, PageSection, Sentences
 from mtl.runs.samples import KeptSamples
 
@@ -71,7 +71,7 @@ def _table(task: str, found: list[Disagreement], kept: Kept, pictures: CasePictu
     names = short_names([item.sample for item in found])
     cases = []
     for item, name in zip(found, names, strict=True):
-        said = {place: Said(kept[place], task, item.sample) for place in places}
+        said = {place: RowSaid(kept[place], task, item.sample) for place in places}
         truth = next((own.truth for own in said.values() if own.truth), "")
         cells = [
             CaseCell(said[place].words, min(max(item.qualities[place], 0.0), 1.0))
