@@ -58,6 +58,16 @@ def test_when_it_does_not(
     assert [*ruled(together, alone)] == ([f"box/{metric}"] if metric else [])
 
 
+def test_several_rule_it_together() -> None:
+    """map and recall have 0.1 each, the label 0.15: neither is half of all, both are more."""
+    measures = {"label": {"accuracy": SHARE}, "box": dict.fromkeys(("map", "f1", "recall"), SHARE)}
+    alone = {"label": {"accuracy": 0.5}, "box": {"map": 0.01, "f1": 0.5, "recall": 0.02}}
+    both = {"label": {"accuracy": 0.65}, "box": {"map": 0.016, "f1": 0.5, "recall": 0.032}}
+    larger = {task: dict.fromkeys(own, True) for task, own in measures.items()}
+    found = ruling(gain(both, alone, larger), both, alone, measures)
+    assert found == pytest.approx({"box/map": 0.1, "box/recall": 0.1})
+
+
 def test_in_words() -> None:
     assert ruled_line("test/box/map", 0.01, 0.25, 0.288) == (
         "test/box/map is 0.01 alone, so near to 0 that any change is large: +25.0 % of the gain's "

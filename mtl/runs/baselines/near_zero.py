@@ -13,7 +13,7 @@ from mtl.runs.baselines.percent import percent
 NEAR = 0.05
 """Share of its range below which a metric is near 0."""
 RULES = 0.5
-"""A metric rules Δm whose part in it is as large as all others' together."""
+"""Metrics near 0 rule Δm where their parts in it are together as large as all others'."""
 
 
 def ruling(
@@ -22,7 +22,7 @@ def ruling(
     alone: Mapping[str, Mapping[str, float]],
     measures: Mapping[str, Mapping[str, Measure]],
 ) -> dict[str, float]:
-    """The metrics, at most two, that are near 0 alone and rule Δm.
+    """The metrics that are near 0 alone, where they rule Δm.
 
     The range is the one that the head declares. Where that has no end (an error in pixels) it is
     the larger one of the two values.
@@ -43,14 +43,13 @@ def ruling(
         for task, own in gain.changes.items()
         for metric, change in own.items()
     }
-    limit = RULES * sum(map(abs, parts.values()))
-    return {
+    near = {
         f"{task}/{metric}": part
         for (task, metric), part in parts.items()
-        if part
-        and abs(part) >= limit
-        and _near_zero(alone[task][metric], together[task][metric], measures[task][metric])
+        if part and _near_zero(alone[task][metric], together[task][metric], measures[task][metric])
     }
+    total = sum(map(abs, parts.values()))
+    return near if sum(map(abs, near.values())) >= RULES * total else {}
 
 
 def ruled_line(name: str, alone: float, part: float, total: float) -> str:
