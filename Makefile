@@ -7,9 +7,11 @@ STAMP := $(VENV)/.ready
 TORCH ?= default
 DEMO := outputs/demo
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode -e ".[weights,dev]"
+# Files in the order of tests/conftest.py; with bytecode, as many processes import the same.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo reproduce test test-fast lint format typecheck bench bench-all tensorboard clean
+.PHONY: help setup demo reproduce test test-fast test-all lint format typecheck bench bench-all tensorboard clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,11 +42,14 @@ demo: $(STAMP) ## train three tasks on generated images, evaluate, draw predicti
 reproduce: $(STAMP) ## the articles' eight systems over three seeds, to one report: some 60 trainings
 	$(BIN)/python -m benchmarks.reproduce
 
-test: $(STAMP) ## run the tests
-	$(BIN)/pytest -n auto --dist loadfile
+test: $(STAMP) ## run the tests, with a sample of large sets of combinations
+	$(PYTEST)
 
-test-fast: $(STAMP) ## run those that take no training, a minute or so
-	$(BIN)/pytest -n auto --dist loadfile -m "not slow"
+test-fast: $(STAMP) ## run those that take no training, less than a minute
+	$(PYTEST) -m "not slow"
+
+test-all: $(STAMP) ## run the tests with all combinations
+	$(PYTEST) --all-combinations
 
 lint: $(STAMP) ## check style
 	$(BIN)/ruff check .

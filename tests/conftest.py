@@ -16,31 +16,57 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED_DATA = Path(os.environ.get("MTL_SHARED_DATA", REPOSITORY.parent / "shared" / "data"))
 
 
-TRAINS = {"fit", "train", "subprocess", "fresh"}
+PROCESSES = {"subprocess", "fresh"}
+TRAINS = {"fit", "train", *PROCESSES}
 """What a test module imports that trains or starts processes."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--all-combinations",
+        action="store_true",
+        help="the whole product of each matrix, instead of a sample with every pair of its values",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """See ``covering.py``."""
+    matrices = [mark.kwargs for mark in metafunc.definition.iter_markers("matrix")]
+    if matrices:
+        from covering import covering
+
+        chosen = covering(matrices, metafunc.config.getoption("all_combinations"))
+        metafunc.parametrize(list(matrices[0]), chosen)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """``slow`` for all tests of such modules, and for the contracts, which go through every member.
 
-    Others carry the mark themselves.
+    Others carry the mark themselves. Files that take long come first, so that at the end whichever
+    of pytest's workers has time left finds something short.
     """
+    first: dict[Path, tuple[bool, int]] = {}
     for item in items:
-        contract = item.path.parent.name == "contracts"
-        trains = isinstance(item, pytest.Function) and vars(item.module).keys() & TRAINS
-        if contract or trains:
+        names = vars(item.module).keys() if isinstance(item, pytest.Function) else set()
+        if item.path.parent.name == "contracts" or names & TRAINS:
             item.add_marker("slow")
+        slow = item.get_closest_marker("slow") is not None
+        _, before = first.get(item.path, (False, 0))
+        first[item.path] = (not names & PROCESSES, before - slow)
+    items.sort(key=lambda item: first[item.path])
+
+
+def pytest_sessionfinish() -> None:
+    if "fresh" in sys.modules:
+        sys.modules["fresh"].stop()
 
 
 @pytest.fixture(autouse=True, scope="session")
 def quick_composition() -> Iterator[None]:
     """See ``quick_composition.py``."""
-    from quick_composition import composing_once
+    from quick_composition import composing_quickly
 
-    from mtl.config import compose
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compose, "compose_or_raise", composing_once(compose.compose_or_raise))
+    with composing_quickly():
         yield
 
 

@@ -4,9 +4,11 @@ A server imports them once for each of pytest's workers; every process is a fork
 what is imported when, and of processes that Lightning or Hydra start, start Python anew.
 """
 
+import contextlib
 import multiprocessing
 import os
 import runpy
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -89,6 +91,14 @@ def start(
 def mtl(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Fresh:
     """Start ``python -m mtl ARGUMENTS``."""
     return start(_module, ["mtl", *arguments], cwd=cwd, env=env)
+
+
+def stop() -> None:
+    """End the server, which lives on while any process holds what it has inherited of this one."""
+    server: int | None = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    if server is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(server, signal.SIGTERM)
 
 
 def _module(argv: Sequence[str]) -> None:

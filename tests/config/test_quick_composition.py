@@ -2,8 +2,9 @@
 
 import hydra
 import pytest
+from hydra.plugins.config_source import ConfigLoadError
 from omegaconf import DictConfig, OmegaConf
-from quick_composition import composing_once, replaceable
+from quick_composition import composing_once, files, reading_once, replaceable
 
 from mtl.config.compose import CONFIG_NAME, initialised
 from mtl.config.member_files import drop_allowed
@@ -44,3 +45,22 @@ def test_as_hydra_composes(overrides):
 def test_a_recipe_has_the_last_word_on_its_own_values():
     assert replaceable(["experiment=split", "encoder=shared"], None) == []
     assert replaceable(["data=cifar100", "encoder=cgc"], None) == ["encoder=cgc"]
+
+
+def test_a_file_is_parsed_again_once_it_has_changed(tmp_path):
+    file, read = tmp_path / "a.yaml", []
+
+    def counted(source, config_path):
+        read.append(config_path)
+        return files().load_config(source, config_path)
+
+    quick, source = reading_once(counted), files()("mine", str(tmp_path))
+    for text in ("x: 1\n", "x: 12\n"):
+        file.write_text(text)
+        for _ in range(2):
+            found = quick(source, "a").config
+            assert OmegaConf.to_yaml(found) == text
+            found.x = 0
+    assert read == ["a", "a"]
+    with pytest.raises(ConfigLoadError):
+        quick(source, "b")

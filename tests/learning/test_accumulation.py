@@ -124,28 +124,26 @@ def gradients(
     return steps
 
 
-@pytest.mark.parametrize("scale", [1.0, 1024.0])
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.matrix(method=METHODS, scale=["1", "1024"], batches=["2", "4", "16"])
 def test_one_times_16_is_16_times_one(
-    conf: Path, samples: Batch, method: str, scale: float
+    conf: Path, samples: Batch, method: str, scale: str, batches: str
 ) -> None:
     """Two steps each, so that what a method remembers counts, too."""
     own = f"weighting={method}".split()
     if method == "fixed":
         own.append("weighting.weights={a:0.5,b:3}")
-    (one, two) = gradients(made(conf, own, 1), [samples, samples], 1, scale)
-    assert one
-    for size in (2, 4, 16):
-        count = 16 // size
-        parts = [cut(samples, range(i * count, (i + 1) * count)) for i in range(size)]
-        found = gradients(made(conf, own, size), [*parts, *parts], size, scale)
-        assert len(found) == 2
-        for large, small in zip((one, two), found, strict=True):
-            for name in large | small:
-                if name in small and name not in large:
-                    assert not small[name].any()  # a scaler has to find something
-                    continue
-                torch.testing.assert_close(small[name], large[name], rtol=1e-5, atol=1e-7)
+    large = gradients(made(conf, own, 1), [samples, samples], 1, float(scale))
+    assert large[0]
+    size, count = int(batches), 16 // int(batches)
+    parts = [cut(samples, range(i * count, (i + 1) * count)) for i in range(size)]
+    small = gradients(made(conf, own, size), [*parts, *parts], size, float(scale))
+    assert len(large) == len(small) == 2
+    for whole, summed in zip(large, small, strict=True):
+        for name in whole | summed:
+            if name in summed and name not in whole:
+                assert not summed[name].any()  # a scaler has to find something
+                continue
+            torch.testing.assert_close(summed[name], whole[name], rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("method", ["equal", "gls", "mgda"])
