@@ -1,5 +1,6 @@
 """The yaml files as the schema: what keys there are, and what type each value has."""
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -36,8 +37,12 @@ def defaults_of(cfg: DictConfig, config_dir: Path | None = None) -> dict[str, An
 @lru_cache(maxsize=256)
 def composed_defaults(chosen: tuple[str, ...], config_dir: Path | None) -> dict[str, Any]:
     """The resolved configuration of these choices; not to be changed."""
+    # Heads that are called as their kind is are there anyhow, unless the data has others.
+    short = [choice for choice in chosen if not re.fullmatch(r"head@heads\.(\w+)=\1", choice)]
     try:
-        cfg = compose.compose_or_raise(with_new_members(chosen, config_dir), config_dir)
+        cfg = compose.compose_or_raise(with_new_members(short, config_dir), config_dir)
+        if not set(chosen) <= {f"{group}={name}" for group, name in choices(cfg).items()}:
+            cfg = compose.compose_or_raise(with_new_members(chosen, config_dir), config_dir)
         return resolved(cfg)
     except HYDRA_ERRORS as error:
         raise complaint(error, {}, config_dir) from error
