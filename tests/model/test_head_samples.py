@@ -257,6 +257,7 @@ def test_no_file_and_a_broken_one(tmp_path: Path) -> None:
             KeptSamples.load(tmp_path)
 
 
+@pytest.mark.slow
 def test_reading_needs_no_torch() -> None:
     import subprocess
     import sys

@@ -110,6 +110,7 @@ def test_half_precision_and_channels_last() -> None:
         assert layer(x).dtype == torch.bfloat16
 
 
+@pytest.mark.slow
 def test_resnet18_loads_from_and_into_the_ordinary_network() -> None:
     ordinary = torchvision.models.resnet18()
     backbone = ResNet(model="resnet18")
@@ -128,6 +129,7 @@ def test_resnet18_loads_from_and_into_the_ordinary_network() -> None:
     assert [tuple(v.shape) for v in backbone.state_dict().values()] == shapes
 
 
+@pytest.mark.slow
 def test_weights_of_a_file_are_in_the_turned_network(tmp_path) -> None:
     ordinary = torchvision.models.resnet18()
     torch.save(ordinary.state_dict(), tmp_path / "r.pt")
@@ -146,6 +148,7 @@ def test_weights_of_a_file_are_in_the_turned_network(tmp_path) -> None:
     assert torch.equal(kernel.weight, ordinary.layer4[1].conv2.weight)
 
 
+@pytest.mark.slow
 def test_efficientnet_lite0_keeps_its_padding_and_weights() -> None:
     plain = EfficientNetLite0().eval()
     backbone = copy.deepcopy(plain)
