@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -17,7 +18,7 @@ from mtl.config.load import load
 from mtl.runs.train import train
 
 
-def start(overrides: list[str], folder: Path) -> int:
+def start(overrides: Sequence[str], folder: Path) -> int:
     """Fork a process that trains; its number."""
     sys.stdout.flush()
     child = os.fork()
@@ -51,13 +52,15 @@ def wait_for_checkpoints(child: int, path: Path, count: int) -> None:
         time.sleep(0.005)
 
 
-def kill_and_resume(folder: Path, kills: int, overrides: list[str]) -> None:
+def kill_and_resume(
+    folder: Path, overrides: Sequence[str], killed: Sequence[Sequence[str]]
+) -> None:
     """Train into ``whole`` undisturbed, and into ``killed0``, ``killed1``... killed once each.
 
     Args:
         folder: of all of them.
-        kills: how many.
         overrides: of the configuration.
+        killed: those that each of the runs that are killed has besides.
 
     Raises:
         SystemExit: a training failed, or was over before it could be killed.
@@ -65,9 +68,9 @@ def kill_and_resume(folder: Path, kills: int, overrides: list[str]) -> None:
     torch.set_num_threads(1)
     finish(start(overrides, folder / "whole"))
     moments = random.Random(os.getpid())
-    for attempt in range(kills):
+    for attempt, own in enumerate(killed):
         target = folder / f"killed{attempt}"
-        child = start(overrides, target)
+        child = start([*overrides, *own], target)
         written = moments.randrange(4)
         delay = moments.uniform(0.0, 0.2)
         wait_for_checkpoints(child, target / "checkpoints" / "last.ckpt", written)
@@ -77,4 +80,4 @@ def kill_and_resume(folder: Path, kills: int, overrides: list[str]) -> None:
         print(f"attempt {attempt}: status {status}, {delay:.2f} s after checkpoint {written}")
         if status != signal.SIGKILL:
             raise SystemExit("the run was over before it could be killed")
-        finish(start(overrides, target))
+        finish(start([*overrides, *own], target))

@@ -1,5 +1,23 @@
-"""What the server of ``fresh.py`` imports before it forks."""
+"""What the server of ``fresh.py`` imports before it forks: all that a training needs."""
 
+import albumentations
+import matplotlib.figure
+import pytorch_lightning
+import timm
 import torch
+import torch.utils.tensorboard
+import torchmetrics.detection
+import torchvision
 
+import mtl.runs.train
+
+__all__ = [
+    "albumentations",
+    "matplotlib",
+    "mtl",
+    "pytorch_lightning",
+    "timm",
+    "torchmetrics",
+    "torchvision",
+]
 torch.set_num_threads(1)

@@ -22,7 +22,7 @@ from mtl.errors import UserError
 TINY = [
     *("data.train=16", "data.val=8", "data.test=8", "image_size=32", "backbone.width=8"),
     *("epochs=1", "batch_size=8", "augmentation=none", "callbacks.progress.enabled=false"),
-    "callbacks.figures.enabled=false",
+    *("callbacks.figures.enabled=false", "callbacks.curves.enabled=false"),
 ]
 
 

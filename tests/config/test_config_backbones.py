@@ -27,6 +27,7 @@ def test_names_become_nodes() -> None:
     }
 
 
+@pytest.mark.slow
 def test_saved_run_opens_as_it_was(tmp_path: Path) -> None:
     """Also where the members that it was made with and their weights are gone."""
     conf, run = tmp_path / "conf", tmp_path / "run"

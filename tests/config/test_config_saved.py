@@ -28,6 +28,7 @@ def test_values_on_top(run):
     assert (cfg.batch_size, cfg.data.limit, list(cfg.heads)) == (4, 3, ["box"])
 
 
+@pytest.mark.slow
 def test_group_on_top_replaces_the_node_and_leaves_the_rest(run):
     cfg = open_run(run, ["data=voc2012", "data.limit=3", "trainer=gpu"], needs_data=False)
     assert cfg.data.year == 2012
@@ -38,6 +39,7 @@ def test_group_on_top_replaces_the_node_and_leaves_the_rest(run):
     assert list(cfg.heads) == ["classification", "box"]
 
 
+@pytest.mark.slow
 def test_new_data_is_labelled_anew(run):
     cfg = open_run(run, ["data=cifar10", "tasks=[classification]"], needs_data=False)
     assert cfg.heads.classification.target == "label"

@@ -113,6 +113,7 @@ def test_every_key_at_the_top_that_came_later_has_what_held_before() -> None:
     assert short_keys().keys() - first == TOP.keys()
 
 
+@pytest.mark.slow
 def test_several_runs(mtl: Any, values: dict[str, Any], tmp_path: Path) -> None:
     write(tmp_path / "runs" / "old", first_layout(values))
     write(tmp_path / "runs" / "new", values)

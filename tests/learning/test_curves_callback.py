@@ -74,6 +74,7 @@ def test_tensorboard_gets_the_counts_at_even_thresholds() -> None:
     assert columns[:, 0] == pytest.approx([2, 2, 0, 0, 0.5, 1])
 
 
+@pytest.mark.slow
 def test_many_classes_and_odd_names_are_drawn() -> None:
     names = ["$a_b", "_c", "a very long name of a class that nobody would want to read", *"defghij"]
     curve = {"recall": [0.0, 1.0], "precision": [1.0, 0.5], "ap": 0.75}

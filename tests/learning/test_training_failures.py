@@ -16,6 +16,7 @@ from mtl.learning.callbacks.checkpoint import BestAndLast
 from mtl.runs.train import train
 
 VOC = [
+    "callbacks.figures.enabled=false",
     "data=voc_folder",
     "tasks=[multilabel]",
     "image_size=32",

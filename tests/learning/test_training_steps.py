@@ -14,6 +14,7 @@ from mtl.learning.build import build_callbacks
 from mtl.runs.train import train
 
 LABELLED = [
+    "callbacks.figures.enabled=false",
     "data=shapes",
     "data.train=16",
     "data.val=4",
@@ -25,6 +26,7 @@ LABELLED = [
     "scheduler=constant",
 ]
 PARTIAL = ["data=alternating", "backbone=plain", "augmentation=none", "batch_size=4"]
+PARTIAL.append("callbacks.figures.enabled=false")
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ ARGUMENTS = [
     "unfreezing.at={second:1,first:2}",
     "callbacks=watched",
     "callbacks.figures.enabled=false",
+    "callbacks.curves.enabled=false",
     "logger=none",
     "trainer.gradient_clip_val=null",
 ]

@@ -43,6 +43,7 @@ def test_dwa_keeps_the_history_of_a_task_that_had_no_label_for_an_epoch() -> Non
     assert slopes == pytest.approx({"a": 2 * a / (a + b), "b": 2 * b / (a + b)})
 
 
+@pytest.mark.slow
 def test_dwa_of_losses_that_are_zero_is_finite() -> None:
     weighting = method("dwa", "ab")
     for losses in ({"a": 0.0, "b": 1.0}, {"a": 1.0, "b": 0.0}):
@@ -106,6 +107,7 @@ def test_famo_leaves_absent_tasks_alone() -> None:
         assert float(after[name][0]) != float(value[0]), name
 
 
+@pytest.mark.slow
 def test_famo_balances_two_quadratics_of_unlike_size() -> None:
     """Their logarithms fall alike, where the plain sum serves only the larger one."""
 

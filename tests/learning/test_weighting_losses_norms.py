@@ -52,6 +52,7 @@ def test_gradnorm() -> None:
     assert weighting.get_buffer("factors").tolist() == pytest.approx(list(w))
 
 
+@pytest.mark.slow
 def test_gradnorm_brings_norms_to_their_targets() -> None:
     weighting = gradnorm(alpha=1.0, rate=0.01)
     rows = np.diag([4.0, 1.0, 2.0])

@@ -41,6 +41,7 @@ def certain(*classes: int) -> torch.Tensor:
     return 9.0 * F.one_hot(torch.tensor(classes), 3).float()
 
 
+@pytest.mark.slow
 def test_each_tasks_worst_over_all_batches(network: Network) -> None:
     found = WorstSamples(network, 2)
     one, other = batch_of(0, [0, 1, 2], [0, 2, 3]), batch_of(4, [1, 1], [1, 2])
@@ -95,6 +96,7 @@ def test_processes_put_their_worst_together(
     assert [bad.sample.name for bad in alone.of("a")] == ["2.png", "1.png"]
 
 
+@pytest.mark.slow
 def test_losses_of_samples_have_the_loss_of_the_batch_as_their_mean(tmp_path: Path) -> None:
     tasks = "tasks=[classification,box,segmentation,multilabel]"
     small = ["image_size=32", "backbone.width=4", "data.train=4", "data.val=6", "data.test=1"]

@@ -87,6 +87,7 @@ def folders(cfg: DictConfig, **changes: Any) -> list[Path]:
     return [baseline.folder for baseline in baselines_of(changed(cfg, **changes))]
 
 
+@pytest.mark.slow
 def test_runs_share_baselines_where_nothing_else_differs(cfg: DictConfig) -> None:
     plain = folders(cfg)
     assert [folder.parent for folder in plain] == 2 * [Path("outputs/baselines")]
@@ -115,6 +116,7 @@ def test_a_run_of_one_task_has_none(cfg: DictConfig) -> None:
     assert baselines_of(changed(cfg, tasks=["box"], heads={"box": cfg.heads.box})) == []
 
 
+@pytest.mark.slow
 def test_a_saved_run_has_the_same_baselines(cfg: DictConfig, tmp_path: Path) -> None:
     run = changed(cfg, lr=1e-5, weighting=member("weighting", "pcgrad"))
     (tmp_path / "config.yaml").write_text(OmegaConf.to_yaml(run, resolve=True))
@@ -267,6 +269,7 @@ def test_a_run_that_another_process_has_finished_is_left_alone(
     assert run._lock is None
 
 
+@pytest.mark.slow
 def test_runs_train_what_is_missing(
     acted: ModuleType, cfg: DictConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -21,6 +21,7 @@ from mtl.runs.stopping import SIGNALS, after_interruption, disk_full, stopped_by
 from mtl.runs.train import train
 
 BASE = ["data=alternating", "backbone=plain", "augmentation=none", "batch_size=4", "epochs=2"]
+BASE.append("callbacks.figures.enabled=false")
 COUNTING = ["data=counting", "backbone=plain", "augmentation=none", "batch_size=4"]
 
 
