@@ -57,7 +57,7 @@ def trained(
 @pytest.mark.slow
 @pytest.mark.parametrize("task", ["classification", "box"])
 def test_a_task_alone_and_beside_another(tmp_path: Path, task: str) -> None:
-    """Partial labels, batch statistics, augmentation, schedule and order of the data are the same."""
+    """Partial labels, batch statistics, augmentation, schedule and order are the same."""
     before, alone = trained(tmp_path, [f"tasks=[{task}]", "encoder=shared"])
     start = {place_in_both(name, task): value for name, value in before.items()}
     _, both = trained(tmp_path, ["tasks=[classification,box]", "encoder=per_task"], start)
