@@ -1,7 +1,8 @@
 """Views, encoder, fusion, heads and ensemble put together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -138,25 +139,28 @@ class Network(nn.Module):
         """Raw output for S·n rows to n decisions, as ``Head.predict`` makes them."""
         return self.ensemble.decide(task, self.head(task), raw)
 
-    def forward(self, image: Tensor) -> dict[str, Any]:
+    def forward(self, image: Tensor, tasks: Sequence[str] | None = None) -> dict[str, Any]:
         """Raw output of every task for every image and stream.
 
         Args:
             image: (B, 3, H, W) float, normalised.
+            tasks: only these, without the heads of the others; None for all.
         """
         features = self.features(image)
-        return {task: self.head(task)(features[task]) for task in self.tasks}
+        chosen = self.tasks if tasks is None else tasks
+        return {task: self.head(task)(features[task]) for task in chosen}
 
     @torch.no_grad()
-    def predict(self, image: Tensor) -> dict[str, Any]:
+    def predict(self, image: Tensor, tasks: Sequence[str] | None = None) -> dict[str, Any]:
         """Decisions of every task for every image, in the network's picture.
 
         With ``ensemble.tta`` those on the copies, combined: one pass of the network for each.
 
         Args:
             image: (B, 3, H, W) float, normalised.
+            tasks: see ``forward``.
         """
-        return self._decided(image, self)
+        return self._decided(image, partial(self, tasks=tasks))
 
     @torch.no_grad()
     def decisions(

@@ -148,7 +148,7 @@ def test_fusion_keeps_classes_apart_and_the_best() -> None:
     nothing = found()
     for method in (
         lambda m: weighted_boxes_fusion(m, HALVES, 0.5, 9),
-        lambda m: supported(m, 0.5, 9),
+        lambda m: supported(m, 0.5, 9, 2),
     ):
         assert [len(d) for d in method([nothing, nothing])] == [0]
 
@@ -221,7 +221,7 @@ def test_detectors_vote() -> None:
     assert kept.boxes.tolist() == [[*a], [*b]]
     torch.testing.assert_close(kept.scores, torch.tensor([0.9, 0.8]))
     assert kept.labels.tolist() == [0, 1]
-    (both,) = supported(models[:2], 0.6, 100)
+    (both,) = supported(models[:2], 0.6, 100, 2)
     assert len(both) == 2
 
 

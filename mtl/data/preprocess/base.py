@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl.data.preprocess.identity import named
+from mtl.data.preprocess.in_graph import ResizeInGraph
 from mtl.data.sample import Sample
 
 
@@ -113,6 +114,10 @@ class Preprocess(ABC):
     def frame(self, height: int, width: int) -> Frame:
         """Where the picture lies in an image of that size; here found out by preprocessing one."""
         return self(Sample(np.zeros((height, width, 3), np.uint8), ""))[1]
+
+    def in_graph(self) -> ResizeInGraph | None:
+        """The same steps as a part of a graph that takes images as they are; here there is none."""
+        return None
 
     @property
     def described(self) -> str:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from mtl.data.preprocess.base import Frame, Preprocess
 from mtl.data.preprocess.fit import into_picture
+from mtl.data.preprocess.in_graph import ResizeInGraph
 from mtl.data.sample import Sample
 from mtl.errors import UserError
 
@@ -75,6 +76,13 @@ class Standard(Preprocess):
             float((size - new_width) // 2),
             float((size - new_height) // 2),
         )
+
+    def in_graph(self) -> ResizeInGraph | None:
+        """The resizing; None where a subclass does more, or something else."""
+        steps = ("__call__", "filter", "frame", "_resize")
+        if any(getattr(type(self), step) is not getattr(Standard, step) for step in steps):
+            return None
+        return ResizeInGraph(self.image_size, self.fit, PAD_GREY)
 
     def _resize(self, sample: Sample, pixels: npt.NDArray[np.uint8], frame: Frame) -> Sample:
         # Bilinear looks at two pixels each way; below half size that would leave pixels out.

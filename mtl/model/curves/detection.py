@@ -56,7 +56,7 @@ class DetectionCurves(HeadCurves):
         )
         self.confusion = _Confusion(len(classes) + 1)
 
-    def update(self, prediction: list[Detections], labels: Labelled) -> None:
+    def update(self, prediction: Sequence[Detections], labels: Labelled) -> None:
         """Count n images' detections."""
         truth = labels.on_cpu.value
         assert isinstance(truth, BoxBatch)

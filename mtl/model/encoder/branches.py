@@ -12,7 +12,7 @@ from mtl.model.backbone.base import Backbone, Features, Stage
 from mtl.model.encoder.base import Encoder
 from mtl.model.encoder.stage_names import by_place
 from mtl.model.encoder.tying import tie
-from mtl.model.views.base import Views
+from mtl.model.views.base import Views, blocks
 
 
 class MakeBackbone(Protocol):
@@ -122,7 +122,7 @@ class Branches(Encoder):
         count = len(self.branches)
         if self._every_view:
             return [image] * count
-        views = image.chunk(self.view_count)
+        views = blocks(image, self.view_count)
         return [torch.cat(views[number::count]) for number in range(count)]
 
     def _together(self, xs: list[Tensor], name: str) -> tuple[list[Tensor], int]:
@@ -131,7 +131,7 @@ class Branches(Encoder):
         stride = next(stage.stride for stage in first.description if stage.name == name)
         if all(x is xs[0] for x in xs):
             return [first.run(name, xs[0])] * len(xs), stride
-        return list(first.run(name, torch.cat(xs)).chunk(len(xs))), stride
+        return blocks(first.run(name, torch.cat(xs)), len(xs)), stride
 
     def _adapted(self, number: int, features: Features) -> Features:
         adapters = cast(nn.ModuleDict, self.adapters[number])
@@ -145,7 +145,7 @@ class Branches(Encoder):
         rounds = 1 if self._every_view else self.view_count // len(found)
         merged: Features = {}
         for stage in self.feature_stages:
-            dealt = zip(*(features[stage.stride].chunk(rounds) for features in found), strict=True)
+            dealt = zip(*(blocks(f[stage.stride], rounds) for f in found), strict=True)
             merged[stage.stride] = torch.cat([view for turn in dealt for view in turn])
         return merged
 

@@ -94,7 +94,7 @@ class GatedExperts(Encoder):
     def weights(self, task: str, summary: Tensor) -> Tensor:
         """(B, C) seen by the gates, to (B, strides, experts of the task) with sum 1 over these."""
         logits: Tensor = self.gates[task](summary)
-        shape = len(summary), len(self.gated), len(self.pool(task))
+        shape = summary.shape[0], len(self.gated), len(self.pool(task))
         return logits.view(shape).softmax(-1)
 
     def forward(self, image: Tensor) -> dict[str, Features]:

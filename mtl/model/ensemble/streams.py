@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor
 
+from mtl.model.views.base import blocks
+
 
 def split(raw: Any, streams: int) -> list[Any]:
     """Raw output for S·n rows, stream by stream, to S outputs for n rows.
@@ -14,8 +16,8 @@ def split(raw: Any, streams: int) -> list[Any]:
         streams: S.
     """
     if isinstance(raw, Tensor):
-        return list(raw.tensor_split(streams))
-    shares = {name: value.tensor_split(streams) for name, value in raw.items()}
+        return blocks(raw, streams)
+    shares = {name: blocks(value, streams) for name, value in raw.items()}
     return [{name: share[s] for name, share in shares.items()} for s in range(streams)]
 
 

@@ -17,9 +17,16 @@ def weighted_mean(values: Sequence[Tensor], weights: Tensor) -> Tensor:
         weights: (M,) with sum 1.
     """
     total = torch.zeros_like(values[0])
-    for value, weight in zip(values, weights.tolist(), strict=True):
-        total.add_(value, alpha=weight)
+    for value, weight in zip(values, weights.unbind(), strict=True):
+        total.addcmul_(value, weight.to(value))
     return total
+
+
+def median(values: Sequence[Tensor]) -> Tensor:
+    """The middle value at each place; of an even number of tensors the mean of the middle two."""
+    ranked = torch.stack(list(values)).sort(dim=0).values
+    low, high = ranked[(len(values) - 1) // 2], ranked[len(values) // 2]
+    return (low + high) / 2
 
 
 def plurality(probabilities: Sequence[Tensor]) -> Tensor:

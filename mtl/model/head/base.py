@@ -11,11 +11,14 @@ from torch import Tensor, nn
 
 from mtl.data.batch import Batch, Labelled
 from mtl.data.preprocess.base import Frame
+from mtl.data.preprocess.in_graph import TensorFrame
 from mtl.data.sample import Target
 from mtl.data.tile import Tile
+from mtl.errors import UserError
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.curves.base import HeadCurves
-from mtl.model.head.agreement import weighted_mean
+from mtl.model.head.agreement import median, weighted_mean
+from mtl.model.head.exported import Arrays, Deviation, ExportedTensor, differences
 from mtl.model.samples.base import HeadSamples
 from mtl.model.views.placement import Placement
 
@@ -142,7 +145,7 @@ class Head(nn.Module, ABC):
         Args:
             decisions: M of what ``predict`` returns, at least 2.
         """
-        return torch.stack(list(decisions)).quantile(0.5, dim=0)
+        return median(decisions)
 
     def carry_back(self, decision: Any, placement: Placement) -> Any:
         """A decision on a turned or mirrored copy of the images, in the images' own frame.
@@ -170,6 +173,50 @@ class Head(nn.Module, ABC):
         """
         shares = [raw.tensor_split(len(raws), dim=1)[m] for m, raw in enumerate(raws)]
         return torch.cat(shares, dim=1)
+
+    any_size: ClassVar[bool] = False
+    """Whether decisions are the same kind of thing whatever the picture's size, which an exported
+    file then may leave open."""
+
+    @property
+    def exports(self) -> Mapping[str, ExportedTensor]:
+        """What an exported file holds of the task, by name; here the tensor of ``predict``."""
+        return {"value": ExportedTensor((), "what the head decides, in the network's picture")}
+
+    def exported(self, prediction: Any, frame: TensorFrame | None) -> dict[str, Tensor]:
+        """A decision as the tensors that ``exports`` names, of shapes that don't depend on values.
+
+        Heads whose decisions are no single tensor override this, and those whose decisions have a
+        place.
+
+        Args:
+            prediction: what ``predict`` returns for B samples.
+            frame: where the network's picture lies in the images, where these are what goes into
+                the graph: what has a place is to be given in their pixels. None: in the picture's.
+
+        Raises:
+            UserError: there is no such tensor.
+        """
+        if not isinstance(prediction, Tensor):
+            raise UserError(
+                f"{type(self).__name__} doesn't say as which tensors its decisions are exported: "
+                "it needs exports and exported (see mtl.Head)"
+            )
+        return {"value": prediction}
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """The numbers by which decisions are made of scores, by name."""
+        return {}
+
+    def differences(self, eager: Arrays, file: Arrays) -> Sequence[Deviation]:
+        """How far an exported file is from torch on B samples.
+
+        Args:
+            eager: what ``exported`` gives, as torch computes it.
+            file: the same as the exported file computes it.
+        """
+        return differences(self.exports, eager, file)
 
     @abstractmethod
     def make_metrics(self) -> HeadMetrics:

@@ -14,6 +14,7 @@ from torchvision.ops import box_convert
 
 from mtl.data.batch import Batch, BoxBatch, Labelled
 from mtl.data.preprocess.base import Frame
+from mtl.data.preprocess.in_graph import TensorFrame
 from mtl.data.sample import Boxes, Target
 from mtl.drawing.marks import draw_boxes
 from mtl.errors import UserError
@@ -21,6 +22,7 @@ from mtl.model.backbone.base import Features, Stage
 from mtl.model.curves.box import BoxCurves
 from mtl.model.head.base import Head, HeadMetrics
 from mtl.model.head.box_errors import box_errors
+from mtl.model.head.exported import BOX_TOLERANCE, ExportedTensor
 from mtl.model.head.losses import full_precision
 from mtl.model.head.options import check_names, check_range
 from mtl.model.reproducible import averaged
@@ -176,6 +178,15 @@ class Box(Head):
     def carry_back(self, decision: Tensor, placement: Placement) -> Tensor:
         """The upright box around the box turned back, clipped; exact for quarter turns."""
         return boxes_back(decision, placement, self.image_size)
+
+    @property
+    def exports(self) -> Mapping[str, ExportedTensor]:
+        """The box."""
+        return {"box": ExportedTensor(("x1, y1, x2, y2",), "pixels", BOX_TOLERANCE)}
+
+    def exported(self, prediction: Tensor, frame: TensorFrame | None) -> dict[str, Tensor]:
+        """See ``exports``."""
+        return {"box": prediction if frame is None else frame.boxes_to_original(prediction)}
 
     def make_metrics(self) -> "BoxMetrics":
         """Fresh metrics for one split."""

@@ -1,18 +1,18 @@
 """Objects that several detectors found in the same images, to one list per image."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
-from torchvision.ops import batched_nms, box_iou
 
-from mtl.model.head.detections import Detections, joined
+from mtl.model.head.clusters import clustered, overlaps
+from mtl.model.head.detections import DetectionBatch, Detections
 
 
 def weighted_boxes_fusion(
     found: Sequence[Sequence[Detections]], weights: Tensor, overlap: float, most: int
-) -> list[Detections]:
+) -> DetectionBatch:
     """Weighted boxes fusion (Solovyev, Wang and Gabruseva, 2021).
 
     From the best box down, each joins the cluster of its class whose fused box it overlaps most, or
@@ -27,41 +27,24 @@ def weighted_boxes_fusion(
         overlap: IoU above which a box belongs to a cluster.
         most: how many of an image's best to keep.
     """
-    shares = [(len(weights) * weight).item() for weight in weights]
-    pooled = [_pooled(own, shares) for own in zip(*found, strict=True)]
-    boxes = pad_sequence([d.boxes for d in pooled], batch_first=True)
-    scores = pad_sequence([d.scores for d in pooled], batch_first=True)
-    labels = pad_sequence([d.labels for d in pooled], batch_first=True, padding_value=-1)
-    images, ranks = scores.shape
-    rows = torch.arange(images, device=boxes.device)
-    made = torch.zeros_like(rows)
-    sums, fused = torch.zeros_like(boxes), torch.zeros_like(boxes)
-    mass, count = torch.zeros_like(scores), torch.zeros_like(scores)
-    kind = torch.full_like(labels, -2)
-    for rank in range(ranks):
-        box, score, label = boxes[:, rank], scores[:, rank], labels[:, rank]
-        there = slice(0, rank + 1)
-        iou = _iou(box[:, None], fused[:, there])
-        best, where = iou.masked_fill(kind[:, there] != label[:, None], -1).max(dim=1)
-        joins = best > overlap
-        where = torch.where(joins, where, made)
-        made += ~joins
-        kind[rows, where] = label
-        count[rows, where] += 1
-        mass[rows, where] += score
-        sums[rows, where] += score[:, None] * box
-        # Padding has neither score nor box; its clusters are left out below.
-        fused[rows, where] = sums[rows, where] / mass[rows, where, None].clamp(min=1e-12)
-    score = mass / count.clamp(min=1) * count.clamp(max=len(weights)) / len(weights)
-    score, order = score.masked_fill(kind < 0, 0).sort(dim=1, descending=True, stable=True)
-    kept = (score > 0).sum(dim=1).clamp(max=most).tolist()
-    return [
-        Detections(fused[i, order[i, :k]], score[i, :k], kind[i, order[i, :k]])
-        for i, k in enumerate(kept)
-    ]
+    models = len(found)
+    union = DetectionBatch.joined(
+        [
+            _weighted(DetectionBatch.of(own), models * weight)
+            for own, weight in zip(found, weights.unbind(), strict=True)
+        ]
+    )
+    labels, scores = union.labels.masked_fill(~union.valid, -1), union.scores * union.valid
+    kind, count, mass, sums = clustered(union.boxes, scores, labels, overlap)
+    boxes = sums / mass[..., None].clamp(min=1e-12)
+    score = mass / count.clamp(min=1) * count.clamp(max=models) / models
+    fused = DetectionBatch(boxes, score, kind, (kind >= 0) & (score > 0))
+    return fused.best_first(most)
 
 
-def supported(found: Sequence[Sequence[Detections]], overlap: float, most: int) -> list[Detections]:
+def supported(
+    found: Sequence[Sequence[Detections]], overlap: float, most: int, classes: int
+) -> DetectionBatch:
     """Non-maximum suppression over all detectors' boxes, of which those stay that most support.
 
     A detector supports a box if one of its own of that class overlaps it by more than ``overlap``;
@@ -71,36 +54,22 @@ def supported(found: Sequence[Sequence[Detections]], overlap: float, most: int) 
         found: M detectors' objects in the same n images.
         overlap: IoU above which two boxes are one object.
         most: how many of an image's best to keep.
+        classes: how many there are.
     """
-    return [_supported(own, overlap, most) for own in zip(*found, strict=True)]
+    batches = [DetectionBatch.of(own) for own in found]
+    union = DetectionBatch.joined(batches)
+    every = union.scores.shape[1]
+    votes = torch.zeros_like(union.labels)
+    for own in batches:
+        near = overlaps(union.boxes[:, :, None], own.boxes[:, None]) > overlap
+        same = union.labels[:, :, None] == own.labels[:, None]
+        votes = votes + (near & same & own.valid[:, None]).any(dim=2)
+    # A box supports itself, also where it has no area to overlap with.
+    most_agree = 2 * votes.clamp(min=1) > len(found)
+    return union.only(union.kept(overlap, every, classes) & most_agree).best_first(most)
 
 
-def _supported(found: Sequence[Detections], overlap: float, most: int) -> Detections:
-    union = joined(found)
-    voter = torch.cat([torch.full_like(d.labels, m) for m, d in enumerate(found)])
-    kept = batched_nms(union.boxes, union.scores, union.labels, overlap)
-    same = union.labels[kept, None] == union.labels
-    near = (box_iou(union.boxes[kept], union.boxes) > overlap) & same
-    near[torch.arange(len(kept), device=kept.device), kept] = True
-    votes = torch.stack([near[:, voter == m].any(dim=1) for m in range(len(found))])
-    return union[kept[2 * votes.sum(dim=0) > len(found)][:most]]
-
-
-def _pooled(found: Sequence[Detections], shares: Sequence[float]) -> Detections:
-    """All objects of one image with weighted scores, best first, without those that don't count."""
-    weighted = [
-        Detections(d.boxes, d.scores * share, d.labels)
-        for d, share in zip(found, shares, strict=True)
-    ]
-    union = joined(weighted)
-    union = union[union.scores.argsort(descending=True, stable=True)]
-    return union[union.scores > 0]
-
-
-def _iou(left: Tensor, right: Tensor) -> Tensor:
-    """IoU of boxes that broadcast against each other, (..., 4) each; 0 where both are empty."""
-    top_left = torch.maximum(left[..., :2], right[..., :2])
-    bottom_right = torch.minimum(left[..., 2:], right[..., 2:])
-    common = (bottom_right - top_left).clamp(min=0).prod(dim=-1)
-    area = [(b[..., 2:] - b[..., :2]).prod(dim=-1) for b in (left, right)]
-    return common / (area[0] + area[1] - common).clamp(min=1e-12)
+def _weighted(found: DetectionBatch, share: Tensor) -> DetectionBatch:
+    """With weighted scores, without those that don't count then."""
+    scores = found.scores * share
+    return replace(found, scores=scores, valid=found.valid & (scores > 0))

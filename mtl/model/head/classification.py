@@ -10,12 +10,14 @@ from torch.nn import functional as F
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from mtl.data.batch import Labelled
+from mtl.data.preprocess.in_graph import TensorFrame
 from mtl.data.sample import Target
 from mtl.data.tile import Tile
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.curves.classification import ClassificationCurves
 from mtl.model.head.agreement import plurality
 from mtl.model.head.base import Head, HeadMetrics
+from mtl.model.head.exported import ExportedTensor
 from mtl.model.head.losses import cross_entropy, full_precision
 from mtl.model.head.options import check_names, check_per_class, check_range, per_class_tensor
 from mtl.model.head.pooled import Pooled
@@ -101,6 +103,7 @@ class Classification(Head):
         per_class: adds ``recall_<class>`` (and ``auroc_<class>``) to the metrics.
     """
 
+    any_size = True
     class_weights: Tensor | None
 
     def __init__(
@@ -164,6 +167,19 @@ class Classification(Head):
     def vote(self, decisions: Sequence[Tensor]) -> Tensor:
         """Share of the votes for each class; ties go by the mean probability."""
         return plurality(decisions)
+
+    @property
+    def exports(self) -> Mapping[str, ExportedTensor]:
+        """The probabilities."""
+        return {
+            "probabilities": ExportedTensor(
+                ("class",), "probability in 0..1, with sum 1 over classes"
+            )
+        }
+
+    def exported(self, prediction: Tensor, frame: TensorFrame | None) -> dict[str, Tensor]:
+        """See ``exports``."""
+        return {"probabilities": prediction}
 
     def make_metrics(self) -> ClassificationMetrics:
         """Fresh metrics for one split."""

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from torchvision.ops import FeaturePyramidNetwork, sigmoid_focal_loss
 
 from mtl.data.batch import BoxBatch, Labelled
 from mtl.data.preprocess.base import Frame
+from mtl.data.preprocess.in_graph import TensorFrame
 from mtl.data.sample import Target
 from mtl.data.tile import Tile
 from mtl.drawing.marks import draw_boxes
@@ -24,7 +26,9 @@ from mtl.model.curves.detection import DetectionCurves
 from mtl.model.head.base import Head
 from mtl.model.head.box_fusion import supported, weighted_boxes_fusion
 from mtl.model.head.detection_metrics import COCO_NAMES, DetectionMetrics
-from mtl.model.head.detections import Detections, joined
+from mtl.model.head.detection_parity import Cut, detection_differences
+from mtl.model.head.detections import DetectionBatch, Detections
+from mtl.model.head.exported import BOX_TOLERANCE, Arrays, Deviation, ExportedTensor
 from mtl.model.head.fcos_targets import Points, assign, orphans, to_find
 from mtl.model.head.losses import giou_loss
 from mtl.model.head.options import check_names, check_per_class, check_range
@@ -44,7 +48,7 @@ class Detection(Head):
 
     ``forward`` returns for the P points of the pyramid's levels, from fine to coarse and row by
     row, ``cls_logits`` (n, P, C), ``bbox_regression`` (n, P, 4), the distances left, top, right,
-    bottom in strides, and ``bbox_ctrness`` (n, P, 1), a logit. ``predict`` returns a list of n
+    bottom in strides, and ``bbox_ctrness`` (n, P, 1), a logit. ``predict`` returns a batch of n
     ``Detections``.
 
     Args:
@@ -139,7 +143,7 @@ class Detection(Head):
     def forward(self, features: Features) -> dict[str, Tensor]:
         """Run pyramid and branches; see the class for what comes out."""
         levels = OrderedDict((str(stride), features[stride]) for stride in self.strides)
-        nothing = any(len(level) == 0 for level in levels.values())
+        nothing = any(level.shape[0] == 0 for level in levels.values())
         if nothing:  # torchvision's head can't tell the shape of no rows
             levels = OrderedDict((k, x.new_zeros(1, *x.shape[1:])) for k, x in levels.items())
         maps = list(self.pyramid(levels).values())
@@ -186,7 +190,7 @@ class Detection(Head):
         return int(without.sum()), int(to_find(boxes).sum())
 
     @torch.no_grad()
-    def predict(self, raw: dict[str, Tensor]) -> list[Detections]:
+    def predict(self, raw: dict[str, Tensor]) -> DetectionBatch:
         """Decide: n images' detections in network pixels, clipped to the picture.
 
         A candidate's score is the geometric mean of its class's probability and its centerness.
@@ -197,40 +201,33 @@ class Detection(Head):
         most = min(self.candidates, scores.shape[1] * classes)
         scores, where = scores.flatten(1).topk(most)
         spots = where.div(classes, rounding_mode="floor")
-        boxes = self.points.decode(sides).take_along_dim(spots[..., None], dim=1)
+        boxes = self.points.decode(sides).gather(1, spots[..., None].expand(-1, -1, 4))
         boxes = boxes.clamp(0, self.image_size)
-        good = (scores > self.score_threshold).sum(dim=1).tolist()
-        return [
-            Detections(boxes[i, :k], scores[i, :k], where[i, :k] % classes).suppressed(
-                self.nms, self.detections
-            )
-            for i, k in enumerate(good)
-        ]
+        good = scores > self.score_threshold
+        candidates = DetectionBatch(boxes, scores, where % classes, good)
+        return candidates.suppressed(self.nms, self.detections, classes)
 
     @property
     def output_count(self) -> int:
         """Per point a logit for each class, four sides and the centerness."""
         return len(self.target.classes) + 5
 
-    def average(self, decisions: Sequence[list[Detections]], weights: Tensor) -> list[Detections]:
+    def average(self, decisions: Sequence[Sequence[Detections]], weights: Tensor) -> DetectionBatch:
         """Weighted boxes fusion, with ``nms`` as the IoU from which boxes are fused."""
         return weighted_boxes_fusion(decisions, weights, self.nms, self.detections)
 
-    def vote(self, decisions: Sequence[list[Detections]]) -> list[Detections]:
+    def vote(self, decisions: Sequence[Sequence[Detections]]) -> DetectionBatch:
         """The best boxes of all, as far as more than half of the detectors support them."""
-        return supported(decisions, self.nms, self.detections)
+        return supported(decisions, self.nms, self.detections, len(self.target.classes))
 
-    def carry_back(self, decision: list[Detections], placement: Placement) -> list[Detections]:
+    def carry_back(self, decision: Sequence[Detections], placement: Placement) -> DetectionBatch:
         """Upright boxes around the boxes turned back, clipped; exact for quarter turns.
 
         What lies outside it altogether is dropped.
         """
-        return [self._carried_back(found, placement) for found in decision]
-
-    def _carried_back(self, found: Detections, placement: Placement) -> Detections:
+        found = DetectionBatch.of(decision)
         boxes = boxes_back(found.boxes, placement, self.image_size)
-        inside = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
-        return Detections(boxes, found.scores, found.labels)[inside]
+        return replace(found, boxes=boxes).without_empty()
 
     def put_together(self, raws: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
         """Shares of a point's outputs: its class logits, then its sides, then its centerness."""
@@ -243,6 +240,50 @@ class Detection(Head):
         )
         widths = [len(self.target.classes), 4, 1]
         return dict(zip(RAW, whole.split(widths, dim=-1), strict=True))
+
+    @property
+    def exports(self) -> Mapping[str, ExportedTensor]:
+        """The objects, the best first, in as many places as there can be; ``count`` are taken."""
+        return {
+            "boxes": ExportedTensor(
+                ("object", "x1, y1, x2, y2"), "pixels, 0 where there is no object", BOX_TOLERANCE
+            ),
+            "scores": ExportedTensor(("object",), "0..1, descending, 0 where there is no object"),
+            "labels": ExportedTensor(
+                ("object",), "index of the class, -1 where there is no object"
+            ),
+            "count": ExportedTensor((), "how many objects there are"),
+        }
+
+    def exported(
+        self, prediction: Sequence[Detections], frame: TensorFrame | None
+    ) -> dict[str, Tensor]:
+        """See ``exports``."""
+        found = DetectionBatch.of(prediction)
+        if frame is not None:
+            boxes = frame.boxes_to_original(found.boxes)
+            found = replace(found, boxes=boxes).without_empty()
+        return {
+            "boxes": found.boxes * found.valid[..., None],
+            "scores": found.scores * found.valid,
+            "labels": torch.where(found.valid, found.labels, -1),
+            "count": found.valid.sum(dim=1),
+        }
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """By which boxes were kept, and from which score on they are drawn."""
+        return {
+            "score": self.score_threshold,
+            "overlap": self.nms,
+            "most": self.detections,
+            "draw": self.draw_threshold,
+        }
+
+    def differences(self, eager: Arrays, file: Arrays) -> Sequence[Deviation]:
+        """Object by object; see ``detection_parity``."""
+        cut = Cut(self.score_threshold, self.nms, self.detections)
+        return detection_differences(eager, file, cut)
 
     def make_metrics(self) -> DetectionMetrics:
         """Fresh metrics for one split."""
@@ -257,7 +298,7 @@ class Detection(Head):
         classes, side = len(self.target.classes), self.image_size
         return HeadSamples("detections", partial(detection_columns, classes=classes, side=side))
 
-    def unbatch(self, prediction: list[Detections]) -> list[Detections]:
+    def unbatch(self, prediction: Sequence[Detections]) -> list[Detections]:
         """Image by image, on the CPU."""
         return [found.cpu() for found in prediction]
 
@@ -275,8 +316,9 @@ class Detection(Head):
     def from_tiles(self, predictions: Sequence[Detections], tiles: Sequence[Tile]) -> Detections:
         """Each tile's objects that are its to tell of; where two tell of one, the better box."""
         found = [self._told_by(tile, seen) for tile, seen in zip(tiles, predictions, strict=True)]
-        union = joined(found)
-        return union.suppressed(self.nms, len(union))
+        union = DetectionBatch.joined([DetectionBatch.of([one]) for one in found])
+        every = union.scores.shape[1]
+        return union.suppressed(self.nms, every, len(self.target.classes))[0]
 
     def _told_by(self, tile: Tile, seen: Detections) -> Detections:
         left, top, _, _ = tile.outer

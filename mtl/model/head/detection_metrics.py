@@ -47,7 +47,7 @@ class DetectionMetrics(HeadMetrics):
         self.classes = tuple(classes)
         self._precision = _AveragePrecision(per_class)
 
-    def update(self, prediction: list[Detections], labels: Labelled) -> None:
+    def update(self, prediction: Sequence[Detections], labels: Labelled) -> None:
         """Count n images.
 
         Args:
@@ -94,7 +94,7 @@ class _AveragePrecision(Metric):
         for state in ("detected", "detected_count", "objects", "object_count"):
             self.add_state(state, default=[], dist_reduce_fx="cat")
 
-    def update(self, prediction: list[Detections], truth: BoxBatch) -> None:
+    def update(self, prediction: Sequence[Detections], truth: BoxBatch) -> None:
         prediction = countable(prediction, truth)
         counted = truth.valid & ~truth.difficult
         device = truth.labels.device
@@ -128,7 +128,7 @@ class _AveragePrecision(Metric):
         return values
 
 
-def countable(prediction: list[Detections], truth: BoxBatch) -> list[Detections]:
+def countable(prediction: Sequence[Detections], truth: BoxBatch) -> Sequence[Detections]:
     """What of n images' detections is measured.
 
     Cut to the part of the picture that shows the image, and without those that are of a difficult

@@ -9,12 +9,14 @@ from torch import Tensor
 from torchmetrics.classification import MultilabelStatScores
 
 from mtl.data.batch import Labelled
+from mtl.data.preprocess.in_graph import TensorFrame
 from mtl.data.sample import IGNORE_LABEL, Target
 from mtl.data.tile import Tile
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.curves.multilabel import MultilabelCurves
 from mtl.model.head.agreement import majority
 from mtl.model.head.base import Head, HeadMetrics
+from mtl.model.head.exported import ExportedTensor
 from mtl.model.head.losses import binary_cross_entropy, full_precision
 from mtl.model.head.options import check_names, check_per_class, check_range, per_class_tensor
 from mtl.model.head.pooled import Pooled
@@ -92,6 +94,7 @@ class Multilabel(Head):
         per_class: adds ``map_<class>`` and ``f1_<class>`` to the metrics.
     """
 
+    any_size = True
     positive_weights: Tensor | None
 
     def __init__(
@@ -153,6 +156,20 @@ class Multilabel(Head):
     def vote(self, decisions: Sequence[Tensor]) -> Tensor:
         """Share of the votes for each class; a tie goes by the mean probability."""
         return majority(decisions, THRESHOLD)
+
+    @property
+    def exports(self) -> Mapping[str, ExportedTensor]:
+        """The probabilities."""
+        return {"probabilities": ExportedTensor(("class",), "probability in 0..1, each by itself")}
+
+    def exported(self, prediction: Tensor, frame: TensorFrame | None) -> dict[str, Tensor]:
+        """See ``exports``."""
+        return {"probabilities": prediction}
+
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """The probability from which on a class is there."""
+        return {"probability": THRESHOLD}
 
     def make_metrics(self) -> MultilabelMetrics:
         """Fresh metrics for one split."""

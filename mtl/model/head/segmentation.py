@@ -6,12 +6,14 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from mtl.data.batch import Labelled
 from mtl.data.preprocess.base import Frame
 from mtl.data.preprocess.fit import out_of_picture
+from mtl.data.preprocess.in_graph import TensorFrame
 from mtl.data.sample import IGNORE_PIXEL, Target
 from mtl.drawing.marks import draw_mask
 from mtl.errors import UserError
@@ -20,6 +22,7 @@ from mtl.model.backbone.rotation import turn_filters
 from mtl.model.curves.segmentation import SegmentationCurves
 from mtl.model.head.agreement import plurality
 from mtl.model.head.base import Head, HeadMetrics
+from mtl.model.head.exported import Arrays, Deviation, ExportedTensor, share
 from mtl.model.head.losses import cross_entropy, full_precision, soft_dice
 from mtl.model.head.options import check_names, check_per_class, check_range, per_class_tensor
 from mtl.model.head.pyramid_decoder import PyramidDecoder, upsample
@@ -191,6 +194,35 @@ class Segmentation(Head):
         """
         maps, shown = back(decision, [placement], (decision.shape[-2], decision.shape[-1]))
         return maps[0] + (1 - shown) / decision.shape[1]
+
+    @property
+    def exports(self) -> Mapping[str, ExportedTensor]:
+        """The likeliest class of every pixel, and what it was chosen by."""
+        return {
+            "mask": ExportedTensor(("row", "column"), "index of the likeliest class", None),
+            "probabilities": ExportedTensor(
+                ("class", "row", "column"), "probability in 0..1, in the network's picture"
+            ),
+        }
+
+    def exported(self, prediction: Tensor, frame: TensorFrame | None) -> dict[str, Tensor]:
+        """See ``exports``; the mask is as large as the images."""
+        if frame is None:
+            mask = prediction.argmax(1)
+        else:
+            # Class by class, as in ``to_original``.
+            best = frame.plane_to_original(prediction[:, 0])
+            mask = torch.zeros_like(best, dtype=torch.int64)
+            for index in range(1, prediction.shape[1]):
+                plane = frame.plane_to_original(prediction[:, index])
+                mask = torch.where(plane > best, index, mask)
+                best = torch.maximum(plane, best)
+        return {"mask": mask.to(torch.uint8), "probabilities": prediction}
+
+    def differences(self, eager: Arrays, file: Arrays) -> Sequence[Deviation]:
+        """Of the probabilities, and the share of pixels with another class."""
+        pixels = share("mask, share of pixels", eager["mask"], file["mask"], 1e-4)
+        return [*super().differences(eager, file), pixels]
 
     def make_metrics(self) -> SegmentationMetrics:
         """Fresh metrics for one split."""

@@ -10,11 +10,14 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mtl.data.batch import Labelled
+from mtl.data.preprocess.in_graph import TensorFrame
 from mtl.data.sample import Target
 from mtl.errors import UserError
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.curves.similarity import SimilarityCurves
+from mtl.model.head.agreement import median
 from mtl.model.head.base import Head
+from mtl.model.head.exported import ExportedTensor
 from mtl.model.head.losses import full_precision
 from mtl.model.head.options import check_names, check_range
 from mtl.model.head.pooled import Pooled
@@ -47,6 +50,7 @@ class Similarity(Head):
     """
 
     between_networks = False
+    any_size = True
 
     def __init__(
         self,
@@ -111,11 +115,20 @@ class Similarity(Head):
 
     def vote(self, decisions: Sequence[Tensor]) -> Tensor:
         """Median of each coordinate, normalised again where embeddings are; see ``average``."""
-        return self._normalised(torch.stack(list(decisions)).quantile(0.5, dim=0))
+        return self._normalised(median(decisions))
 
     def carry_back(self, decision: Tensor, placement: Placement) -> Tensor:
         """The same: an embedding has no place."""
         return decision
+
+    @property
+    def exports(self) -> Mapping[str, ExportedTensor]:
+        """The embedding."""
+        return {"embedding": ExportedTensor(("coordinate",), "distances say how unlike images are")}
+
+    def exported(self, prediction: Tensor, frame: TensorFrame | None) -> dict[str, Tensor]:
+        """See ``exports``."""
+        return {"embedding": prediction}
 
     def make_metrics(self) -> SimilarityMetrics:
         """Fresh metrics for one split."""

@@ -1,5 +1,7 @@
 """What the package's heads keep, by the kind of what they decide."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -89,7 +91,7 @@ def overlap_columns(prediction: Tensor, labels: Labelled) -> Columns:
 
 
 def detection_columns(
-    prediction: list[Detections], labels: Labelled, classes: int, side: int
+    prediction: Sequence[Detections], labels: Labelled, classes: int, side: int
 ) -> Columns:
     """Detections that count, with a bit for each IoU threshold at which they are of an object.
 

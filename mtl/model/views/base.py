@@ -85,6 +85,17 @@ class Views(nn.Module, ABC):
         return {}
 
 
+def blocks(rows: Tensor, count: int) -> list[Tensor]:
+    """What was stacked block by block, apart: (S·n, ...) to S of (n, ...).
+
+    Args:
+        rows: as ``Views`` and encoders stack views and streams.
+        count: S.
+    """
+    # Not chunk: where n is any number, as in an exported graph, this alone tells that there are S.
+    return list(torch.unflatten(rows, 0, (count, -1)).unbind())
+
+
 def stream_rows(rows: Tensor, streams: int, size: int) -> Tensor:
     """Rows of a batch, to the rows of S batches stacked stream by stream.
 

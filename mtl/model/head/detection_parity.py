@@ -1,0 +1,120 @@
+"""How far the objects that two programs found with the same network are apart."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
+from mtl.model.curves.matching import overlaps
+from mtl.model.head.exported import BOX_TOLERANCE, Arrays, Deviation, largest
+
+SAME = 1.0
+"""Pixels that two boxes of one object are less apart than."""
+SCORE_TOLERANCE = 1e-4
+OVERLAP_TOLERANCE = 1e-3
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What decides whether a candidate is kept.
+
+    Args:
+        score: that it has to exceed.
+        overlap: IoU above which two are one object.
+        most: objects of an image.
+    """
+
+    score: float
+    overlap: float
+    most: int
+
+
+@dataclass(frozen=True)
+class Objects:
+    """Those of one image: (k, 4) xyxy, (k,) scores and (k,) classes."""
+
+    boxes: npt.NDArray[Any]
+    scores: npt.NDArray[Any]
+    labels: npt.NDArray[Any]
+
+    @classmethod
+    def of(cls, arrays: Arrays, row: int) -> "Objects":
+        """Those of one image of a batch."""
+        count = int(arrays["count"][row])
+        return cls(*(arrays[part][row, :count] for part in ("boxes", "scores", "labels")))
+
+    def some(self, places: npt.NDArray[np.int64]) -> "Objects":
+        """Some of them, in this order."""
+        return Objects(self.boxes[places], self.scores[places], self.labels[places])
+
+
+def detection_differences(eager: Arrays, file: Arrays, cut: Cut) -> list[Deviation]:
+    """Between objects that are the same in both, and how many only one has.
+
+    Two programs add up in different orders, and what hangs on the last digit may be decided either
+    way: whether a score exceeds the threshold, or is among the best, or an overlap is large enough.
+    An object that only one has isn't counted where it is such a case.
+
+    Args:
+        eager: ``boxes``, ``scores``, ``labels`` and ``count`` of B images.
+        file: likewise.
+        cut: what decides.
+    """
+    found = []
+    for row in range(len(eager["count"])):
+        one, other = Objects.of(eager, row), Objects.of(file, row)
+        rows, columns = _same(one, other)
+        here, there = one.some(rows), other.some(columns)
+        lacking = _alone(one, other, rows, columns, cut) + _alone(other, one, columns, rows, cut)
+        found.append(
+            [
+                largest("boxes, pixels", here.boxes, there.boxes, BOX_TOLERANCE),
+                largest("scores", here.scores, there.scores, SCORE_TOLERANCE),
+                Deviation("objects of an image that one lacks", float(lacking), 0.0),
+            ]
+        )
+    first, *others = found
+    for more in others:
+        first = [one.together(other) for one, other in zip(first, more, strict=True)]
+    return first
+
+
+def _same(one: Objects, other: Objects) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Places of what is the same object: of one class, and less than ``SAME`` apart."""
+    gap = np.abs(one.boxes[:, None] - other.boxes).max(axis=2, initial=0)
+    gap[one.labels[:, None] != other.labels] = 1e6
+    rows, columns = linear_sum_assignment(gap)
+    near = gap[rows, columns] < SAME
+    return rows[near], columns[near]
+
+
+def _alone(
+    one: Objects,
+    other: Objects,
+    rows: npt.NDArray[np.int64],
+    columns: npt.NDArray[np.int64],
+    cut: Cut,
+) -> int:
+    """How many of one's objects the other lacks without being on the edge of having them."""
+    iou = overlaps(one.boxes, other.boxes) * (one.labels[:, None] == other.labels)
+    near = np.abs(iou - cut.overlap) < OVERLAP_TOLERANCE
+    edge = _edge(one, other, cut) | near.any(axis=1)
+    # What another one, which is on the edge itself, took the place of.
+    extra = _edge(other, one, cut) | near.any(axis=0)
+    extra[columns] = False
+    edge |= ((iou > cut.overlap) & extra).any(axis=1)
+    edge[rows] = True
+    return int((~edge).sum())
+
+
+def _edge(one: Objects, other: Objects, cut: Cut) -> Bools:
+    """Which of one's scores could as well have been too low to be kept by the other."""
+    least = cut.score
+    if len(other.scores) == cut.most:
+        least = max(least, float(other.scores.min()))
+    edge: Bools = one.scores <= least + SCORE_TOLERANCE
+    return edge
