@@ -19,6 +19,7 @@ from rich.console import Console
 from benchmarks import weighting
 from benchmarks.augmentation import batch_versus_albumentations, versus_pil
 from benchmarks.command import command_seconds
+from benchmarks.export import onnx_latency
 from benchmarks.gpu import gpu_throughput
 from benchmarks.memory import demo_memory
 from benchmarks.prediction import predict_throughput
@@ -42,6 +43,7 @@ def quick() -> dict[str, Measure]:
         "views": views_cost,
         "gpu_throughput": gpu_throughput,
         "predict_throughput": predict_throughput,
+        "onnx_latency": lambda: {"onnx_latency": onnx_latency()},
         **weighting.measurements(),
     }
 

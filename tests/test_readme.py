@@ -4,13 +4,14 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from made_up_runs import write_sweep
 from omegaconf import OmegaConf
 
-from mtl.cli import affinity, baselines, evaluate, inspect_, predict, report, rerun, split
+from mtl.cli import affinity, baselines, evaluate, export, inspect_, predict, report, rerun, split
 from mtl.cli.named_runs import items
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys
@@ -37,6 +38,17 @@ MADE_UP = {
     for name in ("equal", "pcgrad")
 }
 """A sweep to compare."""
+CHECKED: dict[str, Any] = {
+    "inspect": inspect_,
+    "eval": evaluate,
+    "predict": predict,
+    "export": export,
+    "baselines": baselines,
+    "affinity": affinity,
+    "rerun": rerun,
+    "split": split,
+}
+"""The commands that need data or a trained network."""
 HEAD_METRICS_ROW = re.compile(r"^\| `(\w+)` \| (`.*`) \|$", re.MULTILINE)
 
 
@@ -90,7 +102,7 @@ def test_there_are_commands_to_test():
 @pytest.mark.parametrize("line", lines("mtl "))
 def test_command(line, mtl, files, without_charts):
     command, *arguments = shlex.split(line, comments=True)[1:]
-    if command in ("inspect", "eval", "predict", "baselines", "affinity", "rerun", "split"):
+    if command in CHECKED:
         check_command(command, arguments, files)
     elif "-m" in arguments:
         # Sweeps have tests of their own: one job stands for all here.
@@ -109,17 +121,8 @@ def test_command(line, mtl, files, without_charts):
 
 def check_command(command: str, arguments: list[str], folder: Path) -> None:
     """Everything that these commands do before they need data or a trained network."""
-    module = {
-        "inspect": inspect_,
-        "eval": evaluate,
-        "predict": predict,
-        "baselines": baselines,
-        "affinity": affinity,
-        "rerun": rerun,
-        "split": split,
-    }[command]
     config_dir, rest = split_options(arguments)
-    own, overrides = own_keys(rest, module.KEYS)
+    own, overrides = own_keys(rest, CHECKED[command].KEYS)
     if command in ("inspect", "split"):
         load(overrides, config_dir, needs_data=False)
         return

@@ -51,6 +51,8 @@ OPTIONAL = {
     "hydra-joblib-launcher": "sweeps in parallel: mtl[joblib]",
     "wandb": "logger=wandb: mtl[wandb]",
     "mlflow-skinny": "logger=mlflow: mtl[mlflow]",
+    "onnxruntime": "format=onnx: mtl[export]",
+    "openvino": "format=openvino: mtl[openvino]",
 }
 LEAST_PYTHON = (3, 11)
 LEAST_DISK_GB = 1.0

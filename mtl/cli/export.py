@@ -1,0 +1,187 @@
+"""``mtl export``: a trained run as a file that others can use."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import cast
+
+from omegaconf import DictConfig
+
+from mtl.cli.options import split_options
+from mtl.cli.own_keys import (
+    needed,
+    one_of,
+    own_keys,
+    refuse_folder,
+    trust_of,
+    whole_number,
+)
+from mtl.config.checkpoint_names import check_checkpoint
+from mtl.config.nearest import unknown
+from mtl.errors import UserError
+from mtl.runs.export.formats import FORMATS
+from mtl.runs.prediction.saved_run import open_without_data
+from mtl.words import counted
+
+HELP = """\
+usage: mtl export run=DIR [format=onnx] [out=FILE] [tasks=[...]] [preprocess_in_graph=true] [...]
+
+Writes a trained network to one file, with a JSON file beside it that says what goes in and comes
+out. The file is run on images of the run's validation split and held against torch, task by task;
+where one differs by more than its tolerance nothing is written and the exit code is 1.
+
+  run=                  the folder that the training made
+  format=               onnx, torch_export or openvino (onnx)
+  out=                  the file (exported/NAME in the run's folder)
+  tasks=                only these, without the parts that only others need: tasks=[detection]
+  preprocess_in_graph=  true: images of any size go in as they are, and boxes and masks come out in
+                        their pixels; else normalised pictures of image_size (false)
+  colours=              rgb or bgr: their order in such images (rgb)
+  any_size=             true: pictures of any size go in, where no task decides in pixels (false)
+  checkpoint=           best, last, or best_<task>_<metric> (best)
+  images=               a file, folder or glob to hold the file against torch on, instead of the
+                        run's validation split
+  limit=                images of it (64)
+  OVERRIDES             of the run's configuration: image_size=320 ensemble.tta=[0,flip]
+  trust=                modules whose classes the run may name: trust=[mine]
+  --config-dir          a folder of your own configurations
+
+examples:
+  mtl export run=outputs/runs/NAME/TIME preprocess_in_graph=true out=model.onnx
+  mtl export run=outputs/runs/NAME/TIME format=openvino 'tasks=[detection]' out=detector.xml"""
+KEYS = (
+    "run",
+    "format",
+    "out",
+    "tasks",
+    "preprocess_in_graph",
+    "colours",
+    "any_size",
+    "checkpoint",
+    "images",
+    "limit",
+    "trust",
+)
+MOST_IMAGES = "64"
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command.
+
+    Args:
+        arguments: see ``HELP``.
+
+    Returns:
+        0.
+
+    Raises:
+        UserError: an argument is wrong, a package is missing, or there are no images.
+        RunError: the network can't be exported, or the file differs from torch.
+    """
+    config_dir, rest = split_options(arguments)
+    own, overrides = own_keys(rest, KEYS)
+    if not own.get("run"):
+        raise needed("run", "run=outputs/runs/NAME/TIME", overrides, KEYS)
+    name = own.get("format", "onnx")
+    one_of("format", name, tuple(FORMATS))
+    in_graph, any_size = _flag(own, "preprocess_in_graph"), _flag(own, "any_size")
+    colours = own.get("colours", "rgb")
+    one_of("colours", colours, ("rgb", "bgr"))
+    if colours != "rgb" and not in_graph:
+        raise UserError(f"colours={colours} goes with preprocess_in_graph=true")
+    if any_size and in_graph:
+        raise UserError("any_size=true: with preprocess_in_graph=true images have any size already")
+    limit = whole_number("limit", own.get("limit", MOST_IMAGES))
+    folder = Path(own["run"]).expanduser()
+    out = _file(own, folder, FORMATS[name].suffix)
+    cfg = _config(own, overrides, folder, config_dir)
+    tasks = _tasks(own, cfg)
+    FORMATS[name].refuse_missing(name)
+    paths = _images(own)
+
+    from mtl.cli.table import print_rows
+    from mtl.runs.export.export import Wanted, export
+    from mtl.runs.export.graph import Colours
+    from mtl.runs.export.pictures import images_of, images_of_run
+    from mtl.runs.prediction.predictor import Predictor
+    from mtl.terminal import say
+
+    images = images_of(paths, limit) if paths else images_of_run(cfg, limit)
+    predictor = Predictor.of(cfg, folder, own.get("checkpoint", "best"), "cpu")
+    wanted = Wanted(name, out, tasks, in_graph, cast(Colours, colours), any_size)
+    made = export(predictor, cfg, wanted, images)
+    rows = [
+        [
+            row.task,
+            row.difference.what,
+            f"{row.difference.found:.2g}",
+            f"{row.difference.tolerance:g}",
+            "ok" if row.difference.fine else "differs",
+        ]
+        for row in made.rows
+    ]
+    say(f"against torch on {counted(len(images.places), 'image')} of {images.name}:")
+    header = ["task", "compared", "largest difference", "tolerance", ""]
+    print_rows(rows, header=header, right=[2, 3], styles={"differs": "bold red", "ok": "green"})
+    made.write()
+    for path, content in made.contents.items():
+        say(f"written to {path} ({len(content) / 1e6:.2f} MB)")
+    return 0
+
+
+def _flag(own: Mapping[str, str], key: str) -> bool:
+    value = own.get(key, "false")
+    one_of(key, value, ("true", "false"))
+    return value == "true"
+
+
+def _file(own: Mapping[str, str], folder: Path, suffix: str) -> Path:
+    """Where to write.
+
+    Raises:
+        UserError: it is a folder, or has another ending than files of the format.
+    """
+    if not own.get("out"):
+        return folder / "exported" / f"model{suffix}"
+    refuse_folder("out", own["out"])
+    out = Path(own["out"]).expanduser()
+    if out.suffix != suffix:
+        raise UserError(f"out={own['out']}: give a name that ends in {suffix}")
+    return out
+
+
+def _config(
+    own: Mapping[str, str], overrides: Sequence[str], folder: Path, config_dir: Path | None
+) -> DictConfig:
+    """The run's, whose data must be there unless images are given."""
+    needs_data = not own.get("images")
+    cfg = open_without_data(folder, overrides, config_dir, trust_of(own), needs_data)
+    check_checkpoint(own.get("checkpoint", "best"), cfg)
+    return cfg
+
+
+def _tasks(own: Mapping[str, str], cfg: DictConfig) -> tuple[str, ...] | None:
+    """Those that are asked for, in the run's order; None for all.
+
+    Raises:
+        UserError: the run has no such task.
+    """
+    if "tasks" not in own:
+        return None
+    given = own["tasks"].removeprefix("[").removesuffix("]").split(",")
+    names = [name.strip() for name in given]
+    for name in names:
+        if name not in cfg.tasks:
+            raise UserError(f"tasks={own['tasks']}: {unknown('task', name, list(cfg.tasks))}")
+    return tuple(task for task in cfg.tasks if task in names)
+
+
+def _images(own: Mapping[str, str]) -> list[Path]:
+    """Those that are given."""
+    if not own.get("images"):
+        return []
+    from mtl.runs.prediction.inputs.find import find_images
+
+    try:
+        return find_images(own["images"])
+    except UserError as error:
+        raise UserError(str(error).replace("input=", "images=", 1)) from error

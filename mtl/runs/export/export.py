@@ -1,0 +1,103 @@
+"""The whole of ``mtl export``, but for what is said of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mtl.config.nearest import listing
+from mtl.errors import RunError, UserError
+from mtl.files import write_all
+from mtl.runs.export.description import describe, text_of
+from mtl.runs.export.formats import FORMATS
+from mtl.runs.export.graph import Colours, Graph
+from mtl.runs.export.parity import Row, parity
+from mtl.runs.export.pictures import Images
+from mtl.runs.export.trace import traced
+from mtl.runs.prediction.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked for.
+
+    Args:
+        form: name of the format.
+        out: the file.
+        tasks: to export; None for all of the run's.
+        preprocess_in_graph: whether images go in as they are.
+        colours: their order then.
+        any_size: whether pictures of any size go in.
+    """
+
+    form: str
+    out: Path
+    tasks: tuple[str, ...] | None = None
+    preprocess_in_graph: bool = False
+    colours: Colours = "rgb"
+    any_size: bool = False
+
+
+@dataclass(frozen=True)
+class Made:
+    """An export that isn't written yet.
+
+    Args:
+        contents: of its files.
+        rows: how far it is from torch.
+        description: see there.
+    """
+
+    contents: dict[Path, bytes]
+    rows: list[Row]
+    description: dict[str, Any]
+
+    def write(self) -> None:
+        """Write the files, all or none.
+
+        Raises:
+            RunError: a task differs by more than its tolerance.
+        """
+        bad = dict.fromkeys(row.task for row in self.rows if not row.difference.fine)
+        if bad:
+            raise RunError(
+                f"the exported file differs from torch: {listing(bad)}; nothing was written"
+            )
+        write_all(self.contents)
+
+
+def export(predictor: Predictor, cfg: Any, wanted: Wanted, images: Images) -> Made:
+    """Trace a trained network, put it into a file, and run that file on images.
+
+    Args:
+        predictor: the network and its preprocessing, on the CPU.
+        cfg: the run's configuration.
+        wanted: what is asked for.
+        images: to hold the file against torch.
+
+    Raises:
+        UserError: the network has no such tasks, or can't be exported as asked for.
+        RunError: it can't be exported.
+        BadFile: an image can't be read.
+    """
+    form = FORMATS[wanted.form].load()
+    network = predictor.network.to(memory_format=torch.contiguous_format)
+    tasks = network.tasks if wanted.tasks is None else wanted.tasks
+    if wanted.any_size:
+        fixed = [task for task in tasks if not network.head(task).any_size]
+        if fixed:
+            raise UserError(
+                f"any_size=true: {listing(fixed)} decide in pixels of one size; leave it out, or "
+                "choose another size with image_size=N"
+            )
+    preprocess = predictor.preprocess if wanted.preprocess_in_graph else None
+    graph = Graph(network, tasks, preprocess, wanted.colours).eval()
+    program = traced(graph, wanted.any_size)
+    with torch.no_grad():
+        example = graph(graph.example)
+    description = describe(graph, example, cfg, predictor.preprocess, wanted.form, wanted.any_size)
+    contents = form.contents(program, list(example), text_of(description), wanted.out)
+    rows = parity(graph, form.opened(contents), images, predictor.preprocess)
+    contents[wanted.out.with_suffix(".json")] = text_of(description).encode()
+    return Made(contents, rows, description)

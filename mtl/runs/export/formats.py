@@ -1,0 +1,86 @@
+"""The kinds of files that networks are exported to; nothing here imports torch."""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from mtl.config.nearest import listing
+from mtl.errors import UserError
+
+if TYPE_CHECKING:
+    from torch.export import ExportedProgram
+
+    from mtl.runs.export.runner import Runner
+
+
+class FormatModule(Protocol):
+    """What the module of a format has."""
+
+    def contents(
+        self, program: "ExportedProgram", names: list[str], description: str, path: Path
+    ) -> dict[Path, bytes]:
+        """The files of an export.
+
+        Args:
+            program: from images to tensors.
+            names: of the tensors.
+            description: the text of ``mtl.runs.export.description``, which goes into the file.
+            path: of the file that is named; others may lie beside it.
+        """
+
+    def opened(self, contents: Mapping[Path, bytes]) -> "Runner":
+        """What runs such files, which are one's own, with what others would run them with."""
+
+    def read(self, path: Path) -> tuple[str, "Runner"]:
+        """The description in a file of unknown origin, and what runs it.
+
+        Raises:
+            BadFile: it is broken, not one of ours, or holds what none of ours holds.
+        """
+
+
+@dataclass(frozen=True)
+class Format:
+    """A kind of file.
+
+    Args:
+        module: see ``FormatModule``; it is imported when it is needed.
+        suffix: of the file's name.
+        extra: of this package, that installs what it takes.
+        packages: that it takes, as they are imported.
+    """
+
+    module: str
+    suffix: str
+    extra: str = ""
+    packages: tuple[str, ...] = ()
+
+    def load(self) -> FormatModule:
+        """The module."""
+        return cast(FormatModule, importlib.import_module(self.module))
+
+    def refuse_missing(self, name: str) -> None:
+        """See that everything that it takes is installed.
+
+        Args:
+            name: of the format.
+
+        Raises:
+            UserError: something isn't; says how it is installed.
+        """
+        missing = [package for package in self.packages if find_spec(package) is None]
+        if missing:
+            raise UserError(
+                f"format={name} needs {listing(missing)}: pip install 'mtl[{self.extra}]'"
+            )
+
+
+ONNX = ("onnx", "onnxscript", "onnxruntime")
+FORMATS = {
+    "onnx": Format("mtl.runs.export.onnx_file", ".onnx", "export", ONNX),
+    "torch_export": Format("mtl.runs.export.torch_file", ".pt2"),
+    "openvino": Format("mtl.runs.export.openvino_file", ".xml", "openvino", (*ONNX, "openvino")),
+}

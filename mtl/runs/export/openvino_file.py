@@ -1,0 +1,54 @@
+"""``format=openvino``: OpenVINO's own pair of files, made of the ONNX graph."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import openvino
+from torch.export import ExportedProgram
+
+from mtl.errors import BadFile
+from mtl.runs.export import onnx_file
+from mtl.runs.export.description import KEY
+from mtl.runs.export.runner import Runner
+
+
+def contents(
+    program: ExportedProgram, names: list[str], description: str, path: Path
+) -> dict[Path, bytes]:
+    """See ``FormatModule``; weights lie beside the file that is named, as ``.bin``."""
+    (model,) = onnx_file.contents(program, names, description, path).values()
+    read = openvino.Core().read_model(model)
+    read.set_rt_info(description, KEY)
+    with tempfile.TemporaryDirectory() as folder:
+        openvino.save_model(read, Path(folder) / "model.xml", compress_to_fp16=False)
+        return {
+            path.with_suffix(suffix): (Path(folder) / f"model{suffix}").read_bytes()
+            for suffix in (".xml", ".bin")
+        }
+
+
+def opened(contents: Mapping[Path, bytes]) -> Runner:
+    """See ``FormatModule``; by OpenVINO on the CPU, in full precision."""
+    parts = {path.suffix: content for path, content in contents.items()}
+    core = openvino.Core()
+    read = core.read_model(parts[".xml"], parts[".bin"])
+    run = core.compile_model(read, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    # Tensors inside the graph have names as well, without a task's.
+    names = [next(name for name in output.names if "." in name) for output in run.outputs]
+    return lambda image: {n: np.array(v) for n, v in zip(names, run(image).values(), strict=True)}
+
+
+def read(path: Path) -> tuple[str, Runner]:
+    """See ``FormatModule``."""
+    weights = path.with_suffix(".bin")
+    if not weights.is_file():
+        raise BadFile(path, f"{weights.name} is missing beside it")
+    files = {file: file.read_bytes() for file in (path, weights)}
+    try:
+        described = openvino.Core().read_model(files[path], files[weights])
+        text = described.get_rt_info(KEY).astype(str) if described.has_rt_info(KEY) else "{}"
+        return text, opened(files)
+    except RuntimeError as error:
+        raise BadFile(path, f"can't be read ({str(error).splitlines()[0]})") from error

@@ -1,0 +1,97 @@
+"""Real images to hold an exported file against."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+
+from mtl.data.build import build_data
+from mtl.data.preprocess.base import Preprocess
+from mtl.data.preprocess.normalise import Normalise
+from mtl.data.preprocess.picture import picture
+from mtl.data.sources.base import Source, Split
+from mtl.data.sources.one_image import OneImage
+from mtl.errors import UserError
+from mtl.runs.export.graph import Graph
+
+AT_ONCE = 8
+SPLITS: tuple[Split, ...] = ("val", "test", "train")
+"""Where images are taken from: the first of these that the data has."""
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images that aren't preprocessed.
+
+    Args:
+        name: of where they come from, for people.
+        places: each in its source.
+    """
+
+    name: str
+    places: Sequence[tuple[Source, int]]
+
+
+def images_of_run(cfg: DictConfig, most: int) -> Images:
+    """Images of a run's own data, evenly spread over its validation split.
+
+    Args:
+        cfg: the run's configuration.
+        most: how many.
+
+    Raises:
+        UserError: the data isn't there.
+    """
+    data = build_data(cfg)
+    data.prepare_data()
+    for split in SPLITS:
+        source = data.files(split)
+        if source is not None:
+            places = [(source, row) for row in _spread(len(source), most)]
+            return Images(f"the {split} split", places)
+    raise UserError("the run's data has no images; name some: images=FOLDER")
+
+
+def images_of(paths: Sequence[Path], most: int) -> Images:
+    """Images of a user's, evenly spread."""
+    return Images("images=", [(OneImage(paths[i]), 0) for i in _spread(len(paths), most)])
+
+
+def _spread(there: int, most: int) -> list[int]:
+    count = min(there, most)
+    return [int(row) for row in np.arange(count) * there // count]
+
+
+def batches(images: Images, graph: Graph, preprocess: Preprocess) -> Iterator[Tensor]:
+    """What goes into a graph: first a single image, then several at a time.
+
+    Args:
+        images: to take.
+        graph: which has the preprocessing in it, and gets images of any size one by one, or takes
+            what comes out of it.
+        preprocess: the steps.
+
+    Raises:
+        BadFile: an image can't be read.
+    """
+    normalise = Normalise(preprocess.mean, preprocess.std)
+    at_once = 1 if graph.resize is not None else AT_ONCE
+    for start in [0, *range(1, len(images.places), at_once)]:
+        places = images.places[start : 1 if start == 0 else start + at_once]
+        if graph.resize is not None:
+            yield from (as_it_is(source, row, preprocess, graph) for source, row in places)
+        else:
+            ready = [picture(source, row, preprocess, {})[0].image for source, row in places]
+            pixels = torch.from_numpy(np.stack(ready)).permute(0, 3, 1, 2)
+            yield normalise(pixels).contiguous()
+
+
+def as_it_is(source: Source, row: int, preprocess: Preprocess, graph: Graph) -> Tensor:
+    """An image as it is decoded, (1, H, W, 3) uint8, its colours in the graph's order."""
+    pixels = source.read(row, preprocess.image_size).image
+    ordered = pixels[..., ::-1] if graph.colours == "bgr" else pixels
+    return torch.from_numpy(np.ascontiguousarray(ordered))[None]

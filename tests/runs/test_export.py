@@ -1,0 +1,150 @@
+"""Networks in files that run without this package."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from export_kit import SIZE, SMALL, TARGETS, TASKS, File, graph_of, in_graph, noise, photograph
+
+from mtl.config.load import load
+from mtl.errors import RunError, UserError
+from mtl.model.build import build_network
+from mtl.model.head.exported import Deviation
+from mtl.model.network import Network
+from mtl.runs.export.export import Made
+from mtl.runs.export.graph import Graph
+from mtl.runs.export.parity import Row
+
+pytestmark = pytest.mark.slow
+in_test_all = pytest.mark.skipif(
+    "not config.getoption('--all-combinations', False)", reason="make test-all exports more"
+)
+
+
+def network(*overrides: str) -> Network:
+    torch.manual_seed(0)
+    return build_network(load([*SMALL, *overrides]), TARGETS)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> File:
+    """All heads on what the framework prepared."""
+    return File(graph_of(network(f"tasks={TASKS}")))
+
+
+def fine(file: File, images: torch.Tensor) -> bool:
+    return all(difference.fine for _, difference in file.differences(images))
+
+
+def test_any_number_of_pictures_goes_in(pictures: File) -> None:
+    for count in (1, 5):
+        batch = noise(count, 3, SIZE, SIZE, seed=count)
+        assert fine(pictures, batch)
+        outputs = pictures.runner(batch.numpy())
+        assert {name: value.shape[1:] for name, value in outputs.items()} == {
+            "classification.probabilities": (3,),
+            "multilabel.probabilities": (3,),
+            "box.box": (4,),
+            "detection.boxes": (20, 4),
+            "detection.scores": (20,),
+            "detection.labels": (20,),
+            "detection.count": (),
+            "segmentation.mask": (SIZE, SIZE),
+            "segmentation.probabilities": (4, SIZE, SIZE),
+        }
+        assert all(len(value) == count for value in outputs.values())
+        assert outputs["detection.count"].min() > 0  # else nothing was compared
+
+
+def test_another_network_differs(pictures: File) -> None:
+    """In every task."""
+    other = network(f"tasks={TASKS}")
+    for parameter in other.parameters():
+        parameter.data *= 1.05
+    file = File(graph_of(other))
+    file.__dict__["runner"] = pictures.runner
+    rows = file.differences(noise(2, 3, SIZE, SIZE))
+    assert {task for task, difference in rows if not difference.fine} == set(other.tasks)
+
+
+def test_what_differs_is_not_written(tmp_path: Path) -> None:
+    rows = [
+        Row("box", Deviation("box", 0.2, 0.1)),
+        Row("mask", Deviation("probabilities", float("nan"), 1e-4)),
+        Row("label", Deviation("probabilities", 1e-6, 1e-4)),
+    ]
+    path = tmp_path / "made/model.onnx"
+    with pytest.raises(RunError, match="differs from torch: box, mask; nothing was written"):
+        Made({path: b"graph"}, rows, {}).write()
+    assert not path.parent.exists()
+    Made({path: b"graph"}, rows[2:], {}).write()
+    assert path.read_bytes() == b"graph"
+
+
+def test_differences_of_batches() -> None:
+    """The largest; of shares the mean over all that there is."""
+    one, other = Deviation("x", 1.0, 2.0), Deviation("x", 3.0, 2.0)
+    assert (one.together(other).found, one.together(other).fine) == (3.0, False)
+    assert np.isnan(one.together(Deviation("x", float("nan"), 2.0)).found)
+    few = Deviation("x", 0.5, 0.2, mean=True, weight=1)
+    many = Deviation("x", 0.1, 0.2, mean=True, weight=3)
+    assert few.together(many).found == pytest.approx(0.2)
+
+
+def test_steps_and_heads_that_are_no_part_of_a_graph() -> None:
+    from mtl.data.preprocess.denoise import Denoise
+
+    small = network("tasks=[classification]")
+    with pytest.raises(UserError, match=r"preprocess_in_graph=true: the steps of Denoise"):
+        Graph(small, ["classification"], Denoise(SIZE, (0.5,) * 3, (0.5,) * 3))
+    with pytest.raises(UserError, match="Classification doesn't say as which tensors"):
+        super(type(small.head("classification")), small.head("classification")).exported([], None)
+
+
+@in_test_all
+@pytest.mark.parametrize(("height", "width"), [(SIZE, SIZE), (97, 53), (20, 75)])
+def test_images_of_any_size_go_in_as_they_are(images: File, height: int, width: int) -> None:
+    batch = torch.from_numpy(photograph(height, width))[None]
+    assert fine(images, batch)
+    outputs = images.runner(batch.numpy())
+    assert outputs["segmentation.mask"].shape == (1, height, width)
+    assert outputs["segmentation.mask"].dtype == np.uint8
+    assert (outputs["detection.boxes"][..., 2:] <= [width, height]).all()
+
+
+@pytest.fixture(scope="module")
+def images() -> File:
+    """All heads on images as they are."""
+    return File(graph_of(network(f"tasks={TASKS}"), preprocess=in_graph()))
+
+
+@in_test_all
+@pytest.mark.parametrize("form", ["onnx", "torch_export", "openvino"])
+def test_only_what_is_asked_for_is_in_the_file(form: str) -> None:
+    """Even with a backbone for each task."""
+    if form == "openvino":
+        pytest.importorskip("openvino")
+    whole = network("tasks=[classification,box]", "encoder=per_task", "backbone.width=32")
+    both, one = File(graph_of(whole), form), File(graph_of(whole, ["box"]), form)
+    sizes = [sum(map(len, file.contents.values())) for file in (both, one)]
+    assert 0.4 < sizes[1] / sizes[0] < 0.6
+    assert fine(one, noise(3, 3, SIZE, SIZE))
+    assert list(one.runner(noise(1, 3, SIZE, SIZE).numpy())) == ["box.box"]
+
+
+@in_test_all
+@pytest.mark.parametrize("form", ["torch_export", "openvino"])
+def test_other_formats(form: str) -> None:
+    if form == "openvino":
+        pytest.importorskip("openvino")
+    file = File(graph_of(network(f"tasks={TASKS}")), form)
+    for count in (1, 3):
+        assert fine(file, noise(count, 3, SIZE, SIZE, seed=count))
+
+
+@in_test_all
+def test_pooled_heads_take_any_size() -> None:
+    file = File(graph_of(network("tasks=[classification,multilabel]")), any_size=True)
+    assert fine(file, noise(2, 3, 48, 40))
+    assert fine(file, noise(1, 3, SIZE, SIZE))
