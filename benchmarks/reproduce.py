@@ -47,8 +47,8 @@ HEAD = """\
 
 The first article's comparison on the built-in images at any angle: eight systems for the class of
 an image (six of them, so chance is 0.167) and the box of its largest object, one backbone, one
-budget of 400 steps, three seeds. `make reproduce` makes this page, and a report with training curves, ROC
-curves for each task and metrics over the angle of the images in `{report}/report.html`.
+budget of 400 steps, three seeds. `make reproduce` makes this page, and a report with training
+curves, ROC curves for each task and metrics over the angle of the images in `{report}/report.html`.
 
 {table}
 Measured on {cores} cores of {machine}, Python {python}. `independent` trains a network for each

@@ -25,7 +25,7 @@ def agreeing(number: int, one: str, several: str) -> str:
 
 
 def _plural(what: str) -> str:
-    if what.endswith(("s", "x", "ch", "sh")):
+    if what.endswith(("s", "x", "ch", "sh")) and not what.endswith("epoch"):
         return f"{what}es"
     if what.endswith("y") and what[-2] not in VOWELS:
         return f"{what[:-1]}ies"

@@ -17,6 +17,7 @@ from mtl.words import agreeing, counted
         (1, "more entry", "1 more entry"),
         (1200, "more entry", "1,200 more entries"),
         (2, "day", "2 days"),
+        (3, "epoch", "3 epochs"),
     ],
 )
 def test_counted(number: int, what: str, said: str) -> None:

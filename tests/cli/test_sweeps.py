@@ -45,7 +45,7 @@ def test_files_are_read_once_for_jobs_with_the_same_members(monkeypatch):
     monkeypatch.setattr(compose_module, "compose_or_raise", counted)
     jobs = [[f"lr={number}", "backbone=resnet18"] for number in range(1, 9)]
     found = composed_jobs(jobs, None)
-    assert [cfg.lr for cfg in found] == list(range(1, 9))
+    assert [cfg.lr for cfg, _ in found] == list(range(1, 9))
     assert composed == [("backbone=resnet18",)]
 
 

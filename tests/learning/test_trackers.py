@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from mtl.config.load import load
 from mtl.config.paths import SWEEP_FILE
@@ -190,15 +191,14 @@ def test_a_command_is_told_of_the_job_alone_that_it_started(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Hydra answers for a job, also while that trains its baselines."""
-    node = SimpleNamespace(
-        runtime=SimpleNamespace(
-            output_dir=str(tmp_path / "job"), choices={"backbone": "small_cnn"}
-        ),
-        overrides=SimpleNamespace(task=["tasks=[box]", "lr=1"]),
-    )
+    runtime = {"output_dir": str(tmp_path / "job"), "choices": {"backbone": "small_cnn"}}
+    node = OmegaConf.create({"runtime": runtime, "overrides": {"task": ["tasks=[box]", "lr=1"]}})
     hydra = SimpleNamespace(initialized=lambda: True, get=lambda: node)
     monkeypatch.setattr(tracking, "HydraConfig", hydra)
     cfg = load(["tasks=[box]"])
     job = tracking.Tracking(cfg, tmp_path / "job", {"varies": {"lr": [1, 2]}}).facts
     assert (job.command, job.varies) == ("mtl train 'tasks=[box]' lr=1", {"lr": [1, 2]})
     assert tracking.Tracking(cfg, tmp_path / "baseline", {}).facts.command is None
+    # What is left of a sweep in the process that it ran in.
+    node.runtime.output_dir = "???"
+    assert tracking.Tracking(cfg, tmp_path / "job", {}).facts.command is None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytorch_lightning as L
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from mtl.config.hyperparameters import hyperparameters
 from mtl.config.instantiate import container
@@ -31,7 +31,9 @@ class Tracking(L.Callback):
         command = None
         hydra = HydraConfig.get() if HydraConfig.initialized() else None
         # Hydra answers for its job, which may be training a baseline at the moment.
-        if hydra is not None and Path(hydra.runtime.output_dir) == folder:
+        # After a sweep in the same process it answers for no job at all.
+        of_job = OmegaConf.select(hydra, "runtime.output_dir") if hydra is not None else None
+        if hydra is not None and of_job is not None and Path(of_job) == folder:
             choices, overrides = dict(hydra.runtime.choices), list(hydra.overrides.task)
             command = shlex.join(["mtl", "train", *overrides])
         self.facts = RunFacts(
