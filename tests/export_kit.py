@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from omegaconf import OmegaConf
+from prediction_kit import TARGETS, TASKS
 
 from mtl.config.load import load
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.standard import Standard
-from mtl.data.sample import Target
 from mtl.model.build import build_network
 from mtl.model.head.exported import Deviation
 from mtl.model.network import Network
@@ -23,14 +23,6 @@ from mtl.runs.export.runner import Runner
 from mtl.runs.export.trace import traced
 
 SIZE = 32
-CLASSES = ("dot", "ring", "star")
-TASKS = "[classification,multilabel,box,detection,segmentation]"
-TARGETS = {
-    "label": Target("label", CLASSES),
-    "labels": Target("labels", CLASSES),
-    "boxes": Target("boxes", CLASSES),
-    "mask": Target("mask", ("ground", *CLASSES)),
-}
 SMALL = (
     f"image_size={SIZE}",
     "backbone.width=8",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import cast
 
 from omegaconf import DictConfig
+from rich.filesize import decimal
 
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import (
@@ -124,7 +125,7 @@ def run(arguments: list[str]) -> int:
     print_rows(rows, header=header, right=[2, 3], styles={"differs": "bold red", "ok": "green"})
     made.write()
     for path, content in made.contents.items():
-        say(f"written to {path} ({len(content) / 1e6:.2f} MB)")
+        say(f"written to {path} ({decimal(len(content))})")
     return 0
 
 

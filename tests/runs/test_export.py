@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from export_kit import SIZE, SMALL, TARGETS, TASKS, File, graph_of, in_graph, noise, photograph
+from export_kit import SIZE, SMALL, File, graph_of, in_graph, noise, photograph
+from prediction_kit import TARGETS, TASKS
 
 from mtl.config.load import load
 from mtl.errors import RunError, UserError
