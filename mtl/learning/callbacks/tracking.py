@@ -32,8 +32,8 @@ class Tracking(L.Callback):
         hydra = HydraConfig.get() if HydraConfig.initialized() else None
         # Hydra answers for its job, which may be training a baseline at the moment.
         # After a sweep in the same process it answers for no job at all.
-        of_job = OmegaConf.select(hydra, "runtime.output_dir") if hydra is not None else None
-        if hydra is not None and of_job is not None and Path(of_job) == folder:
+        missing = hydra is None or OmegaConf.is_missing(hydra.runtime, "output_dir")
+        if hydra is not None and not missing and Path(hydra.runtime.output_dir) == folder:
             choices, overrides = dict(hydra.runtime.choices), list(hydra.overrides.task)
             command = shlex.join(["mtl", "train", *overrides])
         self.facts = RunFacts(
