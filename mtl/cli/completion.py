@@ -9,6 +9,7 @@ from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra.core.global_hydra import GlobalHydra
 
 from mtl.cli.compare import KEYS as COMPARE_KEYS
+from mtl.cli.compress import KEYS as COMPRESS_KEYS
 from mtl.cli.export import KEYS as EXPORT_KEYS
 from mtl.cli.main import COMMANDS
 from mtl.cli.predict import KEYS as PREDICT_KEYS
@@ -23,6 +24,7 @@ SPLITS = ("train", "val", "test")
 OWN = {
     "eval": ("run=",),
     "predict": tuple(f"{key}=" for key in PREDICT_KEYS),
+    "compress": tuple(f"{key}=" for key in COMPRESS_KEYS),
     "export": tuple(f"{key}=" for key in EXPORT_KEYS),
     "compare": tuple(f"{key}=" for key in COMPARE_KEYS),
     "report": tuple(f"{key}=" for key in REPORT_KEYS),

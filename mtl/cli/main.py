@@ -33,6 +33,7 @@ COMMANDS = {
     "train": Command("mtl.cli.train", "train a network, or sweep over many with -m"),
     "eval": Command("mtl.cli.evaluate", "evaluate a run's best checkpoint on a split"),
     "predict": Command("mtl.cli.predict", "run a trained network on your own images"),
+    "compress": Command("mtl.cli.compress", "make a trained run smaller or faster, step by step"),
     "export": Command("mtl.cli.export", "write a trained run as a file that others can use"),
     "compare": Command("mtl.cli.compare", "which of many runs is better, and is that chance"),
     "report": Command("mtl.cli.report", "write a run, or a comparison of runs, as one page"),

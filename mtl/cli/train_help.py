@@ -32,6 +32,8 @@ def train_help(config_dir: Path | None = None) -> str:
     ]
     defaults = choices()
     for group in groups(config_dir):
+        if group in defaults and defaults[group].default is None and group != "head":
+            continue
         names = [
             f"*{n}" if group in defaults and n == defaults[group].default else n
             for n in members(group, config_dir)

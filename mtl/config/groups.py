@@ -11,10 +11,11 @@ from mtl.errors import UserError
 
 @dataclass(frozen=True)
 class Choice:
-    """One line of the defaults list.
+    """One line of the defaults list, or below it.
 
     Args:
-        default: the member chosen unless asked otherwise; None for ``head``, chosen by ``tasks``.
+        default: the member chosen unless asked otherwise; None for ``head``, chosen by ``tasks``,
+            and for what is no part of a training (``compression``).
         description: the line's comment.
     """
 
@@ -69,13 +70,15 @@ def describe(file: Path) -> str:
 
 
 def choices() -> dict[str, Choice]:
-    """The groups of the defaults list with their defaults and descriptions."""
+    """The groups of the defaults list, and below it, with their defaults and descriptions."""
     found = {}
     for line in (conf_dir() / "config.yaml").read_text().splitlines():
         if match := re.match(r"\s+- (\w+): (\w+)\s+# (.*)", line):
             found[match[1]] = Choice(match[2], match[3])
         elif match := re.match(r"\s+- heads\s+# head: (.*)", line):
             found["head"] = Choice(None, match[1])
+        elif match := re.match(r"\s+# (\w+): (.*), for mtl \w+$", line):
+            found[match[1]] = Choice(None, match[2])
     return found
 
 

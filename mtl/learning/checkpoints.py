@@ -11,6 +11,7 @@ from mtl.config.kinds import KINDS
 from mtl.data.sample import Target
 from mtl.errors import BadFile, UserError
 from mtl.model.network import Network
+from mtl.model.resized import take_shapes
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -72,20 +73,41 @@ def load_network_weights(network: Network, path: Path) -> None:
     """Put a run's weights into a network of the same configuration.
 
     Args:
-        network: as ``build_network`` makes it.
+        network: as ``build_network`` makes it; its layers become as small as those of a
+            compressed run.
         path: of a checkpoint.
 
     Raises:
         UserError: the weights don't fit.
     """
-    state = read_checkpoint(path)["state_dict"]
-    prefix = "network."
-    own = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    saved = read_checkpoint(path)
+    as_small_as(saved, network)
     try:
-        network.load_state_dict(own)
+        network.load_state_dict(_of_network(saved))
     except RuntimeError as error:
         reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise UserError(f"{path} doesn't fit this configuration: {reason}") from error
+
+
+def as_small_as(saved: Mapping[str, Any], network: Network) -> None:
+    """Give a network the shapes of a checkpoint that says that they are not those configured.
+
+    Args:
+        saved: content of the checkpoint.
+        network: as ``build_network`` makes it; left alone where the checkpoint says no such thing.
+
+    Raises:
+        UserError: its shapes are no parts of the network's.
+    """
+    about = saved.get("mtl")
+    if isinstance(about, Mapping) and about.get("resized") is True:
+        take_shapes(network, _of_network(saved))
+
+
+def _of_network(saved: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    prefix = "network."
+    state = saved["state_dict"].items()
+    return {name.removeprefix(prefix): v for name, v in state if name.startswith(prefix)}
 
 
 def refuse_misfit(path: Path, saved: Mapping[str, Any], module: nn.Module) -> None:

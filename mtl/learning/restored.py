@@ -10,7 +10,7 @@ from mtl.config.kinds import named_kinds
 from mtl.config.upgrade import upgraded
 from mtl.errors import UserError
 from mtl.learning.build import build_module
-from mtl.learning.checkpoints import read_checkpoint, trained_targets
+from mtl.learning.checkpoints import as_small_as, read_checkpoint, trained_targets
 from mtl.model.build import build_network
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ def restored(path: Path) -> "MultiTaskModule":
     targets = trained_targets(path, named_kinds(cfg), saved)
     without_first_weights(cfg)
     cfg.trainer.compile = False
-    module = build_module(cfg, build_network(cfg, targets))
+    network = build_network(cfg, targets)
+    as_small_as(saved, network)
+    module = build_module(cfg, network)
     try:
         module.load_state_dict(saved["state_dict"])
     except RuntimeError as error:

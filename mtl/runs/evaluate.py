@@ -1,19 +1,22 @@
 """Evaluating what a run has left."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytorch_lightning as L
 from omegaconf import DictConfig
 
 from mtl.config.backbones import without_first_weights
+from mtl.config.measures import LOSS
 from mtl.data.build import build_data
+from mtl.data.loading.module import MultiTaskData
 from mtl.data.sources.base import Split
 from mtl.errors import UserError
 from mtl.learning.build import build_module, build_trainer
 from mtl.learning.checkpoints import load_network_weights
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
+from mtl.model.network import Network
 from mtl.runs.prediction.predictor import known_targets
 from mtl.terminal import say
 
@@ -53,12 +56,49 @@ def evaluate(
     data.in_terms_of(known_targets(cfg, folder, path))
     for note in data.data_set.notes():
         say(note)
-    data.required(split)
     network = build_network(cfg, data.targets)
     load_network_weights(network, path)
+    return evaluate_network(cfg, folder, data, network, split, callbacks)
+
+
+def evaluate_network(
+    cfg: DictConfig,
+    folder: Path,
+    data: MultiTaskData,
+    network: Network,
+    split: Split,
+    callbacks: Sequence[L.Callback] = (),
+) -> dict[str, float]:
+    """Metrics of a network over one split, in one process.
+
+    Args:
+        cfg: that trains such a network.
+        folder: of its run.
+        data: opened.
+        network: left on the device that it was evaluated on.
+        split: ``val`` or ``test``.
+        callbacks: that look on.
+
+    Returns:
+        Full metric name to value.
+
+    Raises:
+        UserError: there is no such split.
+    """
+    data.required(split)
     module = build_module(cfg, network)
     trainer = build_trainer(cfg, folder, list(callbacks), [])
     run = trainer.test if split == "test" else trainer.validate
     run(module, datamodule=data, verbose=False)
     found = trainer.callback_metrics.items()
     return {name: float(value) for name, value in found if name.startswith(f"{split}/")}
+
+
+def by_task(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Task to metric to value, of full names of one split; without losses and the score of all."""
+    found: dict[str, dict[str, float]] = {}
+    for name, value in metrics.items():
+        _, *parts = name.split("/", 2)
+        if len(parts) == 2 and parts[1] != LOSS:
+            found.setdefault(parts[0], {})[parts[1]] = value
+    return found

@@ -204,6 +204,17 @@ class Head(nn.Module, ABC):
             )
         return {"value": prediction}
 
+    def from_exported(self, tensors: Mapping[str, Tensor]) -> Any:
+        """The decision that ``exported`` made tensors of, in the network's picture.
+
+        Heads whose decisions are no single tensor override this.
+
+        Args:
+            tensors: what ``exports`` names, for n samples.
+        """
+        (value,) = tensors.values()
+        return value
+
     @property
     def thresholds(self) -> Mapping[str, float]:
         """The numbers by which decisions are made of scores, by name."""

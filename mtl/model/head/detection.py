@@ -270,6 +270,13 @@ class Detection(Head):
             "count": found.valid.sum(dim=1),
         }
 
+    def from_exported(self, tensors: Mapping[str, Tensor]) -> DetectionBatch:
+        """See ``exports``."""
+        labels = tensors["labels"]
+        return DetectionBatch(
+            tensors["boxes"], tensors["scores"], labels.clamp(min=0), labels >= 0
+        )
+
     @property
     def thresholds(self) -> Mapping[str, float]:
         """By which boxes were kept, and from which score on they are drawn."""

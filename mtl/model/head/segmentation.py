@@ -219,6 +219,10 @@ class Segmentation(Head):
                 best = torch.maximum(plane, best)
         return {"mask": mask.to(torch.uint8), "probabilities": prediction}
 
+    def from_exported(self, tensors: Mapping[str, Tensor]) -> Tensor:
+        """The probabilities."""
+        return tensors["probabilities"]
+
     def differences(self, eager: Arrays, file: Arrays) -> Sequence[Deviation]:
         """Of the probabilities, and the share of pixels with another class."""
         pixels = share("mask, share of pixels", eager["mask"], file["mask"], 1e-4)

@@ -7,8 +7,10 @@ from typing import Any
 import torch
 
 from mtl.config.nearest import listing
+from mtl.data.preprocess.base import Preprocess
 from mtl.errors import RunError, UserError
 from mtl.files import write_all
+from mtl.model.network import Network
 from mtl.runs.export.description import describe, text_of
 from mtl.runs.export.formats import FORMATS
 from mtl.runs.export.graph import Colours, Graph
@@ -81,8 +83,33 @@ def export(predictor: Predictor, cfg: Any, wanted: Wanted, images: Images) -> Ma
         RunError: it can't be exported.
         BadFile: an image can't be read.
     """
+    graph, description, contents = untested(predictor.network, predictor.preprocess, cfg, wanted)
     form = FORMATS[wanted.form].load()
-    network = predictor.network.to(memory_format=torch.contiguous_format)
+    rows = parity(graph, form.opened(contents), images, predictor.preprocess)
+    contents[wanted.out.with_suffix(".json")] = text_of(description).encode()
+    return Made(contents, rows, description)
+
+
+def untested(
+    network: Network, preprocess: Preprocess, cfg: Any, wanted: Wanted
+) -> tuple[Graph, dict[str, Any], dict[Path, bytes]]:
+    """Trace a trained network and put it into a file; nothing is held against torch.
+
+    Args:
+        network: on the CPU; its tensors' memory is put in the plain order.
+        preprocess: the steps before it.
+        cfg: the run's configuration.
+        wanted: what is asked for.
+
+    Returns:
+        What was traced, its description, and the content of the file, or files.
+
+    Raises:
+        UserError: the network has no such tasks, or can't be exported as asked for.
+        RunError: it can't be exported.
+    """
+    form = FORMATS[wanted.form].load()
+    network = network.to(memory_format=torch.contiguous_format)
     tasks = network.tasks if wanted.tasks is None else wanted.tasks
     if wanted.any_size:
         fixed = [task for task in tasks if not network.head(task).any_size]
@@ -91,13 +118,11 @@ def export(predictor: Predictor, cfg: Any, wanted: Wanted, images: Images) -> Ma
                 f"any_size=true: {listing(fixed)} decide in pixels of one size; leave it out, or "
                 "choose another size with image_size=N"
             )
-    preprocess = predictor.preprocess if wanted.preprocess_in_graph else None
-    graph = Graph(network, tasks, preprocess, wanted.colours).eval()
+    in_graph = preprocess if wanted.preprocess_in_graph else None
+    graph = Graph(network, tasks, in_graph, wanted.colours).eval()
     program = traced(graph, wanted.any_size)
     with torch.no_grad():
         example = graph(graph.example)
-    description = describe(graph, example, cfg, predictor.preprocess, wanted.form, wanted.any_size)
+    description = describe(graph, example, cfg, preprocess, wanted.form, wanted.any_size)
     contents = form.contents(program, list(example), text_of(description), wanted.out)
-    rows = parity(graph, form.opened(contents), images, predictor.preprocess)
-    contents[wanted.out.with_suffix(".json")] = text_of(description).encode()
-    return Made(contents, rows, description)
+    return graph, description, contents

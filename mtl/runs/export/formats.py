@@ -62,6 +62,11 @@ class Format:
         """The module."""
         return cast(FormatModule, importlib.import_module(self.module))
 
+    @property
+    def missing(self) -> list[str]:
+        """What it takes and isn't installed."""
+        return [package for package in self.packages if find_spec(package) is None]
+
     def refuse_missing(self, name: str) -> None:
         """See that everything that it takes is installed.
 
@@ -71,10 +76,9 @@ class Format:
         Raises:
             UserError: something isn't; says how it is installed.
         """
-        missing = [package for package in self.packages if find_spec(package) is None]
-        if missing:
+        if self.missing:
             raise UserError(
-                f"format={name} needs {listing(missing)}: pip install 'mtl[{self.extra}]'"
+                f"format={name} needs {listing(self.missing)}: pip install 'mtl[{self.extra}]'"
             )
 
 

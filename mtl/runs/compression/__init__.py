@@ -1,0 +1,1 @@
+"""``mtl compress``: steps that make a trained network smaller or faster, and what each costs."""

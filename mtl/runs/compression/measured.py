@@ -1,0 +1,77 @@
+"""What there is to know of a network between two steps."""
+
+from collections.abc import Mapping, Sequence
+
+from mtl.config.instantiate import container
+from mtl.config.measures import measure_of
+from mtl.errors import RunError
+from mtl.model.multiply_adds import multiply_adds
+from mtl.runs.baselines.gain import gain
+from mtl.runs.compression.base import Workpiece
+from mtl.runs.compression.measures import Latencies, latencies
+from mtl.runs.compression.saved import MODEL, checkpoint_bytes
+from mtl.runs.compression.table import Stand
+from mtl.runs.export.formats import FORMATS
+
+
+def measured_stand(
+    work: Workpiece, step: str, seconds: float, before: Sequence[Stand], repeats: int
+) -> Stand:
+    """Evaluate and time what a step has left.
+
+    Args:
+        work: as it is then.
+        step: its name.
+        seconds: that it took.
+        before: the stands until then, the first of which changes are measured from.
+        repeats: see ``latencies``.
+    """
+    metrics = work.evaluate(work.split, file=work.file)
+    side = int(work.cfg.image_size)
+    size = (
+        len(checkpoint_bytes(work, metrics)) if work.file is None else work.file.stat().st_size
+    )
+    return Stand(
+        step=step,
+        metrics=metrics,
+        delta_m=_delta_m(work, metrics, before[0].metrics) if before else 0.0,
+        parameters=sum(parameter.numel() for parameter in work.network.parameters()),
+        megabytes=round(size / 1e6, 3),
+        multiply_adds=multiply_adds(work.network, side),
+        latency=_timed(work, side, repeats),
+        seconds=round(seconds, 1),
+        file=None if work.file is None else work.file.name,
+    )
+
+
+def _timed(work: Workpiece, side: int, repeats: int) -> Latencies:
+    if not repeats:
+        return {}
+    if work.file is not None:
+        return latencies(None, work.file, side, repeats)
+    path = work.out / MODEL
+    if FORMATS["onnx"].missing:
+        work.say("ONNX Runtime is not timed: pip install 'mtl[compress]'")
+        return latencies(work.network, None, side, repeats)
+    try:
+        work.export(work.network, path)
+    except RunError as error:
+        work.say(f"ONNX Runtime is not timed: {error}")
+        return latencies(work.network, None, side, repeats)
+    return latencies(work.network, path, side, repeats)
+
+
+def _delta_m(
+    work: Workpiece,
+    now: Mapping[str, Mapping[str, float]],
+    before: Mapping[str, Mapping[str, float]],
+) -> float | None:
+    heads = container(work.cfg.heads)
+    larger = {
+        task: {
+            str(name): measure_of(task, str(name), heads[task]).larger
+            for name in heads[task]["metrics"]
+        }
+        for task in work.network.tasks
+    }
+    return gain(now, before, larger).delta_m()
