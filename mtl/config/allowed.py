@@ -87,6 +87,18 @@ class Chosen:
             found = max(alike, key=lambda said: agreement(node, said.values), default=None)
         return {} if found is None else found.allowed()
 
+    def refuse_in_recipe(self) -> None:
+        """Complain where a recipe says what options may be, which would hold for nothing.
+
+        Raises:
+            UserError: the chosen member of ``experiment`` has ``_allowed_`` somewhere.
+        """
+        recipe = members("experiment", self.config_dir).get(self.names.get("experiment", ""))
+        if recipe is not None and any(ALLOWED in node for node in _nodes(_read(recipe)).values()):
+            raise UserError(
+                f"{recipe}: {ALLOWED} belongs in the file of the member whose options it is"
+            )
+
     def _known(self, group: str, prefix: str) -> Said | None:
         for name, member in self.names.items():
             if prefix.startswith(f"{name}.") and group_of(f"{name}.") == group:

@@ -37,6 +37,7 @@ def check(
     Raises:
         UserError: names the key and what is allowed.
     """
+    chosen.refuse_in_recipe()
     values = OmegaConf.to_container(cfg)
     assert isinstance(values, dict)
     plain_values = {str(key): value for key, value in values.items()}

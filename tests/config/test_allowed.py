@@ -144,6 +144,19 @@ def test_what_a_file_may_not_say(tmp_path: Path, text: str, said: str) -> None:
     assert Chosen(tmp_path).allowed("backbone.", NODE) == OURS
 
 
+def test_a_recipe_that_says_it_is_refused(tmp_path: Path) -> None:
+    """It would hold for nothing, as no option is the recipe's own."""
+    recipe = (
+        "# Mine.\n# @package _global_\nbackbone:\n  width: 8\n  _allowed_: {width: whole 1..8}\n"
+    )
+    write(tmp_path, {"experiment/mine": recipe})
+    with pytest.raises(UserError) as error:
+        load(["experiment=mine"], tmp_path)
+    file = tmp_path / "experiment" / "mine.yaml"
+    said = "_allowed_ belongs in the file of the member it is about"
+    assert str(error.value) == f"{file}: {said}"
+
+
 def test_files_that_nobody_chose_do_no_harm(tmp_path: Path) -> None:
     """Unreadable, in a ring, or of another class than what they build on."""
     write(
