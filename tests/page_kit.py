@@ -89,6 +89,7 @@ def curves(labels: list[str]) -> dict[str, Any]:
             "count": [10, 20],
             "ece": 0.1,
         },
+        "chance": {"accuracy": 0.5},
     }
 
 

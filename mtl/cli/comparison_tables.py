@@ -19,7 +19,6 @@ from mtl.runs.compare.output.plain_table import (
     difference_lines,
     left_out,
     main_columns,
-    row_names,
     sentences,
 )
 from mtl.runs.compare.output.words import BETTER, WORSE, legend
@@ -90,7 +89,7 @@ def show_differences(comparison: Comparison, console: Console) -> None:
     if len(cells) > LONGEST:
         console.print(f"{counted(len(cells), 'difference')} to the reference: out=DIR writes them")
         return
-    reference = row_names(comparison)[comparison.reference]
+    reference = comparison.rows[comparison.reference].name
     console.print(Text(f"differences to {reference}, by {comparison.unit}", style="bold"))
     widths = [max(map(cell_len, column)) for column in zip(DIFFERENCE_HEADS, *cells, strict=True)]
     console.print(_line(DIFFERENCE_HEADS, widths))

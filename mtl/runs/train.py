@@ -38,6 +38,7 @@ from mtl.learning.checkpoints import (
     trained_targets,
 )
 from mtl.learning.ending import why_stopped
+from mtl.learning.gradients.shared_count import shared_parameters
 from mtl.learning.logger.tracker import closing
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.outcome import outcome, remember
@@ -267,6 +268,7 @@ def _train(
         "epochs": trainer.current_epoch,
         "duration_s": round(throughput.duration, 1),
         "parameters": sum(p.numel() for p in network.parameters()),
+        "shared_parameters": shared_parameters(network, cfg.image_size),
         "multiply_adds": multiply_adds(network, cfg.image_size),
         "images_per_second": round(throughput.images_per_second, 1),
         "data_wait": round(throughput.data_wait, 4),

@@ -25,6 +25,7 @@ ENTRIES: dict[str, set[str]] = {
     "pr": {"recall", "precision", "ap"},
     "success": {"iou", "recall", "area"},
     "calibration": {"confidence", "accuracy", "count", "ece"},
+    "chance": set(),
 }
 """What a task may have in curves/test.json."""
 
@@ -100,6 +101,9 @@ def test_curves_do_not_depend_on_how_samples_are_batched(module: MultiTaskModule
     for row in results[0].get("per_class", []):
         assert row.keys() >= ENTRIES["per_class"]
     assert all(canvas.dtype == np.uint8 for canvas in pictures(results[0], "x").values())
+    chance = results[0].get("chance", {})
+    assert chance.keys() <= set(head.metrics)
+    assert all(0 <= level < 1 for level in chance.values())
 
 
 def test_the_main_metric_is_had_from_kept_samples(module: MultiTaskModule) -> None:

@@ -111,6 +111,7 @@ def test_results(finished: Path) -> None:
         "epochs",
         "duration_s",
         "parameters",
+        "shared_parameters",
         "multiply_adds",
         "peak_memory_mb",
         "images_per_second",
@@ -127,6 +128,8 @@ def test_results(finished: Path) -> None:
     assert (found["seed"], found["epochs"], found["skipped_samples"]) == (0, 3, 0)
     # 3x3 kernels and biases: 3 to 6 and 6 to 8 channels; then 3 and 2 classes of 8 features.
     assert found["parameters"] == (27 * 6 + 6) + (54 * 8 + 8) + (8 * 3 + 3) + (8 * 2 + 2)
+    # All but the last two layers.
+    assert found["shared_parameters"] == (27 * 6 + 6) + (54 * 8 + 8)
     # 8 x 8 and 4 x 4 places; then 3 and 2 classes of 8 features.
     assert found["multiply_adds"] == 64 * 27 * 6 + 16 * 54 * 8 + 8 * 3 + 8 * 2
     assert found["best"]["monitor"] == "val/score"

@@ -258,7 +258,7 @@ def test_pairs_are_those_of_the_metric() -> None:
     labels = torch.randint(0, 3, (30,), generator=draw)
     embeddings = torch.randn(30, 4, generator=draw) + labels[:, None]
     found = computed(SimilarityCurves(4), embeddings, labels)
-    assert found.keys() == {"roc", "pr"}
+    assert found.keys() == {"roc", "pr", "chance"}
     metrics = SimilarityMetrics(["auroc"], 4)
     metrics.update(embeddings, labelled(labels))
     assert found["roc"]["all"]["auc"] == pytest.approx(float(metrics.compute()["auroc"]), abs=1e-6)

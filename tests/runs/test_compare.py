@@ -17,7 +17,7 @@ from mtl.runs.collection.find import find_runs
 from mtl.runs.compare.compare import compare
 from mtl.runs.compare.comparison import Comparison, ComparisonRow
 from mtl.runs.compare.member_names import MemberNames
-from mtl.runs.compare.output.plain_table import main_columns, row_names
+from mtl.runs.compare.output.plain_table import main_columns
 from mtl.runs.compare.question import Question
 from mtl.runs.compare.telling import telling
 
@@ -349,7 +349,7 @@ def test_other_data_is_said_and_long_settings_are_cut(tmp_path):
     name, *_ = main_columns(found)
     assert [len(cell.text) for cell in name.cells] == [48, 48]
     # Cut, they would be the same.
-    assert row_names(found)[1].endswith("class90]")
+    assert found.rows[1].name.endswith("class90]")
 
 
 def test_a_strangers_settings_do_not_steer_the_terminal(tmp_path):
@@ -379,10 +379,17 @@ def test_the_reference_by_name(tmp_path):
     with pytest.raises(UserError, match="no row is so; did you mean 'pcgrad'"):
         compared(sweep, reference="pcgrat")
     write_run(tmp_path / "more", config(0, "pcgrad", lr=1.0), {"box/iou": 0.5})
-    with pytest.raises(UserError, match=r"fits 2 rows; choose one of 'weighting=pcgrad lr=0.001'"):
-        compared(sweep, tmp_path / "more", reference="pcgrad")
+    both = (
+        r"=pcgrad: fits 2 rows; choose one of 'weighting=pcgrad lr=0.001', 'weighting=pcgrad lr=1'"
+    )
+    with pytest.raises(UserError, match=both):
+        compared(sweep, tmp_path / "more", reference="weighting=pcgrad")
     chosen = compared(sweep, tmp_path / "more", reference="weighting=pcgrad lr=1")
     assert chosen.reference == 3
+    # As the rows' names are printed.
+    assert [row.name for row in chosen.rows] == ["equal", "pcgrad", "cagrad", "pcgrad lr=1"]
+    for place, row in enumerate(chosen.rows):
+        assert compared(sweep, tmp_path / "more", reference=row.name).reference == place
 
 
 def test_metrics_that_no_run_has(tmp_path):

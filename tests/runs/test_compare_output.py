@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,14 @@ from mtl.runs.compare.output.files import write
 from mtl.runs.compare.output.json_file import as_values
 from mtl.runs.compare.output.latex import as_latex, escaped
 from mtl.runs.compare.output.markdown import as_markdown
-from mtl.runs.compare.output.words import Digits, cost_text, effect_text, p_text
+from mtl.runs.compare.output.words import (
+    Digits,
+    cost_text,
+    difference_text,
+    effect_text,
+    p_text,
+)
+from mtl.runs.compare.question import Question
 
 
 @pytest.fixture
@@ -95,18 +103,23 @@ def test_all_files_are_written(comparison, tmp_path):
     assert all(file.is_file() for file in files)
 
 
-def test_numbers_in_words():
+def test_numbers_in_words(tmp_path):
+    """Every number of a metric has the same decimals, which its largest value decides."""
+    for value, plain in (
+        (0.34449, "0.344"),
+        (23.4449, "23.44"),
+        (2345.4, "2345"),
+        (0.0123, "0.0123"),
+    ):
+        run = write_run(tmp_path / plain, config(0), {"box/mae": value})
+        (metric,) = compare(find_runs([run]), Question(metrics=("box/mae",))).metrics
+        assert Digits(metric).plain(value) == plain
     share = ComparedMetric("test/box/mae", "box", "mae", larger=False)
-    assert Digits(share, 0.5).plain(0.34449) == "0.344"
-    assert Digits(share, 23.4).plain(23.4449) == "23.44"
-    assert Digits(share, 2345.0).plain(2345.4) == "2345"
-    assert (Digits(share, 1e-6).signed(1.4e-6), Digits(share, 0.0).signed(0.0)) == (
-        "+1e-06",
-        "+0.000",
-    )
-    change = ComparedMetric("test/delta_m", "", "delta_m", larger=True, percent=True)
-    assert Digits(change, 0.0559).signed(0.0559) == "+5.6"
-    assert Digits(change, 1e-6).signed(1e-6) == "+0.0"
+    assert (Digits(share).told(1.4e-6), Digits(share).told(0.0)) == ("+1e-06", "+0.000")
+    assert Digits(share).signed(1.4e-6) == "+0.000"
+    change = ComparedMetric("test/delta_m", "", "delta_m", larger=True, percent=True, decimals=1)
+    assert Digits(change).signed(0.0559) == "+5.6"
+    assert Digits(change).told(1e-6) == "+0.0"
     assert (p_text(0.0004), p_text(0.0496), p_text(None)) == ("<0.001", "0.050", "")
     assert (effect_text(2.0), effect_text(float("-inf"))) == ("+2.00", "-∞")
     assert cost_text("parameters", 370_000) == "0.37 M"
@@ -117,3 +130,16 @@ def test_numbers_in_words():
 def test_an_infinite_effect_has_no_number_in_json(comparison):
     found: Difference = comparison.rows[1].differences["test/box/iou"]
     assert as_values(comparison)["rows"][1]["differences"]["test/box/iou"]["effect"] == found.effect
+
+
+def test_differences_of_percents_are_points(comparison):
+    change = ComparedMetric("test/delta_m", "", "delta_m", larger=True, percent=True, decimals=1)
+    found = replace(
+        comparison.rows[1].differences["test/box/iou"], mean=0.05, interval=(0.02, 0.08)
+    )
+    assert difference_text(found, change) == "+5.0 ± 3.0 points"
+    assert difference_text(found, change, "%") == "+5.0 ± 3.0 %"
+    # The ends of an exact test's interval needn't be as far from the mean.
+    assert difference_text(replace(found, interval=(0.01, 0.06)), change) == (
+        "+5.0 (+1.0 to +6.0) points"
+    )

@@ -9,7 +9,7 @@ from mtl.runs.compare.statistics.bootstrap import over_images
 from mtl.runs.compare.statistics.holm import holm
 from mtl.runs.compare.statistics.mcnemar import mcnemar
 from mtl.runs.compare.statistics.mean import mean_interval
-from mtl.runs.compare.statistics.paired import effect_size, p_value
+from mtl.runs.compare.statistics.paired import difference_interval, effect_size, p_value
 from mtl.runs.compare.statistics.power import pairs_needed, power
 
 
@@ -68,11 +68,15 @@ def test_two_pairs_are_not_tested():
 
 def test_holm():
     """Sorted: 0.005 x 4, 0.01 x 3, 0.03 x 2, 0.04 x 1, and none below the one before."""
-    adjusted, factors = holm([0.01, 0.04, 0.03, 0.005])
-    assert adjusted == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert factors == [3, 1, 2, 4]
-    assert holm([0.9, 0.8])[0] == [1.0, 1.0]
-    assert holm([]) == ([], [])
+    found = holm([0.01, 0.04, 0.03, 0.005])
+    assert [each.p for each in found] == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert [each.factor for each in found] == [3, 1, 2, 4]
+    # What the raw p has to be below; the largest is held up by the one before it.
+    levels = [0.05 / 3, 0.05 * 0.04 / 0.06, 0.05 / 2, 0.05 / 4]
+    assert [each.level for each in found] == pytest.approx(levels)
+    assert [each.p for each in holm([0.9, 0.8])] == [1.0, 1.0]
+    assert holm([0.0])[0].level == 0.05
+    assert holm([]) == []
 
 
 @pytest.mark.parametrize(("effect", "pairs"), [(0.3, 90), (0.5, 34), (0.8, 15), (1.0, 10)])
@@ -121,3 +125,32 @@ def test_bootstrap_over_images():
     assert over_images([lambda rows: math.nan], 100, 50) is None
     assert over_images([], 100, 50) is None
     assert over_images([score], 100, 0) is None
+
+
+def test_interval_between_means_of_subsets():
+    """Of 1, 2, 4: the seven means are 1, 1.5, 2, 7/3, 2.5, 3, 4; each gap has an eighth."""
+    assert difference_interval([1, 2, 4], "exact", 0.5) == (1, 4)
+    assert difference_interval([1, 2, 4], "exact", 0.75) == (1.5, 3)
+    # Four pairs at 0.05 bound nothing; differences that are one number are tested exactly.
+    assert difference_interval([1, 2, 4, 5], "exact", 0.05) is None
+    assert difference_interval([0.1, 0.1, 0.1], "t", 0.05) is None
+    assert difference_interval([0, 0, 0], "exact", 0.05) == (0, 0)
+    assert difference_interval([1, 2], "t", 0.05) is None
+
+
+@pytest.mark.parametrize("test", ["t", "exact"])
+def test_interval_leaves_out_0_just_where_p_is_below_the_level(test):
+    random = np.random.default_rng(0)
+    for _ in range(60):
+        values = random.normal(0.7, 1, random.integers(5, 9)).tolist()
+        level = float(random.choice([0.3, 0.1, 0.05, 0.01]))
+        found = difference_interval(values, test, level)
+        outside = found is not None and not found[0] <= 0 <= found[1]
+        assert outside == (p_value(values, test) < level)
+
+
+def test_interval_of_many_pairs_between_random_subsets():
+    values = np.random.default_rng(1).normal(1, 1, 30)
+    low, high = difference_interval(values.tolist(), "exact", 0.05)
+    around = mean_interval(values.tolist())
+    assert (low, high) == pytest.approx(around, abs=0.1)

@@ -80,6 +80,24 @@ def entry(**changes: Any) -> dict[str, Any]:
     return {"delta_m": 0.3, "alone": {name: 0.01}, "ruled_by": {name: 0.25}, **changes}
 
 
+def test_what_is_so_of_several_rows_is_said_once(tmp_path: Path) -> None:
+    for number, rate in enumerate((0.1, 0.2, 0.3, 0.4)):
+        own = entry(alone={"test/box/iou": 0.01 + 0.01 * number})
+        gain = own if number < 2 else {"delta_m": None, "left_out": {"box/iou": "0 alone"}}
+        write_run(
+            tmp_path / str(number),
+            config(0, lr=rate),
+            {"box/iou": 0.5},
+            started=str(number),
+            gain=gain,
+        )
+    assert compare(find_runs([tmp_path])).notes == (
+        "lr=0.3, lr=0.4: no Δm (box/iou: 0 alone)",
+        "test/box/iou is 0.01 to 0.02 alone, so near to 0 that any change is large: it rules the "
+        "gain of lr=0.1, lr=0.2; look at its own values",
+    )
+
+
 def test_a_comparison_says_so(tmp_path: Path) -> None:
     """The means of the runs in which it is so; what a stranger wrote instead is passed over."""
     gains: list[Any] = [

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,13 @@ from page_kit import write_full_run, write_full_sweep
 
 from mtl.runs.collection.find import find_runs
 from mtl.runs.compare.compare import compare
+from mtl.runs.page.chance import hardly_above
 from mtl.runs.page.data import page_data
-from mtl.runs.page.labels import measured
+from mtl.runs.page.lines import lines_at_first
 from mtl.runs.page.parts import Chart, OneOf, PageTable, SideBySide
 from mtl.runs.page.render import charts_of, script_text
+from mtl.runs.page.scale import scale
+from mtl.runs.page.sections.reproduce import in_common
 from mtl.runs.page.write import page, sections_of
 
 HOSTILE = ["</script><script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 * 7 }}"]
@@ -43,22 +47,23 @@ def test_answer_comes_first_and_says_it(data):
     assert first.name == "answer"
     box = verdicts(data)["box: iou (more is better)"]
     assert box.tone == "better"
-    number = r"0\.0\d\d"
-    told = rf"cagrad is better than equal by {number} \(likely {number} to {number}\)\."
+    number = r"\+0\.0\d\d"
+    told = rf"Better than equal: {number} iou with cagrad \({number} to {number}, p = 0\.\d+\)\."
     assert re.fullmatch(told, box.headline)
+    assert box.parts[0].columns[-1].title == "against equal"
     lines = {row[0].text: row[-1] for row in box.parts[0].rows}
     assert list(lines) == ["cagrad", "equal", "pcgrad"]
     assert lines["equal"].text == "what is compared with"
     assert lines["pcgrad"].tone == "worse"
-    assert re.match(r"worse by 0.03\d; clear", lines["pcgrad"].text)
+    assert re.fullmatch(r"-0\.03\d ± 0\.0\d\d; worse", lines["pcgrad"].text)
 
 
 def test_single_seeds_settle_nothing(tmp_path):
     sweep = write_full_sweep(tmp_path, seeds=1)
     box = verdicts(page_data(compare(find_runs([sweep]))))["box: iou (more is better)"]
     assert box.tone == "unsure"
-    assert box.headline.endswith("which 1 seed can't tell from chance.")
-    assert "too few to tell: 1 seed" in box.parts[0].rows[0][-1].text
+    assert box.headline.endswith("iou with cagrad is too few to tell: 1 seed.")
+    assert box.parts[0].rows[0][-1].text.endswith("; too few to tell")
 
 
 def test_gain_over_single_tasks_is_told(tmp_path):
@@ -72,7 +77,8 @@ def test_gain_over_single_tasks_is_told(tmp_path):
         file.write_text(json.dumps(results))
     _, box, change = verdicts(page_data(compare(find_runs([sweep])))).values()
     assert change.title == "All tasks: mean change against single-task networks (more is better)"
-    assert change.headline == "cagrad is better than equal by 5.1 % (likely 4.9 % to 5.3 %)."
+    told = r"Better than equal: \+5\.1 points with cagrad \(\+4\.\d to \+5\.\d, p = [\d.e-]+\)\."
+    assert re.fullmatch(told, change.headline)
     assert [row[1].text for row in change.parts[0].rows] == ["+4.1 %", "-1.0 %", "-1.0 %"]
     # Of this metric, not of all metrics of the task; 0.020, 0.021, 0.022 ± 4.303 * 0.001 / √3.
     assert box.parts[0].rows[0][2].text == "+2.1 ± 0.2 %"
@@ -83,10 +89,70 @@ def test_one_run_has_a_page_of_its_own(tmp_path):
     data = page_data(compare(find_runs([run])))
     first = section(data, "answer")
     assert first.title == "The result"
-    assert verdicts(data)["classification: accuracy (more is better)"].headline == measured(
-        data.evidence[0].run.metrics["test/classification/accuracy"]
-    )
+    value = data.evidence[0].run.metrics["test/classification/accuracy"]
+    card = verdicts(data)["classification: accuracy (more is better)"]
+    assert card.headline == f"{value:.3f}"
     assert "The run equal0" in page(compare(find_runs([run])), "")
+
+
+def test_what_is_missing_of_commands_is_said(tmp_path):
+    """The words that all known commands share; of one run nothing is added to its own."""
+    assert in_common([["mtl", "train", "a=1", "seed=0"], ["mtl", "train", "seed=1", "a=1"]]) == [
+        *("mtl", "train", "a=1")
+    ]
+    sweep = write_full_sweep(tmp_path, seeds=1)
+    logs = sorted(sweep.glob("*/app.log"))
+    logs[0].unlink()
+    logs[1].write_text("[INFO] mtl train name='x\n")
+    _, common, _, table, *_ = section(page_data(compare(find_runs([sweep]))), "reproduce").parts
+    assert [row[1].text for row in table.rows] == [
+        "'name='\"'\"'x'",
+        "weighting=pcgrad seed=0",
+        "not in app.log",
+    ]
+    assert common.text == "mtl train"
+
+
+def test_the_scale_of_the_trainings_is_said(tmp_path):
+    sweep = write_full_sweep(tmp_path, seeds=2)
+    for number, file in enumerate(sorted(sweep.glob("*/results.json"))):
+        results = json.loads(file.read_text()) | {"epochs": 6 + number % 2}
+        file.write_text(json.dumps(results))
+        config = file.parent / "config.yaml"
+        config.write_text(config.read_text() + "batch_size: 16\nimage_size: 32\n")
+    assert scale(page_data(compare(find_runs([sweep])))) == (
+        "6 to 7 epochs · 30 steps of 16 images · 100 training images · 32 x 32 pixels · "
+        "backbone small_cnn · 0.37 M parameters"
+    )
+
+
+def test_few_lines_are_drawn_at_first(data):
+    assert lines_at_first(data) == {0, 1, 2}
+    rows = [
+        replace(data.rows[0], place=place, cells=data.rows[place % 3].cells) for place in range(9)
+    ]
+    many = replace(data, rows=rows)
+    # The reference, and the best on each task; the third has the best cells.
+    assert lines_at_first(many) == {0, 2, 5, 8}
+
+
+def test_chance_is_told_and_drawn(data):
+    """As the runs' curves have it: 0.5 in accuracy, which 0.6 to 0.68 are beyond."""
+    foot = section(data, "table").parts[-1].lines[0]
+    assert foot == "Chance, without a look at the images: classification accuracy 0.500."
+    (bars,) = (
+        c for c in charts_of(sections_of(data)) if c.title.startswith("classification: mean")
+    )
+    assert bars.data["chance"] == {"m": ["test/classification/accuracy"], "x": [0.5]}
+    accuracy = next(m for m in data.metrics if m.own == "accuracy")
+    assert hardly_above(data, accuracy) == ""
+    rows = [
+        replace(row, cells={accuracy.name: replace(row.cells[accuracy.name], mean=0.549)})
+        for row in data.rows
+    ]
+    assert hardly_above(replace(data, rows=rows), accuracy) == (
+        "All of them hardly leave chance: 0.549 at most, and 0.500 without a look at the images."
+    )
 
 
 def test_every_section_has_something_to_say(data):
@@ -102,19 +168,22 @@ def test_sections_without_files_say_how_to_get_them(tmp_path):
     for name in ("metrics.csv", "curves/test.json", "eval/rotation_test.json", "figures/test.png"):
         for file in sweep.glob(f"*/{name}"):
             file.unlink()
-    data = page_data(compare(find_runs([sweep])))
-    for name, hint in {
-        "training": "metrics.csv",
-        "curves": "mtl eval",
-        "calibration": "mtl eval",
-        "confusion": "mtl eval",
-        "turned": "rotate=",
-        "conflict": "callbacks.conflict.enabled=true",
-        "pictures": "callbacks.figures",
-        "disagreements": "callbacks.samples.enabled=true",
+    found = sections_of(page_data(compare(find_runs([sweep]))))
+    names = ["answer", "table", "tasks", "cost", "configuration", "reproduce"]
+    assert [one.name for one in found] == names
+    folded = found[-1].parts[-1]
+    assert folded.title == "What else a report can show"
+    hints = dict(line.split(": ", 1) for line in folded.parts[0].lines)
+    for title, hint in {
+        "Training": "metrics.csv",
+        "ROC, precision-recall, success, Calibration, Confusion": "mtl eval",
+        "Turned images": "rotate=",
+        "Task conflict": "callbacks.conflict.enabled=true",
+        "Predictions": "callbacks.figures",
+        "Largest disagreements": "callbacks.samples.enabled=true",
     }.items():
-        (part,) = section(data, name).parts
-        assert hint in part.lines[0], name
+        assert hint in hints.pop(title), title
+    assert hints == {}
 
 
 def test_every_chart_has_its_numbers_as_a_table(data):
@@ -153,11 +222,15 @@ def test_conflict_is_the_mean_cosine(data):
 
 
 def test_reproduction_names_command_and_folder(data):
-    table = section(data, "reproduce").parts[1]
-    texts = [cell.text for cell in table.rows[0]]
-    assert texts[1].startswith("mtl rerun run=")
-    assert texts[2] == "mtl train weighting=equal seed=0"
-    assert texts[3] == "abc"
+    _, common, reading, table, *_ = section(data, "reproduce").parts
+    assert common.text == "mtl train"
+    assert "All are of commit abc." in reading.lines[0]
+    run, adds, folder, started = table.rows[0]
+    assert (run.text, adds.text) == ("equal, seed 0", "weighting=equal seed=0")
+    assert adds.copy == "mtl train weighting=equal seed=0"
+    path = data.evidence[0].run.path
+    assert (folder.text, folder.copy) == (path.name, f"mtl rerun run={path}")
+    assert started.text == "2026-01-01 00:00"
 
 
 def test_texts_of_a_folder_stay_text(tmp_path):

@@ -11,7 +11,8 @@ from page_kit import keep_samples, write_full_run, write_full_sweep
 
 from mtl.runs.collection.find import find_runs
 from mtl.runs.compare.compare import compare
-from mtl.runs.page.write import write_page
+from mtl.runs.page.library import chart_library
+from mtl.runs.page.write import page
 
 pytestmark = pytest.mark.slow
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -26,7 +27,6 @@ PAPER = {"width": 718, "height": 1000}
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    pytest.importorskip("vl_convert", reason="vl-convert-python draws the charts")
     driver = pytest.importorskip("playwright.sync_api", reason="playwright drives the browser")
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
@@ -38,34 +38,56 @@ def browser() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def library() -> str:
+    """What draws the charts, bundled once."""
+    pytest.importorskip("vl_convert", reason="vl-convert-python draws the charts")
+    return chart_library()
+
+
+def written(folder: Path, library: str) -> Path:
+    """The report of the runs in a folder."""
+    path = folder / "report.html"
+    path.write_text(page(compare(find_runs([folder])), library))
+    return path
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory, library: str) -> Path:
     labels = ["circle", LONG, "</script>"]
     folder = write_full_sweep(tmp_path_factory.mktemp("sweep"), labels=labels)
     keep_samples(folder, test=3)
-    return write_page(compare(find_runs([folder])), folder)
+    return written(folder, library)
+
+
+@pytest.fixture(scope="module")
+def loaded(browser, report) -> Iterator[Any]:
+    """The page of the sweep; drawing it is what takes time."""
+    with shown(browser, report) as tab:
+        yield tab
 
 
 @pytest.fixture
-def opened(browser, report) -> Iterator[Any]:
-    """The page of the sweep."""
-    with shown(browser, report) as page:
-        yield page
+def opened(loaded) -> Any:
+    """On a desktop, whatever the test before it looked at."""
+    loaded.emulate_media(media="screen", color_scheme="light")
+    loaded.set_viewport_size(DESKTOP)
+    return loaded
 
 
 @contextmanager
 def shown(browser: Any, report: Path) -> Iterator[Any]:
     """A page on a desktop, all charts drawn; at the end nothing was wrong or fetched."""
     context = browser.new_context(viewport=DESKTOP, color_scheme="light")
-    page = context.new_page()
+    tab = context.new_page()
     # A browser beside other tests on few cores takes its time.
-    page.set_default_timeout(120_000)
+    tab.set_default_timeout(120_000)
     wrong: list[str] = []
-    page.on("console", lambda message: wrong.append(message.text))
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda request: wrong.append(request.url))
-    page.goto(report.as_uri())
-    page.wait_for_selector("html[data-drawn]")
-    yield page
+    tab.on("console", lambda message: wrong.append(message.text))
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on("request", lambda request: wrong.append(request.url))
+    tab.goto(report.as_uri())
+    tab.wait_for_selector("html[data-drawn]")
+    yield tab
     context.close()
     assert [text for text in wrong if text not in (report.as_uri(), "data:,")] == []
 
@@ -84,32 +106,6 @@ def test_every_chart_is_drawn_in_the_colours_of_its_theme(opened):
     assert opened.evaluate("getComputedStyle(document.body).backgroundColor") == white
 
 
-def test_nothing_is_clipped_or_lies_on_another(opened):
-    opened.evaluate("document.querySelectorAll('main details').forEach((d) => { d.open = true; })")
-    sizes = [(PHONE, "light"), ({"width": 768, "height": 1024}, "dark"), (DESKTOP, "light")]
-    for size, theme in sizes:
-        opened.emulate_media(media="screen", color_scheme=theme)
-        opened.set_viewport_size(size)
-        opened.wait_for_timeout(300)
-        assert opened.evaluate(MISPLACED) == [], size
-    opened.set_viewport_size(PHONE)
-    opened.wait_for_timeout(300)
-    hint = opened.locator("#table .scrolled")
-    assert hint.is_visible()
-    table = opened.locator("#table .table")
-    assert "cut" in table.get_attribute("class")
-    table.evaluate("(table) => { table.scrollLeft = table.scrollWidth; }")
-    opened.wait_for_timeout(100)
-    assert "cut" not in table.get_attribute("class")
-    first = table.locator("tbody th").first.bounding_box()
-    assert first["x"] == table.bounding_box()["x"]
-    opened.emulate_media(media="print", color_scheme="light")
-    opened.set_viewport_size(PAPER)
-    opened.wait_for_timeout(300)
-    assert opened.evaluate(MISPLACED) == []
-    assert not hint.is_visible()
-
-
 def test_boxes_of_a_row_go_with_its_switch(opened):
     opened.locator("#disagreements select").select_option(label="box")
     box = opened.locator("#disagreements [data-panel='1'] g[data-row='2']")
@@ -118,9 +114,12 @@ def test_boxes_of_a_row_go_with_its_switch(opened):
     width = box.locator(".line").bounding_box()["width"]
     picture = opened.locator("#disagreements [data-panel='1'] img").bounding_box()["width"]
     assert width == pytest.approx(picture / 2, abs=3)
-    opened.get_by_role("checkbox", name="cagrad").uncheck()
+    switch = opened.get_by_role("checkbox", name="cagrad")
+    switch.uncheck()
     assert not box.is_visible()
     assert truth.is_visible()
+    switch.check()
+    assert box.is_visible()
 
 
 def test_table_is_sorted_filtered_and_its_columns_switched(opened):
@@ -138,6 +137,7 @@ def test_table_is_sorted_filtered_and_its_columns_switched(opened):
     opened.get_by_label("Filter the rows").fill("pc")
     assert opened.locator("#overview-table tbody tr:visible").count() == 1
     assert opened.locator("[data-tools-of] output").inner_text() == "1 of 3 rows"
+    opened.get_by_label("Filter the rows").fill("")
 
     opened.get_by_text("Columns on and off").click()
     mae = opened.locator("#overview-table thead th", has_text="box mae")
@@ -174,6 +174,8 @@ def test_charts_and_matrices_show_what_is_chosen(opened):
 
 
 def test_keyboard_reaches_every_control(opened):
+    opened.evaluate("document.activeElement.blur(); getSelection().removeAllRanges()")
+    opened.evaluate("document.body.focus(); scrollTo(0, 0)")
     opened.keyboard.press("Tab")
     assert opened.evaluate("document.activeElement.className") == "skip"
     wanted = opened.evaluate(
@@ -184,17 +186,56 @@ def test_keyboard_reaches_every_control(opened):
           return visible.length;
         }"""
     )
-    reached = {"0"}
+    opened.evaluate(
+        "window.reached = new Set(['0']); "
+        "addEventListener('focusin', ({ target }) => reached.add(target.dataset.number))"
+    )
     for _ in range(wanted):
         opened.keyboard.press("Tab")
-        reached.add(opened.evaluate("document.activeElement.dataset.number"))
-    assert len(reached - {None}) == wanted
+    assert opened.evaluate("reached.delete(undefined), reached.size") == wanted
 
 
-def test_curves_of_a_single_run_are_drawn(browser, tmp_path):
+def test_commands_are_copied(opened):
+    opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    button = opened.locator("#reproduce-table tbody tr").nth(1).locator("button[data-copy]").first
+    button.click()
+    opened.wait_for_function(
+        "(button) => button.textContent === 'copied'", arg=button.element_handle()
+    )
+    copied = opened.evaluate("navigator.clipboard.readText()")
+    assert copied == "mtl train weighting=equal seed=1"
+
+
+def test_nothing_is_clipped_or_lies_on_another(opened):
+    opened.evaluate("document.querySelectorAll('main details').forEach((d) => { d.open = true; })")
+    sizes = [(PHONE, "light"), ({"width": 768, "height": 1024}, "dark"), (DESKTOP, "light")]
+    for size, theme in sizes:
+        opened.emulate_media(media="screen", color_scheme=theme)
+        opened.set_viewport_size(size)
+        opened.wait_for_timeout(300)
+        assert opened.evaluate(MISPLACED) == [], size
+    opened.set_viewport_size(PHONE)
+    opened.wait_for_timeout(300)
+    hint = opened.locator("#table .scrolled")
+    assert hint.is_visible()
+    table = opened.locator("#table .table")
+    assert "cut" in table.get_attribute("class")
+    table.evaluate("(table) => { table.scrollLeft = table.scrollWidth; }")
+    opened.wait_for_timeout(100)
+    assert "cut" not in table.get_attribute("class")
+    first = table.locator("tbody th").first.bounding_box()
+    assert first["x"] == table.bounding_box()["x"]
+    opened.emulate_media(media="print", color_scheme="light")
+    opened.set_viewport_size(PAPER)
+    opened.wait_for_timeout(300)
+    assert opened.evaluate(MISPLACED) == []
+    assert not hint.is_visible()
+
+
+def test_curves_of_a_single_run_are_drawn(browser, library, tmp_path):
     run = write_full_run(tmp_path / "run", "equal", 0)
-    with shown(browser, write_page(compare(find_runs([run])), run)) as page:
+    with shown(browser, written(run, library)) as tab:
         for name in ("training-curves", "roc-0", "pr-0", "calibration-0", "turned-curves"):
-            lines = page.locator(f"figure[data-chart={name}] .mark-line path")
+            lines = tab.locator(f"figure[data-chart={name}] .mark-line path")
             assert "var(--row-0)" in [line.get_attribute("stroke") for line in lines.all()], name
-        assert not page.locator("#confusion select").is_visible()
+        assert not tab.locator("#confusion select").is_visible()

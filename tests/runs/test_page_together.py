@@ -12,6 +12,7 @@ from mtl.runs.compare.comparison import Difference, Together, Verdict
 from mtl.runs.page.answers import Answers
 from mtl.runs.page.data import page_data
 from mtl.runs.page.parts import Folded, PageTable, Sentences
+from mtl.runs.page.sections.answer import answer
 from mtl.runs.page.sections.together import NOT_KNOWN, together
 
 
@@ -64,18 +65,18 @@ def test_each_task_has_its_answer_with_a_number(comparison):
         "box": (
             "better",
             "Yes, with equal: +4.0 ± 2.0 %.",
-            "1 of 3 settings surely gains, 1 surely loses.",
+            "Beyond the noise, 1 of 3 rows is better and 1 worse.",
         ),
         "classification": (
             "worse",
-            "No: every setting surely loses, equal least: -3.0 ± 2.0 %.",
+            "No: every setting loses, equal least: -3.0 ± 2.0 %.",
             "",
         ),
         "all tasks": (
             "unsure",
-            "Nothing is sure: from +1.0 ± 2.0 % with equal to -3.0 ± 2.0 % with cagrad, which may "
-            "be chance; about 12 seeds more would tell for equal.",
-            "None of 3 settings surely gains, 1 surely loses.",
+            "Not proven: from +1.0 ± 2.0 % with equal to -3.0 ± 2.0 % with cagrad is within the "
+            "noise of 3 seeds: about 12 more would settle it.",
+            "Beyond the noise, none of 3 rows is better and 1 worse.",
         ),
     }
 
@@ -96,13 +97,13 @@ def test_few_seeds_settle_nothing(comparison):
     few = [change(0.2, "too few"), change(0.1, "too few"), change(0.1, "too few")]
     line = told(comparison, {"box": few})[0].lines[0]
     assert line.tone == "unsure"
-    assert line.short == (
-        "Not known yet: equal is at +20.0 %, which 3 seeds can't tell from chance."
-    )
+    assert line.short == ("Not known yet: equal is at +20.0 %, too few to tell: 3 seeds.")
 
 
 def test_without_single_networks_it_says_how_to_get_them(comparison):
-    assert together(page_data(comparison)) == [Sentences([NOT_KNOWN])]
+    data = page_data(comparison)
+    assert together(data) == []
+    assert answer(data).parts[0] == Sentences([NOT_KNOWN])
 
 
 def test_many_settings_are_folded(comparison):
@@ -115,4 +116,4 @@ def test_what_makes_no_difference_is_told_as_such(comparison):
     changes = [change(-0.05, "worse"), change(0.0001, "same"), change(-0.04, "worse")]
     line = told(comparison, {"box": changes})[0].lines[0]
     assert line.short == "It makes no difference: pcgrad is at +0.0 ± 2.0 %."
-    assert line.rest == "None of 3 settings surely gains, 2 surely lose."
+    assert line.rest == "Beyond the noise, none of 3 rows is better and 2 worse."

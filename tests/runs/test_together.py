@@ -66,6 +66,8 @@ def test_changes_are_tested_against_0(tmp_path: Path) -> None:
 
 
 def test_a_sentence_of_all_verdicts(tmp_path: Path) -> None:
+    """Of three tests, box is the first and the label second: t(2) at 0.05 / 3 is 7.649, at 0.05 / 2
+    6.205; times 0.001 / sqrt(3). Δm is the last: 4.303 * 0.0351 / sqrt(3)."""
     found = only(compared(tmp_path, {"equal": deltas(BOX, LABEL, OVERALL)}))
     assert {task: change.verdict for task, change in found.tasks.items()} == {
         "classification": "worse",
@@ -76,7 +78,7 @@ def test_a_sentence_of_all_verdicts(tmp_path: Path) -> None:
     needed = pairs_needed(overall.effect or 0.0)
     assert overall.more == (needed or 0) - 3
     assert found.sentence == (
-        "better together on box (+4.2 ± 0.2 %); worse on classification (-2.0 ± 0.2 %); unsettled "
+        "better together on box (+4.2 ± 0.4 %); worse on classification (-2.0 ± 0.4 %); unsettled "
         f"overall (+1.3 ± 8.7 %): about {overall.more} more seeds would settle it"
     )
 
@@ -88,8 +90,8 @@ def test_nothing_settled_and_nothing_to_settle(tmp_path: Path) -> None:
     assert found.tasks["classification"].verdict == "same"
     assert found.overall is not None
     assert found.sentence == (
-        "the same on classification (+0.0 ± 0.0 %); unsettled on box (+0.0 ± 4.3 %) and overall "
-        f"(+1.3 ± 8.7 %): about {found.overall.more} more seeds would settle overall, even 100 "
+        "the same on classification (+0.0 ± 0.0 %); unsettled on box (+0.0 ± 4.7 %) and overall "
+        f"(+1.3 ± 12.6 %): about {found.overall.more} more seeds would settle overall, even 100 "
         "seeds would not settle box"
     )
 
@@ -116,7 +118,7 @@ def test_all_rows_are_one_family_and_the_reference_is_in_it(tmp_path: Path) -> N
 def test_less_is_better_with_the_other_sign(tmp_path: Path) -> None:
     found = only(compared(tmp_path, {"equal": deltas(BOX, LABEL, OVERALL)}, delta="drop"))
     assert found.tasks["box"].mean == pytest.approx(-0.042)
-    assert found.sentence.startswith("better together on box (-4.2 ± 0.2 %); worse on")
+    assert found.sentence.startswith("better together on box (-4.2 ± 0.4 %); worse on")
 
 
 def test_rows_without_baselines_say_nothing(tmp_path: Path) -> None:

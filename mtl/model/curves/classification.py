@@ -9,6 +9,7 @@ from torch import Tensor
 from mtl.data.batch import Labelled
 from mtl.model.curves.base import Curves, HeadCurves
 from mtl.model.curves.calibration import calibration
+from mtl.model.curves.chance import of_classes
 from mtl.model.curves.entries import Reached, one_against_rest
 from mtl.model.curves.kept import Kept, counted
 from mtl.model.curves.ranking import Ranking
@@ -52,6 +53,7 @@ class ClassificationCurves(HeadCurves):
             "per_class": of_confusion(self.classes, confusion),
             **one_against_rest(reached),
             "calibration": calibration(scores[np.arange(len(said)), said], said == truth),
+            "chance": of_classes(confusion.sum(1)),
         }
 
     def reset(self) -> None:

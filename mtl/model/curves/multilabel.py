@@ -9,6 +9,7 @@ from torch import Tensor
 from mtl.data.batch import Labelled
 from mtl.model.curves.base import Curves, HeadCurves
 from mtl.model.curves.calibration import calibration
+from mtl.model.curves.chance import of_labels
 from mtl.model.curves.entries import Reached, one_against_rest
 from mtl.model.curves.kept import Kept
 from mtl.model.curves.ranking import Ranking
@@ -56,6 +57,7 @@ class MultilabelCurves(HeadCurves):
             "per_class": table(self.classes, hits, said_each, there),
             **one_against_rest(reached),
             "calibration": calibration(scores[known], yes[known]),
+            "chance": of_labels(there, known.sum(0, dtype=np.int64)),
         }
 
     def reset(self) -> None:

@@ -11,6 +11,7 @@ from mtl.data.batch import Labelled
 from mtl.data.sample import IGNORE_PIXEL
 from mtl.model.curves.base import Curves, HeadCurves
 from mtl.model.curves.calibration import BINS, binned
+from mtl.model.curves.chance import of_pixels
 from mtl.model.curves.entries import Reached, one_against_rest
 from mtl.model.curves.table import confusion_entry, of_confusion, shares
 from mtl.model.head.scores import quietly
@@ -61,6 +62,7 @@ class SegmentationCurves(HeadCurves):
             "per_class": of_confusion(self.classes, confusion, iou=iou),
             **one_against_rest(reached),
             "calibration": binned(*bins.reshape(3, BINS)),
+            "chance": of_pixels(confusion.sum(1)),
         }
 
     def reset(self) -> None:

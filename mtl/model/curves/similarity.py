@@ -5,6 +5,7 @@ from torch import Tensor
 
 from mtl.data.batch import Labelled
 from mtl.model.curves.base import Curves, HeadCurves
+from mtl.model.curves.chance import RANKED
 from mtl.model.curves.entries import ALL, Reached, pr, roc
 from mtl.model.curves.kept import Kept
 from mtl.model.curves.ranking import Ranking
@@ -39,7 +40,8 @@ class SimilarityCurves(HeadCurves):
         likeness, same = found
         ranking = Ranking(likeness.numpy(), same.numpy())
         reached = Reached(ranking.thresholds, *ranking.counts())
-        return {"roc": {ALL: roc(reached)}, "pr": {ALL: pr(reached)}}
+        entries = {"roc": {ALL: roc(reached)}, "pr": {ALL: pr(reached)}}
+        return {**entries, "chance": {"auroc": RANKED}}
 
     def reset(self) -> None:
         """Forget everything."""

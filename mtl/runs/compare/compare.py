@@ -10,11 +10,13 @@ from mtl.errors import UserError
 from mtl.runs.collection.record import FoundRuns, PassedOver, RunRecord
 from mtl.runs.compare.columns import cells_of, differing
 from mtl.runs.compare.comparison import Cell, ComparedMetric, Comparison, ComparisonRow, Sign
+from mtl.runs.compare.control import shares_nothing
 from mtl.runs.compare.differences import Pairs, differences
 from mtl.runs.compare.groups import RunGroup, Unit, grouped, per_unit, unit_of
 from mtl.runs.compare.images import ImageEvidence
 from mtl.runs.compare.member_names import MemberNames
 from mtl.runs.compare.metrics import change_metrics, compared_metrics, is_finite
+from mtl.runs.compare.names import printed_names
 from mtl.runs.compare.notes import notes_on
 from mtl.runs.compare.output.words import Digits
 from mtl.runs.compare.question import Question
@@ -49,15 +51,18 @@ def compare(
         reasons = [f"{p.path}: {p.reason}" for p in found.passed_over]
         reasons += [f"{run.path}: {run.state}" for run in found.unfinished]
         raise UserError(f"no finished run to compare; {'; '.join(reasons[:3])}")
-    names = MemberNames(config_dir)
+    members = MemberNames(config_dir)
     runs = [*found.finished, *found.unfinished]
-    settings = [settings_of(run, names) for run in runs]
+    settings = [settings_of(run, members) for run in runs]
     columns = differing(settings)
     placed = [(run, cells_of(own, columns)) for run, own in zip(runs, settings, strict=True)]
     finished, repeated = newest(placed[: len(found.finished)])
     groups = grouped(finished, placed[len(found.finished) :], ask.by)
     metrics = compared_metrics([run for run, _ in finished], ask.metrics, ask.delta)
-    reference = reference_row([group.settings for group in groups], ask.reference)
+    told = telling([group.settings for group in groups])
+    columns = columns if ask.by is None else [ask.by]
+    names = printed_names(columns, told)
+    reference = reference_row(groups, names, ask.reference)
     images, unit = ImageEvidence(ask.draws), unit_of(groups)
     pairs = {
         (place, metric.name): Pairs(
@@ -76,7 +81,6 @@ def compare(
     mark_best(cells, metrics)
     changes = change_metrics([run for run, _ in finished], ask.delta)
     gains = together(groups, changes, ask.delta, unit, ask.test)
-    told = telling([group.settings for group in groups])
     rows = []
     for place, group in enumerate(groups):
         own = {name: difference for (row, name), difference in tested.items() if row == place}
@@ -84,6 +88,8 @@ def compare(
             ComparisonRow(
                 settings=group.settings,
                 telling=told[place],
+                name=names[place],
+                shares_nothing=all(map(shares_nothing, group.members)),
                 runs=group.members,
                 unfinished=tuple(group.unfinished),
                 cells=cells[place],
@@ -94,7 +100,7 @@ def compare(
             )
         )
     comparison = Comparison(
-        columns=tuple(columns if ask.by is None else [ask.by]),
+        columns=tuple(columns),
         metrics=tuple(metrics),
         costs=tuple(name for name in COSTS if any(name in row.costs for row in rows)),
         rows=tuple(rows),
@@ -159,7 +165,7 @@ def mark_best(rows: Sequence[dict[str, Cell]], metrics: Sequence[ComparedMetric]
     for metric in metrics:
         having = [row for row in rows if metric.name in row]
         means = [row[metric.name].mean for row in having]
-        shown = [Digits(metric, mean).plain(mean) for mean in means]
+        shown = [Digits(metric).plain(mean) for mean in means]
         if len(set(shown)) > 1:
             best = shown[means.index(max(means) if metric.larger else min(means))]
             for row, text in zip(having, shown, strict=True):

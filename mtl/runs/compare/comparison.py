@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mtl.runs.collection.record import PassedOver, RunRecord
+from mtl.runs.compare.names import in_full
 
 Bounds = tuple[float, float]
 """Lower and upper end of a 95 % interval."""
@@ -23,6 +24,7 @@ class ComparedMetric:
         own: its own name, ``iou``.
         larger: whether more is better, as the cells have it.
         percent: whether it is a change, shown in percent; its values are shares all the same.
+        decimals: with which its values are written, the same in all rows.
     """
 
     name: str
@@ -30,6 +32,7 @@ class ComparedMetric:
     own: str
     larger: bool
     percent: bool = False
+    decimals: int = 3
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,9 @@ class Difference:
         missing: where only the reference has a run, in words: ``seed 2``.
         alone: where only the row has one.
         mean: over the common units.
-        interval: of the mean, by Student's t; None with fewer than three.
+        interval: of the mean, by the test that gave p and at the level that Holm's correction
+            leaves it: it leaves 0 out just where ``adjusted`` is below 0.05. None with fewer than
+            three, or with too few for the exact test to bound anything.
         effect: Cohen's d_z, the mean over the standard deviation, positive where the row is
             better; None with fewer than three, infinite where all differences are one number.
         p: two-sided; None with fewer than three.
@@ -127,6 +132,8 @@ class ComparisonRow:
     Args:
         settings: column to text; empty text where the row has no such setting.
         telling: those of them that tell the row from the others.
+        name: the same in few words, unlike that of any other row.
+        shares_nothing: whether its tasks share no parameter: several networks, or one task alone.
         runs: finished ones.
         unfinished: runs of the same settings that failed, were stopped, or are running.
         cells: by the metric's full name; one that no run has is absent.
@@ -138,6 +145,8 @@ class ComparisonRow:
 
     settings: Mapping[str, str]
     telling: Mapping[str, str]
+    name: str
+    shares_nothing: bool
     runs: tuple[RunRecord, ...]
     unfinished: tuple[RunRecord, ...]
     cells: Mapping[str, Cell]
@@ -148,9 +157,8 @@ class ComparisonRow:
 
     @property
     def label(self) -> str:
-        """``weighting=pcgrad weighting.every=10``; ``all runs`` where nothing differs."""
-        parts = [f"{key}={text}" for key, text in self.telling.items()]
-        return " ".join(parts) or "all runs"
+        """As ``in_full`` has it."""
+        return in_full(self.telling)
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -8,9 +8,9 @@ import numpy as np
 
 from mtl.runs.compare.comparison import ComparedMetric, Difference, McNemar, Test, Verdict
 from mtl.runs.compare.groups import Point, Unit, per_unit
-from mtl.runs.compare.statistics.holm import holm
-from mtl.runs.compare.statistics.mean import LEVEL, mean_interval
-from mtl.runs.compare.statistics.paired import FEWEST, effect_size, p_value
+from mtl.runs.compare.statistics.holm import Corrected, holm
+from mtl.runs.compare.statistics.mean import LEVEL
+from mtl.runs.compare.statistics.paired import difference_interval, effect_size, p_value
 from mtl.runs.compare.statistics.power import pairs_needed
 
 WORTH_NAMING = 0.0005
@@ -53,8 +53,7 @@ def differences(pairs: Mapping[Key, Pairs], unit: Unit, test: Test) -> dict[Key,
         for key, found in values.items()
         if (p := p_value([*found.values()], test)) is not None
     }
-    adjusted, factors = holm([*tested.values()])
-    corrected = dict(zip(tested, zip(adjusted, factors, strict=True), strict=True))
+    corrected = dict(zip(tested, holm([*tested.values()]), strict=True))
     return {
         key: _difference(pair, values[key], tested.get(key), corrected.get(key), test)
         for key, pair in pairs.items()
@@ -70,7 +69,7 @@ def _difference(
     pair: Pairs,
     values: Mapping[str, float],
     p: float | None,
-    corrected: tuple[float, int] | None,
+    corrected: Corrected | None,
     test: Test,
 ) -> Difference:
     numbers = [*values.values()]
@@ -78,27 +77,28 @@ def _difference(
     mean = float(np.mean(numbers)) if numbers else float("nan")
     effect = effect_size([sign * number for number in numbers])
     verdict: Verdict = "too few"
-    more = None
-    adjusted, factor = corrected if corrected is not None else (None, 1)
-    if adjusted is not None and effect is not None:
+    more = interval = None
+    if corrected is not None and effect is not None:
+        interval = difference_interval(numbers, test, corrected.level)
         verdict = "unsettled"
         if _is_same(pair, numbers):
             verdict = "same"
-        elif adjusted < LEVEL:
+        elif corrected.p < LEVEL:
             verdict = "better" if effect > 0 else "worse"
         elif effect:
             # Without any spread the exact test is the one that was made.
-            needed = pairs_needed(effect, LEVEL / factor, "exact" if isinf(effect) else test)
+            made = "exact" if isinf(effect) else test
+            needed = pairs_needed(effect, LEVEL / corrected.factor, made)
             more = None if needed is None else max(1, needed - len(numbers))
     return Difference(
         values=values,
         missing=_only(pair.reference, pair.row),
         alone=_only(pair.row, pair.reference),
         mean=mean,
-        interval=None if len(numbers) < FEWEST else mean_interval(numbers),
+        interval=interval,
         effect=effect,
         p=p,
-        adjusted=adjusted,
+        adjusted=None if corrected is None else corrected.p,
         more=more,
         verdict=verdict,
         mcnemar=pair.mcnemar,

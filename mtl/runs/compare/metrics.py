@@ -11,6 +11,7 @@ from mtl.runs.collection.record import RunRecord
 from mtl.runs.compare.comparison import ComparedMetric, Sign
 
 SPLITS = ("test", "val")
+MOST_DECIMALS = 8
 
 
 def compared_metrics(
@@ -89,14 +90,25 @@ def _metric(name: str, runs: Sequence[RunRecord], delta: Sign) -> ComparedMetric
     if own in (GAIN, CHANGE):
         return _change(name, delta)
     heads = next(run.heads for run in runs if name in run.metrics)
-    return ComparedMetric(name, task, own, larger=mode_of(name, heads) == "max")
+    larger = mode_of(name, heads) == "max"
+    return ComparedMetric(name, task, own, larger, decimals=_decimals(name, runs))
 
 
 def _change(name: str, delta: Sign) -> ComparedMetric:
-    return ComparedMetric(name, *_parts(name), larger=delta == "gain", percent=True)
+    larger = delta == "gain"
+    return ComparedMetric(name, *_parts(name), larger, percent=True, decimals=1)
 
 
 def _parts(name: str) -> tuple[str, str]:
     """Task, empty for none, and the metric's own name."""
     task, _, own = name.partition("/")[2].rpartition("/")
     return task, own
+
+
+def _decimals(name: str, runs: Sequence[RunRecord]) -> int:
+    """Three, fewer where values are large, and more where three would leave little of them."""
+    values = [abs(v) for run in runs if is_finite(v := run.metrics.get(name))]
+    size = max(values, default=0.0)
+    if 0.1 <= size < 10 or not size:
+        return 3
+    return min(MOST_DECIMALS, max(0, (3 if size > 1 else 2) - math.floor(math.log10(size))))

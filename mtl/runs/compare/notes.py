@@ -30,8 +30,7 @@ def notes_on(comparison: Comparison, unfinished: Sequence[RunRecord]) -> Iterato
             "by=KEY compares one choice within each"
         )
     yield from _unpaired(comparison)
-    for row in comparison.rows:
-        yield from gain_notes(row)
+    yield from gain_notes(comparison.rows)
     for run in unfinished:
         why = f" ({one_line(run.status['error'])})" if run.status.get("error") else ""
         yield f"{run.path} {_state(run)}{why}"

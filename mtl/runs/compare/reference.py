@@ -4,37 +4,57 @@ from collections.abc import Mapping, Sequence
 
 from mtl.config.nearest import listing, nearest
 from mtl.errors import UserError
+from mtl.runs.collection.record import RunRecord
+from mtl.runs.compare.control import shares_nothing
+from mtl.runs.compare.groups import RunGroup
 
 PLAIN = ("weighting", "equal")
-"""The choice that is the reference unless another is asked for."""
+"""The choice that is the reference where there is no better one."""
 
 
-def reference_row(settings: Sequence[Mapping[str, str]], asked: str | None) -> int:
+def reference_row(groups: Sequence[RunGroup], names: Sequence[str], asked: str | None) -> int:
     """The place of the reference among the rows.
 
     Args:
-        settings: of each row, column to text.
-        asked: ``weighting=pcgrad``, several such with blanks between them, or the text of a setting
-            alone; None for the first with ``weighting=equal``, else the first.
+        groups: the rows.
+        names: of them, as they are printed.
+        asked: such a name, ``weighting=pcgrad``, several such with blanks between them, or the text
+            of a setting alone. None for the row of several tasks that share nothing, if there are
+            others; of several such, or without one, the first with ``weighting=equal``, else the
+            first.
 
     Raises:
         UserError: no row is so, or several are.
     """
     if asked is None:
-        column, text = PLAIN
-        plain = [i for i, row in enumerate(settings) if row.get(column) == text]
-        return plain[0] if plain else 0
-    fitting = [i for i, row in enumerate(settings) if _fits(row, asked)]
+        return _control(groups)
+    settings = [group.settings for group in groups]
+    fitting = [i for i, name in enumerate(names) if name == asked]
+    fitting = fitting or [i for i, row in enumerate(settings) if _fits(row, asked)]
     if len(fitting) == 1:
         return fitting[0]
-    names = [" ".join(f"{key}={text}" for key, text in row.items() if text) for row in settings]
+    full = [" ".join(f"{key}={text}" for key, text in row.items() if text) for row in settings]
     if fitting:
-        several = listing(f"'{names[i]}'" for i in fitting)
+        several = listing(f"'{full[i]}'" for i in fitting)
         raise UserError(f"reference={asked}: fits {len(fitting)} rows; choose one of {several}")
     texts = [text for row in settings for text in row.values() if text]
-    near = nearest(asked, [*names, *texts])
+    near = nearest(asked, [*names, *full, *texts])
     hint = f"; did you mean '{near[0]}'?" if near else "."
-    raise UserError(f"reference={asked}: no row is so{hint} There are: {listing(names)}")
+    raise UserError(f"reference={asked}: no row is so{hint} There are: {listing(full)}")
+
+
+def _control(groups: Sequence[RunGroup]) -> int:
+    """Differences to what shares nothing are what sharing comes to."""
+    everywhere = [*range(len(groups))]
+    apart = [i for i in everywhere if all(map(_is_control, groups[i].members))]
+    places = apart if 0 < len(apart) < len(groups) else everywhere
+    column, text = PLAIN
+    plain = [i for i in places if groups[i].settings.get(column) == text]
+    return (plain or places)[0]
+
+
+def _is_control(run: RunRecord) -> bool:
+    return len(run.tasks) > 1 and shares_nothing(run)
 
 
 def _fits(row: Mapping[str, str], asked: str) -> bool:

@@ -6,7 +6,7 @@ from mtl.runs.compare.comparison import ComparedMetric, Difference, Test
 from mtl.runs.compare.groups import Unit
 from mtl.runs.compare.statistics.mean import LEVEL
 from mtl.runs.compare.statistics.paired import FEWEST
-from mtl.runs.compare.statistics.power import MOST
+from mtl.runs.compare.verdict import joined, noise, settling
 from mtl.words import counted
 
 
@@ -44,28 +44,6 @@ def sentence(
     return "; ".join(parts)
 
 
-def settling(found: Mapping[str, Difference], unit: str = "") -> str:
-    """``about 5 more seeds would settle it``, or ``about 5 more would settle box, 8 depth``.
-
-    Args:
-        found: unsettled differences by name.
-        unit: what there would be more of; empty where that has been said.
-    """
-    alone = len(found) == 1
-    ends: list[str] = []
-    for name, difference in found.items():
-        if difference.more is not None:
-            what = "it" if alone else name
-            more = counted(difference.more, f"more {unit}") if unit else f"{difference.more} more"
-            ends.append(
-                f"{difference.more} {what}" if ends else f"about {more} would settle {what}"
-            )
-    if hopeless := [name for name, difference in found.items() if difference.more is None]:
-        most = counted(MOST, unit) if unit else str(MOST)
-        ends.append(f"even {most} would not settle {'it' if alone else joined(hopeless)}")
-    return ", ".join(ends)
-
-
 def metric_names(metrics: Sequence[ComparedMetric]) -> dict[str, str]:
     """Full name to the shortest that tells the metrics apart.
 
@@ -94,16 +72,16 @@ def _which(own: Sequence[str], count: int, kind: str) -> str:
 
 def _noise(found: Mapping[str, Difference], count: int, unit: Unit, test: Test) -> str:
     pairs = max(len(difference.values) for difference in found.values())
-    noise = f"the noise of {pairs} {unit}s"
+    around = noise(pairs, unit)
     smallest = 2.0 ** (1 - pairs)
     if test == "exact" and smallest >= LEVEL:
-        noise += f" (with so few, the exact test's p is at least {smallest:g})"
+        around += f" (with so few, the exact test's p is at least {smallest:g})"
     if len(found) == 1:
-        return f"the difference on {joined([*found])} is within {noise}: {settling(found)}"
+        return f"the difference on {joined([*found])} is within {around}: {settling(found)}"
     all_of_them = len(found) == count
     what = "no difference is" if all_of_them else f"the differences on {joined([*found])} are"
     beyond = "beyond" if all_of_them else "within"
-    return f"{what} {beyond} {noise}: {settling(found)}"
+    return f"{what} {beyond} {around}: {settling(found)}"
 
 
 def _too_few(pairs: int, unit: Unit) -> str:
@@ -122,9 +100,3 @@ def _on_images(name: str, difference: Difference) -> str:
         f"{only} only it gets right on {name}, {test.only_reference} only the "
         f"reference (McNemar p = {test.p:.2g})"
     )
-
-
-def joined(names: Sequence[str]) -> str:
-    """``a, b and c``."""
-    *most, last = names
-    return f"{', '.join(most)} and {last}" if most else last

@@ -10,8 +10,8 @@ from mtl.runs.compare.comparison import ComparedMetric, Difference, Sign, Test, 
 from mtl.runs.compare.differences import Pairs, differences
 from mtl.runs.compare.groups import RunGroup, Unit
 from mtl.runs.compare.output.words import difference_text
-from mtl.runs.compare.sentence import joined, settling
 from mtl.runs.compare.statistics.paired import FEWEST
+from mtl.runs.compare.verdict import joined, settling
 from mtl.words import counted
 
 OVERALL = "overall"
@@ -53,7 +53,7 @@ def _together(found: Sequence[tuple[ComparedMetric, Difference]], unit: Unit) ->
     if not found:
         return None
     changes = {metric.task: difference for metric, difference in found}
-    texts = {metric.task: difference_text(difference, metric) for metric, difference in found}
+    texts = {metric.task: difference_text(d, metric, "%") for metric, d in found}
     return Together(
         tasks={task: difference for task, difference in changes.items() if task},
         overall=changes.get(""),

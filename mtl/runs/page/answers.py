@@ -31,8 +31,10 @@ class Answers:
     Args:
         question: as a heading.
         lines: from top to bottom.
+        note: what they are answers by; may be empty.
     """
 
     kind: ClassVar = "answers"
     question: str
     lines: Sequence[AnswerLine]
+    note: str = ""

@@ -8,7 +8,6 @@ from mtl.runs.compare.compare import mark_best
 from mtl.runs.compare.comparison import Cell, ComparedMetric, Comparison, ComparisonRow
 from mtl.runs.page.further import further_cells, further_metrics
 from mtl.runs.page.gather.evidence import Evidence, gather
-from mtl.runs.page.labels import short_labels
 
 
 @dataclass(frozen=True)
@@ -85,13 +84,13 @@ def page_data(comparison: Comparison, trust: Trust | None = None) -> PageData:
         for run in row.runs:
             for task, head in run.heads.items():
                 main.setdefault(task, str(head["metrics"][0]))
-    labels = short_labels(comparison)
     further = [further_cells(row, more, comparison) for row in comparison.rows]
+    alone = sum(len(row.runs) for row in comparison.rows) == 1
     mark_best(further, more)
     rows = [
         PageRow(
             place,
-            labels[place],
+            "this run" if alone else row.name,
             row,
             {**row.cells, **further[place]},
             [gather(run) for run in row.runs],

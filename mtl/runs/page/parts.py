@@ -38,6 +38,7 @@ class PageCell:
         tone: what it says, for the eye; the text says it too.
         best: whether it is the best of its column.
         code: whether it is a command or a name of the machine's.
+        copy: what its button copies; no button where empty.
     """
 
     text: str
@@ -45,6 +46,7 @@ class PageCell:
     tone: Tone = ""
     best: bool = False
     code: bool = False
+    copy: str = ""
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ class Chart:
         choices: beside it.
         legend: places of the rows that it draws; none where it names them itself.
         table: the same numbers to read.
+        switched: whether rows are switched on and off in it.
     """
 
     kind: ClassVar = "chart"
@@ -143,6 +146,7 @@ class Chart:
     choices: Sequence[ChartChoice] = ()
     legend: Sequence[int] = ()
     table: PageTable | None = None
+    switched: bool = True
 
 
 @dataclass(frozen=True)
@@ -175,13 +179,21 @@ class Sentences:
 
 
 @dataclass(frozen=True)
+class CopiedCommand:
+    """A command with a button that copies it."""
+
+    kind: ClassVar = "command"
+    text: str
+
+
+@dataclass(frozen=True)
 class TaskVerdict:
     """The answer for one task.
 
     Args:
         title: the task.
         tone: of the headline.
-        headline: the answer.
+        headline: the answer; empty where it stands elsewhere.
         parts: what it rests on.
     """
 
@@ -232,6 +244,7 @@ PagePart = (
     | Chart
     | Photo
     | Sentences
+    | CopiedCommand
     | TaskVerdict
     | SideBySide
     | Folded
@@ -246,12 +259,14 @@ class PageSection:
     Args:
         name: its anchor.
         title: its heading.
-        parts: from top to bottom.
+        parts: from top to bottom; none where there is nothing to show.
+        missing: what it would be made of and how to get it, where there is nothing to show.
     """
 
     name: str
     title: str
-    parts: Sequence[PagePart]
+    parts: Sequence[PagePart] = ()
+    missing: str = ""
 
 
 def numbered(names: Iterable[str]) -> list[tuple[str, str]]:

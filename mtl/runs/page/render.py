@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -12,7 +12,7 @@ from mtl import __version__
 from mtl.runs.page.parts import Chart, Folded, OneOf, PagePart, PageSection, SideBySide
 from mtl.runs.page.specs import colour_of, dash_of
 
-SCRIPTS = ("shown.js", "charts.js", "tables.js", "choose.js", "scrolled.js")
+SCRIPTS = ("shown.js", "charts.js", "tables.js", "choose.js", "scrolled.js", "copy.js")
 ENDS = re.compile(r"<(?=/script|!--)", re.IGNORECASE)
 """What would end a script, or begin something else inside it; only its texts hold that."""
 
@@ -20,8 +20,8 @@ ENDS = re.compile(r"<(?=/script|!--)", re.IGNORECASE)
 def render(
     sections: Sequence[PageSection],
     labels: Sequence[str],
-    title: str,
-    subtitle: str,
+    drawn: Collection[int],
+    texts: tuple[str, str, str],
     library: str,
 ) -> str:
     """The whole page.
@@ -29,10 +29,12 @@ def render(
     Args:
         sections: from top to bottom.
         labels: of the rows, in the order of their places.
-        title: plain text, as is every text of the sections; it is escaped here.
-        subtitle: likewise.
+        drawn: places of the rows that have lines in the charts at first.
+        texts: title, what was compared, and how large the trainings were: plain text, as is every
+            text of the sections; it is escaped here.
         library: JavaScript that draws the charts.
     """
+    title, *subtitles = texts
     loader = PackageLoader("mtl.runs.page", "template")
     environment = Environment(
         loader=loader,
@@ -42,13 +44,14 @@ def render(
         lstrip_blocks=True,
     )
     environment.globals |= {"swatch": swatch, "colour_of": colour_of, "labels": list(labels)}
-    environment.filters["unbroken"] = unbroken
+    environment.filters |= {"unbroken": unbroken, "wrapped": wrapped}
     style, *own = (loader.get_source(environment, name)[0] for name in ("style.css", *SCRIPTS))
     scripts = [script_text(library), script_text("\n".join(own))]
     charts = {part.name: {"spec": part.spec, "data": part.data} for part in charts_of(sections)}
     return environment.get_template("page.html").render(
         title=title,
-        subtitle=subtitle,
+        subtitles=[text for text in subtitles if text],
+        drawn=drawn,
         sections=sections,
         charts=charts,
         style=Markup(style),
@@ -62,6 +65,13 @@ def unbroken(text: str) -> str:
     """Numbers stay with their intervals and percent signs."""
     fixed = "\N{NO-BREAK SPACE}"
     return text.replace(" ± ", f"{fixed}±{fixed}").replace(" %", f"{fixed}%")
+
+
+def wrapped(text: str) -> str:
+    """A number may part from its interval where there is little room, but neither from its sign."""
+    fixed = "\N{NO-BREAK SPACE}"
+    text = text.replace("± ", f"±{fixed}")
+    return re.sub(r" (?=[%▲▼])", fixed, text)
 
 
 def script_text(source: str) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mtl.runs.page.lines import FEW
+
 Spec = dict[str, Any]
 
 COLOURS = 8
@@ -25,6 +27,9 @@ CONFIG = {
         "labelFontSize": 12,
         "titleFontSize": 12,
         "titleFontWeight": "normal",
+        # Numbers that would touch are left out.
+        "labelOverlap": "greedy",
+        "labelSeparation": 8,
     },
     "text": {"color": "var(--ink)", "fontSize": 12},
 }
@@ -51,8 +56,8 @@ def chart(labels: Sequence[str], params: Mapping[str, Any], **body: Any) -> Spec
     known = {"shown": list(range(len(labels))), "names": list(labels), **params}
     return {
         "width": "container",
-        "height": 260,
-        "autosize": {"type": "fit-x", "contains": "padding"},
+        "height": 300,
+        "autosize": {"type": "fit", "contains": "padding"},
         "config": CONFIG,
         "params": [{"name": name, "value": value} for name, value in known.items()],
         **body,
@@ -98,6 +103,8 @@ def tip(*fields: tuple[str, str], number: str = ".4~g") -> list[Spec]:
     return [{"field": "name", "title": "runs", "type": "nominal"}, *shown]
 
 
+TICKS = {"expr": "max(2, ceil(width / 90))"}
+"""As many as there is room for."""
 NAMED = {"calculate": "names[datum.r]", "as": "name"}
 """Gives every point its row's name."""
 
@@ -117,7 +124,7 @@ def banded_lines(
     extra: Sequence[Spec] = (),
     dots: bool = False,
 ) -> Spec:
-    """A line per row and the range of its seeds as a band.
+    """A line per row, and the range of its seeds as a band while few lines are shown.
 
     Args:
         labels: of the rows.
@@ -134,7 +141,8 @@ def banded_lines(
     horizontal = {"field": "x", "type": "quantitative", **x}
     vertical = {"type": "quantitative", **y}
     band = {
-        "mark": {"type": "area", "opacity": 0.17},
+        "transform": [{"filter": f"length(shown) <= {FEW}"}],
+        "mark": {"type": "area", "opacity": 0.13},
         "encoding": {
             "x": horizontal,
             "y": {**vertical, "field": "lo"},

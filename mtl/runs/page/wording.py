@@ -2,14 +2,20 @@
 
 from collections.abc import Sequence
 
-from mtl.runs.compare.comparison import ComparedMetric, Difference
+from mtl.runs.compare.comparison import ComparedMetric, Difference, Verdict
+from mtl.runs.compare.output.words import Digits, difference_text
+from mtl.runs.compare.verdict import verdict_text
 from mtl.runs.page.answers import Tone
 from mtl.runs.page.data import PageData, PageRow
-from mtl.runs.page.labels import measured
-from mtl.words import counted
+from mtl.runs.page.labels import own_name
+from mtl.words import agreeing
 
 TONES: dict[str, Tone] = {"better": "better", "worse": "worse"}
 """Of verdicts that are sure."""
+ORDER: Sequence[Verdict] = ("better", "unsettled", "too few", "same", "worse")
+"""Which verdict answers for a task, if any row has it."""
+Found = Sequence[tuple[PageRow, Difference]]
+"""Rows with their differences, the best first."""
 
 
 def compared(row: PageRow, metric: ComparedMetric) -> Difference | None:
@@ -18,85 +24,71 @@ def compared(row: PageRow, metric: ComparedMetric) -> Difference | None:
     return found if found is not None and found.values else None
 
 
-def size_in_words(difference: Difference, metric: ComparedMetric, than: str = "") -> str:
-    """``better by 0.021``, in the metric's own unit.
+def differing(rows: Sequence[PageRow], metric: ComparedMetric) -> Found:
+    """The rows that have a difference from the reference, the best first."""
+    sign = 1 if metric.larger else -1
+    found = [(row, d) for row in rows if (d := compared(row, metric)) is not None]
+    return sorted(found, key=lambda pair: -sign * pair[1].mean)
+
+
+def telling_one(found: Found) -> tuple[PageRow, Difference]:
+    """The one that answers: the best of the first verdict that any has."""
+    return min(found, key=lambda pair: ORDER.index(pair[1].verdict))
+
+
+def beyond(found: Found) -> str:
+    """``Beyond the noise, 1 of 5 rows is better and none worse``, of two rows or more."""
+    better, worse = (sum(d.verdict == verdict for _, d in found) for verdict in TONES)
+    verb = agreeing(max(better, 1), "is", "are")
+    return (
+        f"Beyond the noise, {better or 'none'} of {len(found)} rows {verb} better and "
+        f"{worse or 'none'} worse"
+    )
+
+
+def size_and_range(difference: Difference, metric: ComparedMetric, who: str = "") -> str:
+    """``+0.060 iou with nddr (-0.098 to +0.218, p = 0.344)``.
 
     Args:
         difference: from the reference.
         metric: that differs.
-        than: the reference, if it is to be named.
+        who: has it; empty where that is said.
     """
-    size = measured(abs(difference.mean), metric.percent)
-    if size == measured(0.0, metric.percent):
-        return f"the same as {than}" if than else "the same"
-    better = (difference.mean > 0) == metric.larger
-    return f"{'better' if better else 'worse'}{f' than {than}' if than else ''} by {size}"
+    digits = Digits(metric)
+    size = digits.told(difference.mean)
+    text = f"{size} {'points' if metric.percent else own_name(metric)}"
+    text += f" with {who}" if who else ""
+    inside = []
+    if difference.interval is not None:
+        low, high = map(digits.signed, difference.interval)
+        inside.append(f"{low} to {high}")
+    if difference.adjusted is not None:
+        inside.append(f"p = {difference.adjusted:.2g}")
+    return f"{text} ({', '.join(inside)})" if inside else text
 
 
-def range_in_words(difference: Difference, metric: ComparedMetric) -> str:
-    """Where the true difference likely lies: ``likely 0.010 to 0.032``."""
-    if difference.interval is None:
-        return ""
-    sign = 1 if metric.larger else -1
-    low, high = sorted(sign * end for end in difference.interval)
-    small, large = (measured(abs(end), metric.percent) for end in (low, high))
-    if low < 0 < high:
-        return f"anything from {small} worse to {large} better"
-    return f"likely {small} to {large}" if low >= 0 else f"likely {large} to {small}"
-
-
-def certainty(difference: Difference, unit: str) -> str:
-    """Whether chance can be ruled out."""
-    if difference.verdict in TONES:
-        return "clear"
-    if difference.verdict == "same":
-        return "no difference worth naming"
-    if difference.verdict == "too few":
-        return f"too few to tell: {counted(len(difference.values), unit)}"
-    if difference.more:
-        return f"may be chance; about {counted(difference.more, unit)} more would tell"
-    return "may be chance"
-
-
-def headline(
-    data: PageData, ordered: Sequence[PageRow], metric: ComparedMetric
-) -> tuple[Tone, str]:
+def headline(data: PageData, found: Found, metric: ComparedMetric) -> tuple[Tone, str]:
     """The answer in a sentence or two.
 
     Args:
         data: of the page.
-        ordered: rows that have the metric, the best first.
+        found: rows with their differences, the best first.
         metric: of the answer.
     """
-    reference = data.reference.label
-    found = [(row.label, d) for row in ordered if (d := compared(row, metric)) is not None]
-    for label, difference in found:
-        if difference.verdict == "better":
-            return "better", f"{label} is {_whole(difference, metric, reference)}."
-    unsettled = [(label, d) for label, d in found if d.verdict not in ("worse", "same")]
-    same = [label for label, d in found if d.verdict == "same"]
-    if not unsettled and same:
-        return "", f"Nothing is better than {reference}; {same[0]} is the same."
-    if not unsettled:
-        label, least = found[0]
-        return "worse", (
-            f"Nothing is better than {reference}. Next is {label}, "
-            f"{_whole(least, metric, reference)}."
-        )
-    label, first = unsettled[0]
-    if first.verdict == "too few":
-        return "unsure", (
-            f"{label} is {_whole(first, metric, reference)}, which "
-            f"{counted(len(first.values), data.comparison.unit)} can't tell from chance."
-        )
-    more = counted(first.more, data.comparison.unit) if first.more else ""
-    told = f"; about {more} more would tell" if more else ""
+    reference, unit = data.reference.label, data.comparison.unit
+    row, difference = telling_one(found)
+    size = size_and_range(difference, metric, row.label)
+    if difference.verdict == "better":
+        return "better", f"Better than {reference}: {size}."
+    if difference.verdict == "worse":
+        return "worse", f"Nothing is better than {reference}. Next is {size}."
+    if difference.verdict == "same":
+        return "", f"Nothing is better than {reference}; {row.label} is the same."
     return "unsure", (
-        f"Nothing is surely better than {reference}. {label} is "
-        f"{_whole(first, metric, '')}, which may be chance{told}."
+        f"Nothing is surely better than {reference}: {size} is {verdict_text(difference, unit)}."
     )
 
 
-def _whole(difference: Difference, metric: ComparedMetric, than: str) -> str:
-    around = range_in_words(difference, metric)
-    return size_in_words(difference, metric, than) + (f" ({around})" if around else "")
+def size_and_verdict(difference: Difference, metric: ComparedMetric) -> str:
+    """``+0.060 ± 0.158; within the noise: about 2 more would settle it``."""
+    return f"{difference_text(difference, metric)}; {verdict_text(difference)}"

@@ -1,5 +1,6 @@
 """From a comparison to ``report.html``."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from mtl.config.trust import Trust
@@ -7,8 +8,10 @@ from mtl.files import printable, write_whole
 from mtl.runs.compare.comparison import Comparison
 from mtl.runs.page.data import PageData, page_data
 from mtl.runs.page.library import chart_library
-from mtl.runs.page.parts import PageSection
+from mtl.runs.page.lines import lines_at_first
+from mtl.runs.page.parts import Folded, PageSection, Sentences
 from mtl.runs.page.render import render
+from mtl.runs.page.scale import scale
 from mtl.runs.page.sections.answer import answer
 from mtl.runs.page.sections.calibration import calibration
 from mtl.runs.page.sections.configuration import configuration
@@ -74,12 +77,23 @@ def page(comparison: Comparison, library: str, trust: Trust | None = None) -> st
         trust: whose classes may be made to read test images again; None for the package alone.
     """
     data = page_data(comparison, trust)
-    return render(sections_of(data), data.labels, _title(data), _subtitle(data), library)
+    texts = (_title(data), _subtitle(data), scale(data))
+    return render(sections_of(data), data.labels, lines_at_first(data), texts, library)
 
 
 def sections_of(data: PageData) -> list[PageSection]:
-    """All sections; one that has nothing to show says so."""
-    return [section(data) for section in SECTIONS]
+    """Those that have something to show; the last one says what the others would be made of."""
+    found = [section(data) for section in SECTIONS]
+    *shown, last = (section for section in found if section.parts)
+    hints: dict[str, list[str]] = {}
+    for section in found:
+        if section.missing:
+            hints.setdefault(section.missing, []).append(section.title)
+    lines = [f"{', '.join(titles)}: {hint}" for hint, titles in hints.items()]
+    if lines:
+        more = Folded("What else a report can show", [Sentences(lines, listed=True)])
+        last = replace(last, parts=[*last.parts, more])
+    return [*shown, last]
 
 
 def _title(data: PageData) -> str:

@@ -11,7 +11,6 @@ from mtl.runs.compare.output.plain_table import (
     difference_lines,
     left_out,
     main_columns,
-    row_names,
     sentences,
 )
 from mtl.runs.compare.output.words import legend
@@ -31,7 +30,7 @@ def as_markdown(comparison: Comparison) -> str:
     if found := against_alone(comparison):
         lines += ["", f"{_sentence(AGAINST_ALONE)[:-1]}:", "", *map(_item, found)]
     if blocks := difference_lines(comparison):
-        reference = row_names(comparison)[comparison.reference]
+        reference = comparison.rows[comparison.reference].name
         lines += ["", f"Differences to {_code(reference)}:", ""]
         cells = [
             ["" if place else _code(name), *map(_escaped, line)]

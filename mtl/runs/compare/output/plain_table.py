@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mtl.config.groups import choices
 from mtl.runs.compare.comparison import Comparison, ComparisonRow
+from mtl.runs.compare.names import shortened
 from mtl.runs.compare.notes import one_line
 from mtl.runs.compare.output.words import (
     COST_HEADS,
@@ -20,8 +20,6 @@ from mtl.runs.compare.sentence import metric_names
 
 AGAINST_ALONE = "together against each task alone"
 """Over what ``against_alone`` says."""
-LONGEST = 48
-"""Characters of a setting in a table."""
 DIFFERENCE_HEADS = ("metric", "difference", "p", "p (Holm)", "d_z", "pairs")
 
 
@@ -60,7 +58,7 @@ def main_columns(comparison: Comparison) -> list[ShownColumn]:
     rows = comparison.rows
     columns = [
         ShownColumn(
-            ("", name), tuple(ShownCell(_short(r.settings[name])) for r in rows), names=True
+            ("", name), tuple(ShownCell(shortened(r.settings[name])) for r in rows), names=True
         )
         for name in comparison.columns
     ]
@@ -96,7 +94,7 @@ def difference_lines(comparison: Comparison) -> list[tuple[str, list[list[str]]]
     """Each row's name, and a line per metric: the difference to the reference, and its test."""
     names = metric_names(comparison.metrics)
     found = []
-    for row_name, row in zip(row_names(comparison), comparison.rows, strict=True):
+    for row in comparison.rows:
         lines = []
         for metric in comparison.metrics:
             difference = row.differences.get(metric.name)
@@ -112,26 +110,8 @@ def difference_lines(comparison: Comparison) -> list[tuple[str, list[list[str]]]
                     ]
                 )
         if lines:
-            found.append((row_name, lines))
+            found.append((row.name, lines))
     return found
-
-
-def row_names(comparison: Comparison) -> list[str]:
-    """Each row in few words, ``pcgrad every=10``; its label where these don't tell rows apart."""
-    named = {*choices(), "experiment", "tasks"}
-    leaves = [column.rpartition(".")[2] for column in comparison.columns]
-
-    def part(column: str, text: str) -> str:
-        leaf = column.rpartition(".")[2]
-        if column in named:
-            return _short(text)
-        return f"{leaf if leaves.count(leaf) == 1 else column}={_short(text)}"
-
-    names = [
-        " ".join(part(column, text) for column, text in row.telling.items()) or row.label
-        for row in comparison.rows
-    ]
-    return names if len(set(names)) == len(names) else [row.label for row in comparison.rows]
 
 
 def sentences(comparison: Comparison) -> list[tuple[str, str]]:
@@ -148,15 +128,10 @@ def against_alone(comparison: Comparison) -> list[tuple[str, str]]:
 def _named(comparison: Comparison, texts: Sequence[str]) -> list[tuple[str, str]]:
     """Rows of the same sentence are named together; those without one are left out."""
     named: dict[str, list[str]] = {}
-    for name, text in zip(row_names(comparison), texts, strict=True):
+    for row, text in zip(comparison.rows, texts, strict=True):
         if text:
-            named.setdefault(text, []).append(name)
+            named.setdefault(text, []).append(row.name)
     return [(", ".join(names), text) for text, names in named.items()]
-
-
-def _short(text: str) -> str:
-    """A setting's text, cut where it is as long as a list of all classes."""
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def left_out(comparison: Comparison) -> list[str]:

@@ -1,12 +1,15 @@
 """How numbers and columns are written, the same in all forms."""
 
-import math
 from dataclasses import dataclass
 
+from mtl.config.nearest import listing
 from mtl.runs.compare.comparison import Bounds, Cell, ComparedMetric, Comparison, Difference
+from mtl.runs.compare.control import NO_SHARING
 from mtl.runs.compare.statistics.mean import LEVEL
+from mtl.words import counted
 
 BETTER, WORSE = "▲", "▼"
+BEST = f"best so far, may be chance without {BETTER}"
 COST_HEADS = {
     "parameters": "parameters",
     "multiply_adds": "multiply-adds",
@@ -16,45 +19,46 @@ COST_HEADS = {
 }
 TESTS = {"t": "t-test", "exact": "sign-flip test"}
 GIGA = 1e9
+EVEN = 1e-6
+"""Share of its width by which an interval's middle may be off the mean through rounding."""
 
 
 @dataclass(frozen=True)
 class Digits:
-    """How a metric is written: shares with three decimals, changes in percent with one.
-
-    The sign of percent stands once, behind the number and its interval (``in_full``).
+    """How a metric is written, wherever it stands: always with the same decimals.
 
     Args:
-        metric: which.
-        size: a typical value; decimals become fewer with large ones.
+        metric: which; changes are written in percent.
     """
 
     metric: ComparedMetric
-    size: float
 
     def plain(self, value: float) -> str:
         """``0.344``."""
-        return self._text(value, "")
+        return f"{self._scaled(value):.{self.metric.decimals}f}"
 
     def signed(self, value: float) -> str:
-        """``+0.052``; what three decimals can't tell from 0 as ``+1e-06``."""
-        return self._text(value, "+")
+        """``+0.052``."""
+        return f"{self._scaled(value):+.{self.metric.decimals}f}"
 
-    def in_full(self, text: str) -> str:
-        """``+4.2 ± 1.1 %``, the same without the sign for what is no change."""
-        return f"{text} %" if self.metric.percent else text
+    def told(self, value: float) -> str:
+        """``+0.052``; what that would tell from 0 by nothing as ``+1e-06``."""
+        text = self.signed(value)
+        shown = self.metric.percent or not value or float(text)
+        return text if shown else f"{value:+.1g}"
 
-    def _text(self, value: float, sign: str) -> str:
-        scaled = self._scaled(value)
-        text = f"{scaled:{sign}.{self._decimals}f}"
-        told = self.metric.percent or not scaled or float(text)
-        return text if told else f"{scaled:{sign}.0e}"
+    def around(self, mean: str, value: float, interval: Bounds) -> str:
+        """``+0.052 ± 0.021``, or ``+0.052 (+0.010 to +0.071)`` where the mean isn't the middle.
 
-    @property
-    def _decimals(self) -> int:
-        if self.metric.percent:
-            return 1
-        return max(0, 3 - int(math.log10(max(1.0, abs(self.size)))))
+        Args:
+            mean: in print.
+            value: the mean.
+            interval: of it.
+        """
+        low, high = interval
+        if abs(low + high - 2 * value) <= EVEN * (high - low):
+            return f"{mean} ± {self.plain((high - low) / 2)}"
+        return f"{mean} ({self.signed(low)} to {self.signed(high)})"
 
     def _scaled(self, value: float) -> float:
         return 100 * value if self.metric.percent else value
@@ -62,29 +66,35 @@ class Digits:
 
 def cell_text(cell: Cell, metric: ComparedMetric) -> str:
     """``0.344 ± 0.014``; of one run ``0.344``, or ``0.344 (0.310 to 0.378)`` over images."""
-    digits = Digits(metric, cell.mean)
-    mean = digits.signed(cell.mean) if metric.percent else digits.plain(cell.mean)
+    digits, sign = Digits(metric), " %" if metric.percent else ""
+    text = mean_text(cell, metric).removesuffix(sign)
     if cell.interval is not None:
-        return digits.in_full(f"{mean} ± {digits.plain(half(cell.interval))}")
-    if cell.over_images is not None:
+        text = digits.around(text, cell.mean, cell.interval)
+    elif cell.over_images is not None:
         low, high = map(digits.plain, cell.over_images)
-        return digits.in_full(f"{mean} ({low} to {high})")
-    return digits.in_full(mean)
+        text = f"{text} ({low} to {high})"
+    return text + sign
 
 
-def difference_text(difference: Difference, metric: ComparedMetric) -> str:
-    """``+0.052 ± 0.021``; of changes ``+4.2 ± 1.1 %``."""
-    digits = Digits(metric, difference.mean)
-    mean = digits.signed(difference.mean)
-    if difference.interval is None:
-        return digits.in_full(mean)
-    return digits.in_full(f"{mean} ± {digits.plain(half(difference.interval))}")
+def mean_text(cell: Cell, metric: ComparedMetric) -> str:
+    """``0.344``, of changes ``+4.2 %``."""
+    digits = Digits(metric)
+    return f"{digits.signed(cell.mean)} %" if metric.percent else digits.plain(cell.mean)
 
 
-def half(interval: Bounds) -> float:
-    """Half the width of an interval around a mean."""
-    low, high = interval
-    return (high - low) / 2
+def difference_text(difference: Difference, metric: ComparedMetric, percent: str = "points") -> str:
+    """``+0.052 ± 0.021``; of what is in percent ``+4.2 ± 1.1 points``.
+
+    Args:
+        difference: with its interval, where it has one.
+        metric: that differs.
+        percent: the unit of what differs by so many percent; ``%`` for a change against 0.
+    """
+    digits = Digits(metric)
+    text = digits.told(difference.mean)
+    if difference.interval is not None:
+        text = digits.around(text, difference.mean, difference.interval)
+    return f"{text} {percent}" if metric.percent else text
 
 
 def p_text(p: float | None) -> str:
@@ -137,14 +147,24 @@ def legend(comparison: Comparison, bold: str) -> list[str]:
         parts.append(f"mean ± 95 % interval over {comparison.unit}s")
     if any(cell.interval is None and cell.over_images is not None for cell in cells):
         parts.append("in brackets the 95 % interval over the images")
+    tested = tested_differences(comparison)
     if any(cell.best for cell in cells):
-        parts.append(f"{bold}: best")
-    if any(d.adjusted is not None for row in comparison.rows for d in row.differences.values()):
+        parts.append(f"{bold}: {BEST}")
+    if tested:
         lines.append(
             f"{BETTER} better, {WORSE} worse than the reference: p < {LEVEL:g} by "
-            f"{TESTS[comparison.test]} on pairs, after Holm's correction"
+            f"{TESTS[comparison.test]} on pairs, after Holm's correction for "
+            f"{counted(tested, 'comparison')}, as are the intervals of differences"
         )
     if any(metric.percent for metric in comparison.metrics):
         way = "more" if comparison.delta == "gain" else "less"
         lines.append(f"Δ: change against single-task networks, {way} is better")
+    if controls := [row.name for row in comparison.rows if row.shares_nothing]:
+        lines.append(f"{listing(controls)}: {NO_SHARING}")
     return ["; ".join(parts), *lines]
+
+
+def tested_differences(comparison: Comparison) -> int:
+    """How many differences from the reference Holm's correction was made for."""
+    rows = comparison.rows
+    return sum(d.adjusted is not None for row in rows for d in row.differences.values())

@@ -11,11 +11,12 @@ LEVEL = 0.05
 """Intervals hold the truth in 95 of 100 cases; tests see a difference where p is below."""
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
-    """95 % interval of the mean by Student's t (Student, 1908): mean ± t(n-1) s / sqrt(n).
+def mean_interval(values: Sequence[float], level: float = LEVEL) -> tuple[float, float] | None:
+    """Interval of the mean by Student's t (Student, 1908): mean ± t(n-1) s / sqrt(n).
 
     Args:
         values: independent ones, such as a metric's over seeds.
+        level: share of cases in which it doesn't hold the truth; of a 95 % interval 0.05.
 
     Returns:
         Its ends; None with fewer than two values.
@@ -23,10 +24,11 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float] | None:
     if len(values) < 2:
         return None
     mean = float(np.mean(values))
-    half = _quantile(len(values) - 1) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    spread = float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    half = _quantile(len(values) - 1, level) * spread
     return mean - half, mean + half
 
 
 @lru_cache(maxsize=256)
-def _quantile(freedom: int) -> float:
-    return float(stats.t.ppf(1 - LEVEL / 2, freedom))
+def _quantile(freedom: int, level: float) -> float:
+    return float(stats.t.ppf(1 - level / 2, freedom))

@@ -6,8 +6,9 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-DRAWS = 2**13
-"""Sign flips looked at: all of them for up to 13 pairs, else so many random ones."""
+from mtl.runs.compare.statistics.mean import mean_interval
+from mtl.runs.compare.statistics.subset_means import DRAWS, between_subset_means
+
 FEWEST = 3
 """Pairs below which nothing is tested: two metrics of so many steps agree by chance too often."""
 ALIKE = 1e-6
@@ -46,6 +47,29 @@ def p_value(differences: Sequence[float], test: Literal["t", "exact"]) -> float 
         rng=np.random.default_rng(0),
     )
     return float(found.pvalue)
+
+
+def difference_interval(
+    differences: Sequence[float], test: Literal["t", "exact"], level: float
+) -> tuple[float, float] | None:
+    """Where the mean may lie: all that ``p_value`` doesn't tell it from at a level.
+
+    So it leaves 0 out just where p is below the level.
+
+    Args:
+        differences: one per pair.
+        test: the interval is Student's, or lies between means of subsets.
+        level: of the test.
+
+    Returns:
+        Lower and upper end; None with fewer than three pairs, or with too few for the exact test.
+    """
+    values = np.asarray(differences, dtype=float)
+    if len(values) < FEWEST:
+        return None
+    if not values.any() or (test == "t" and not _all_alike(values)):
+        return mean_interval(differences, level)
+    return between_subset_means(values, level)
 
 
 def effect_size(differences: Sequence[float]) -> float | None:

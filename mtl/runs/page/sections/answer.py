@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 
 from mtl.runs.compare.comparison import Cell, ComparedMetric
+from mtl.runs.compare.control import NO_SHARING
 from mtl.runs.compare.metrics import is_finite
+from mtl.runs.compare.output.words import cell_text, mean_text, tested_differences
 from mtl.runs.compare.statistics.mean import mean_interval
 from mtl.runs.page.answers import Tone
+from mtl.runs.page.change import change_text
 from mtl.runs.page.data import PageData, PageRow
-from mtl.runs.page.labels import measured, way, with_interval
+from mtl.runs.page.labels import own_name, way
 from mtl.runs.page.parts import (
     Folded,
     PageCell,
@@ -19,21 +22,32 @@ from mtl.runs.page.parts import (
     SideBySide,
     TaskVerdict,
 )
-from mtl.runs.page.sections.together import together
-from mtl.runs.page.wording import TONES, certainty, compared, headline, size_in_words
+from mtl.runs.page.sections.sharing import sharing
+from mtl.runs.page.sections.together import NOT_KNOWN, together
+from mtl.runs.page.wording import TONES, compared, differing, headline, size_and_verdict
+from mtl.words import counted
 
 MOST_ROWS = 8
 """Named for each task before the rest is folded away."""
 FEW_NOTES = 2
+OPENED = "Against a network for each task alone"
 
 
 def answer(data: PageData) -> PageSection:
-    """Whether sharing helps, a verdict per task, then the comparison's own sentences."""
+    """Whether sharing helps, a card per task, then the comparison's own sentences."""
     several = len(data.rows) > 1
-    parts = together(data)
+    metrics = answered(data)
+    opening = sharing(data, [metric for metric in metrics if not metric.percent])
+    alone = together(data)
+    parts = opening or alone
+    if opening and alone:
+        parts.append(Folded(OPENED, alone))
+    elif not parts and all(len(evidence.run.tasks) > 1 for evidence in data.evidence):
+        # Runs of one task alone are rows of their own, and compared as such.
+        parts = [Sentences([NOT_KNOWN])]
     parts += [Sentences([_how_compared(data)])] if several else []
-    verdicts = [_verdict(data, m, f"answer-{n}") for n, m in enumerate(answered(data))]
-    parts.append(SideBySide(verdicts, narrow=True))
+    cards = [_card(data, m, f"answer-{n}", not opening) for n, m in enumerate(metrics)]
+    parts.append(SideBySide(cards, narrow=True))
     sentences = [f"{row.label}: {row.row.sentence}" for row in data.rows if row.row.sentence]
     if sentences:
         parts.append(Folded("Each line of the comparison in words", [Sentences(sentences, True)]))
@@ -48,20 +62,21 @@ def answered(data: PageData) -> list[ComparedMetric]:
     return [by_name[name] for name in data.main_names if name in by_name] + change
 
 
-def _verdict(data: PageData, metric: ComparedMetric, name: str) -> TaskVerdict:
+def _card(data: PageData, metric: ComparedMetric, name: str, headed: bool) -> TaskVerdict:
     """What can be said of one task."""
-    title = f"{metric.task}: {metric.own} ({way(metric)})"
+    title = f"{metric.task}: {own_name(metric)} ({way(metric)})"
     if metric.percent:
         title = f"All tasks: mean change against single-task networks ({way(metric)})"
     sign = 1 if metric.larger else -1
     having = [row for row in data.rows if metric.name in row.cells]
     ordered = sorted(having, key=lambda row: -sign * row.cells[metric.name].mean)
+    found = differing(ordered, metric)
     tone: Tone = ""
-    text = _value(ordered[0].cells[metric.name], metric)
-    if any(compared(row, metric) for row in ordered):
-        tone, text = headline(data, ordered, metric)
+    text = cell_text(ordered[0].cells[metric.name], metric)
+    if found:
+        tone, text = headline(data, found, metric)
     elif len(ordered) > 1:
-        text = f"{text} with {ordered[0].label}, the best of all"
+        text = f"{text} with {ordered[0].label}, the best so far"
     columns = _columns(data, metric)
     rows = [_cells(data, row, metric) for row in ordered]
     parts: list[PagePart] = []
@@ -70,7 +85,8 @@ def _verdict(data: PageData, metric: ComparedMetric, name: str) -> TaskVerdict:
     if rows[MOST_ROWS:]:
         rest = _table(f"{name}-rest", f"{title}, the others", columns, rows[MOST_ROWS:])
         parts.append(Folded(f"{len(rows) - MOST_ROWS} more", [rest]))
-    return TaskVerdict(title, tone, text, parts)
+    said = headed or metric.percent
+    return TaskVerdict(title, tone, text if said else "", parts)
 
 
 def _table(
@@ -88,39 +104,44 @@ def _own_changes(data: PageData, row: PageRow, metric: ComparedMetric) -> list[f
     return [sign * value for value in values if is_finite(value)]
 
 
-def _spread(changes: Sequence[float]) -> str:
+def _spread(changes: Sequence[float]) -> PageCell:
     """``+1.2 ± 0.4 %``."""
+    if not changes:
+        return PageCell("", None)
     mean = sum(changes) / len(changes)
-    return with_interval(mean, mean_interval(changes), percent=True, sign=True)
+    return PageCell(change_text(Cell({}, mean, mean_interval(changes), None, False)), mean)
 
 
 def _columns(data: PageData, metric: ComparedMetric) -> list[PageColumn]:
-    titles = [PageColumn("runs"), PageColumn("change" if metric.percent else metric.own, True)]
+    titles = [
+        PageColumn("runs"),
+        PageColumn("change" if metric.percent else own_name(metric), True),
+    ]
     if any(_own_changes(data, row, metric) for row in data.rows):
         titles.append(PageColumn("against its own network", True))
     if len(data.rows) > 1:
-        titles.append(PageColumn(f"than {data.reference.label}"))
+        titles.append(PageColumn(f"against {data.reference.label}"))
     return titles
 
 
 def _cells(data: PageData, row: PageRow, metric: ComparedMetric) -> list[PageCell]:
     cell = row.cells[metric.name]
-    mean = measured(cell.mean, metric.percent, sign=metric.percent)
-    cells = [PageCell(row.label), PageCell(mean, cell.mean)]
+    cells = [PageCell(row.label), PageCell(mean_text(cell, metric), cell.mean)]
     if any(_own_changes(data, other, metric) for other in data.rows):
-        own = _own_changes(data, row, metric)
-        cells.append(PageCell(_spread(own), sum(own) / len(own)) if own else PageCell("", None))
+        cells.append(_spread(_own_changes(data, row, metric)))
     if len(data.rows) == 1:
         return cells
     difference = compared(row, metric)
     if difference is None:
-        return [*cells, PageCell("what is compared with" if row is data.reference else "")]
-    text = f"{size_in_words(difference, metric)}; {certainty(difference, data.comparison.unit)}"
-    return [*cells, PageCell(text, tone=TONES.get(difference.verdict, "unsure"))]
+        return [*cells, PageCell(_what_it_is(row) if row is data.reference else "")]
+    tone = TONES.get(difference.verdict, "unsure")
+    return [*cells, PageCell(size_and_verdict(difference, metric), tone=tone)]
 
 
-def _value(cell: Cell, metric: ComparedMetric) -> str:
-    return with_interval(cell.mean, cell.interval, metric.percent, sign=metric.percent)
+def _what_it_is(row: PageRow) -> str:
+    """Of the reference."""
+    said = "what is compared with"
+    return f"{said}: {NO_SHARING}" if row.row.shares_nothing else said
 
 
 def _how_compared(data: PageData) -> str:
@@ -128,10 +149,18 @@ def _how_compared(data: PageData) -> str:
     each = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     runs = "run" if counts == [1] else "runs"
     same = "with the same seed" if data.comparison.unit == "seed" else "of the same settings"
+    text = (
+        f"{len(data.rows)} settings, {each} {runs} each, compared with {data.reference.label} run "
+        f"by run {same}."
+    )
+    tested = tested_differences(data.comparison)
+    if not tested:
+        return text
     return (
-        f"{len(data.rows)} settings, {each} {runs} each. The others are compared with "
-        f"{data.reference.label}, run by run {same}. What is called clear or sure would seldom "
-        "come by chance alone (p < 0.05, corrected for the number of comparisons)."
+        f"{text} In brackets, or behind ±: where the true difference likely lies (95 %); p: how "
+        "often chance alone gives one as large; both after Holm's correction for the "
+        f"{counted(tested, 'comparison')} made here. Better or worse is only what leaves out 0 "
+        "(p < 0.05)."
     )
 
 

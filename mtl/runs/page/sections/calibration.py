@@ -14,7 +14,6 @@ from mtl.runs.page.parts import (
     PagePart,
     PageSection,
     PageTable,
-    Sentences,
     SideBySide,
 )
 from mtl.runs.page.sections.curves import NONE, decisions_of, tasks_with_decisions
@@ -34,7 +33,7 @@ def calibration(data: PageData) -> PageSection:
             parts.append(_chart(data, task, found, f"calibration-{place}"))
     title = "Calibration"
     if not parts:
-        return PageSection("calibration", title, [Sentences([NONE])])
+        return PageSection("calibration", title, missing=NONE)
     return PageSection("calibration", title, [SideBySide(parts)])
 
 

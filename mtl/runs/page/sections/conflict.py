@@ -32,8 +32,8 @@ def conflict(data: PageData) -> PageSection:
             panels.append((row.label, SideBySide(maps)))
     title = "Task conflict"
     if not panels:
-        none = "Not measured. mtl train callbacks.conflict.enabled=true looks at it while training."
-        return PageSection("conflict", title, [Sentences([none])])
+        none = "mtl train callbacks.conflict.enabled=true looks at it while training."
+        return PageSection("conflict", title, missing=none)
     reading = (
         "The cosine between the gradients of two tasks, on average over the training: at +1 they "
         "pull the shared parameters the same way, below 0 (red) one undoes what the other does."

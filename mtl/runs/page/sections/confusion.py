@@ -42,7 +42,7 @@ def confusion(data: PageData) -> PageSection:
             parts.append(OneOf(f"{task}: runs", panels))
     title = "Confusion"
     if not parts:
-        return PageSection("confusion", title, [Sentences([NONE])])
+        return PageSection("confusion", title, missing=NONE)
     reading = "Each line is a true class, and adds up to 100 %; each column is what was decided."
     return PageSection("confusion", title, [Sentences([reading]), *parts])
 

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mtl.runs.compare.comparison import ComparedMetric
+from mtl.runs.compare.output.words import cost_text, mean_text
 from mtl.runs.page.data import PageData
 from mtl.runs.page.gather.numbers import short
-from mtl.runs.page.labels import MORE_IS_BETTER, amount, cost_name, measured, metric_title
+from mtl.runs.page.labels import MORE_IS_BETTER, cost_name, metric_title
 from mtl.runs.page.parts import (
     Chart,
     ChartChoice,
@@ -14,9 +15,8 @@ from mtl.runs.page.parts import (
     PageColumn,
     PageSection,
     PageTable,
-    Sentences,
 )
-from mtl.runs.page.specs import NAMED, SHOWN, Spec, chart, chosen, row_colour, tip
+from mtl.runs.page.specs import NAMED, TICKS, Spec, chart, chosen, row_colour, tip
 
 QUALITIES = ("score", "delta_m")
 """Beside each task's main metric."""
@@ -29,8 +29,8 @@ def cost(data: PageData) -> PageSection:
     metrics = sorted(known, key=lambda metric: wanted.index(metric.name))
     costs = sorted(data.comparison.costs, key=lambda name: not _varies(data, name))
     if not metrics or not costs:
-        lines = Sentences(["The runs say nothing of what they cost, or were not tested."])
-        return PageSection("cost", "Cost and quality", [lines])
+        none = "the runs say nothing of what they cost, or were not tested."
+        return PageSection("cost", "Cost and quality", missing=none)
     columns: dict[str, list[Any]] = {key: [] for key in ("r", "c", "m", "x", "y", "front")}
     for name in costs:
         for metric in metrics:
@@ -58,6 +58,7 @@ def cost(data: PageData) -> PageSection:
             ChartChoice("cost", "Cost (to the right)", [(c, cost_name(c)) for c in costs]),
         ],
         legend=range(len(data.rows)),
+        switched=False,
         table=_table(data, costs, metrics),
     )
     return PageSection("cost", "Cost and quality", [figure])
@@ -92,7 +93,10 @@ def _spec(data: PageData, costs: Sequence[str], metrics: Sequence[ComparedMetric
     axis = {"title": None, "tickCount": 6}
     x = {"field": "x", "type": "quantitative", "scale": {"zero": False, "padding": 24}}
     y = {"field": "y", "type": "quantitative", "scale": {"zero": False, "padding": 16}}
-    place = {"x": {**x, "axis": {**axis, "format": "~s"}}, "y": {**y, "axis": axis}}
+    place = {
+        "x": {**x, "axis": {**axis, "tickCount": TICKS, "format": "~s"}},
+        "y": {**y, "axis": axis},
+    }
     front = {
         "transform": [{"filter": "datum.front"}],
         "mark": {"type": "line", "color": "var(--soft)", "strokeDash": [4, 3]},
@@ -114,9 +118,9 @@ def _spec(data: PageData, costs: Sequence[str], metrics: Sequence[ComparedMetric
     return chart(
         data.labels,
         {"metric": metrics[0].name, "cost": costs[0]},
-        height=320,
+        height=360,
         data={"name": "points"},
-        transform=[SHOWN, chosen("m", "metric"), chosen("c", "cost"), NAMED],
+        transform=[chosen("m", "metric"), chosen("c", "cost"), NAMED],
         layer=[front, dots, names],
     )
 
@@ -135,10 +139,13 @@ def _table(data: PageData, costs: Sequence[str], metrics: Sequence[ComparedMetri
             [
                 PageCell(row.label),
                 *(
-                    PageCell("") if c is None else PageCell(measured(c.mean, m.percent), c.mean)
+                    PageCell("") if c is None else PageCell(mean_text(c, m), c.mean)
                     for m, c in zip(metrics, cells, strict=True)
                 ),
-                *(PageCell("") if v is None else PageCell(amount(v), v) for v in spent),
+                *(
+                    PageCell("") if v is None else PageCell(cost_text(name, v), v)
+                    for name, v in zip(costs, spent, strict=True)
+                ),
             ]
         )
     return PageTable("cost-table", "Quality and cost", header, rows)

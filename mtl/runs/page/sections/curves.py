@@ -17,7 +17,6 @@ from mtl.runs.page.parts import (
     PagePart,
     PageSection,
     PageTable,
-    Sentences,
     SideBySide,
     numbered,
 )
@@ -27,7 +26,7 @@ MOST_CURVES = 90
 """Of a chart: with many rows only the mean and the first classes."""
 TITLE = "ROC, precision-recall, success"
 NONE = (
-    "The runs kept no curves of the test split (curves/test.json): they are older than that file, "
+    "the runs kept no curves of the test split (curves/test.json): they are older than that file, "
     "or none of their heads decides between classes. mtl eval run=DIR writes those of one run."
 )
 OfRows = Mapping[str, Mapping[int, Sequence[TradeOff]]]
@@ -64,7 +63,7 @@ KINDS: Mapping[Kind, CurveWords] = {
     "roc": CurveWords(
         "ROC",
         "How much is found (TPR) for how many false alarms (FPR): the closer to the upper left, "
-        "the better; guessing is the dotted line. The band is the range of the seeds.",
+        "the better; guessing is the dotted line.",
         ("false positive rate (FPR)", "true positive rate (TPR)"),
         ("FPR", "TPR"),
         "AUC",
@@ -104,7 +103,7 @@ def curves(data: PageData) -> PageSection:
         ]
         if found:
             parts.append(SideBySide(found))
-    return PageSection("curves", TITLE, parts or [Sentences([NONE])])
+    return PageSection("curves", TITLE, parts, "" if parts else NONE)
 
 
 def tasks_with_decisions(data: PageData) -> list[str]:

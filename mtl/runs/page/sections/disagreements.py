@@ -44,10 +44,10 @@ def disagreements(data: PageData) -> PageSection:
     tasks = [task for task, found in cases.items() if found]
     if not tasks:
         none = (
-            "Two kinds of runs or more are needed that kept what they decided on each test image: "
+            "two kinds of runs or more are needed that kept what they decided on each test image: "
             "mtl train callbacks.samples.enabled=true."
         )
-        return PageSection("disagreements", TITLE, [Sentences([none])])
+        return PageSection("disagreements", TITLE, missing=none)
     pictures = CasePictures(data.rows, data.trust, MOST_BYTES // (MOST * len(tasks)))
     panels: list[tuple[str, PagePart]] = [
         (task, _table(task, cases[task], kept, pictures)) for task in tasks

@@ -1,39 +1,48 @@
 """The comparison as a table."""
 
 from mtl.runs.compare.comparison import ComparedMetric
+from mtl.runs.compare.output.words import BEST, BETTER, WORSE, cell_text, cost_text
 from mtl.runs.page.answers import Tone
+from mtl.runs.page.chance import levels_in_words
 from mtl.runs.page.data import PageData, PageRow
-from mtl.runs.page.labels import amount, cost_name, metric_title, way, with_interval
-from mtl.runs.page.parts import PageCell, PageColumn, PageSection, PageTable, Sentences
+from mtl.runs.page.labels import cost_name, metric_title, way
+from mtl.runs.page.parts import PageCell, PageColumn, PagePart, PageSection, PageTable, Sentences
 
-MARKS: dict[str, tuple[Tone, str]] = {"better": ("better", " ▲"), "worse": ("worse", " ▼")}
+MARKS: dict[str, tuple[Tone, str]] = {
+    "better": ("better", f" {BETTER}"),
+    "worse": ("worse", f" {WORSE}"),
+}
 USUAL_COSTS = ("parameters", "duration_s")
 """Shown at first."""
 
 
 def overview(data: PageData) -> PageSection:
-    """All rows with their settings, metrics and costs; sortable, to be filtered."""
+    """All rows with their metrics, costs and settings; sortable, to be filtered."""
     comparison = data.comparison
     usual = {*data.main_names, f"{data.split}/delta_m"}
+    # What most readers came for stands where a phone shows it.
+    metrics = sorted(data.metrics, key=lambda metric: metric.name not in usual)
     columns = [
         PageColumn("runs"),
-        *(PageColumn(name, on=False) for name in comparison.columns),
+        *(PageColumn(_title(m), number=True, on=m.name in usual, note=_note(m)) for m in metrics),
         PageColumn("seeds", number=True),
-        *(
-            PageColumn(_title(m), number=True, on=m.name in usual, note=_note(m))
-            for m in data.metrics
-        ),
         *(
             PageColumn(cost_name(cost), number=True, on=cost in USUAL_COSTS)
             for cost in comparison.costs
         ),
+        *(PageColumn(name, on=False) for name in comparison.columns),
     ]
-    rows = [_cells(data, row) for row in data.rows]
-    lines = ["Bold: the best of its column. ± : half a 95 % interval over the seeds."]
+    rows = [_cells(data, row, metrics) for row in data.rows]
+    lines = ["± : half a 95 % interval of the mean over the seeds."]
     if len(data.rows) > 1:
-        lines[0] += f" ▲ ▼ : surely better or worse than {data.reference.label}."
+        lines[0] += (
+            f" Bold: {BEST}. {BETTER} {WORSE} : better or worse than {data.reference.label}."
+        )
     table = PageTable("overview-table", "All runs, those of a kind together", columns, rows, True)
-    return PageSection("table", "All numbers", [Sentences(lines), table])
+    parts: list[PagePart] = [Sentences(lines), table]
+    if foot := levels_in_words(data, metrics):
+        parts.append(Sentences([foot]))
+    return PageSection("table", "All numbers", parts)
 
 
 def _title(metric: ComparedMetric) -> str:
@@ -46,19 +55,19 @@ def _note(metric: ComparedMetric) -> str:
     return f"change against single tasks, {way(metric)}" if metric.percent else way(metric)
 
 
-def _cells(data: PageData, row: PageRow) -> list[PageCell]:
+def _cells(data: PageData, row: PageRow, metrics: list[ComparedMetric]) -> list[PageCell]:
     comparison, compared = data.comparison, row.row
     return [
         PageCell(row.label),
-        *(PageCell(compared.settings.get(name, "")) for name in comparison.columns),
+        *(_metric(row, metric) for metric in metrics),
         PageCell(str(len(row.evidence)), len(row.evidence)),
-        *(_metric(row, metric) for metric in data.metrics),
         *(
-            PageCell(amount(compared.costs[cost]), compared.costs[cost])
+            PageCell(cost_text(cost, compared.costs[cost]), compared.costs[cost])
             if cost in compared.costs
             else PageCell("")
             for cost in comparison.costs
         ),
+        *(PageCell(compared.settings.get(name, "")) for name in comparison.columns),
     ]
 
 
@@ -66,7 +75,6 @@ def _metric(row: PageRow, metric: ComparedMetric) -> PageCell:
     cell = row.cells.get(metric.name)
     if cell is None:
         return PageCell("")
-    text = with_interval(cell.mean, cell.interval, metric.percent, sign=metric.percent)
     difference = row.row.differences.get(metric.name)
     tone, mark = MARKS.get(difference.verdict, ("", "")) if difference else ("", "")
-    return PageCell(text + mark, cell.mean, tone, best=cell.best)
+    return PageCell(cell_text(cell, metric) + mark, cell.mean, tone, best=cell.best)

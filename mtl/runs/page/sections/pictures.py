@@ -35,8 +35,8 @@ def pictures(data: PageData) -> PageSection:
                 )
             )
     if not panels:
-        none = "The runs drew none: mtl train callbacks.figures.enabled=true does."
-        return PageSection("pictures", TITLE, [Sentences([none])])
+        none = "the runs drew none: mtl train callbacks.figures.enabled=true does."
+        return PageSection("pictures", TITLE, missing=none)
     reading = (
         "The same images as one run of each line sees them, that with the smallest seed. Each run "
         "has its own worst images."

@@ -1,7 +1,14 @@
 """How to get the same numbers again."""
 
+import os
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
 from mtl.runs.page.data import PageData
+from mtl.runs.page.gather.evidence import Evidence
 from mtl.runs.page.parts import (
+    CopiedCommand,
     Folded,
     PageCell,
     PageColumn,
@@ -11,34 +18,97 @@ from mtl.runs.page.parts import (
     Sentences,
 )
 
+UNKNOWN = "not known"
+
 
 def reproduce(data: PageData) -> PageSection:
-    """For each run its folder, commands and commit; the versions that were used."""
-    rows = []
-    for row in data.rows:
-        for evidence in row.evidence:
-            run = evidence.run
-            rows.append(
-                [
-                    PageCell(f"{row.label}, seed {run.seed}"),
-                    PageCell(f"mtl rerun run={run.path}", code=True),
-                    PageCell(evidence.command or "not in app.log", code=bool(evidence.command)),
-                    PageCell(str(run.environment.get("commit") or "not known"), code=True),
-                    PageCell(run.started or "not known"),
-                ]
-            )
-    header = [PageColumn(t) for t in ("run", "repeat it", "made by", "commit", "started")]
-    parts: list[PagePart] = [
+    """The command that all runs have in common, and what each adds; the versions that were used."""
+    named = [
+        (f"{row.label}, seed {evidence.run.seed}", evidence)
+        for row in data.rows
+        for evidence in sorted(row.evidence, key=lambda evidence: evidence.run.seed)
+    ]
+    made = [shlex_parts(evidence.command) for _, evidence in named if evidence.command]
+    common = in_common(made) if made else []
+    home = _home([evidence.run.path for _, evidence in named])
+    commits = dict.fromkeys(_commit(evidence) for _, evidence in named)
+    parts: list[PagePart] = []
+    if common:
+        said = "All runs were made by this command, each with what the table adds to it:"
+        parts.append(Sentences([said if len(named) > 1 else "It was made by this command:"]))
+        parts.append(CopiedCommand(shlex.join(common)))
+    parts.append(
         Sentences(
             [
-                "On the same machine, with the same commit and versions, a run repeats to the last "
-                "digit on a CPU. mtl rerun says what differs, and whether the numbers agree."
+                "mtl rerun run=FOLDER repeats a run, and says what differs and whether the numbers "
+                "agree: with the same commit and versions, on the same machine, to the last digit "
+                f"on a CPU.{_where(home)}"
+                + (f" All are of commit {next(iter(commits))}." if len(commits) == 1 else "")
             ]
-        ),
-        PageTable("reproduce-table", "Every run", header, rows),
-        Folded("Versions and machines", [_versions(data)]),
+        )
+    )
+    header = [
+        PageColumn("run"),
+        PageColumn("adds", note="copied: the whole command"),
+        PageColumn("folder", note="copied: mtl rerun of it"),
+        PageColumn("started"),
     ]
+    header += [PageColumn("commit")] if len(commits) > 1 else []
+    rows = []
+    for name, evidence in named:
+        run = evidence.run
+        cells = [
+            PageCell(name),
+            _added(evidence, common),
+            PageCell(
+                str(run.path.relative_to(home)) if home else str(run.path),
+                code=True,
+                copy=f"mtl rerun run={shlex.quote(str(run.path))}",
+            ),
+            PageCell(run.started[:16].replace("T", " ") or UNKNOWN),
+        ]
+        rows.append(cells + ([PageCell(_commit(evidence), code=True)] if len(commits) > 1 else []))
+    parts.append(PageTable("reproduce-table", "Every run", header, rows))
+    parts.append(Folded("Versions and machines", [_versions(data)]))
     return PageSection("reproduce", "How to reproduce", parts)
+
+
+def shlex_parts(command: str) -> list[str]:
+    """A command's words; of a stranger's whose quotes have no end, what blanks part."""
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return command.split()
+
+
+def in_common(commands: Sequence[Sequence[str]]) -> list[str]:
+    """The words that all commands have, in the first one's order."""
+    first, *others = commands
+    return [word for word in first if all(word in other for other in others)]
+
+
+def _added(evidence: Evidence, common: Sequence[str]) -> PageCell:
+    if not evidence.command:
+        return PageCell("not in app.log")
+    words = [word for word in shlex_parts(evidence.command) if word not in common]
+    return PageCell(shlex.join(words), code=True, copy=evidence.command)
+
+
+def _home(folders: Sequence[Path]) -> Path | None:
+    """The folder that holds all of several runs, however they were named."""
+    same = len({folder.is_absolute() for folder in folders}) == 1
+    if len(folders) < 2 or not same:
+        return None
+    common = Path(os.path.commonpath([folder.parent for folder in folders]))
+    return None if common == Path() else common
+
+
+def _where(home: Path | None) -> str:
+    return f" The folders lie in {home}." if home else ""
+
+
+def _commit(evidence: Evidence) -> str:
+    return str(evidence.run.environment.get("commit") or UNKNOWN)
 
 
 def _versions(data: PageData) -> PageTable:

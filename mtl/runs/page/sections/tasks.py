@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from mtl.runs.compare.comparison import ComparedMetric
+from mtl.runs.compare.output.words import mean_text
+from mtl.runs.page.chance import chance_of
 from mtl.runs.page.data import PageData
 from mtl.runs.page.gather.numbers import short
-from mtl.runs.page.labels import measured, metric_title, way
+from mtl.runs.page.labels import metric_title, own_name, way
 from mtl.runs.page.parts import (
     Chart,
     ChartChoice,
@@ -17,11 +19,9 @@ from mtl.runs.page.parts import (
     PageTable,
     SideBySide,
 )
-from mtl.runs.page.specs import NAMED, SHOWN, Spec, chart, chosen, row_axis, row_colour, tip
-from mtl.runs.page.wording import TONES, compared
+from mtl.runs.page.sections.task_specs import bar_spec, difference_spec
+from mtl.runs.page.wording import TONES, compared, size_and_verdict
 
-BAR = 26
-"""Pixels for each row."""
 WHOLE = "whole run"
 """The title of what belongs to no task."""
 
@@ -45,8 +45,7 @@ def tasks(data: PageData) -> PageSection:
 
 def _choice(metrics: Sequence[ComparedMetric]) -> ChartChoice:
     options = [
-        (m.name, f"{metric_title(m) if m.percent else m.own.replace('_', ' ')} ({way(m)})")
-        for m in metrics
+        (m.name, f"{metric_title(m) if m.percent else own_name(m)} ({way(m)})") for m in metrics
     ]
     return ChartChoice("metric", "Metric", options)
 
@@ -62,56 +61,35 @@ def _bars(data: PageData, task: str, metrics: Sequence[ComparedMetric], name: st
                 point = (row.place, metric.name, cell.mean, low, high, len(cell.values))
                 _add(columns, point)
         texts = (
-            PageCell("") if c is None else PageCell(measured(c.mean, m.percent), c.mean)
+            PageCell("") if c is None else PageCell(mean_text(c, m), c.mean)
             for m, c in zip(metrics, cells, strict=True)
         )
         rows.append([PageCell(row.label), *texts])
+    known = {m.name: level for m in metrics if (level := chance_of(data, m)) is not None}
+    reading = (
+        "A bar is the mean over the seeds; the thin line is its 95 % interval, "
+        "where the mean of many more seeds would likely lie."
+    )
+    if known:
+        reading += " The dashed line is chance: what is reached without a look at the images."
     return Chart(
         name,
         f"{task}: mean over the seeds",
-        "A bar is the mean over the seeds; the thin line is its 95 % interval, "
-        "where the mean of many more seeds would likely lie.",
-        _bar_spec(data, metrics),
-        {"points": columns},
+        reading,
+        bar_spec(data, metrics),
+        {"points": columns, "chance": {"m": [*known], "x": [short(x, 5) for x in known.values()]}},
         [_choice(metrics)],
         table=PageTable(f"{name}-table", f"{task}: means", _header(metrics), rows),
     )
 
 
 def _header(metrics: Sequence[ComparedMetric]) -> list[PageColumn]:
-    return [PageColumn("runs"), *(PageColumn(m.own.replace("_", " "), True) for m in metrics)]
+    return [PageColumn("runs"), *(PageColumn(own_name(m), True) for m in metrics)]
 
 
 def _add(columns: dict[str, list[Any]], point: Sequence[Any]) -> None:
     for values, value in zip(columns.values(), point, strict=True):
         values.append(short(value, 5) if isinstance(value, float) else value)
-
-
-def _bar_spec(data: PageData, metrics: Sequence[ComparedMetric]) -> Spec:
-    y = row_axis()
-    x = {"type": "quantitative", "axis": {"title": None, "tickCount": 5}}
-    tooltip = tip(("x", "mean"), ("lo", "interval from"), ("hi", "to"), ("n", "seeds"))
-    bars = {
-        "mark": {"type": "bar", "opacity": 0.75, "height": {"band": 0.7}},
-        "encoding": {
-            "y": y,
-            "x": {**x, "field": "x"},
-            "color": row_colour(len(data.rows)),
-            "tooltip": tooltip,
-        },
-    }
-    interval = {
-        "mark": {"type": "rule", "color": "var(--ink)", "strokeWidth": 1.5},
-        "encoding": {"y": y, "x": {**x, "field": "lo"}, "x2": {"field": "hi"}},
-    }
-    return chart(
-        data.labels,
-        {"metric": metrics[0].name},
-        height=BAR * len(data.rows),
-        data={"name": "points"},
-        transform=[SHOWN, chosen("m", "metric"), NAMED],
-        layer=[bars, interval],
-    )
 
 
 def _differences(data: PageData, task: str, metrics: Sequence[ComparedMetric], name: str) -> Chart:
@@ -127,9 +105,7 @@ def _differences(data: PageData, task: str, metrics: Sequence[ComparedMetric], n
                 tone = TONES.get(d.verdict, "unsure")
                 _add(columns, (row.place, metric.name, d.mean, low, high, tone))
         texts = (
-            PageCell("")
-            if d is None
-            else PageCell(f"{measured(d.mean, m.percent, sign=True)}, {d.verdict}", d.mean)
+            PageCell("") if d is None else PageCell(size_and_verdict(d, m), d.mean)
             for m, d in zip(metrics, found, strict=True)
         )
         rows.append([PageCell(row.label), *texts])
@@ -137,43 +113,11 @@ def _differences(data: PageData, task: str, metrics: Sequence[ComparedMetric], n
     return Chart(
         name,
         f"{task}: difference from {reference}",
-        f"The dot is how far the runs are from {reference} with the same seed, on average; 0 is "
-        "no difference. Where the line crosses 0 the difference may be chance.",
-        _difference_spec(data, metrics),
+        f"The dot is how far the runs are from {reference} with the same seed, on average; the "
+        "line is where the true difference likely lies, after the correction for all comparisons. "
+        "Where it crosses 0, the difference is within the noise.",
+        difference_spec(data, metrics),
         {"points": columns},
         [_choice(metrics)],
         table=PageTable(f"{name}-table", f"{task}: differences", _header(metrics), rows),
-    )
-
-
-def _difference_spec(data: PageData, metrics: Sequence[ComparedMetric]) -> Spec:
-    y = row_axis()
-    x = {"type": "quantitative", "axis": {"title": None, "tickCount": 5, "format": "+.3~g"}}
-    tones = ["better", "worse", "unsure"]
-    scale = {"domain": tones, "range": [f"var(--{tone})" for tone in tones]}
-    colour = {"field": "v", "type": "nominal", "scale": scale, "legend": None}
-    zero = {
-        "data": {"values": [{"x": 0}]},
-        "mark": {"type": "rule", "color": "var(--ink)", "strokeDash": [3, 3]},
-        "encoding": {"x": {**x, "field": "x"}},
-    }
-    own: Spec = {"data": {"name": "points"}, "transform": [SHOWN, chosen("m", "metric"), NAMED]}
-    interval = {
-        "mark": {"type": "rule", "strokeWidth": 2},
-        "encoding": {"y": y, "x": {**x, "field": "lo"}, "x2": {"field": "hi"}, "color": colour},
-    }
-    dot = {
-        "mark": {"type": "point", "filled": True, "size": 90, "opacity": 1},
-        "encoding": {
-            "y": y,
-            "x": {**x, "field": "x"},
-            "color": colour,
-            "tooltip": tip(("x", "difference"), ("lo", "interval from"), ("hi", "to")),
-        },
-    }
-    return chart(
-        data.labels,
-        {"metric": metrics[0].name},
-        height=BAR * len(data.rows),
-        layer=[zero, {**own, "layer": [interval, dot]}],
     )

@@ -14,10 +14,9 @@ from mtl.runs.page.parts import (
     PageColumn,
     PageSection,
     PageTable,
-    Sentences,
     numbered,
 )
-from mtl.runs.page.specs import banded_lines, chosen
+from mtl.runs.page.specs import TICKS, banded_lines, chosen
 
 MOST_CURVES = 240
 """Of all rows together; those of the validation come first."""
@@ -29,8 +28,8 @@ def training(data: PageData) -> PageSection:
     """One chart with all curves, of which one is chosen."""
     names = _names(data)
     if not names:
-        lines = Sentences(["The runs kept no curves: their folders have no metrics.csv."])
-        return PageSection("training", "Training", [lines])
+        none = "the runs kept no curves: their folders have no metrics.csv."
+        return PageSection("training", "Training", missing=none)
     bands = {
         (row.place, name): band(curves)
         for name in names
@@ -42,13 +41,13 @@ def training(data: PageData) -> PageSection:
     figure = Chart(
         "training-curves",
         "Training curves",
-        "The line is the mean over the seeds, the band reaches from the lowest seed to the "
-        "highest. To the right: steps of training.",
+        "The line is the mean over the seeds; around few lines a band reaches from the lowest seed "
+        "to the highest. To the right: steps of training.",
         banded_lines(
             data.labels,
             {"metric": "0"},
             [chosen("m", "metric")],
-            {"axis": {"title": "steps", "tickCount": 6, "format": "~s"}},
+            {"axis": {"title": "steps", "tickCount": TICKS, "format": "~s"}},
             {"axis": {"title": None}, "scale": {"zero": False}},
             ("step", "mean"),
             dots=few,

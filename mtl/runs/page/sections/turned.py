@@ -12,7 +12,6 @@ from mtl.runs.page.parts import (
     PageColumn,
     PageSection,
     PageTable,
-    Sentences,
     numbered,
 )
 from mtl.runs.page.sections.training import band_columns
@@ -26,8 +25,8 @@ def turned(data: PageData) -> PageSection:
     title = "Turned images"
     names = _names(data)
     if not names:
-        none = "Not measured. mtl eval run=DIR 'rotate=[0,15,...,345]' turns the test images."
-        return PageSection("turned", title, [Sentences([none])])
+        none = "mtl eval run=DIR 'rotate=[0,15,...,345]' turns the test images."
+        return PageSection("turned", title, missing=none)
     bands: dict[tuple[int, str], Band] = {}
     for row in data.rows:
         for name in names:
@@ -50,8 +49,8 @@ def turned(data: PageData) -> PageSection:
     figure = Chart(
         "turned-curves",
         "Metric over the angle",
-        "A flat line is a network that doesn't mind how images are turned. The band is the range "
-        "of the seeds.",
+        "A flat line is a network that doesn't mind how images are turned. Around few lines, a "
+        "band is the range of the seeds.",
         spec,
         {"points": band_columns(bands, names)},
         [ChartChoice("metric", "Metric", numbered(map(_title, names)))],

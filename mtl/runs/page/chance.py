@@ -1,0 +1,44 @@
+"""The level of chance: what a network reaches that ignores the images."""
+
+from collections.abc import Sequence
+
+from mtl.runs.compare.comparison import ComparedMetric
+from mtl.runs.compare.output.words import Digits
+from mtl.runs.page.data import PageData
+from mtl.runs.page.labels import metric_title
+
+HARDLY = 0.1
+"""Share of the way from chance to perfect below which a task has learnt next to nothing."""
+PERFECT = 1.0
+"""Of every main metric, which is a share."""
+
+
+def chance_of(data: PageData, metric: ComparedMetric) -> float | None:
+    """The level of a metric; None where it isn't known, or the runs' images differ."""
+    found = {
+        level
+        for evidence in data.evidence
+        if metric.name.startswith("test/") and metric.task in evidence.decisions
+        if (level := evidence.decisions[metric.task].chance.get(metric.own)) is not None
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def hardly_above(data: PageData, metric: ComparedMetric) -> str:
+    """A remark where no row gets a tenth of the way from chance to perfect; else empty."""
+    level = chance_of(data, metric)
+    means = [row.cells[metric.name].mean for row in data.rows if metric.name in row.cells]
+    if level is None or not means or max(means) - level >= HARDLY * (PERFECT - level):
+        return ""
+    plain = Digits(metric).plain
+    return (
+        f"All of them hardly leave chance: {plain(max(means))} at most, and {plain(level)} without "
+        "a look at the images."
+    )
+
+
+def levels_in_words(data: PageData, metrics: Sequence[ComparedMetric]) -> str:
+    """``Chance: classification accuracy 0.183, ...``; empty where none is known."""
+    known = [(m, level) for m in metrics if (level := chance_of(data, m)) is not None]
+    told = [f"{metric_title(m)} {Digits(m).plain(level)}" for m, level in known]
+    return f"Chance, without a look at the images: {', '.join(told)}." if told else ""
