@@ -92,6 +92,27 @@ def shown(browser: Any, report: Path) -> Iterator[Any]:
     assert [text for text in wrong if text not in (report.as_uri(), "data:,")] == []
 
 
+def test_keyboard_reaches_every_control(opened):
+    """The first test, since keys go on from where a mouse has been."""
+    opened.keyboard.press("Tab")
+    assert opened.evaluate("document.activeElement.className") == "skip"
+    wanted = opened.evaluate(
+        """() => {
+          const controls = document.querySelectorAll("select, input, button, summary, a, .table");
+          const visible = [...controls].filter((control) => control.checkVisibility());
+          visible.forEach((control, number) => { control.dataset.number = number; });
+          return visible.length;
+        }"""
+    )
+    opened.evaluate(
+        "window.reached = new Set(['0']); "
+        "addEventListener('focusin', ({ target }) => reached.add(target.dataset.number))"
+    )
+    for _ in range(wanted):
+        opened.keyboard.press("Tab")
+    assert opened.evaluate("reached.delete(undefined), reached.size") == wanted
+
+
 def test_every_chart_is_drawn_in_the_colours_of_its_theme(opened):
     charts = opened.query_selector_all("figure[data-chart]")
     assert len(charts) > 8
@@ -171,28 +192,6 @@ def test_charts_and_matrices_show_what_is_chosen(opened):
     assert [panel.is_visible() for panel in panels.all()] == [True, False, False]
     opened.locator("#confusion select").select_option("2")
     assert [panel.is_visible() for panel in panels.all()] == [False, False, True]
-
-
-def test_keyboard_reaches_every_control(opened):
-    opened.evaluate("document.activeElement.blur(); getSelection().removeAllRanges()")
-    opened.evaluate("document.body.focus(); scrollTo(0, 0)")
-    opened.keyboard.press("Tab")
-    assert opened.evaluate("document.activeElement.className") == "skip"
-    wanted = opened.evaluate(
-        """() => {
-          const controls = document.querySelectorAll("select, input, button, summary, a, .table");
-          const visible = [...controls].filter((control) => control.checkVisibility());
-          visible.forEach((control, number) => { control.dataset.number = number; });
-          return visible.length;
-        }"""
-    )
-    opened.evaluate(
-        "window.reached = new Set(['0']); "
-        "addEventListener('focusin', ({ target }) => reached.add(target.dataset.number))"
-    )
-    for _ in range(wanted):
-        opened.keyboard.press("Tab")
-    assert opened.evaluate("reached.delete(undefined), reached.size") == wanted
 
 
 def test_commands_are_copied(opened):
