@@ -11,12 +11,25 @@ import yaml
 from made_up_runs import write_sweep
 from omegaconf import OmegaConf
 
-from mtl.cli import affinity, baselines, evaluate, export, inspect_, predict, report, rerun, split
+from mtl.cli import (
+    affinity,
+    baselines,
+    channels,
+    compress,
+    evaluate,
+    export,
+    inspect_,
+    predict,
+    report,
+    rerun,
+    split,
+)
 from mtl.cli.named_runs import items
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys
 from mtl.cli.run_list import run_list
 from mtl.cli.sweep_plan import representative
+from mtl.config.compression import step_nodes
 from mtl.config.groups import choices, groups, members, short_keys
 from mtl.config.load import load
 from mtl.config.member_files import node_of
@@ -45,6 +58,8 @@ CHECKED: dict[str, Any] = {
     "export": export,
     "baselines": baselines,
     "affinity": affinity,
+    "channels": channels,
+    "compress": compress,
     "rerun": rerun,
     "split": split,
 }
@@ -134,6 +149,8 @@ def check_command(command: str, arguments: list[str], folder: Path) -> None:
         assert len(run_list(own["runs"].replace("[", f"[{folder}/"))) == 2
         load(overrides, config_dir)
         return
+    if "steps" in own:
+        _, overrides = step_nodes(items(own["steps"]), overrides, config_dir)
     run = folder / own["run"]
     save_run(run, "experiment=demo" if "demo" in own["run"] else "data=voc_folder")
     open_run(run, overrides, config_dir, needs_data=False)

@@ -8,6 +8,7 @@ from pathlib import Path
 from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra.core.global_hydra import GlobalHydra
 
+from mtl.cli.channels import KEYS as CHANNELS_KEYS
 from mtl.cli.compare import KEYS as COMPARE_KEYS
 from mtl.cli.compress import KEYS as COMPRESS_KEYS
 from mtl.cli.export import KEYS as EXPORT_KEYS
@@ -25,6 +26,7 @@ OWN = {
     "eval": ("run=",),
     "predict": tuple(f"{key}=" for key in PREDICT_KEYS),
     "compress": tuple(f"{key}=" for key in COMPRESS_KEYS),
+    "channels": tuple(f"{key}=" for key in CHANNELS_KEYS),
     "export": tuple(f"{key}=" for key in EXPORT_KEYS),
     "compare": tuple(f"{key}=" for key in COMPARE_KEYS),
     "report": tuple(f"{key}=" for key in REPORT_KEYS),

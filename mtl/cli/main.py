@@ -39,6 +39,7 @@ COMMANDS = {
     "report": Command("mtl.cli.report", "write a run, or a comparison of runs, as one page"),
     "baselines": Command("mtl.cli.baselines", "train each task of a run alone, for the gain"),
     "affinity": Command("mtl.cli.affinity", "measure which tasks help each other, and group them"),
+    "channels": Command("mtl.cli.channels", "which tasks use which channels of the encoder"),
     "rerun": Command("mtl.cli.rerun", "repeat a run, and say whether its numbers agree"),
     "upgrade": Command("mtl.cli.upgrade", "rewrite configurations that an older version left"),
     "inspect": Command("mtl.cli.inspect_", "look at the data: counts, and a grid of samples"),

@@ -10,6 +10,7 @@ from torch import nn
 from mtl.config.kinds import KINDS
 from mtl.data.sample import Target
 from mtl.errors import BadFile, UserError
+from mtl.model.channels import take_channels
 from mtl.model.network import Network
 from mtl.model.resized import take_shapes
 
@@ -90,7 +91,7 @@ def load_network_weights(network: Network, path: Path) -> None:
 
 
 def as_small_as(saved: Mapping[str, Any], network: Network) -> None:
-    """Give a network the shapes of a checkpoint that says that they are not those configured.
+    """Give a network the channels and shapes of a checkpoint, where it says that they are its own.
 
     Args:
         saved: content of the checkpoint.
@@ -101,7 +102,9 @@ def as_small_as(saved: Mapping[str, Any], network: Network) -> None:
     """
     about = saved.get("mtl")
     if isinstance(about, Mapping) and about.get("resized") is True:
-        take_shapes(network, _of_network(saved))
+        state = _of_network(saved)
+        take_channels(network, state)
+        take_shapes(network, state)
 
 
 def _of_network(saved: Mapping[str, Any]) -> dict[str, torch.Tensor]:

@@ -50,6 +50,10 @@ class Network(nn.Module):
         self.heads = nn.ModuleDict(heads)
         self.target_names = dict(target_names)
         self.ensemble: Ensemble = ensemble
+        self.encoder_channels: nn.Module = nn.Identity()
+        """``ChannelChoice`` where some channels of the encoder are read by no head."""
+        self.head_channels: nn.Module = nn.Identity()
+        """``ChannelChoice`` where the heads read some channels of what is fused only."""
         self.retired: frozenset[str] = frozenset()
         """Tasks that are trained no more: in training mode no sample is labelled for them."""
         for task in self.tasks:
@@ -71,7 +75,8 @@ class Network(nn.Module):
         Args:
             image: (B, 3, H, W) float, normalised.
         """
-        return cast(dict[str, Features], self.encoder(self.views(image)))
+        encoded = self.encoder(self.views(image))
+        return cast(dict[str, Features], self.encoder_channels(encoded))
 
     def features(self, image: Tensor) -> dict[str, Features]:
         """What each head gets, for S·B rows where S streams are left.
@@ -79,7 +84,11 @@ class Network(nn.Module):
         Args:
             image: (B, 3, H, W) float, normalised.
         """
-        return cast(dict[str, Features], self.fusion(self.encode(image)))
+        return self.fused(self.encode(image))
+
+    def fused(self, encoded: Mapping[str, Features]) -> dict[str, Features]:
+        """What ``encode`` gave, to what each head gets."""
+        return cast(dict[str, Features], self.head_channels(self.fusion(encoded)))
 
     def decode(
         self, features: Mapping[str, Features], batch: Batch
@@ -93,7 +102,17 @@ class Network(nn.Module):
         Returns:
             Task to the head's output for S·n rows, stream by stream, and the labels of the n.
         """
-        features = self.fusion(features)
+        return self.read(self.fused(features), batch)
+
+    def read(
+        self, features: Mapping[str, Features], batch: Batch
+    ) -> dict[str, tuple[Any, Labelled]]:
+        """``decode`` from what each head gets, for S·B rows.
+
+        Args:
+            features: what ``fused`` made.
+            batch: says which samples are labelled.
+        """
         streams, size = self.fusion.streams, len(batch)
         outputs: dict[str, tuple[Any, Labelled]] = {}
         for task in self.tasks:

@@ -45,12 +45,31 @@ def evaluate(
             none of the classes that the run knows.
     """
     quiet_lightning()
+    cfg = cfg.copy()
+    cfg.trainer.devices, cfg.trainer.strategy = 1, "auto"
+    data, network = trained(cfg, folder, checkpoint)
+    return evaluate_network(cfg, folder, data, network, split, callbacks)
+
+
+def trained(
+    cfg: DictConfig, folder: Path, checkpoint: str = "best"
+) -> tuple[MultiTaskData, Network]:
+    """What a run was trained on, in the terms that its network knows, and the network.
+
+    Args:
+        cfg: the run's configuration, with overrides.
+        folder: of the run.
+        checkpoint: which one.
+
+    Raises:
+        UserError: there is no checkpoint, the weights don't fit, or the data has none of the
+            classes that the run knows.
+    """
     path = folder / "checkpoints" / f"{checkpoint}.ckpt"
     if not path.exists():
         raise UserError(f"{path} doesn't exist: the run has not finished an epoch")
     cfg = cfg.copy()
     without_first_weights(cfg)
-    cfg.trainer.devices, cfg.trainer.strategy = 1, "auto"
     data = build_data(cfg)
     data.prepare_data()
     data.in_terms_of(known_targets(cfg, folder, path))
@@ -58,7 +77,7 @@ def evaluate(
         say(note)
     network = build_network(cfg, data.targets)
     load_network_weights(network, path)
-    return evaluate_network(cfg, folder, data, network, split, callbacks)
+    return data, network
 
 
 def evaluate_network(

@@ -23,6 +23,7 @@ from mtl.config.other_words import KEYS, MEMBERS
         "report",
         "baselines",
         "affinity",
+        "channels",
         "split",
         "cache",
     ],

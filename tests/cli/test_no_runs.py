@@ -17,6 +17,7 @@ COMMANDS = (
     ("predict", "input=photo.png"),
     ("export",),
     ("affinity",),
+    ("channels",),
     ("rerun",),
     ("upgrade",),
 )

@@ -190,6 +190,21 @@ class TargetKind:
         """One sample's value out of what ``collate`` made."""
         return self.exact(value[place].cpu().numpy())
 
+    def numbers(self, value: Tensor | BatchValue, target: Target) -> Tensor:
+        """What labels say of whole images, as numbers that may be compared with other numbers.
+
+        Args:
+            value: of n samples, as ``collate`` or a head's ``labels`` gives it.
+            target: its classes.
+
+        Returns:
+            (n, M) float32, NaN where unknown; here all entries of each value.
+        """
+        assert isinstance(value, Tensor)
+        flat = value.reshape(len(value), -1)
+        unknown = flat.isnan() if np.isnan(self.unknown) else flat == self.unknown
+        return flat.float().masked_fill(unknown, torch.nan)
+
     # Preprocessing and the way back
 
     def resized(self, value: Any, frame: Frame, side: int) -> Any:

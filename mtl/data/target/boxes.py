@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from mtl.data.augmentation.geometry import carry_boxes, turn_boxes
-from mtl.data.batch import BoxBatch, Labelled
+from mtl.data.batch import BatchValue, BoxBatch, Labelled
 from mtl.data.sample import Boxes
 from mtl.data.target.base import Array, Column, TargetKind
 from mtl.data.target.motion import Motion, Turn
@@ -100,6 +101,15 @@ class BoxesKind(TargetKind):
             value.difficult[place][kept].cpu().numpy(),
             within if within is not None and np.isfinite(within).all() else None,
         )
+
+    def numbers(self, value: Tensor | BatchValue, target: Target) -> Tensor:
+        """How many objects of each class an image shows; what a head made of boxes, as it is."""
+        if not isinstance(value, BoxBatch):
+            return super().numbers(value, target)
+        # Padding counts in a column of its own.
+        classes = value.labels.remainder(len(target.classes) + 1)
+        shown = F.one_hot(classes, len(target.classes) + 1).sum(1)
+        return shown[:, :-1].float()
 
     def resized(self, value: Boxes, frame: Frame, side: int) -> Boxes:
         """Scaled and shifted; remembers which part of the picture shows the image."""

@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from mtl.data.sample import IGNORE_LABEL
 from mtl.data.target.base import Column, TargetKind
 
 if TYPE_CHECKING:
+    from mtl.data.batch import BatchValue
     from mtl.data.inspection.tally import Tally
     from mtl.data.sample import Target
 
@@ -47,6 +49,11 @@ class LabelKind(TargetKind):
     def collate(self, values: Any) -> Tensor:
         """(n,) int64."""
         return torch.tensor([int(value) for value in values], dtype=torch.int64)
+
+    def numbers(self, value: Tensor | BatchValue, target: Target) -> Tensor:
+        """A column of 0 and 1 for each class."""
+        assert isinstance(value, Tensor)
+        return F.one_hot(value, len(target.classes)).float()
 
     def count(self, tally: Tally, value: Any) -> None:
         """Samples of each class."""

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
+from mtl.data.batch import BatchValue
 from mtl.data.sample import IGNORE_PIXEL
 from mtl.data.target.pixel_map import PixelMap
 from mtl.drawing.enlarge import enlarged
@@ -52,6 +55,13 @@ class MaskKind(PixelMap):
                 "from 1 into the masks, or set data.masks=binary where 255 is the one class"
             )
         return f"the masks of {name} show nothing but background: {classes} is in no mask"
+
+    def numbers(self, value: Tensor | BatchValue, target: Target) -> Tensor:
+        """The share of each class in the known pixels."""
+        assert isinstance(value, Tensor)
+        known = (value != IGNORE_PIXEL).float().mean((1, 2))
+        shares = [(value == number).float().mean((1, 2)) for number in range(len(target.classes))]
+        return torch.stack(shares, 1) / known[:, None]
 
     def count(self, tally: Tally, value: Any) -> None:
         """Pixels of each class."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mtl.data.augmentation.geometry import flipped, resample, resample_known
-from mtl.data.batch import Labelled
+from mtl.data.batch import BatchValue, Labelled
 from mtl.data.preprocess.fit import into_picture, out_of_picture
 from mtl.data.target.base import Array, TargetKind
 from mtl.data.target.motion import Motion, Turn
@@ -163,6 +163,13 @@ class PixelMap(TargetKind):
             found = found.copy()
             found[parts.outside] = self.unknown
         return self._in_dtype(found)
+
+    def numbers(self, value: Tensor | BatchValue, target: Target) -> Tensor:
+        """The mean of each channel over the known pixels."""
+        assert isinstance(value, Tensor)
+        pixels = value.float().reshape(*value.shape[:3], -1).flatten(1, 2)
+        unknown = pixels.isnan() if np.isnan(self.unknown) else pixels == self.unknown
+        return pixels.masked_fill(unknown, torch.nan).nanmean(1)
 
     def count(self, tally: Tally, value: Array) -> None:
         """Known pixels, and of each sample its smallest, mean and largest value."""

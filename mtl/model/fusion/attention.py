@@ -1,6 +1,7 @@
 """``fusion=attention``."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.fusion.base import LEAST
 from mtl.model.fusion.weighing import Weighing
+from mtl.model.narrow import narrow_inputs
 from mtl.model.views.base import Views
 
 
@@ -52,6 +54,13 @@ class Attention(Weighing):
         super().only(strides)
         for stride in [name for name in self.scores if int(name) not in self.strides]:
             del self.scores[stride]
+
+    def narrow(self, kept: Mapping[int, Tensor]) -> None:
+        """See ``Fusion``."""
+        super().narrow(kept)
+        for stride, score in self.scores.items():
+            if int(stride) in kept:
+                narrow_inputs(cast(nn.Sequential, score)[0], kept[int(stride)])
 
     def merge(self, features: Features) -> Features:
         """Weighted mean over the streams, 0 where none shows anything."""

@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from torch import Tensor, nn
 
@@ -61,6 +62,41 @@ class Fusion(nn.Module, ABC):
         """
         self.strides = frozenset(strides) | {self.stages[-1].stride}
         self.exchange.only(self.strides)
+
+    def placed(self, index: Tensor, channels: int) -> Tensor:
+        """Which channels of the features that heads get show some of those that come in.
+
+        Here they keep their numbers, and each shows only itself.
+
+        Args:
+            index: (k,) int64, of channels that come in.
+            channels: how many there are of the stride.
+
+        Returns:
+            (m·k,) int64, m times all of ``index``.
+        """
+        return index
+
+    def narrow(self, kept: Mapping[int, Tensor]) -> None:
+        """Take in fewer channels from now on; those that are left out are taken to be 0.
+
+        Fusions that have weights for channels override this, and call it.
+
+        Args:
+            kept: stride to (k,) int64, the channels that will come in, ascending; a stride that
+                isn't there stays whole.
+        """
+        self.exchange.narrow(
+            {
+                stage.stride: self.placed(kept[stage.stride], stage.channels)
+                for stage in self.stages
+                if stage.stride in kept and stage.stride in self.strides
+            }
+        )
+        self.stages = tuple(
+            replace(stage, channels=len(kept[stage.stride])) if stage.stride in kept else stage
+            for stage in self.stages
+        )
 
     @property
     def feature_stages(self) -> tuple[Stage, ...]:

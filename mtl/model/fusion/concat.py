@@ -2,6 +2,9 @@
 
 from dataclasses import replace
 
+import torch
+from torch import Tensor
+
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.fusion.base import Fusion
 
@@ -13,6 +16,10 @@ class Concat(Fusion):
     def feature_stages(self) -> tuple[Stage, ...]:
         """S times the channels."""
         return tuple(replace(s, channels=s.channels * len(self.incoming)) for s in self.stages)
+
+    def placed(self, index: Tensor, channels: int) -> Tensor:
+        """Once in each stream's block."""
+        return torch.cat([index + channels * stream for stream in range(len(self.incoming))])
 
     def merge(self, features: Features) -> Features:
         """To (B, S·C, H, W)."""

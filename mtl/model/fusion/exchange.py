@@ -1,13 +1,14 @@
 """How tasks exchange features once views and branches have met."""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from mtl.errors import UserError
 from mtl.model.backbone.base import Features, Stage
+from mtl.model.narrow import narrow_inputs, narrow_outputs
 
 WIDTH = 64
 """Most channels of queries, keys and values."""
@@ -34,6 +35,14 @@ class TaskExchange(nn.Module):
                     if stage.stride not in strides:
                         delattr(levels, str(stage.stride))
         self.stages = tuple(stage for stage in self.stages if stage.stride in strides)
+
+    def narrow(self, kept: Mapping[int, Tensor]) -> None:
+        """Take in fewer channels from now on, and give as many.
+
+        Args:
+            kept: stride to (k,) int64, the channels that will come in; others were 0, and what they
+                become is of no use.
+        """
 
     def forward(self, features: dict[str, Features]) -> dict[str, Features]:
         """Task to features of equal shapes, to the same."""
@@ -69,6 +78,14 @@ class ConcatExchange(TaskExchange):
         for block in blocks.values():
             nn.init.zeros_(block.weight)
         return nn.ModuleDict(blocks)
+
+    def narrow(self, kept: Mapping[int, Tensor]) -> None:
+        """See ``TaskExchange``."""
+        for stride, index in kept.items():
+            for task in self.tasks:
+                for block in self.mixers[task][str(stride)].values():  # type: ignore[index]
+                    narrow_inputs(block, index)
+                    narrow_outputs(block, index)
 
     def forward(self, features: dict[str, Features]) -> dict[str, Features]:
         """See ``TaskExchange``."""
@@ -129,6 +146,14 @@ class AttentionExchange(TaskExchange):
                 for task in self.tasks
             }
         )
+
+    def narrow(self, kept: Mapping[int, Tensor]) -> None:
+        """See ``TaskExchange``."""
+        for stride, index in kept.items():
+            for task in self.tasks:
+                for part in (self.query, self.key, self.value):
+                    narrow_inputs(part[task][str(stride)], index)  # type: ignore[index]
+                narrow_outputs(self.out[task][str(stride)], index)  # type: ignore[index]
 
     def forward(self, features: dict[str, Features]) -> dict[str, Features]:
         """See ``TaskExchange``."""

@@ -1,6 +1,6 @@
 """``fusion=mil_attention``."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.fusion.base import LEAST
 from mtl.model.fusion.weighing import Weighing
+from mtl.model.narrow import narrow_inputs
 from mtl.model.views.base import Views
 
 
@@ -31,6 +32,11 @@ class GatedAttention(nn.Module):
         """(..., C) to (...)."""
         gated = self.value(vectors).tanh() * self.gate(vectors).sigmoid()
         return cast(Tensor, self.score(gated).squeeze(-1))
+
+    def narrow(self, kept: Tensor) -> None:
+        """Read some channels of a vector only, (k,) int64."""
+        narrow_inputs(self.value, kept)
+        narrow_inputs(self.gate, kept)
 
 
 class MilAttention(Weighing):
@@ -75,6 +81,14 @@ class MilAttention(Weighing):
         """See ``Fusion``."""
         self.weights = []
         return super().forward(features)
+
+    def narrow(self, kept: Mapping[int, Tensor]) -> None:
+        """See ``Fusion``."""
+        super().narrow(kept)
+        coarsest = self.stages[-1].stride
+        for score in self.scores:
+            if coarsest in kept:
+                cast(GatedAttention, score).narrow(kept[coarsest])
 
     def merge(self, features: Features) -> Features:
         """Weighted sum of the instances."""

@@ -19,6 +19,7 @@ from mtl.model.backbone.base import Features, Stage
 from mtl.model.curves.base import HeadCurves
 from mtl.model.head.agreement import median, weighted_mean
 from mtl.model.head.exported import Arrays, Deviation, ExportedTensor, differences
+from mtl.model.head.pooled import Pooled
 from mtl.model.samples.base import HeadSamples
 from mtl.model.views.placement import Placement
 
@@ -111,6 +112,27 @@ class Head(nn.Module, ABC):
     def make_equivariant(self) -> None:
         """See that the output turns with the features by quarter turns, where it has a place."""
 
+    def narrow(self, kept: Mapping[int, Tensor]) -> None:
+        """Read fewer channels from now on; here by every ``Pooled`` that the head has.
+
+        Heads that read features by other layers override this.
+
+        Args:
+            kept: stride to (k,) int64, the channels that ``forward`` will get, ascending; all of
+                ``reads`` are there.
+
+        Raises:
+            UserError: the head doesn't say how.
+        """
+        pooled = [module for module in self.modules() if isinstance(module, Pooled)]
+        if not pooled:
+            raise UserError(
+                f"{type(self).__name__} doesn't say how it reads fewer channels: it needs narrow "
+                "(see mtl.Head)"
+            )
+        for module in pooled:
+            module.narrow(kept)
+
     @abstractmethod
     def forward(self, features: Features) -> Any:
         """Raw output, the input of ``loss`` and ``predict``: a Tensor or a dict of Tensors."""
@@ -123,6 +145,16 @@ class Head(nn.Module, ABC):
             raw: output of ``forward`` for the n labelled samples, in the order of ``labels.value``.
             labels: their targets.
         """
+
+    def label_numbers(self, labels: Labelled) -> Tensor:
+        """What the labels say of whole images, as numbers: (n, M) float, NaN where unknown.
+
+        Here as the target's kind does it.
+
+        Args:
+            labels: as ``labels`` returns them.
+        """
+        return self.target.kind.numbers(labels.value, self.target)
 
     @abstractmethod
     def predict(self, raw: Any) -> Any:

@@ -25,6 +25,7 @@ from mtl.model.head.box_errors import box_errors
 from mtl.model.head.exported import BOX_TOLERANCE, ExportedTensor
 from mtl.model.head.losses import full_precision
 from mtl.model.head.options import check_names, check_range
+from mtl.model.narrow import narrow_inputs
 from mtl.model.reproducible import averaged
 from mtl.model.samples.base import HeadSamples
 from mtl.model.samples.columns import box_columns
@@ -169,6 +170,10 @@ class Box(Head):
     def reads(self) -> tuple[int]:
         """The coarsest."""
         return (self.stride,)
+
+    def narrow(self, kept: Mapping[int, Tensor]) -> None:
+        """See ``Head``."""
+        narrow_inputs(self.regression[0], kept[self.stride])
 
     @property
     def output_count(self) -> int:

@@ -32,6 +32,7 @@ from mtl.model.head.exported import BOX_TOLERANCE, Arrays, Deviation, ExportedTe
 from mtl.model.head.fcos_targets import Points, assign, orphans, to_find
 from mtl.model.head.losses import giou_loss
 from mtl.model.head.options import check_names, check_per_class, check_range
+from mtl.model.head.pyramid_decoder import narrow_pyramid
 from mtl.model.samples.base import HeadSamples
 from mtl.model.samples.columns import detection_columns
 from mtl.model.views.placement import Placement
@@ -139,6 +140,10 @@ class Detection(Head):
     def reads(self) -> tuple[int, ...]:
         """The pyramid's levels."""
         return self.strides
+
+    def narrow(self, kept: Mapping[int, Tensor]) -> None:
+        """See ``Head``."""
+        narrow_pyramid(self.pyramid, [kept[stride] for stride in self.strides])
 
     def forward(self, features: Features) -> dict[str, Tensor]:
         """Run pyramid and branches; see the class for what comes out."""
@@ -273,9 +278,7 @@ class Detection(Head):
     def from_exported(self, tensors: Mapping[str, Tensor]) -> DetectionBatch:
         """See ``exports``."""
         labels = tensors["labels"]
-        return DetectionBatch(
-            tensors["boxes"], tensors["scores"], labels.clamp(min=0), labels >= 0
-        )
+        return DetectionBatch(tensors["boxes"], tensors["scores"], labels.clamp(min=0), labels >= 0)
 
     @property
     def thresholds(self) -> Mapping[str, float]:

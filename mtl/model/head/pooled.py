@@ -1,12 +1,13 @@
 """From a feature map to one vector of numbers per image."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.head.options import check_names, check_range
+from mtl.model.narrow import narrow_inputs
 
 
 class Pooled(nn.Module):
@@ -49,3 +50,8 @@ class Pooled(nn.Module):
         """Stride to (n, C, h, w) in, (n, outputs) out."""
         result: Tensor = self.layers(self.pool(features[self.stride], dim=(-2, -1)))
         return result
+
+    def narrow(self, kept: Mapping[int, Tensor]) -> None:
+        """See ``Head``."""
+        first = next(layer for layer in self.layers if isinstance(layer, nn.Linear))
+        narrow_inputs(first, kept[self.stride])

@@ -1,7 +1,8 @@
 """From feature maps of several strides to one map of class scores."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch.nn import functional as F
 from torchvision.ops import FeaturePyramidNetwork
 
 from mtl.model.backbone.base import Features, Stage
+from mtl.model.narrow import narrow_inputs
 from mtl.model.reproducible import resized
 
 GROUPS = 8
@@ -42,6 +44,21 @@ class PyramidDecoder(nn.Module):
             total = total + upsample(F.relu(level), total.shape[-2:])
         scores: Tensor = self.classify(total / math.sqrt(len(levels)))
         return scores
+
+    def narrow(self, kept: Mapping[int, Tensor]) -> None:
+        """See ``Head``."""
+        narrow_pyramid(self.pyramid, [kept[stride] for stride in self.strides])
+
+
+def narrow_pyramid(pyramid: FeaturePyramidNetwork, kept: Sequence[Tensor]) -> None:
+    """Let each level of a pyramid read fewer channels.
+
+    Args:
+        pyramid: changed in place.
+        kept: for each level, from fine to coarse, (k,) int64.
+    """
+    for block, index in zip(pyramid.inner_blocks, kept, strict=True):
+        narrow_inputs(cast(nn.Sequential, block)[0], index)
 
 
 def _norm(channels: int) -> nn.GroupNorm:

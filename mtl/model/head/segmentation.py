@@ -153,6 +153,10 @@ class Segmentation(Head):
         """The decoder's levels."""
         return self.decoder.strides
 
+    def narrow(self, kept: Mapping[int, Tensor]) -> None:
+        """See ``Head``."""
+        self.decoder.narrow(kept)
+
     def forward(self, features: Features) -> Tensor:
         """Logits (n, K, h, w) at the finest stride in use."""
         logits: Tensor = self.decoder(features)

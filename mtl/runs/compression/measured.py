@@ -28,9 +28,7 @@ def measured_stand(
     """
     metrics = work.evaluate(work.split, file=work.file)
     side = int(work.cfg.image_size)
-    size = (
-        len(checkpoint_bytes(work, metrics)) if work.file is None else work.file.stat().st_size
-    )
+    size = len(checkpoint_bytes(work, metrics)) if work.file is None else work.file.stat().st_size
     return Stand(
         step=step,
         metrics=metrics,

@@ -69,7 +69,9 @@ def columns(stands: Sequence[Stand], main: Mapping[str, str]) -> list[list[str]]
         before = first.metrics.get(task, {}).get(metric)
         cells = [_metric(s.metrics.get(task, {}).get(metric), before, s is first) for s in stands]
         rows.append([f"{task} {metric}", *cells])
-    rows.append(["Δm", *("" if s.delta_m is None or s is first else percent(s.delta_m) for s in stands)])
+    rows.append(
+        ["Δm", *("" if s.delta_m is None or s is first else percent(s.delta_m) for s in stands)]
+    )
     rows.append(["parameters, M", *(f"{s.parameters / 1e6:.3f}" for s in stands)])
     rows.append(["file, MB", *(f"{s.megabytes:.2f}" for s in stands)])
     rows.append(["multiply-adds, M", *(_millions(s.multiply_adds) for s in stands)])
@@ -88,9 +90,7 @@ def markdown(stands: Sequence[Stand], main: Mapping[str, str]) -> str:
 
 
 def _timed(stands: Sequence[Stand]) -> list[tuple[str, int]]:
-    pairs = [
-        (name, batch) for s in stands for name, found in s.latency.items() for batch in found
-    ]
+    pairs = [(name, batch) for s in stands for name, found in s.latency.items() for batch in found]
     return sorted(set(pairs), key=lambda pair: (list(SPEAKS).index(pair[0]), pair[1]))
 
 

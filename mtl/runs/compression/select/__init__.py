@@ -1,0 +1,1 @@
+"""Feature selection: which channels of the encoder's features each task needs."""
