@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else importing it calls the network
@@ -21,6 +22,7 @@ from benchmarks.augmentation import batch_versus_albumentations, versus_pil
 from benchmarks.command import command_seconds
 from benchmarks.export import onnx_latency
 from benchmarks.gpu import gpu_throughput
+from benchmarks.int8 import GOALS, int8_latency
 from benchmarks.memory import demo_memory
 from benchmarks.prediction import predict_throughput
 from benchmarks.results import Entry, read, table, verdict, write
@@ -44,8 +46,13 @@ def quick() -> dict[str, Measure]:
         "gpu_throughput": gpu_throughput,
         "predict_throughput": predict_throughput,
         "onnx_latency": lambda: {"onnx_latency": onnx_latency()},
+        **{f"int8_latency/{name}": partial(_int8, name) for name in GOALS},
         **weighting.measurements(),
     }
+
+
+def _int8(backbone: str) -> Mapping[str, Entry]:
+    return {f"int8_latency/{backbone}": int8_latency(backbone)}
 
 
 def slow() -> dict[str, Measure]:

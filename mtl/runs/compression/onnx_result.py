@@ -1,0 +1,63 @@
+"""Steps whose result is an ONNX file rather than a network."""
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtl.config.nearest import listing
+from mtl.errors import UserError
+from mtl.files import write_all
+from mtl.runs.compression.base import Workpiece
+from mtl.runs.export.formats import FORMATS
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+
+def exported_model(work: Workpiece, step: str) -> "ModelProto":
+    """The network as it is now, as ``mtl export`` puts it into a file.
+
+    Args:
+        work: left as it is.
+        step: name of the step, for messages.
+
+    Raises:
+        UserError: a package is missing, or a step before has made a file already.
+        RunError: it can't be exported.
+    """
+    if work.file is not None:
+        raise UserError(
+            f"{step} starts from a network, and a step before it has made {work.file.name} of it: "
+            "only the last step may make a file"
+        )
+    if FORMATS["onnx"].missing:
+        raise UserError(
+            f"{step} needs {listing(FORMATS['onnx'].missing)}: pip install 'mtl[compress]'"
+        )
+    import onnx
+
+    with tempfile.TemporaryDirectory() as folder:
+        return onnx.load(work.export(work.network, Path(folder) / "model.onnx"))
+
+
+def deliver(work: Workpiece, model: "ModelProto", name: str, said: Mapping[str, Any]) -> Path:
+    """Write a model as the result of a step, with its description inside and beside it.
+
+    Args:
+        work: whose result it becomes.
+        model: made of one of ``exported_model``, whose description it has.
+        name: of the file, without its ending.
+        said: entry ``compressed`` of the description.
+    """
+    from mtl.runs.compression.quantize.prepared import with_notes
+    from mtl.runs.export.description import KEY, text_of
+
+    (text,) = (entry.value for entry in model.metadata_props if entry.key == KEY)
+    described = text_of({**json.loads(text), "compressed": dict(said)})
+    content = with_notes(model, {KEY: described}).SerializeToString()
+    path = work.out / f"{name}.onnx"
+    write_all({path: content, path.with_suffix(".json"): described.encode()})
+    work.file = path
+    return path

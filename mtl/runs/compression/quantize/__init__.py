@@ -1,0 +1,1 @@
+"""Static int8: what it costs each task, and what stays float for that."""

@@ -1,0 +1,120 @@
+"""``mtl compress steps=[quantize]``: static int8."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from mtl.errors import UserError
+from mtl.runs.compression.base import Step, Workpiece
+from mtl.runs.compression.onnx_result import deliver, exported_model
+from mtl.words import counted
+
+if TYPE_CHECKING:
+    from mtl.runs.compression.quantize.calibration import Calibration
+    from mtl.runs.compression.quantize.mixed import Kept
+
+
+class Quantize(Step):
+    """An ONNX file in int8, but for the layers that a task would pay too much for.
+
+    Args:
+        images: of the training split to calibrate with.
+        calibration: how ranges are found; see ``tensor_ranges``.
+        reduce_range: whether weights take 7 of the 8 bits.
+        last_layers: whether the last layer of each head gets 8 bits, too.
+        sensitivity: whether each of the ``layers`` is looked at alone, or those of a parent module
+            together, as ``blocks``.
+        sensitivity_images: of the training split to look at.
+        max_loss: points of its main metric that a task may lose on the validation split; layers
+            stay float until none loses more. None: all get 8 bits.
+    """
+
+    name = "quantize"
+
+    def __init__(
+        self,
+        images: int,
+        calibration: "Calibration",
+        reduce_range: bool,
+        last_layers: bool,
+        sensitivity: Literal["layers", "blocks"],
+        sensitivity_images: int,
+        max_loss: float | None,
+    ) -> None:
+        self.images = images
+        self.calibration: Calibration = calibration
+        self.reduce_range = reduce_range
+        self.last_layers = last_layers
+        self.sensitivity = sensitivity
+        self.sensitivity_images = sensitivity_images
+        self.max_loss = max_loss
+
+    def apply(self, work: Workpiece) -> None:
+        """See ``Step``; the network stays as it is, and ``int8.onnx`` is the result.
+
+        Raises:
+            UserError: a step before has made a file, or there is no validation split to choose on.
+            RunError: the network can't be exported.
+        """
+        if self.max_loss is not None and work.data.source("val") is None:
+            raise UserError(
+                f"{self.name}.max_loss={self.max_loss:g} needs a validation split, which the data "
+                f"doesn't have; {self.name}.max_loss=null has all layers in int8"
+            )
+        model = exported_model(work, self.name)
+
+        from mtl.runs.compression.quantize.layers import blocks
+        from mtl.runs.compression.quantize.mixed import stays_float
+        from mtl.runs.compression.quantize.pictures import pictures
+        from mtl.runs.compression.quantize.quantiser import Quantiser
+        from mtl.runs.compression.quantize.report import said_lines, write_report
+        from mtl.runs.compression.quantize.sensitivity import sensitivity
+
+        quantiser = Quantiser.of(
+            model,
+            pictures(work, self.images),
+            self.calibration,
+            self.reduce_range,
+            self.last_layers,
+        )
+        layers = {layer.name: (layer,) for layer in quantiser.candidates}
+        units = blocks(quantiser.candidates) if self.sensitivity == "blocks" else layers
+        work.say(f"  {counted(len(layers), 'layer')} in int8, {self.sensitivity} one by one")
+        found = sensitivity(quantiser, units, pictures(work, self.sensitivity_images))
+
+        def written(kept: "Kept") -> None:
+            left_out = {layer.name for unit in kept for layer in units[unit]}
+            deliver(work, quantiser.int8(left_out), "int8", self._said(kept))
+
+        kept: Kept = {}
+        losses: Mapping[str, float] = {}
+        if self.max_loss is None:
+            written(kept)
+        else:
+            before = _main(work)
+
+            def losses_with(kept: "Kept") -> Mapping[str, float]:
+                written(kept)
+                now = _main(work)
+                return {task: 100 * (before[task] - now[task]) for task in before}
+
+            kept, losses = stays_float(found, losses_with, self.max_loss)
+        for line in said_lines(found, kept, losses):
+            work.say(line)
+        write_report(work.figures, self.name, found, kept, losses)
+
+    def _said(self, kept: "Kept") -> dict[str, object]:
+        """Of the file's description."""
+        return {
+            "step": self.name,
+            "activations": "uint8",
+            "weights": "int8, 7 bits" if self.reduce_range else "int8",
+            "calibration": {"method": self.calibration, "images": self.images},
+            "float_for": dict(kept),
+        }
+
+
+def _main(work: Workpiece) -> dict[str, float]:
+    """Each task's main metric on the validation split."""
+    found = work.evaluate("val", file=work.file)
+    mains = {task: work.network.head(task).metrics[0] for task in work.network.tasks}
+    return {task: found[task][name] for task, name in mains.items() if name in found.get(task, {})}

@@ -1,0 +1,90 @@
+"""``mtl compress`` to files whose numbers are small, from a run's folder without a training."""
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from export_kit import SIZE, made_up_run, noise
+
+from mtl.cli.compress import run
+from mtl.errors import UserError
+from mtl.runs.compression import base
+from mtl.runs.compression.onnx_result import exported_model
+from mtl.runs.export.read import read
+
+TASKS = ("classification", "segmentation")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_up_run(tmp_path_factory.mktemp("run"), f"tasks=[{','.join(TASKS)}]")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def exported_once(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The same network is traced once for all."""
+    kept = tmp_path_factory.mktemp("exported") / "model.onnx"
+    export = base.write_onnx
+
+    def write(network: Any, preprocess: Any, cfg: Any, path: Path) -> Path:
+        if not kept.exists():
+            export(network, preprocess, cfg, kept)
+        return Path(shutil.copy(kept, path))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "write_onnx", write)
+        yield
+
+
+def compress(trained: Path, out: Path, step: str, *options: str) -> list[dict[str, Any]]:
+    run([f"run={trained}", f"steps=[{step}]", f"out={out}", "repeats=none", *options])
+    stands: list[dict[str, Any]] = json.loads((out / "table.json").read_text())["stands"]
+    return stands
+
+
+@pytest.mark.slow
+def test_int8_is_a_file_of_ours_with_a_table_row(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = "quantize.images=4", "quantize.max_loss=100"
+    stands = compress(trained, tmp_path, "quantize", *options)
+    assert "16 layers in int8, layers one by one" in capsys.readouterr().out
+    assert [stand["step"] for stand in stands] == ["as trained", "quantize"]
+    assert stands[1]["file"] == "int8.onnx"
+
+    exported = read(tmp_path / "int8.onnx")
+    assert json.loads((tmp_path / "int8.json").read_text()) == exported.description
+    assert exported.description["compressed"]["float_for"] == {}
+    assert exported.description["tasks"]["classification"]["classes"] == ["dot", "ring", "star"]
+    outputs = exported.run(noise(3, 3, SIZE, SIZE).numpy())
+    assert outputs["segmentation.mask"].shape == (3, SIZE, SIZE)
+    np.testing.assert_allclose(outputs["classification.probabilities"].sum(1), 1, atol=1e-5)
+
+    seen = json.loads((tmp_path / "figures" / "quantize_sensitivity.json").read_text())
+    assert set(seen["points_lost"]) == set(TASKS)
+    assert all(found["segmentation"] > 0 for found in seen["noise"].values())
+    # What is in one head alone is nothing to the other.
+    own = [found for unit, found in seen["noise"].items() if unit.startswith("heads.segmentation")]
+    assert own
+    assert all(found["classification"] == 0 for found in own)
+    assert (tmp_path / "figures" / "quantize_sensitivity.png").is_file()
+
+
+@pytest.mark.slow
+def test_weights_alone_are_small_and_decide_nearly_the_same(trained: Path, tmp_path: Path) -> None:
+    before, after = compress(trained, tmp_path, "weight_only")
+    assert after["megabytes"] < 0.6 * before["megabytes"]  # the graph itself takes most of it
+    assert after["metrics"]["segmentation"]["miou"] == pytest.approx(
+        before["metrics"]["segmentation"]["miou"], abs=0.02
+    )
+    assert read(tmp_path / "weights_int8.onnx").description["compressed"]["weights"] == "int8"
+
+
+def test_only_the_last_step_makes_a_file() -> None:
+    work: Any = SimpleNamespace(file=Path("weights_int8.onnx"))
+    with pytest.raises(UserError, match=r"a step before it has made weights_int8\.onnx of it"):
+        exported_model(work, "quantize")
