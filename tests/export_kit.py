@@ -1,6 +1,6 @@
 """Small networks as exported files, and a run's folder without a training."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from prediction_kit import TARGETS, TASKS
 from mtl.config.load import load
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.standard import Standard
+from mtl.data.sample import Target
 from mtl.model.build import build_network
 from mtl.model.head.exported import Deviation
 from mtl.model.network import Network
@@ -89,14 +90,14 @@ def photograph(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
 
 
-def made_up_run(folder: Path, *overrides: str) -> Path:
+def made_up_run(folder: Path, *overrides: str, targets: Mapping[str, Target] = TARGETS) -> Path:
     """A run's folder as training leaves it."""
     cfg = load([*SMALL, f"tasks={TASKS}", "data.train=4", "data.val=5", "data.test=2", *overrides])
     torch.manual_seed(0)
-    network = build_network(cfg, TARGETS)
+    network = build_network(cfg, targets)
     OmegaConf.save(cfg, folder / "config.yaml")
     (folder / "checkpoints").mkdir()
-    targets = {n: {"kind": t.kind.name, "classes": list(t.classes)} for n, t in TARGETS.items()}
+    said = {n: {"kind": t.kind.name, "classes": list(t.classes)} for n, t in targets.items()}
     state = {f"network.{name}": value for name, value in network.state_dict().items()}
-    torch.save({"state_dict": state, "mtl": {"targets": targets}}, folder / "checkpoints/best.ckpt")
+    torch.save({"state_dict": state, "mtl": {"targets": said}}, folder / "checkpoints/best.ckpt")
     return folder

@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from mtl.cli import (
     affinity,
     baselines,
+    calibrate,
     channels,
     compress,
     evaluate,
@@ -55,6 +56,7 @@ CHECKED: dict[str, Any] = {
     "inspect": inspect_,
     "eval": evaluate,
     "predict": predict,
+    "calibrate": calibrate,
     "export": export,
     "baselines": baselines,
     "affinity": affinity,

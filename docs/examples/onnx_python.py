@@ -33,25 +33,24 @@ results = dict(zip(names, session.run(names, {"image": pixels[None]}), strict=Tr
 lines = []
 for task, facts in about["tasks"].items():
     found = {n.removeprefix(f"{task}."): results[n][0] for n in facts["outputs"]}
-    classes, thresholds = facts["classes"], facts["thresholds"]
+    classes, least = facts["classes"], np.array(facts["class_thresholds"])
     if "mask" in found:
         tints = np.array([(0, 0, 0), *(colour(i) for i in range(1, len(classes)))], np.uint8)
         shown = Image.fromarray(np.uint8(found["mask"] > 0) * 110)
         image.paste(Image.fromarray(tints[found["mask"]]), (0, 0), shown)
         lines.append(f"{task}: " + ", ".join(classes[i] for i in np.unique(found["mask"])))
     elif "boxes" in found:
-        draw = ImageDraw.Draw(image)
-        for box, score, label in zip(found["boxes"], found["scores"], found["labels"], strict=True):
-            if score >= thresholds["draw"]:
-                draw.rectangle(box.tolist(), outline=colour(label), width=2)
-                draw.text(box[:2].tolist(), f" {classes[label]} {score:.2f}", colour(label))
-        lines.append(f"{task}: {int((found['scores'] >= thresholds['draw']).sum())} objects")
+        draw, labels = ImageDraw.Draw(image), found["labels"]
+        sure = (labels >= 0) & (found["scores"] >= least[labels])
+        objects = (found[name][sure] for name in ("boxes", "scores", "labels"))
+        for box, score, label in zip(*objects, strict=True):
+            draw.rectangle(box.tolist(), outline=colour(label), width=2)
+            draw.text(box[:2].tolist(), f" {classes[label]} {score:.2f}", colour(label))
+        lines.append(f"{task}: {sure.sum()} objects")
     elif "box" in found:
         ImageDraw.Draw(image).rectangle(found["box"].tolist(), outline="white", width=2)
     elif "probabilities" in found:
-        likely = found["probabilities"] >= thresholds.get(
-            "probability", found["probabilities"].max()
-        )
+        likely = found["probabilities"] >= (least if least.size else found["probabilities"].max())
         said = [f"{classes[i]} {found['probabilities'][i]:.2f}" for i in np.flatnonzero(likely)]
         lines.append(f"{task}: " + (", ".join(said) or "nothing"))
 image.save(out)

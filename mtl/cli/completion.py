@@ -8,6 +8,7 @@ from pathlib import Path
 from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra.core.global_hydra import GlobalHydra
 
+from mtl.cli.calibrate import KEYS as CALIBRATE_KEYS
 from mtl.cli.channels import KEYS as CHANNELS_KEYS
 from mtl.cli.compare import KEYS as COMPARE_KEYS
 from mtl.cli.compress import KEYS as COMPRESS_KEYS
@@ -21,11 +22,17 @@ from mtl.config.member_files import ALLOWED
 from mtl.config.paths import SWEEP_FILE
 from mtl.errors import UserError
 
-SPLITS = ("train", "val", "test")
+EVALUATED = {
+    "eval": ("test", "val"),
+    "calibrate": ("val", "test"),
+    "inspect": ("train", "val", "test"),
+}
+"""Splits that a command takes."""
 OWN = {
     "eval": ("run=",),
     "predict": tuple(f"{key}=" for key in PREDICT_KEYS),
     "compress": tuple(f"{key}=" for key in COMPRESS_KEYS),
+    "calibrate": tuple(f"{key}=" for key in CALIBRATE_KEYS),
     "channels": tuple(f"{key}=" for key in CHANNELS_KEYS),
     "export": tuple(f"{key}=" for key in EXPORT_KEYS),
     "compare": tuple(f"{key}=" for key in COMPARE_KEYS),
@@ -106,7 +113,7 @@ def query(line: str, point: int | None = None) -> list[str]:
         return [name for name in offered if name.startswith(word)]
     if word.startswith("tasks="):
         return task_names(word, config_dir)
-    splits = {"eval": ("test", "val"), "inspect": SPLITS}.get(command, ())
+    splits = EVALUATED.get(command, ())
     if word.startswith("split="):
         return [f"split={split}" for split in splits if f"split={split}".startswith(word)]
     own = [name for name in OWN.get(command, ()) if name.startswith(word)]

@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal, cast
 
+from mtl.cli.calibrated import check_calibrated
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import one_of, own_keys, place, refuse_folder, trust_of
 from mtl.cli.run_list import one_or_several, run_list
@@ -17,6 +18,7 @@ from mtl.runs.rotation.angles import angles
 
 HELP = """\
 usage: mtl eval run=DIR [split=test|val] [checkpoint=NAME] [out=FILE] [samples=true] [key=value ...]
+       mtl eval run=DIR calibrated=true [...]
        mtl eval run=DIR rotate=[0,15,...,345] [...]
        mtl eval runs=[DIR,...] [ensemble=mean|weighted|vote] [...]
 
@@ -36,6 +38,9 @@ arguments change every run's configuration.
 
 A run calls only classes of this package; trust=[mine] or --config-dir allow those of your modules.
 
+With calibrated=true the network decides as mtl calibrate found, with temperatures and thresholds;
+the files are <split>_calibrated.json and so on. Without it numbers are those of results.json.
+
 With samples=true what each sample was decided is kept too, in DIR/samples/<split>.npz, as
 callbacks.samples.enabled=true does it at the end of a run.
 
@@ -46,7 +51,7 @@ examples:
   mtl eval run=outputs/runs/NAME/TIME rotate=[0,15,...,345]
   mtl eval ensemble=vote 'runs=[outputs/sweeps/NAME/*]'
   mtl eval ensemble=weighted ensemble.weights=[0.2,0.3,0.5] runs=[A,B,C]"""
-KEYS = ("run", "runs", "rotate", "split", "checkpoint", "out", "samples", "trust")
+KEYS = ("run", "runs", "rotate", "split", "checkpoint", "out", "samples", "calibrated", "trust")
 EvalSplit = Literal["val", "test"]
 HARMLESS = ("batch_size", "data.root", "data.workers", "trainer.*")
 """Settings with which the same is decided on the same samples."""
@@ -74,6 +79,9 @@ def run(arguments: list[str]) -> int:
     own.setdefault("checkpoint", "best")
     if "samples" in own and ("rotate" in own or own.get("runs")):
         raise UserError("samples=true goes with one run as it is: leave out rotate= and runs=")
+    check_calibrated(own)
+    if "calibrated" in own and ("rotate" in own or own.get("runs")):
+        raise UserError("calibrated= goes with one run as it is: leave out rotate= and runs=")
     alone = _turned if "rotate" in own else _one_run
     refuse_folder("out", own.get("out"))
     action = _several_runs if own.get("runs") else alone
@@ -83,6 +91,7 @@ def run(arguments: list[str]) -> int:
 
 def _one_run(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path | None) -> None:
     kept = _keeps_samples(own, overrides)
+    calibrated = own.get("calibrated") == "true"
     folder = Path(own["run"]).expanduser()
     cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
     check_checkpoint(own["checkpoint"], cfg)
@@ -97,8 +106,9 @@ def _one_run(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path 
     split, checkpoint = cast(EvalSplit, own["split"]), own["checkpoint"]
     watch = FoundCurves()
     keep = [KeepSamples(split)] if kept else []
-    metrics = evaluate(cfg, folder, split, checkpoint, [watch, *keep])
-    name = _file_name(f"{split}_tta" if any(map(_is_tta, overrides)) else split, checkpoint)
+    metrics = evaluate(cfg, folder, split, checkpoint, [watch, *keep], calibrated)
+    name = f"{split}_tta" if any(map(_is_tta, overrides)) else split
+    name = _file_name(f"{name}_calibrated" if calibrated else name, checkpoint)
     path = place(own, "out", folder / "eval" / f"{name}.json")
     write_json(path, {"checkpoint": checkpoint, "overrides": overrides, "metrics": metrics})
     console.print(metrics_table(metrics))
@@ -196,6 +206,7 @@ def _keeps_samples(own: Mapping[str, str], overrides: Sequence[str]) -> bool:
         return False
     one_of("samples", own["samples"], ("true", "false"))
     others = [o for o in overrides if not any(fnmatchcase(key_of(o), p) for p in HARMLESS)]
+    others += [f"calibrated={own['calibrated']}"] if own.get("calibrated") == "true" else []
     if own["samples"] == "true" and (others or own["checkpoint"] != "best"):
         named = others[0] if others else f"checkpoint={own['checkpoint']}"
         raise UserError(f"samples=true keeps what the run itself decides: leave out {named}")

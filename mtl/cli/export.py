@@ -7,6 +7,7 @@ from typing import cast
 from omegaconf import DictConfig
 from rich.filesize import decimal
 
+from mtl.cli.calibrated import check_calibrated, use_calibration
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import (
     needed,
@@ -39,6 +40,8 @@ where one differs by more than its tolerance nothing is written and the exit cod
   colours=              rgb or bgr: their order in such images (rgb)
   any_size=             true: pictures of any size go in, where no task decides in pixels (false)
   checkpoint=           best, last, or best_<task>_<metric> (best)
+  calibrated=           false: leave out what mtl calibrate found; true: complain where there is
+                        nothing
   images=               a file, folder or glob to hold the file against torch on, instead of the
                         run's validation split
   limit=                images of it (64)
@@ -58,6 +61,7 @@ KEYS = (
     "colours",
     "any_size",
     "checkpoint",
+    "calibrated",
     "images",
     "limit",
     "trust",
@@ -91,6 +95,7 @@ def run(arguments: list[str]) -> int:
         raise UserError(f"colours={colours} goes with preprocess_in_graph=true")
     if any_size and in_graph:
         raise UserError("any_size=true: with preprocess_in_graph=true images have any size already")
+    check_calibrated(own)
     limit = whole_number("limit", own.get("limit", MOST_IMAGES))
     folder = Path(own["run"]).expanduser()
     out = _file(own, folder, FORMATS[name].suffix)
@@ -107,7 +112,9 @@ def run(arguments: list[str]) -> int:
     from mtl.terminal import say
 
     images = images_of(paths, limit) if paths else images_of_run(cfg, limit)
-    predictor = Predictor.of(cfg, folder, own.get("checkpoint", "best"), "cpu")
+    checkpoint = own.get("checkpoint", "best")
+    predictor = Predictor.of(cfg, folder, checkpoint, "cpu")
+    use_calibration(own, predictor.network, cfg, folder, checkpoint)
     wanted = Wanted(name, out, tasks, in_graph, cast(Colours, colours), any_size)
     made = export(predictor, cfg, wanted, images)
     rows = [

@@ -34,6 +34,7 @@ COMMANDS = {
     "eval": Command("mtl.cli.evaluate", "evaluate a run's best checkpoint on a split"),
     "predict": Command("mtl.cli.predict", "run a trained network on your own images"),
     "compress": Command("mtl.cli.compress", "make a trained run smaller or faster, step by step"),
+    "calibrate": Command("mtl.cli.calibrate", "find a run's temperatures and thresholds"),
     "export": Command("mtl.cli.export", "write a trained run as a file that others can use"),
     "compare": Command("mtl.cli.compare", "which of many runs is better, and is that chance"),
     "report": Command("mtl.cli.report", "write a run, or a comparison of runs, as one page"),

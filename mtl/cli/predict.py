@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtl.cli.calibrated import check_calibrated, use_calibration
 from mtl.cli.named_runs import items
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import (
@@ -44,6 +45,7 @@ Runs a trained network on images and videos, and writes what it says of them.
   overlap=      share of a side that neighbouring tiles have in common (0.2)
   overwrite=    true: begin anew where out= holds predictions of something else (false)
   checkpoint=   best, last, or best_<task>_<metric> (callbacks.checkpoint.monitors) (best)
+  calibrated=   false: leave out what mtl calibrate found; true: complain where there is nothing
   device=       auto, cpu or cuda (auto)
   key=value     changes the run's configuration: batch_size=8
   trust=        modules whose classes the run may name: trust=[mine]
@@ -59,8 +61,8 @@ examples:
   mtl predict run=outputs/runs/NAME/TIME input=aerial.tif tiles=640 overlap=0.25
   ls photos/*.jpg | mtl predict run=outputs/runs/NAME/TIME input=-"""
 KEYS = (
-    "run", "input", "out", "formats", "tiles", "overlap", "overwrite", "checkpoint", "device",
-    "trust",
+    "run", "input", "out", "formats", "tiles", "overlap", "overwrite", "checkpoint", "calibrated",
+    "device", "trust",
 )  # fmt: skip
 DEVICES = ("auto", "cpu", "cuda")
 OVERLAP = "0.2"
@@ -91,6 +93,7 @@ def run(arguments: list[str]) -> int:
     checkpoint, device = own.get("checkpoint", "best"), own.get("device", "auto")
     one_of("device", device, DEVICES)
     one_of("overwrite", own.get("overwrite", "false"), ("true", "false"))
+    check_calibrated(own)
 
     from mtl.runs.prediction.inputs.find import find_inputs
     from mtl.runs.prediction.outputs.registry import USUAL, check_formats
@@ -111,11 +114,13 @@ def run(arguments: list[str]) -> int:
     from mtl.terminal import console, say
 
     predictor = Predictor.of(cfg, folder, checkpoint, device)
+    calibration = use_calibration(own, predictor.network, cfg, folder, checkpoint)
     settings = {
         "run": own["run"],
         "checkpoint": checkpoint,
         "overrides": overrides,
         "network": network_digest(cfg, checkpoint_file(folder, checkpoint)),
+        "calibration": calibration and calibration.plain,
     }
     wish = Wish(formats, tiling, own.get("overwrite") == "true", settings)
     say(f"{_in_words(predict(predictor, paths, out, wish, console))} in {out}")

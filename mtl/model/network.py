@@ -200,6 +200,11 @@ class Network(nn.Module):
         return self._decided(batch.image, raws)
 
     def _decided(self, image: Tensor, raws: Callable[[Tensor], dict[str, Any]]) -> dict[str, Any]:
+        """Decisions on the image, or on its copies together, at the heads' temperatures."""
+        found = self._combined(image, raws)
+        return {task: self.head(task).tempered(decision) for task, decision in found.items()}
+
+    def _combined(self, image: Tensor, raws: Callable[[Tensor], dict[str, Any]]) -> dict[str, Any]:
         """Decisions on the image, or on its copies, carried back and combined."""
         copies = self.ensemble.copies
         if not copies:

@@ -17,7 +17,8 @@ from mtl.learning.checkpoints import load_network_weights
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 from mtl.model.network import Network
-from mtl.runs.prediction.predictor import known_targets
+from mtl.runs.calibration.use import calibrate_network
+from mtl.runs.prediction.predictor import checkpoint_file, known_targets
 from mtl.terminal import say
 
 
@@ -27,6 +28,7 @@ def evaluate(
     split: Split,
     checkpoint: str = "best",
     callbacks: Sequence[L.Callback] = (),
+    calibrated: bool = False,
 ) -> dict[str, float]:
     """Metrics of a run's checkpoint over one split, in one process.
 
@@ -36,18 +38,21 @@ def evaluate(
         split: ``val`` or ``test``.
         checkpoint: which one.
         callbacks: that look on.
+        calibrated: whether to decide as ``calibration.json`` of the run says.
 
     Returns:
         Full metric name to value.
 
     Raises:
-        UserError: there is no checkpoint, no such split, the weights don't fit, or the data has
-            none of the classes that the run knows.
+        UserError: there is no checkpoint, no such split, the weights don't fit, the data has
+            none of the classes that the run knows, or there is no such calibration.
     """
     quiet_lightning()
     cfg = cfg.copy()
     cfg.trainer.devices, cfg.trainer.strategy = 1, "auto"
     data, network = trained(cfg, folder, checkpoint)
+    if calibrated:
+        calibrate_network(network, cfg, folder, checkpoint_file(folder, checkpoint), asked=True)
     return evaluate_network(cfg, folder, data, network, split, callbacks)
 
 

@@ -20,11 +20,12 @@ from mtl.data.image_file import read_image
 from mtl.files import read_json
 from mtl.model.network import Network
 from mtl.runs.baselines.training import train_run
+from mtl.runs.calibration.use import calibrate_network
 from mtl.runs.evaluate import evaluate
 from mtl.runs.folder import log_command
 from mtl.runs.prediction.decider import Picture
 from mtl.runs.prediction.inputs.find import find_images
-from mtl.runs.prediction.predictor import Predictor
+from mtl.runs.prediction.predictor import Predictor, checkpoint_file
 from mtl.runs.prediction.saved_run import open_without_data
 
 
@@ -38,6 +39,7 @@ class OpenedRun:
         trust: names of modules whose classes the run may name.
         checkpoint: ``best``, ``last``, or the name of a further best one.
         device: ``auto``, ``cpu`` or ``cuda``, for ``predict``.
+        calibrated: whether ``predict`` decides as ``mtl calibrate`` found, where it has been there.
 
     Raises:
         UserError: there is no such run, an override is wrong, or it names classes of others.
@@ -52,17 +54,23 @@ class OpenedRun:
         trust: Sequence[str] = (),
         checkpoint: str = "best",
         device: str = "auto",
+        calibrated: bool = True,
     ) -> None:
         self.path = Path(path)
         self.checkpoint = checkpoint
         self._device = device
+        self._calibrated = calibrated
         self._origin = list(overrides), config_dir, trust
         self.config: DictConfig = open_without_data(self.path, *self._origin)
         check_checkpoint(checkpoint, self.config)
 
     @cached_property
     def _predictor(self) -> Predictor:
-        return Predictor.of(self.config, self.path, self.checkpoint, self._device)
+        made = Predictor.of(self.config, self.path, self.checkpoint, self._device)
+        if self._calibrated:
+            weights = checkpoint_file(self.path, self.checkpoint)
+            calibrate_network(made.network, self.config, self.path, weights)
+        return made
 
     @property
     def network(self) -> Network:

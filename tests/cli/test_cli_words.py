@@ -18,6 +18,7 @@ from mtl.config.other_words import KEYS, MEMBERS
         "doctor",
         "eval",
         "predict",
+        "calibrate",
         "export",
         "compare",
         "report",

@@ -14,7 +14,9 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from mtl.config.load import load
+from mtl.runs.calibration.use import identity
 from mtl.runs.export.read import read
+from mtl.runs.prediction.saved_run import open_without_data
 
 pytestmark = pytest.mark.slow
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
@@ -58,7 +60,16 @@ def test_a_missing_package_is_named(mtl, configured: Path, monkeypatch) -> None:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return made_up_run(tmp_path_factory.mktemp("run"))
+    """With a calibration."""
+    run = made_up_run(tmp_path_factory.mktemp("run"))
+    tasks = {
+        "multilabel": {"temperature": 1.5, "thresholds": {"ring": 0.25}},
+        "detection": {"temperature": 1.0, "thresholds": {"star": 0.125}},
+    }
+    network = identity(open_without_data(run), run / "checkpoints/best.ckpt")
+    content = {"mtl_calibration": 1, "network": network, "tasks": tasks}
+    (run / "calibration.json").write_text(json.dumps(content))
+    return run
 
 
 def test_a_file_and_what_it_says_of_itself(
@@ -79,7 +90,13 @@ def test_a_file_and_what_it_says_of_itself(
     assert beside["input"]["shape"] == ["batch", "height", "width", 3]
     assert beside["input"]["colours"] == "bgr"
     multilabel, detection = beside["tasks"].values()
+    assert (
+        "calibrated: temperature of multilabel; thresholds of multilabel, detection" in result.out
+    )
     assert multilabel["thresholds"] == {"probability": 0.5}
+    assert (multilabel["temperature"], detection["temperature"]) == (1.5, 1.0)
+    assert multilabel["class_thresholds"] == [0.5, 0.25, 0.5]
+    assert detection["class_thresholds"] == [0.5, 0.5, 0.125]
     assert multilabel["classes"] == ["dot", "ring", "star"]
     assert detection["thresholds"] == {"score": 0.05, "overlap": 0.6, "most": 20, "draw": 0.5}
     assert detection["outputs"]["detection.boxes"] == {

@@ -15,6 +15,7 @@ COMMANDS = (
     ("eval",),
     ("eval", "rotate=[0,90]"),
     ("predict", "input=photo.png"),
+    ("calibrate",),
     ("export",),
     ("affinity",),
     ("channels",),

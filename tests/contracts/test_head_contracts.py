@@ -13,7 +13,9 @@ from mtl.data.tile import Tile
 from mtl.drawing.curves.pictures import pictures
 from mtl.errors import UserError
 from mtl.learning.module import MultiTaskModule
+from mtl.model.calibration.values import Aim, TaskCalibration
 from mtl.model.samples.ids import packed
+from mtl.runs.calibration.writing import entry
 from mtl.runs.samples import KeptSamples
 
 FRAME = Frame(width=50, height=40, scale_x=SIZE / 50, scale_y=SIZE / 40)
@@ -127,6 +129,30 @@ def test_the_main_metric_is_had_from_kept_samples(module: MultiTaskModule) -> No
     score = kept.score(task)
     assert np.isnan(score) if main is None else score == pytest.approx(float(main), abs=1e-6)
     assert ((kept.quality(task) >= 0) & (kept.quality(task) <= 1)).all()
+
+
+def test_what_is_calibrated_keeps_its_order(module: MultiTaskModule) -> None:
+    """Or the head says that there is nothing to calibrate."""
+    head = module.network.head(module.network.tasks[0])
+    calibrator = head.make_calibrator()
+    if calibrator is None:
+        assert not head.class_thresholds
+        return
+    assert calibrator.fit(Aim()) is None
+    for rows in ([0], [1, 2, 3]):
+        calibrator.update(*decisions(module, rows))
+    fitted = calibrator.fit(Aim())
+    assert fitted is not None
+    assert json.loads(json.dumps(entry(fitted)))["temperature"] > 0
+    decision, _ = decisions(module, [0, 1])
+    usual, classes = head.calibration, head.target.classes
+    assert len(head.class_thresholds) in (0, len(classes))
+    head.calibration = TaskCalibration(2.0, {classes[0]: 0.25} if head.class_thresholds else {})
+    tempered = head.tempered(decision)
+    if isinstance(decision, torch.Tensor):
+        assert torch.equal(tempered.argsort(1), decision.argsort(1))
+    assert list(head.class_thresholds)[:1] in ([], [0.25])
+    head.calibration = usual
 
 
 def test_labels_are_those_of_the_samples_that_have_them(module: MultiTaskModule) -> None:

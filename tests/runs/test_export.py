@@ -11,6 +11,7 @@ from prediction_kit import TARGETS, TASKS
 from mtl.config.load import load
 from mtl.errors import RunError, UserError
 from mtl.model.build import build_network
+from mtl.model.calibration.values import TaskCalibration
 from mtl.model.head.exported import Deviation
 from mtl.model.network import Network
 from mtl.runs.export.export import Made
@@ -23,6 +24,9 @@ in_test_all = pytest.mark.skipif(
 )
 
 
+HOT = ("classification", "multilabel", "segmentation")
+
+
 def network(*overrides: str) -> Network:
     torch.manual_seed(0)
     return build_network(load([*SMALL, *overrides]), TARGETS)
@@ -30,8 +34,11 @@ def network(*overrides: str) -> Network:
 
 @pytest.fixture(scope="module")
 def pictures() -> File:
-    """All heads on what the framework prepared."""
-    return File(graph_of(network(f"tasks={TASKS}")))
+    """All heads on what the framework prepared, calibrated where they can be."""
+    made = network(f"tasks={TASKS}")
+    for task in HOT:
+        made.head(task).calibration = TaskCalibration(2.0)
+    return File(graph_of(made))
 
 
 def fine(file: File, images: torch.Tensor) -> bool:
@@ -56,6 +63,24 @@ def test_any_number_of_pictures_goes_in(pictures: File) -> None:
         }
         assert all(len(value) == count for value in outputs.values())
         assert outputs["detection.count"].min() > 0  # else nothing was compared
+
+
+def test_its_probabilities_are_calibrated(pictures: File) -> None:
+    """At temperature 2 odds are square roots; no mask changes."""
+    batch = noise(2, 3, SIZE, SIZE)
+    outputs, graph = pictures.runner(batch.numpy()), pictures.graph
+    heads = [graph.network.head(task) for task in HOT]
+    for head in heads:
+        head.calibration = TaskCalibration()
+    plain = graph(batch)
+    for task, head in zip(HOT, heads, strict=True):
+        head.calibration = TaskCalibration(2.0)
+        before = plain[f"{task}.probabilities"]
+        after = torch.from_numpy(outputs[f"{task}.probabilities"])
+        rest = 1 - before if task == "multilabel" else before.roll(1, 1)
+        others = 1 - after if task == "multilabel" else after.roll(1, 1)
+        torch.testing.assert_close(after / others, (before / rest).sqrt(), rtol=1e-3, atol=1e-4)
+    assert (outputs["segmentation.mask"] != plain["segmentation.mask"].numpy()).mean() < 1e-3
 
 
 def test_another_network_differs(pictures: File) -> None:

@@ -48,7 +48,7 @@ def test_one_line_per_picture_and_nothing_else(photos: list[Path], tmp_path: Pat
 def test_one_file_with_all_of_it(photos: list[Path], tmp_path: Path) -> None:
     start([*photos, tmp_path / "gone.png"], tmp_path / "out", "json")
     content = read_json(tmp_path / "out" / "predictions.json")
-    assert list(content) == ["run", "tasks", "images", "videos", "skipped"]
+    assert list(content) == ["run", "tasks", "calibration", "images", "videos", "skipped"]
     assert content["tasks"]["halves"] == {"kind": "boxes", "classes": ["spot", "half"]}
     assert content["images"] == entries(tmp_path / "out")[:3]
     assert content["skipped"] == [{"file": str(tmp_path / "gone.png"), "reason": "does not exist"}]

@@ -44,13 +44,13 @@ class DetectionCurves(HeadCurves):
 
     Args:
         classes: C names.
-        threshold: of scores.
+        threshold: of scores; one, or one for each class.
     """
 
-    def __init__(self, classes: Sequence[str], threshold: float) -> None:
+    def __init__(self, classes: Sequence[str], threshold: float | Sequence[float]) -> None:
         super().__init__()
         self.classes = tuple(classes)
-        self.threshold = threshold
+        self.threshold = np.broadcast_to(np.asarray(threshold, np.float32), len(classes))
         self.kept = Kept(
             {"label": (torch.int64, ()), "score": (torch.float32, ()), "right": (torch.uint8, ())}
         )
@@ -74,9 +74,13 @@ class DetectionCurves(HeadCurves):
             score=found.scores[counts].to(device),
             right=torch.from_numpy(place >= 0)[counts].to(device),
         )
-        sure = (place > -2) & (found.scores.numpy() >= self.threshold)
+        sure = (place > -2) & (found.scores.numpy() >= self.threshold[label])
         pairs = confused(own[sure], label[sure], place[sure], boxes, truth, len(self.classes))
         self.confusion.update(torch.from_numpy(pairs).to(device))
+
+    def matched(self) -> tuple[dict[str, npt.NDArray[Any]], Places]:
+        """``label``, ``score`` and ``right`` of each detection; and how many objects by class."""
+        return self.kept.rows(), quietly(self.confusion).cpu().numpy().sum(1)[:-1]
 
     def compute(self) -> Curves:
         """See the class; empty without an image that has an object or a detection."""

@@ -24,13 +24,13 @@ class MultilabelCurves(HeadCurves):
 
     Args:
         classes: C names.
-        threshold: from which on a probability is a yes.
+        threshold: from which on a probability is a yes; one, or one for each class.
     """
 
-    def __init__(self, classes: Sequence[str], threshold: float) -> None:
+    def __init__(self, classes: Sequence[str], threshold: float | Sequence[float]) -> None:
         super().__init__()
         self.classes = tuple(classes)
-        self.threshold = threshold
+        self.threshold = np.asarray(threshold, np.float32)
         shape = (len(classes),)
         self.kept = Kept({"scores": (torch.float32, shape), "truth": (torch.int8, shape)})
 

@@ -9,6 +9,7 @@ from torchmetrics import Metric
 
 from mtl.data.batch import Labelled
 from mtl.data.sample import IGNORE_PIXEL
+from mtl.model.calibration.tempered import softmax_at
 from mtl.model.curves.base import Curves, HeadCurves
 from mtl.model.curves.calibration import BINS, binned
 from mtl.model.curves.chance import of_pixels
@@ -31,17 +32,19 @@ class SegmentationCurves(HeadCurves):
 
     Args:
         classes: K names, the background among them.
+        temperature: of the calibration and the curves; see ``mtl.model.calibration``.
     """
 
-    def __init__(self, classes: Sequence[str]) -> None:
+    def __init__(self, classes: Sequence[str], temperature: float = 1.0) -> None:
         super().__init__()
         self.classes = tuple(classes)
+        self.temperature = temperature
         self.pixels = _Pixels(len(classes))
 
     def update(self, prediction: Tensor, labels: Labelled) -> None:
         """Count (n, K, H, W) probabilities."""
         assert isinstance(labels.value, Tensor)
-        self.pixels.update(prediction, labels.value)
+        self.pixels.update(softmax_at(prediction, self.temperature), labels.value)
 
     def compute(self) -> Curves:
         """See the class."""

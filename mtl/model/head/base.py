@@ -16,6 +16,8 @@ from mtl.data.sample import Target
 from mtl.data.tile import Tile
 from mtl.errors import UserError
 from mtl.model.backbone.base import Features, Stage
+from mtl.model.calibration.base import HeadCalibrator
+from mtl.model.calibration.values import TaskCalibration
 from mtl.model.curves.base import HeadCurves
 from mtl.model.head.agreement import median, weighted_mean
 from mtl.model.head.exported import Arrays, Deviation, ExportedTensor, differences
@@ -77,6 +79,7 @@ class Head(nn.Module, ABC):
         self.stages = tuple(stages)
         self.image_size = image_size
         self.metrics = tuple(metrics)
+        self.calibration = TaskCalibration()
 
     def labels(self, batch: Batch, target_name: str) -> Labelled | None:
         """This task's labels in the batch, or None where no sample has one.
@@ -251,6 +254,28 @@ class Head(nn.Module, ABC):
     def thresholds(self) -> Mapping[str, float]:
         """The numbers by which decisions are made of scores, by name."""
         return {}
+
+    @property
+    def class_thresholds(self) -> Sequence[float]:
+        """Of each class the score from which on it is there; none where no score decides that.
+
+        Those of ``calibration``, which is not part of the weights, go before the head's own.
+        """
+        return ()
+
+    def make_calibrator(self) -> HeadCalibrator | None:
+        """What finds ``calibration`` on a split; None where the head has nothing to calibrate."""
+        return None
+
+    def tempered(self, prediction: Any) -> Any:
+        """A decision at the temperature of ``calibration``, with the order of its scores kept.
+
+        Here as it is: heads override this whose scores are to say how often they are right.
+
+        Args:
+            prediction: what ``predict`` returned, or several of these combined to one.
+        """
+        return prediction
 
     def differences(self, eager: Arrays, file: Arrays) -> Sequence[Deviation]:
         """How far an exported file is from torch on B samples.

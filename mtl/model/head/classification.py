@@ -14,6 +14,8 @@ from mtl.data.preprocess.in_graph import TensorFrame
 from mtl.data.sample import Target
 from mtl.data.tile import Tile
 from mtl.model.backbone.base import Features, Stage
+from mtl.model.calibration.classes import ClassCalibrator
+from mtl.model.calibration.tempered import softmax_at
 from mtl.model.curves.classification import ClassificationCurves
 from mtl.model.head.agreement import plurality
 from mtl.model.head.base import Head, HeadMetrics
@@ -180,6 +182,14 @@ class Classification(Head):
     def exported(self, prediction: Tensor, frame: TensorFrame | None) -> dict[str, Tensor]:
         """See ``exports``."""
         return {"probabilities": prediction}
+
+    def make_calibrator(self) -> ClassCalibrator:
+        """A temperature."""
+        return ClassCalibrator(len(self.target.classes))
+
+    def tempered(self, prediction: Tensor) -> Tensor:
+        """softmax of the logits divided by the temperature."""
+        return softmax_at(prediction, self.calibration.temperature)
 
     def make_metrics(self) -> ClassificationMetrics:
         """Fresh metrics for one split."""

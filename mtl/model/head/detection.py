@@ -22,6 +22,7 @@ from mtl.data.tile import Tile
 from mtl.drawing.marks import draw_boxes
 from mtl.errors import UserError
 from mtl.model.backbone.base import Features, Stage
+from mtl.model.calibration.detection import DetectionCalibrator
 from mtl.model.curves.detection import DetectionCurves
 from mtl.model.head.base import Head
 from mtl.model.head.box_fusion import supported, weighted_boxes_fusion
@@ -69,7 +70,7 @@ class Detection(Head):
         candidates: how many of an image's best go into non-maximum suppression.
         nms: IoU above which two boxes of a class are one object.
         detections: per image at most.
-        draw_threshold: score from which on a detection is drawn.
+        draw_threshold: score from which on a detection is drawn, unless its class has another one.
 
     Raises:
         UserError: an option out of its range, or none of the strides on offer.
@@ -295,13 +296,27 @@ class Detection(Head):
         cut = Cut(self.score_threshold, self.nms, self.detections)
         return detection_differences(eager, file, cut)
 
+    @property
+    def class_thresholds(self) -> tuple[float, ...]:
+        """Scores."""
+        return self.calibration.of_classes(self.target.classes, self.draw_threshold)
+
+    def make_calibrator(self) -> DetectionCalibrator:
+        """A threshold for each class."""
+        return DetectionCalibrator(
+            self.target.classes,
+            self.draw_threshold,
+            self.score_threshold,
+            note="its score is no sigmoid of a logit",
+        )
+
     def make_metrics(self) -> DetectionMetrics:
         """Fresh metrics for one split."""
         return DetectionMetrics(self.metrics, self.target.classes, self.per_class)
 
     def make_curves(self) -> DetectionCurves:
         """Fresh ones for one split, the tables of what is drawn."""
-        return DetectionCurves(self.target.classes, self.draw_threshold)
+        return DetectionCurves(self.target.classes, self.class_thresholds)
 
     def make_samples(self) -> HeadSamples:
         """Detections, matched with objects."""
@@ -338,8 +353,9 @@ class Detection(Head):
         return Detections(boxes, seen.scores, seen.labels)[own]
 
     def draw(self, canvas: npt.NDArray[np.uint8], prediction: Detections) -> npt.NDArray[np.uint8]:
-        """Boxes with ``name 0.87``, where the score reaches ``draw_threshold``."""
-        shown = prediction[prediction.scores >= self.draw_threshold]
+        """Boxes with ``name 0.87``, where the score reaches the threshold of the class."""
+        least = torch.tensor(self.class_thresholds)[prediction.labels]
+        shown = prediction[prediction.scores >= least]
         captions = [
             f"{self.target.classes[label]} {score:.2f}"
             for label, score in zip(shown.labels.tolist(), shown.scores.tolist(), strict=True)

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 from torchmetrics.classification import MultilabelStatScores
 
@@ -13,6 +14,8 @@ from mtl.data.preprocess.in_graph import TensorFrame
 from mtl.data.sample import IGNORE_LABEL, Target
 from mtl.data.tile import Tile
 from mtl.model.backbone.base import Features, Stage
+from mtl.model.calibration.multilabel import MultilabelCalibrator
+from mtl.model.calibration.tempered import sigmoid_at
 from mtl.model.curves.multilabel import MultilabelCurves
 from mtl.model.head.agreement import majority
 from mtl.model.head.base import Head, HeadMetrics
@@ -31,15 +34,24 @@ THRESHOLD = 0.5
 class MultilabelMetrics(HeadMetrics):
     """Mean average precision and F1, both as means over classes; ignored entries don't count.
 
-    ``map`` is over the classes with a positive; ``f1``, at probability 0.5, over those that occur
+    ``map`` is over the classes with a positive; ``f1``, at the thresholds, over those that occur
     among the targets or the decisions.
     """
 
-    def __init__(self, classes: Sequence[str], names: Sequence[str], per_class: bool) -> None:
+    thresholds: Tensor
+
+    def __init__(
+        self,
+        classes: Sequence[str],
+        names: Sequence[str],
+        per_class: bool,
+        thresholds: Sequence[float] = (THRESHOLD,),
+    ) -> None:
         super().__init__()
         self.classes = tuple(classes)
         self.names = tuple(names)
         self.per_class = per_class
+        self.register_buffer("thresholds", torch.tensor(thresholds), persistent=False)
         self.precision = average_precision(len(classes))
         self.counts = MultilabelStatScores(
             num_labels=len(classes),
@@ -56,7 +68,7 @@ class MultilabelMetrics(HeadMetrics):
             self.precision.update(prediction, labels.value)
         if "f1" in self.names:
             # As decisions: torchmetrics would take a sigmoid of scores that it thinks are logits.
-            self.counts.update((prediction >= THRESHOLD).long(), labels.value.long())
+            self.counts.update((prediction >= self.thresholds).long(), labels.value.long())
 
     def compute(self) -> dict[str, Tensor]:
         """Metric name to scalar."""
@@ -171,13 +183,28 @@ class Multilabel(Head):
         """The probability from which on a class is there."""
         return {"probability": THRESHOLD}
 
+    @property
+    def class_thresholds(self) -> tuple[float, ...]:
+        """Probabilities."""
+        return self.calibration.of_classes(self.target.classes, THRESHOLD)
+
+    def make_calibrator(self) -> MultilabelCalibrator:
+        """A temperature, and a threshold for each class."""
+        return MultilabelCalibrator(self.target.classes, THRESHOLD)
+
+    def tempered(self, prediction: Tensor) -> Tensor:
+        """sigmoid of the logits divided by the temperature."""
+        return sigmoid_at(prediction, self.calibration.temperature)
+
     def make_metrics(self) -> MultilabelMetrics:
         """Fresh metrics for one split."""
-        return MultilabelMetrics(self.target.classes, self.metrics, self.per_class)
+        return MultilabelMetrics(
+            self.target.classes, self.metrics, self.per_class, self.class_thresholds
+        )
 
     def make_curves(self) -> MultilabelCurves:
         """Fresh ones for one split."""
-        return MultilabelCurves(self.target.classes, THRESHOLD)
+        return MultilabelCurves(self.target.classes, self.class_thresholds)
 
     def make_samples(self) -> HeadSamples:
         """All probabilities and what is true."""
@@ -200,14 +227,16 @@ class Multilabel(Head):
         return likeliest
 
     def captions(self, prediction: npt.NDArray[np.float32]) -> list[str]:
-        """The classes from probability 0.5 up, the likeliest first."""
-        order = [i for i in np.argsort(-prediction) if prediction[i] >= THRESHOLD]
+        """The classes from their thresholds up, the likeliest first."""
+        least = self.class_thresholds
+        order = [i for i in np.argsort(-prediction) if prediction[i] >= least[i]]
         return [f"{self.target.classes[i]} {prediction[i]:.2f}" for i in order]
 
     def record(self, prediction: npt.NDArray[np.float32]) -> Mapping[str, Any]:
-        """``probabilities`` by class name, and the ``labels`` from probability 0.5 up."""
-        named = dict(zip(self.target.classes, prediction.tolist(), strict=True))
+        """``probabilities`` by class name, and the ``labels`` from their thresholds up."""
+        names, values = self.target.classes, prediction.tolist()
+        every = zip(names, values, self.class_thresholds, strict=True)
         return {
-            "probabilities": named,
-            "labels": [name for name, p in named.items() if p >= THRESHOLD],
+            "probabilities": dict(zip(names, values, strict=True)),
+            "labels": [name for name, p, least in every if p >= least],
         }

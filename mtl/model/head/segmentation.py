@@ -19,6 +19,8 @@ from mtl.drawing.marks import draw_mask
 from mtl.errors import UserError
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.backbone.rotation import turn_filters
+from mtl.model.calibration.classes import PixelCalibrator
+from mtl.model.calibration.tempered import softmax_at
 from mtl.model.curves.segmentation import SegmentationCurves
 from mtl.model.head.agreement import plurality
 from mtl.model.head.base import Head, HeadMetrics
@@ -221,7 +223,8 @@ class Segmentation(Head):
                 plane = frame.plane_to_original(prediction[:, index])
                 mask = torch.where(plane > best, index, mask)
                 best = torch.maximum(plane, best)
-        return {"mask": mask.to(torch.uint8), "probabilities": prediction}
+        tempered = softmax_at(prediction, self.calibration.temperature)
+        return {"mask": mask.to(torch.uint8), "probabilities": tempered}
 
     def from_exported(self, tensors: Mapping[str, Tensor]) -> Tensor:
         """The probabilities."""
@@ -232,13 +235,17 @@ class Segmentation(Head):
         pixels = share("mask, share of pixels", eager["mask"], file["mask"], 1e-4)
         return [*super().differences(eager, file), pixels]
 
+    def make_calibrator(self) -> PixelCalibrator:
+        """A temperature. Only curves and exported probabilities have it: no mask changes."""
+        return PixelCalibrator(len(self.target.classes))
+
     def make_metrics(self) -> SegmentationMetrics:
         """Fresh metrics for one split."""
         return SegmentationMetrics(self.target.classes, self.metrics, self.per_class)
 
     def make_curves(self) -> SegmentationCurves:
         """Fresh ones for one split."""
-        return SegmentationCurves(self.target.classes)
+        return SegmentationCurves(self.target.classes, self.calibration.temperature)
 
     def make_samples(self) -> HeadSamples:
         """Pixels of each class."""

@@ -94,6 +94,8 @@ def _task(
         "kind": head.target.kind.name,
         "classes": list(head.target.classes),
         "thresholds": dict(head.thresholds),
+        "temperature": head.calibration.temperature,
+        "class_thresholds": list(head.class_thresholds),
         "outputs": outputs,
         "config": container(cfg.heads[task]),
     }

@@ -42,7 +42,8 @@ class Wish:
         formats: names of ``FORMATS``.
         tiling: how large pictures are cut; None for not at all.
         overwrite: whether earlier results go, whatever they were predicted with.
-        settings: ``run``, ``checkpoint``, ``overrides``, and ``network``, which identifies it.
+        settings: ``run``, ``checkpoint``, ``overrides``, ``network``, which identifies it, and
+            ``calibration``, which may be absent.
     """
 
     formats: Sequence[str] = USUAL
@@ -84,7 +85,11 @@ def predict(
                 folder.open()
             if not outcome.pictures and not outcome.before:
                 raise outcome.skipped[0] if len(paths) == 1 else nothing_read(outcome)
-            about = {"run": wish.settings["run"], "tasks": described(decider)}
+            about = {
+                "run": wish.settings["run"],
+                "tasks": described(decider),
+                "calibration": wish.settings.get("calibration"),
+            }
             outcome.there = [name for o in outputs for name in o.finish(folder.journal, about)]
         except OSError as error:
             # Files that can't be read are told of by now.

@@ -14,7 +14,7 @@ from mtl.runs.prediction.journal import Journal, JsonLine
 
 JOURNAL = "predictions.jsonl"
 SETTINGS = "settings.json"
-DECIDING = ("network", "tiles")
+DECIDING = ("network", "calibration", "tiles")
 """The settings that decide what is predicted; the others are for people."""
 
 
@@ -82,7 +82,7 @@ class OutFolder:
     def _compare(self) -> None:
         before = read_json(self.path / SETTINGS)
         for key in DECIDING:
-            if before.get(key) != self.settings[key]:
+            if before.get(key) != self.settings.get(key):
                 raise UserError(
                     f"out={self.path}: holds predictions {_in_words(key, before)}; choose another "
                     "out=, or write overwrite=true to begin anew"
@@ -109,6 +109,8 @@ def _in_words(key: str, before: Mapping[str, Any]) -> str:
         made_by = " ".join(f"{name}={before.get(name)}" for name in ("run", "checkpoint"))
         changes = " ".join(before.get("overrides") or [])
         return f"of another network ({f'{made_by} {changes}'.strip()})"
+    if key == "calibration":
+        return "with another calibration" if before.get(key) else "without calibration"
     tiles = before.get("tiles")
     if not tiles:
         return "on whole images"

@@ -60,7 +60,7 @@ class Output:
 
         Args:
             journal: of this start and those before.
-            about: ``run`` and ``tasks``.
+            about: ``run``, ``tasks`` and ``calibration``.
 
         Returns:
             What is there now, for people.
