@@ -12,6 +12,7 @@ import numpy as np
 import pytorch_lightning as L
 import torch
 from omegaconf import DictConfig
+from pytorch_lightning.loggers import Logger
 from torch import Tensor, nn
 
 from mtl.data.build import build_data
@@ -238,7 +239,7 @@ _target_: training_kit.PartlyLabelled
 
 
 def write_conf(folder: Path) -> Path:
-    """Write the configs below: ``data=alternating``, ``backbone=plain``, ``head=failing``, ..."""
+    """Write the configs above: ``data=alternating``, ``backbone=plain``, ``head=failing``, ..."""
     for name, content in {
         "data/alternating.yaml": DATA.format(name="Alternating"),
         "data/counting.yaml": DATA.format(name="Counting"),
@@ -277,14 +278,16 @@ class Recorder(L.Callback):
         self.weights.append({k: v.clone() for k, v in state.items() if k.startswith("network")})
 
 
-def fit(cfg: DictConfig, folder: Path, *callbacks: L.Callback) -> tuple[MultiTaskModule, L.Trainer]:
-    """Only the training of a run, with callbacks of the test's own."""
+def fit(
+    cfg: DictConfig, folder: Path, *callbacks: L.Callback, loggers: Sequence[Logger] = ()
+) -> tuple[MultiTaskModule, L.Trainer]:
+    """Only the training of a run, with callbacks and loggers of the test's own."""
     quiet_lightning()
     torch.manual_seed(cfg.seed)
     data = build_data(cfg)
     data.prepare_data()
     module = build_module(cfg, build_network(cfg, data.targets))
-    trainer = build_trainer(cfg, folder, list(callbacks), [])
+    trainer = build_trainer(cfg, folder, list(callbacks), list(loggers))
     trainer.fit(module, datamodule=data)
     return module, trainer
 

@@ -1,28 +1,16 @@
-"""Callbacks that stop a run and that keep every process's weights, found by name."""
+"""A callback that keeps every process's weights, found by name."""
 
 from pathlib import Path
-from typing import Any
 
 import pytorch_lightning as L
 import torch
 from training_kit import write_conf
 
 WATCHED = """\
-# Stops on request; keeps weights.
+# Keeps weights.
 defaults: [default, _self_]
-stop: {_target_: unfreezing_kit.Stop, enabled: true}
-watch: {_target_: unfreezing_kit.Watch, enabled: true}
+watch: {_target_: unfreezing_kit.Watch}
 """
-
-
-class Stop(L.Callback):
-    """Ctrl-C in the middle of an epoch, counted from 0."""
-
-    epoch: int | None = None
-
-    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
-        if trainer.current_epoch == Stop.epoch:
-            raise KeyboardInterrupt
 
 
 class Watch(L.Callback):

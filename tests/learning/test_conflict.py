@@ -6,7 +6,6 @@ from collections import defaultdict
 import numpy as np
 import pytest
 import torch
-import training_kit
 from training_kit import Recorder, fit, same_weights, write_conf
 
 from mtl.config.load import load
@@ -50,14 +49,7 @@ def train(cfg, folder, *callbacks):
     """A training with ``metrics.csv``, and what is in it."""
     folder.mkdir(exist_ok=True)
     logger = Written(folder)
-    build = training_kit.build_trainer
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            training_kit,
-            "build_trainer",
-            lambda cfg, folder, own, _: build(cfg, folder, own, [logger]),
-        )
-        module, trainer = fit(cfg, folder, *callbacks)
+    module, trainer = fit(cfg, folder, *callbacks, loggers=[logger])
     return module, trainer, logger.values
 
 

@@ -1,13 +1,13 @@
 """A run that was stopped before or after an unfreezing goes on as if it had not been."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from omegaconf import DictConfig
+from resume_kit import write_copying
 from training_kit import checkpoint, same_weights
-from unfreezing_kit import Stop, write_watched
 
 from mtl.config.load import load
 from mtl.runs.train import train
@@ -24,27 +24,34 @@ BASE = [
     "tasks=[classification]",
     "backbone.width=4",
     "augmentation=c_rmtl",
-    "callbacks=watched",
+    "callbacks=copies",
     "callbacks.figures.enabled=false",
     "callbacks.early_stopping.enabled=true",
     "callbacks.early_stopping.patience=2",
     "unfreezing=staged",
     "logger=none",
 ]
-BY_EPOCH = ["unfreezing.at={stage3:1,stage2:3}", "callbacks.ema.enabled=true"]
-BY_PLATEAU = [
-    "unfreezing.at=plateau",
-    "unfreezing.patience=1",
-    "unfreezing.min_delta=10",
-    "scheduler=plateau",
-    "scheduler.patience=0",
-]
+SCHEDULES = {
+    "epoch": ["unfreezing.at={stage3:1,stage2:3}", "callbacks.ema.enabled=true"],
+    "plateau": [
+        "unfreezing.at=plateau",
+        "unfreezing.patience=1",
+        "unfreezing.min_delta=10",
+        "scheduler=plateau",
+        "scheduler.patience=0",
+    ],
+}
 
 
-@pytest.fixture(autouse=True)
-def no_stop() -> Iterator[None]:
-    yield
-    Stop.epoch = None
+@pytest.fixture(scope="module")
+def whole(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[DictConfig, Path]:
+    """An unbroken run, and beside it what it would have left if it had been killed."""
+    folder = tmp_path_factory.mktemp(request.param)
+    cfg = load([*BASE, *SCHEDULES[request.param]], write_copying(folder / "conf"))
+    train(cfg, folder / "whole")
+    return cfg, folder
 
 
 def same_state(left: Any, right: Any) -> bool:
@@ -55,33 +62,26 @@ def same_state(left: Any, right: Any) -> bool:
     return torch.equal(left, right) if isinstance(left, torch.Tensor) else left == right
 
 
-@pytest.mark.parametrize("schedule", [BY_EPOCH, BY_PLATEAU], ids=["epoch", "plateau"])
-def test_resumed_before_and_after_an_unfreezing(schedule: list[str], tmp_path: Path) -> None:
-    conf = write_watched(tmp_path / "conf")
-    cfg = load([*BASE, *schedule], conf)
-    train(cfg, tmp_path / "whole")
-    whole = checkpoint(tmp_path / "whole", "last")
-    assert whole["epoch"] == 4
-    for epoch in (1, 2, 3, 4):
-        folder = tmp_path / f"stopped{epoch}"
-        Stop.epoch = epoch
-        with pytest.raises(KeyboardInterrupt):
-            train(cfg, folder)
-        assert checkpoint(folder, "last")["epoch"] == epoch - 1
-        Stop.epoch = None
-        train(cfg, folder)
-        last = checkpoint(folder, "last")
-        assert same_weights(last["state_dict"], whole["state_dict"])
-        for part in ("optimizer_states", "lr_schedulers"):
-            assert same_state(last[part], whole[part]), part
-        kept = {k: v for k, v in last["callbacks"].items() if "Throughput" not in k}
-        assert same_state(kept, {k: whole["callbacks"][k] for k in kept})
+@pytest.mark.parametrize("epoch", [1, 2, 3, 4])
+@pytest.mark.parametrize("whole", SCHEDULES, indirect=True)
+def test_resumed_before_and_after_an_unfreezing(whole: tuple[DictConfig, Path], epoch: int) -> None:
+    cfg, folder = whole
+    unbroken, stopped = checkpoint(folder / "whole", "last"), folder / f"stopped{epoch}"
+    assert unbroken["epoch"] == 4
+    assert checkpoint(stopped, "last")["epoch"] == epoch - 1
+    train(cfg, stopped)
+    last = checkpoint(stopped, "last")
+    assert same_weights(last["state_dict"], unbroken["state_dict"])
+    for part in ("optimizer_states", "lr_schedulers"):
+        assert same_state(last[part], unbroken[part]), part
+    kept = {k: v for k, v in last["callbacks"].items() if "Throughput" not in k}
+    assert same_state(kept, {k: unbroken["callbacks"][k] for k in kept})
 
 
-def test_plateau_is_kept_in_the_checkpoint(tmp_path: Path) -> None:
+@pytest.mark.parametrize("whole", ["plateau"], indirect=True)
+def test_plateau_is_kept_in_the_checkpoint(whole: tuple[DictConfig, Path]) -> None:
     """Nothing is ever 10 better than before: one stage more after each epoch but the first."""
-    conf = write_watched(tmp_path / "conf")
-    train(load([*BASE, *BY_PLATEAU], conf), tmp_path / "run")
-    state = checkpoint(tmp_path / "run", "last")["callbacks"]["Staged"]
+    _, folder = whole
+    state = checkpoint(folder / "whole", "last")["callbacks"]["Staged"]
     assert state["since"] == {"stage3": 2, "stage2": 3, "stage1": 4, "stem": 5}
     assert state["waited"] == 0
