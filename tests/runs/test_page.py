@@ -2,6 +2,8 @@
 
 import json
 import re
+import sys
+import types
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from mtl.runs.collection.find import find_runs
 from mtl.runs.compare.compare import compare
 from mtl.runs.page.chance import hardly_above
 from mtl.runs.page.data import page_data
+from mtl.runs.page.library import chart_library
 from mtl.runs.page.lines import lines_at_first
 from mtl.runs.page.parts import Chart, OneOf, PageTable, SideBySide
 from mtl.runs.page.render import charts_of, script_text
@@ -263,6 +266,22 @@ def test_a_library_cannot_end_its_script():
     assert script_text("a = '</SCRIPT>'; b = '<!--'; c < d") == (
         "a = '\\x3c/SCRIPT>'; b = '\\x3c!--'; c < d"
     )
+
+
+def test_the_library_is_bundled_once(tmp_path, monkeypatch):
+    module = types.ModuleType("vl_convert")
+    module.__version__ = "1"
+    bundles = iter(["one", "two", "three"])
+    module.javascript_bundle = lambda vl_version: next(bundles)
+    monkeypatch.setitem(sys.modules, "vl_convert", module)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert [chart_library(), chart_library()] == ["one", "one"]
+    module.__version__ = "2"
+    assert chart_library() == "two"
+    # A folder that can't be written to keeps nothing, and is no reason to fail.
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert chart_library() == "three"
 
 
 def test_broken_files_are_named(tmp_path):

@@ -45,7 +45,7 @@ def reference_row(groups: Sequence[RunGroup], names: Sequence[str], asked: str |
 
 def _control(groups: Sequence[RunGroup]) -> int:
     """Differences to what shares nothing are what sharing comes to."""
-    everywhere = [*range(len(groups))]
+    everywhere: list[int] = [*range(len(groups))]
     apart = [i for i in everywhere if all(map(_is_control, groups[i].members))]
     places = apart if 0 < len(apart) < len(groups) else everywhere
     column, text = PLAIN

@@ -1,6 +1,11 @@
 """Vega-Lite, bundled from the package vl-convert-python."""
 
+import os
+from contextlib import suppress
+from pathlib import Path
+
 from mtl.errors import UserError
+from mtl.files import write_whole
 
 VERSION = "6.4"
 """Of Vega-Lite."""
@@ -8,6 +13,8 @@ VERSION = "6.4"
 
 def chart_library() -> str:
     """JavaScript that makes ``vega``, ``vegaLite`` and ``vegaEmbed`` known to a page.
+
+    Bundling takes longer than all else of a page, so the user's cache folder keeps what came out.
 
     Raises:
         UserError: the package isn't installed.
@@ -19,5 +26,16 @@ def chart_library() -> str:
             "report.html needs the package vl-convert-python for its charts: "
             "pip install 'mtl[report]'"
         ) from None
+    kept = cache_folder() / f"vega-lite-{VERSION}-vl-convert-{vl_convert.__version__}.js"
+    with suppress(OSError):
+        return kept.read_text(encoding="utf-8")
     # Its stub takes the snippet for needed.
-    return str(vl_convert.javascript_bundle(vl_version=VERSION))  # type: ignore[call-arg]
+    bundled = str(vl_convert.javascript_bundle(vl_version=VERSION))  # type: ignore[call-arg]
+    with suppress(OSError):
+        write_whole(kept, bundled.encode())
+    return bundled
+
+
+def cache_folder() -> Path:
+    """Where the XDG base directory specification wants what can be made anew."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mtl"

@@ -28,7 +28,7 @@ CONFIG = {
         "titleFontSize": 12,
         "titleFontWeight": "normal",
         # Numbers that would touch are left out.
-        "labelOverlap": "greedy",
+        "labelOverlap": "parity",
         "labelSeparation": 8,
     },
     "text": {"color": "var(--ink)", "fontSize": 12},

@@ -39,6 +39,8 @@ def telling_one(found: Found) -> tuple[PageRow, Difference]:
 def beyond(found: Found) -> str:
     """``Beyond the noise, 1 of 5 rows is better and none worse``, of two rows or more."""
     better, worse = (sum(d.verdict == verdict for _, d in found) for verdict in TONES)
+    if not better and not worse:
+        return f"Beyond the noise, none of {len(found)} rows is better or worse"
     verb = agreeing(max(better, 1), "is", "are")
     return (
         f"Beyond the noise, {better or 'none'} of {len(found)} rows {verb} better and "

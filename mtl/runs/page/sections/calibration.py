@@ -17,7 +17,17 @@ from mtl.runs.page.parts import (
     SideBySide,
 )
 from mtl.runs.page.sections.curves import NONE, decisions_of, tasks_with_decisions
-from mtl.runs.page.specs import NAMED, SHOWN, Spec, chart, diagonal, row_colour, row_dash, tip
+from mtl.runs.page.specs import (
+    NAMED,
+    SHOWN,
+    TICKS,
+    Spec,
+    chart,
+    diagonal,
+    row_colour,
+    row_dash,
+    tip,
+)
 
 
 def calibration(data: PageData) -> PageSection:
@@ -70,7 +80,7 @@ def _spec(data: PageData) -> Spec:
         "transform": [SHOWN, NAMED],
         "mark": {"type": "line", "strokeWidth": 2, "point": {"size": 30, "filled": True}},
         "encoding": {
-            "x": {**unit, "field": "x", "axis": {"title": "confidence"}},
+            "x": {**unit, "field": "x", "axis": {"title": "confidence", "tickCount": TICKS}},
             "y": {**unit, "field": "y", "axis": {"title": "share that is right"}},
             "color": row_colour(count),
             "strokeDash": row_dash(count),

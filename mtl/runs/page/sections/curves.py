@@ -20,7 +20,7 @@ from mtl.runs.page.parts import (
     SideBySide,
     numbered,
 )
-from mtl.runs.page.specs import banded_lines, chosen, diagonal
+from mtl.runs.page.specs import TICKS, banded_lines, chosen, diagonal
 
 MOST_CURVES = 90
 """Of a chart: with many rows only the mean and the first classes."""
@@ -129,7 +129,7 @@ def _of_rows(data: PageData, task: str, kind: Kind) -> OfRows:
 
 def _chart(data: PageData, task: str, kind: Kind, found: OfRows, name: str) -> Chart:
     words = KINDS[kind]
-    x, y = ({"axis": {"title": title}, **UNIT} for title in words.axes)
+    x, y = ({"axis": {"title": title, "tickCount": TICKS}, **UNIT} for title in words.axes)
     spec = banded_lines(
         data.labels,
         {"metric": "0"},

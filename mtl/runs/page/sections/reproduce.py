@@ -108,7 +108,7 @@ def _where(home: Path | None) -> str:
 
 
 def _commit(evidence: Evidence) -> str:
-    return str(evidence.run.environment.get("commit") or UNKNOWN)
+    return str(evidence.run.environment.get("commit") or UNKNOWN)[:12]
 
 
 def _versions(data: PageData) -> PageTable:
