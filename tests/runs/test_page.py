@@ -270,13 +270,13 @@ def test_a_library_cannot_end_its_script():
 
 def test_the_library_is_bundled_once(tmp_path, monkeypatch):
     module = types.ModuleType("vl_convert")
-    module.__version__ = "1"
+    monkeypatch.setattr("mtl.runs.page.library.version", lambda package: "1")
     bundles = iter(["one", "two", "three"])
     module.javascript_bundle = lambda vl_version: next(bundles)
     monkeypatch.setitem(sys.modules, "vl_convert", module)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert [chart_library(), chart_library()] == ["one", "one"]
-    module.__version__ = "2"
+    monkeypatch.setattr("mtl.runs.page.library.version", lambda package: "2")
     assert chart_library() == "two"
     # A folder that can't be written to keeps nothing, and is no reason to fail.
     (tmp_path / "file").touch()

@@ -2,11 +2,13 @@
 
 import os
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 from mtl.errors import UserError
 from mtl.files import write_whole
 
+PACKAGE = "vl-convert-python"
 VERSION = "6.4"
 """Of Vega-Lite."""
 
@@ -23,10 +25,9 @@ def chart_library() -> str:
         import vl_convert
     except ImportError:
         raise UserError(
-            "report.html needs the package vl-convert-python for its charts: "
-            "pip install 'mtl[report]'"
+            f"report.html needs the package {PACKAGE} for its charts: pip install 'mtl[report]'"
         ) from None
-    kept = cache_folder() / f"vega-lite-{VERSION}-vl-convert-{vl_convert.__version__}.js"
+    kept = cache_folder() / f"vega-lite-{VERSION}-{PACKAGE}-{version(PACKAGE)}.js"
     with suppress(OSError):
         return kept.read_text(encoding="utf-8")
     # Its stub takes the snippet for needed.
