@@ -71,6 +71,8 @@ if TYPE_CHECKING:
     from mtl.model.views.base import Views as Views
     from mtl.model.views.placement import Placement as Placement
     from mtl.model.views.placement import see as see
+    from mtl.runs.compression.base import Step as Step
+    from mtl.runs.compression.base import Workpiece as Workpiece
     from mtl.runs.opened import OpenedRun as OpenedRun
     from mtl.runs.opened import open_run as open_run
     from mtl.runs.opened import train as train
@@ -129,6 +131,8 @@ _HOMES = {
     "open_run": "mtl.runs.opened",
     "train": "mtl.runs.opened",
     "OpenedRun": "mtl.runs.opened",
+    "Step": "mtl.runs.compression.base",
+    "Workpiece": "mtl.runs.compression.base",
     # what goes wrong
     "UserError": "mtl.errors",
     "BadFile": "mtl.errors",

@@ -49,7 +49,7 @@ def step_nodes(
         if name in steps[:number]:
             raise UserError(f"{written}: {name} is there twice")
     own: dict[str, list[str]] = {name: [] for name in steps}
-    others = []
+    others: list[str] = []
     for text in overrides:
         name, dot, _ = key_of(text).partition(".")
         if dot and name in there and name not in own:

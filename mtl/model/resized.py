@@ -70,8 +70,9 @@ def settle(module: nn.Module) -> None:
         module.out_channels, module.in_channels = out, inside * module.groups
     elif isinstance(module, nn.Linear):
         module.out_features, module.in_features = module.weight.shape
-    elif isinstance(module, _BatchNorm) and module.weight is not None:
-        module.num_features = len(module.weight)
+    elif isinstance(module, _BatchNorm):
+        vector = module.running_mean if module.weight is None else module.weight
+        module.num_features = module.num_features if vector is None else len(vector)
     elif isinstance(module, nn.GroupNorm) and module.weight is not None:
         each = module.num_channels // module.num_groups
         module.num_channels = len(module.weight)

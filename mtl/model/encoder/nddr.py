@@ -21,7 +21,7 @@ class Reduction(Mix):
 
     def __init__(self, task: str, channels: int, shares: Mapping[str, float]) -> None:
         super().__init__()
-        self.position = list(shares).index(task)
+        self.position, self.tasks = list(shares).index(task), len(shares)
         self.conv = nn.Conv2d(len(shares) * channels, channels, 1, bias=False)
         self.norm = nn.BatchNorm2d(channels)
         rows = torch.cat([share * torch.eye(channels) for share in shares.values()], 1)
@@ -34,8 +34,11 @@ class Reduction(Mix):
         return result
 
     def own_weight(self) -> Tensor:
-        """Scalar: of each channel to itself, before the normalisation."""
+        """Scalar: of each channel to itself, before the normalisation; NaN after pruning."""
         channels = self.conv.out_channels
+        if self.conv.in_channels != self.tasks * channels:
+            # The channels that are left are not the same in all maps.
+            return self.conv.weight.new_tensor(torch.nan)
         own = self.conv.weight.flatten(1).narrow(1, self.position * channels, channels)
         return own.diagonal().mean()
 

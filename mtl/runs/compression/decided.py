@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
 import torch
 
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.sources.base import Split
-from mtl.model.head.base import HeadMetrics
 from mtl.model.network import Network
 from mtl.runs.export.read import read
 
@@ -48,7 +46,7 @@ def evaluate_file(
                 for name, value in outputs.items()
                 if name.startswith(f"{task}.")
             }
-            cast(HeadMetrics, counted).update(head.from_exported(own), labels)
+            counted.update(head.from_exported(own), labels)
     return {
         task: {name: float(value) for name, value in counted.compute().items()}
         for task, counted in metrics.items()

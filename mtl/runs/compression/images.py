@@ -1,6 +1,7 @@
 """Samples of a run's own data, as its network gets them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 from torch.utils.data import DataLoader
 
@@ -26,7 +27,10 @@ def batches_of(data: MultiTaskData, split: Split, count: int) -> Iterator[Batch]
     keys = list(EpochSampler(len(loading), data.seed, shuffle=True))[:count]
     rows = [keys[i : i + data.batch_size] for i in range(0, len(keys), data.batch_size)]
     loader: DataLoader[Batch] = DataLoader(
-        loading, batch_sampler=rows, collate_fn=identity, num_workers=0
+        loading,
+        batch_sampler=rows,
+        collate_fn=cast(Callable[[list[Any]], Any], identity),
+        num_workers=0,
     )
     for batch in loader:
         data.note_broken(batch.broken)

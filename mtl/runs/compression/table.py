@@ -69,9 +69,8 @@ def columns(stands: Sequence[Stand], main: Mapping[str, str]) -> list[list[str]]
         before = first.metrics.get(task, {}).get(metric)
         cells = [_metric(s.metrics.get(task, {}).get(metric), before, s is first) for s in stands]
         rows.append([f"{task} {metric}", *cells])
-    rows.append(
-        ["Δm", *("" if s.delta_m is None or s is first else percent(s.delta_m) for s in stands)]
-    )
+    changes = [None if stand is first else stand.delta_m for stand in stands]
+    rows.append(["Δm", *("" if change is None else percent(change) for change in changes)])
     rows.append(["parameters, M", *(f"{s.parameters / 1e6:.3f}" for s in stands)])
     rows.append(["file, MB", *(f"{s.megabytes:.2f}" for s in stands)])
     rows.append(["multiply-adds, M", *(_millions(s.multiply_adds) for s in stands)])

@@ -1,0 +1,1 @@
+"""``prune``: whole channels go, and the network is really smaller."""
