@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import nn
 
 from mtl.model.network import Network
-from mtl.runs.compression.channels.layers import Layer, Loose, Vector, layers_and_vectors
+from mtl.runs.compression.channels.layers import ChannelLayer, Loose, Vector, layers_and_vectors
 from mtl.runs.compression.channels.marks import (
     Flags,
     Ints,
@@ -61,7 +61,7 @@ class Coupling:
         left: names of the layers that mix channels and keep all that go out of them.
     """
 
-    layers: Sequence[Layer]
+    layers: Sequence[ChannelLayer]
     vectors: Sequence[Vector]
     places: int
     groups: Sequence[Group]
@@ -187,7 +187,7 @@ def _vector_seen(marks: Marks, vector: Vector) -> tuple[Rows, bool]:
 
 
 def _groups(
-    layers: Sequence[Layer],
+    layers: Sequence[ChannelLayer],
     vectors: Sequence[Vector],
     places: int,
     pairs: Sequence[tuple[Ints, Ints]],
@@ -219,7 +219,7 @@ def _groups(
     return [Group(np.stack(units)) for units in alike.values()]
 
 
-def _left(layers: Sequence[Layer], groups: Sequence[Group], places: int) -> list[str]:
+def _left(layers: Sequence[ChannelLayer], groups: Sequence[Group], places: int) -> list[str]:
     free = np.zeros(places, dtype=bool)
     for group in groups:
         free[group.units] = True

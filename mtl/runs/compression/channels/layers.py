@@ -17,7 +17,7 @@ PADDED = "timm.layers.conv2d_same.Conv2dSame"
 
 
 @dataclass(frozen=True)
-class Layer:
+class ChannelLayer:
     """A layer with its places in the list of all channels of the network.
 
     Args:
@@ -94,7 +94,7 @@ class Vector(Loose):
 
 def layers_and_vectors(
     network: nn.Module, called: Container[nn.Module]
-) -> tuple[list[Layer], list[Vector], list[Loose], int]:
+) -> tuple[list[ChannelLayer], list[Vector], list[Loose], int]:
     """All there are, the parameters that are neither, and the number of places.
 
     Args:
@@ -102,7 +102,7 @@ def layers_and_vectors(
         called: modules that are called in a forward pass; of others the parameters alone are used.
     """
     owners = Counter(id(p) for m in network.modules() for p in m.parameters(recurse=False))
-    layers: list[Layer] = []
+    layers: list[ChannelLayer] = []
     vectors: list[Vector] = []
     loose: list[Loose] = []
     places = 0
@@ -120,7 +120,7 @@ def layers_and_vectors(
                     loose.append(Loose(module, leaf))
             continue
         ins, outs, mixes = count
-        layers.append(Layer(name, module, ins, outs, places, places + ins * mixes))
+        layers.append(ChannelLayer(name, module, ins, outs, places, places + ins * mixes))
         places += ins * mixes + outs
     return layers, vectors, loose, places
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from mtl.model.network import Network
-from mtl.runs.compression.channels.layers import Layer
+from mtl.runs.compression.channels.layers import ChannelLayer
 
 MOST_IMAGES = 96
 """That go through the network at a time."""
@@ -53,9 +53,9 @@ def decoded(rows: Flags, count: int) -> tuple[Ints, bool]:
     return np.where(clean, number, -1).astype(np.int64), bool((rows.any(0) & ~clean).any())
 
 
-def together(layers: Sequence[Layer]) -> Iterator[list[Layer]]:
+def together(layers: Sequence[ChannelLayer]) -> Iterator[list[ChannelLayer]]:
     """Layers that are marked at a time, each in images of its own."""
-    some: list[Layer] = []
+    some: list[ChannelLayer] = []
     for layer in layers:
         if some and sum(len(digits(one.outs)) for one in [*some, layer]) > MOST_IMAGES:
             yield some
@@ -75,7 +75,9 @@ class Marks:
         places: of the channels of all layers and vectors.
     """
 
-    def __init__(self, network: Network, layers: Sequence[Layer], side: int, places: int) -> None:
+    def __init__(
+        self, network: Network, layers: Sequence[ChannelLayer], side: int, places: int
+    ) -> None:
         self.network = network
         self.numbers = {layer.module: number for number, layer in enumerate(layers)}
         self.side = side
@@ -89,7 +91,9 @@ class Marks:
         self.first.append(self.places)
         self.places += maps.shape[1]
 
-    def seen_of_layers(self, layers: Sequence[Layer]) -> Iterator[tuple[Layer, Rows, bool]]:
+    def seen_of_layers(
+        self, layers: Sequence[ChannelLayer]
+    ) -> Iterator[tuple[ChannelLayer, Rows, bool]]:
         """Mark what goes out of some layers.
 
         Args:
