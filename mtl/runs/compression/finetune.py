@@ -28,6 +28,8 @@ def finetune(
 ) -> None:
     """Train with the run's heads, weighting, augmentation, optimiser and schedule.
 
+    An average of the weights reaches as far back, as a share of the training, as in the run.
+
     Everything is trained, whatever the run froze: what was taken out of a frozen stage has to be
     made good there.
 
@@ -43,13 +45,17 @@ def finetune(
     """
     cfg = cfg.copy()
     OmegaConf.set_struct(cfg, False)
+    shorter = float(cfg.epochs) / epochs
     cfg.epochs, cfg.lr, cfg.seed = epochs, lr, seed
     cfg.trainer.compile = False
     cfg.unfreezing = node_of("unfreezing", "none")
     cfg.callbacks = {name: node for name, node in cfg.callbacks.items() if name in KEPT}
+    if "decay" in cfg.callbacks.get("ema", {}):
+        # Otherwise a short training would hardly move it from where it began.
+        cfg.callbacks.ema.decay = max(0.0, 1 - shorter * (1 - float(cfg.callbacks.ema.decay)))
     for parameter in network.parameters():
         parameter.requires_grad_()
-    module = build_module(cfg, network)
+    module = build_module(cfg, network.train())
     trainer = build_trainer(cfg, folder, [*build_callbacks(cfg), BrokenSamples()], [])
     before, data.seed = data.seed, seed
     torch.manual_seed(seed)

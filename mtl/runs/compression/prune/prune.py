@@ -38,9 +38,9 @@ class Prune(Step):
         heads: whether channels inside heads may go too.
         least: share of a layer's channels that always stays, 0..1.
         multiple: of channels that a layer is left with, where it has more.
-        epochs: of training after each round but the last.
-        final_epochs: after the last.
-        lr_factor: the learning rate as a share of the run's.
+        epochs_factor: epochs of training after each round but the last, in those of the run.
+        final_epochs_factor: likewise, after the last.
+        lr_factor: the learning rate in that of the run.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class Prune(Step):
         heads: bool,
         least: float,
         multiple: int,
-        epochs: int,
-        final_epochs: int,
+        epochs_factor: float,
+        final_epochs_factor: float,
         lr_factor: float,
     ) -> None:
         self.keep = keep
@@ -68,8 +68,8 @@ class Prune(Step):
         self.heads = heads
         self.least = least
         self.multiple = multiple
-        self.epochs = epochs
-        self.final_epochs = final_epochs
+        self.epochs_factor = epochs_factor
+        self.final_epochs_factor = final_epochs_factor
         self.lr_factor = lr_factor
 
     def apply(self, work: Workpiece) -> None:
@@ -101,8 +101,8 @@ class Prune(Step):
                 f"round {number} of {self.rounds}: {costs.total / whole:.1%} of the multiply-adds"
                 f" are left{'; no more may go' if short else ''}"
             )
-            last = number == self.rounds
-            epochs = self.final_epochs if last else self.epochs
+            factor = self.final_epochs_factor if number == self.rounds else self.epochs_factor
+            epochs = ceil(factor * int(work.cfg.epochs))
             work.finetune(work.network, epochs, self.lr_factor * float(work.cfg.lr))
 
     def _coupling(self, work: Workpiece) -> Coupling:

@@ -1,0 +1,101 @@
+"""Every network gets smaller by pruning, and comes back from its tensors' shapes."""
+
+import copy
+from itertools import cycle
+
+import numpy as np
+import pytest
+import torch
+from contracts_kit import SIZE, build, chosen, every, node, subject, tensors
+from omegaconf import DictConfig
+
+from mtl.errors import UserError
+from mtl.model.multiply_adds import multiply_adds
+from mtl.model.network import Network
+from mtl.model.resized import take_shapes
+from mtl.runs.compression.channels.costs import costs_of
+from mtl.runs.compression.channels.coupling import Coupling, coupling
+from mtl.runs.compression.channels.cut import cut
+from mtl.runs.compression.channels.importance import magnitude
+from mtl.runs.compression.channels.marks import Ints
+from mtl.runs.compression.prune.choice import by_worth, gone, shrinking
+
+pytestmark = pytest.mark.slow
+IMAGES = torch.randn(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+COMBINED = list(zip(every("encoder"), cycle(every("fusion")), strict=False))
+
+
+def masked(network: Network, found: Coupling, places: Ints) -> Network:
+    """The same network, in which nobody reads some channels."""
+    same = copy.deepcopy(network)
+    read = np.isin(np.arange(found.places), places, invert=True)
+    for layer in found.layers:
+        if layer.mixes:
+            weight = same.get_submodule(layer.name).weight
+            weight.data[:, torch.from_numpy(~read[layer.incoming])] = 0
+    return same
+
+
+@torch.no_grad()
+def largest_difference(one: Network, other: Network) -> float:
+    raws = [network.eval()(IMAGES) for network in (one, other)]
+    return max(
+        float((a - b).abs().max())
+        for task in one.tasks
+        for a, b in zip(*(tensors(raw[task]).values() for raw in raws), strict=True)
+    )
+
+
+def gets_smaller(cfg: DictConfig) -> None:
+    """Half the multiply-adds; equal to the network in which nobody reads what has gone."""
+    network = build(cfg).network.eval()
+    whole = multiply_adds(network, SIZE)
+    assert whole is not None
+    found = coupling(network, SIZE)
+    costs = costs_of(network, found, SIZE)
+    assert costs.total == pytest.approx(whole, rel=1e-6)
+    groups = shrinking(found, magnitude(found), 1, [1] * len(found.groups))
+    by_worth(groups, costs, whole / 2)
+    places = gone(found, groups)
+    wanted = masked(network, found, places)
+    cut(found, places)
+
+    left = multiply_adds(network, SIZE)
+    assert left == pytest.approx(costs.total, rel=1e-6)
+    assert 0.45 * whole < left <= 0.5 * whole
+    assert largest_difference(network, wanted) < 1e-4
+    assert all(value.isfinite().all() for value in network.state_dict().values())
+    rebuilt = build(cfg, seed=1).network
+    take_shapes(rebuilt, network.state_dict())
+    rebuilt.load_state_dict(network.state_dict())
+    assert largest_difference(network, rebuilt) == 0
+
+
+@pytest.mark.parametrize(("encoder", "fusion"), COMBINED)
+def test_every_encoder(encoder: str, fusion: str) -> None:
+    """The fusions take turns."""
+    tasks = ["classification", "segmentation"]
+    gets_smaller(chosen(tasks, encoder=node("encoder", encoder), fusion=node("fusion", fusion)))
+
+
+@pytest.mark.parametrize("head", ["detection"])
+def test_norms_of_groups(head: str) -> None:
+    gets_smaller(subject("head", head))
+
+
+@pytest.mark.skipif("not config.getoption('--all-combinations', False)", reason="much of the same")
+@pytest.mark.parametrize("exchange", ["none", "concat", "attention"])
+@pytest.mark.parametrize("fusion", every("fusion"))
+@pytest.mark.parametrize("encoder", every("encoder"))
+def test_every_encoder_with_every_fusion_and_exchange(
+    encoder: str, fusion: str, exchange: str
+) -> None:
+    nodes = {"encoder": node("encoder", encoder), "fusion": node("fusion", fusion)}
+    cfg = chosen([head for head in every("head") if head != "count"], **nodes)
+    if "exchange" in cfg.fusion:
+        cfg.fusion.exchange = exchange
+    try:
+        build(cfg)
+    except UserError:
+        pytest.skip("these don't go together")
+    gets_smaller(cfg)
