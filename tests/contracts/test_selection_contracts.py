@@ -7,6 +7,7 @@ from contracts_kit import build, chosen, data, every, node
 from mtl.model.channels import ChannelChoice, take_channels
 from mtl.model.network import Network
 from mtl.runs.compression.select.levels import fused
+from mtl.runs.compression.select.methods import METHODS, judge
 from mtl.runs.compression.select.smaller import equal, smaller
 
 ENCODERS, FUSIONS = every("encoder"), every("fusion")
@@ -93,3 +94,13 @@ def test_a_state_says_what_was_chosen() -> None:
     found, wanted = again(maps), made(maps)
     assert torch.equal(found["a"][4], maps["a"][4][:, [0, 2]])
     assert all(torch.equal(found[t][s], m) for t, f in wanted.items() for s, m in f.items())
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_head_is_judged(method: str) -> None:
+    made = network("shared", "none", "none", every("head"))
+    found = judge(method, made, [data()[0]], keep=0.5, epochs=2, seed=0)
+    assert list(found) == every("head")
+    for task, levels in found.items():
+        assert set(levels) == set(made.head(task).reads)
+        assert all(bool((s.isfinite() & (s >= 0)).all()) for s in levels.values())

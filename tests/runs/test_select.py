@@ -9,6 +9,7 @@ from selection_kit import CHANNELS, NEEDED, batches, network
 from sklearn.metrics import mutual_info_score
 from torch.nn import functional as F
 
+from mtl.data.sample import Boxes, Target
 from mtl.drawing.channels import Panel, draw_channels, ordered
 from mtl.errors import UserError
 from mtl.runs.compression.select.budget import allowed, chosen
@@ -177,3 +178,23 @@ def test_a_task_without_labels_is_named() -> None:
     for method in METHODS:
         with pytest.raises(UserError, match=r"has a label of task b; raise select\.images"):
             judge(method, network(), only, keep=0.5, epochs=1, seed=0)
+
+
+def test_labels_as_numbers_of_whole_images() -> None:
+    names = ("x", "y")
+    label = Target("label", names)
+    assert label.kind.numbers(torch.tensor([1, 0]), label).tolist() == [[0, 1], [1, 0]]
+    labels = Target("labels", names)
+    found = labels.kind.numbers(torch.tensor([[1, -1]], dtype=torch.int8), labels)
+    assert found[0, 0] == 1
+    assert found[0, 1].isnan()
+    boxes = Target("boxes", names)
+    corners, classes = np.zeros((3, 4), np.float32), np.array([1, 1, 0])
+    shown = Boxes(corners, classes, np.zeros(3, bool))
+    none = Boxes(corners[:0], classes[:0], np.zeros(0, bool))
+    batch = boxes.kind.collate([none, shown])
+    assert boxes.kind.numbers(batch, boxes).tolist() == [[0, 0], [1, 2]]
+    assert boxes.kind.numbers(torch.tensor([3.0, 1.0]), boxes).tolist() == [[3], [1]]
+    mask = Target("mask", ("ground", "x"))
+    pixels = torch.tensor([[[0, 1], [1, 255]]], dtype=torch.uint8)
+    torch.testing.assert_close(mask.kind.numbers(pixels, mask), torch.tensor([[1 / 3, 2 / 3]]))
