@@ -18,6 +18,7 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import DictConfig, open_dict
+from quick_hydra import merging_once, state
 
 from mtl.config import compose
 from mtl.config.compose import group_choices, with_values
@@ -36,6 +37,7 @@ def composing_quickly() -> Iterator[None]:
     once = composing_once(compose.compose_or_raise)
     parsed = reading_once(files().load_config)
     with (
+        merging_once(),
         patch.object(compose, "compose_or_raise", once),
         patch.object(files(), "load_config", parsed),
         # Before a run Hydra composes once more to look up hydra.mode, which nothing here sets.
@@ -57,7 +59,7 @@ def composing_once(hydras: Compose) -> Compose:
             return hydras(overrides, config_dir)
         nodes = replaceable(chosen, config_dir)
         rest = [choice for choice in chosen if choice not in nodes]
-        there = state(config_dir)
+        there = [] if config_dir is None else state(config_dir)
         key = (*rest, *there)
         if key not in read:
             read[key] = hydras(rest, config_dir)
@@ -100,12 +102,6 @@ def put(cfg: DictConfig, choice: str, config_dir: Path | None) -> None:
         cfg[group] = node_of(group, member, config_dir)
         cfg.hydra.runtime.choices[group] = member
         cfg.hydra.overrides.task.append(choice)
-
-
-def state(config_dir: Path | None) -> list[tuple[Path, int, int]]:
-    """What a user's folder holds, as far as one can tell without reading it."""
-    files = [] if config_dir is None else sorted(config_dir.rglob("*.yaml"))
-    return [(f, f.stat().st_mtime_ns, f.stat().st_size) for f in files]
 
 
 def files() -> type[ConfigSource]:

@@ -2,11 +2,13 @@
 
 import hydra
 import pytest
+from hydra._internal import config_loader_impl, defaults_list
 from hydra.plugins.config_source import ConfigLoadError
 from omegaconf import DictConfig, OmegaConf
 from quick_composition import composing_once, files, reading_once, replaceable
+from quick_hydra import merging_once
 
-from mtl.config.compose import CONFIG_NAME, initialised
+from mtl.config.compose import CONFIG_NAME, initialised, search_path
 from mtl.config.member_files import drop_allowed
 
 pytestmark = pytest.mark.slow
@@ -40,6 +42,43 @@ def test_as_hydra_composes(overrides):
     for group, node in whole.items():
         if group != "hydra" and isinstance(node, DictConfig):
             assert list(quick[group]) == list(node)
+
+
+@pytest.fixture
+def hydras_own(monkeypatch):
+    """Without what the session's fixture has put in the place of Hydra's parts."""
+    for place, name in (
+        (config_loader_impl, "create_defaults_list"),
+        (config_loader_impl.ConfigLoaderImpl, "_compose_config_from_defaults_list"),
+        (defaults_list, "_create_interpolation_map"),
+    ):
+        monkeypatch.setattr(place, name, getattr(place, name).__wrapped__)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["encoder=cgc", "+head@heads.fine=classification", "heads.fine.weight=2", "++a.b={c: 1}"],
+        ["experiment=split", "hydra.run.dir=here", "~callbacks.conflict", "tasks=[box]"],
+    ],
+    ids=" ".join,
+)
+def test_merged_once_is_as_hydra_merges(hydras_own, overrides):
+    whole = composed(overrides)
+    with merging_once():
+        for _ in range(2):
+            found = composed(overrides)
+            assert list(found) == list(whole)
+            assert OmegaConf.to_container(found) == OmegaConf.to_container(whole)
+            OmegaConf.update(found, "lr", 7)  # what is changed is nobody else's
+
+
+def test_merged_again_once_a_file_has_changed(tmp_path):
+    (tmp_path / "head").mkdir()
+    for number in (1, 22):
+        text = f"# Mine.\ndefaults: [classification, _self_]\nhidden: {number}\n"
+        (tmp_path / "head" / "mine.yaml").write_text(text)
+        assert composed(search_path(tmp_path), tmp_path).heads.mine.hidden == number
 
 
 def test_a_recipe_has_the_last_word_on_its_own_values():

@@ -1,0 +1,94 @@
+"""Of one choice of members Hydra reads and merges its files once per process.
+
+All else of a composition, from the values on the command line to the errors, is Hydra's own.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import replace
+from functools import wraps
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from hydra._internal import config_loader_impl, defaults_list
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_repository import IConfigRepository
+from hydra._internal.defaults_list import DefaultsList
+from hydra.core.default_element import InputDefault, ResultDefault
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig
+
+from mtl.config.paths import conf_dir
+
+
+@contextmanager
+def merging_once() -> Iterator[None]:
+    """All of this module, in this process."""
+    listed = listing_once(config_loader_impl.create_defaults_list)
+    merged = merged_once(ConfigLoaderImpl._compose_config_from_defaults_list)
+    looked_up = needed_alone(defaults_list._create_interpolation_map)
+    with (
+        patch.object(config_loader_impl, "create_defaults_list", listed),
+        patch.object(ConfigLoaderImpl, "_compose_config_from_defaults_list", merged),
+        patch.object(defaults_list, "_create_interpolation_map", looked_up),
+    ):
+        yield
+
+
+def listing_once(create: Callable[..., DefaultsList]) -> Callable[..., DefaultsList]:
+    """A function that answers as ``create_defaults_list`` does, from the members chosen."""
+    found: dict[tuple[object, ...], DefaultsList] = {}
+
+    @wraps(create)
+    def quick(
+        repo: IConfigRepository, config_name: str, overrides_list: Sequence[Override], **more: bool
+    ) -> DefaultsList:
+        chosen: list[Override] = []
+        values: list[Override] = []
+        for override in overrides_list:
+            if not override.is_sweep_override():
+                is_value = isinstance(override.value(), dict)
+                is_value = is_value or not repo.group_exists(override.key_or_group)
+                (values if is_value else chosen).append(override)
+        sources = [(s.provider, s.path) for s in repo.get_sources()]
+        there = [state(Path(path)) for _, path in sources if Path(path) != conf_dir()]
+        key = (config_name, str(more), str([o.input_line for o in chosen]), str((sources, there)))
+        if key not in found:
+            found[key] = create(repo, config_name, chosen, **more)
+        return replace(found[key], config_overrides=values)
+
+    return quick
+
+
+def merged_once(compose: Callable[..., DictConfig]) -> Callable[..., DictConfig]:
+    """A method that merges each list that ``listing_once`` has found once."""
+    found: dict[int, tuple[list[ResultDefault], DictConfig]] = {}
+
+    @wraps(compose)
+    def quick(
+        self: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository
+    ) -> DictConfig:
+        if id(defaults) not in found:
+            found[id(defaults)] = defaults, compose(self, defaults, repo)
+        return deepcopy(found[id(defaults)][1])
+
+    return quick
+
+
+def needed_alone(create: Callable[..., DictConfig]) -> Callable[..., Any]:
+    """What names in a defaults list may refer to, where one refers to anything."""
+
+    @wraps(create)
+    def quick(overrides: object, defaults: Sequence[InputDefault], self_added: bool) -> Any:
+        asked = any("${" in repr(default) for default in defaults)
+        return create(overrides, defaults, self_added) if asked else None
+
+    return quick
+
+
+def state(folder: Path) -> list[tuple[Path, int, int]]:
+    """What a user's folder holds, as far as one can tell without reading it."""
+    files = sorted(folder.rglob("*.yaml")) if folder.is_dir() else []
+    return [(f, f.stat().st_mtime_ns, f.stat().st_size) for f in files]
