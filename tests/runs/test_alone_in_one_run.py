@@ -17,6 +17,8 @@ from mtl.model.build import build_network
 TRAINING = (
     "data=partly",
     "data.train=18",
+    "data.val=2",
+    "data.test=2",
     "epochs=2",
     "batch_size=6",
     "image_size=32",
