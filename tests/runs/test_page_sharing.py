@@ -52,7 +52,7 @@ def test_it_is_the_reference_and_named(comparison: Comparison, tmp_path: Path) -
     assert [row.name for row in comparison.rows] == ["nddr", "shared", "per_task"]
     assert [row.shares_nothing for row in comparison.rows] == [False, False, True]
     assert comparison.reference == 2
-    assert legend(comparison, "*")[-1] == "per_task: no sharing, one network per task"
+    assert legend(comparison, "*")[-1] == "no sharing, one network per task: per_task"
     assert compare(find_runs([tmp_path]), Question(reference="shared")).reference == 1
 
 

@@ -19,6 +19,7 @@ from mtl.runs.compare.output.csv_file import as_csv
 from mtl.runs.compare.output.json_file import as_values
 from mtl.runs.compare.output.latex import as_latex
 from mtl.runs.compare.output.markdown import as_markdown
+from mtl.runs.compare.output.plain_table import AGAINST_ALONE
 from mtl.runs.compare.question import Question
 from mtl.runs.compare.statistics.power import pairs_needed
 
@@ -144,8 +145,8 @@ def test_in_every_form(tmp_path: Path, mtl: Any) -> None:
     assert float(line["together box change"]) == pytest.approx(0.042)
     assert float(line["together overall p"]) == only(comparison).overall.p  # type: ignore[union-attr]
     markdown = as_markdown(comparison)
-    assert f"Together against each task alone:\n\n- `all runs`: {said}.\n" in markdown
+    assert f"{AGAINST_ALONE[1:]}:\n\n- `all runs`: {said}.\n" in markdown
     assert r"+1.3 $\pm$ 8.7 \%" in as_latex(comparison)
     out = mtl("compare", "runs=[sweep]").out
-    assert f"together against each task alone\nall runs: {said}\n" in out
+    assert f"{AGAINST_ALONE}\nall runs: {said}\n" in out
     assert "+1.3 ± 8.7 %" in out

@@ -18,7 +18,7 @@ from mtl.runs.compare.output.words import (
 )
 from mtl.runs.compare.sentence import metric_names
 
-AGAINST_ALONE = "together against each task alone"
+AGAINST_ALONE = "together against each task alone, intervals after Holm's correction"
 """Over what ``against_alone`` says."""
 DIFFERENCE_HEADS = ("metric", "difference", "p", "p (Holm)", "d_z", "pairs")
 

@@ -160,7 +160,7 @@ def legend(comparison: Comparison, bold: str) -> list[str]:
         way = "more" if comparison.delta == "gain" else "less"
         lines.append(f"Δ: change against single-task networks, {way} is better")
     if controls := [row.name for row in comparison.rows if row.shares_nothing]:
-        lines.append(f"{listing(controls)}: {NO_SHARING}")
+        lines.append(f"{NO_SHARING}: {listing(controls)}")
     return ["; ".join(parts), *lines]
 
 
