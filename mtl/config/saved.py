@@ -55,7 +55,29 @@ def open_run(
         UserError: no such run, or it names classes of others, or an override is wrong, or changes
             heads or recipe, which a trained run keeps.
     """
-    cfg = read_config(Path(run))
+    return changed(read_config(Path(run)), overrides, config_dir, needs_data, trust)
+
+
+def changed(
+    cfg: DictConfig,
+    overrides: Sequence[str] = (),
+    config_dir: Path | None = None,
+    needs_data: bool = True,
+    trust: Sequence[str] = (),
+) -> DictConfig:
+    """A run's configuration with changes; see ``open_run``.
+
+    Args:
+        cfg: of the run; left as it is.
+        overrides: see ``open_run``.
+        config_dir: likewise.
+        needs_data: likewise.
+        trust: likewise.
+
+    Raises:
+        UserError: likewise.
+    """
+    cfg = cfg.copy()
     for override in overrides:
         group = parse(override).key_or_group
         if group in ("head", "experiment"):

@@ -1,6 +1,6 @@
 """From a checked configuration to what trains the network."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +31,7 @@ from mtl.model.network import Network
 
 TRAINER_FRAMEWORK_KEYS = ("compile", "channels_last", "matmul_precision", "limit_epochs")
 OPTIMIZER_FRAMEWORK_KEYS = ("backbone_factor", "stage_factors", "stage_decay", "decay_vectors")
+MakeModule = Callable[..., MultiTaskModule]
 
 
 def _optimizer_settings(cfg: DictConfig) -> dict[str, Any]:
@@ -67,12 +68,15 @@ def _pretrained(cfg: DictConfig) -> bool:
     return any(backbone.get("weights") not in (None, "none") for backbone in backbones)
 
 
-def build_module(cfg: DictConfig, network: Network) -> MultiTaskModule:
+def build_module(
+    cfg: DictConfig, network: Network, make_module: MakeModule = MultiTaskModule
+) -> MultiTaskModule:
     """The LightningModule around a network.
 
     Args:
         cfg: the whole configuration.
         network: as ``build_network`` makes it.
+        make_module: called as ``MultiTaskModule`` is.
 
     Raises:
         UserError: ``optimizer.stage_factors`` names a stage that the backbone lacks.
@@ -83,7 +87,7 @@ def build_module(cfg: DictConfig, network: Network) -> MultiTaskModule:
     settings = _optimizer_settings(cfg)
     stages = tuple(stage_parameters(network.encoder))
     rates = stage_rates(stages, settings["stage_factors"], settings["stage_decay"])
-    module = MultiTaskModule(
+    module = make_module(
         network=network,
         weighting=make(container(cfg.weighting), Weighting, tasks=list(cfg.tasks)),
         task_weights={task: cfg.heads[task].weight for task in cfg.tasks},

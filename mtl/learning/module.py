@@ -71,7 +71,7 @@ class MultiTaskModule(L.LightningModule):
         self.settings = dict(settings)
         self.val, self.test = Evaluation(network, "val"), Evaluation(network, "test")
         self.interval = Interval()
-        self.accumulation = Accumulation(self.network)
+        self.accumulation = self.new_accumulation()
         self.gradient_step: GradientStep | None = None
         if isinstance(weighting, LossWeighting):
             self.summed = SummedStep(weighting, list(network.parameters()))
@@ -114,6 +114,10 @@ class MultiTaskModule(L.LightningModule):
                 losses[task] = self.task_weights[task] * self.network.loss(task, raw, labels)
                 counts[task] = len(labels.index)
         return losses, counts
+
+    def new_accumulation(self) -> Accumulation:
+        """What counts the samples of a step as ``counted_losses`` does."""
+        return Accumulation(self.network)
 
     def on_fit_start(self) -> None:
         """Decide how gradients are found.
@@ -225,7 +229,7 @@ class MultiTaskModule(L.LightningModule):
     def _look_again(self, batches: Sequence[Batch]) -> None:
         """Losses of the same batches after the step, with the same dropout; statistics stay."""
         kept = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
-        again = Accumulation(self.network)
+        again = self.new_accumulation()
         for place, batch in enumerate(batches):
             torch.manual_seed(batch.seed)
             member = replace(batch, window=batches if len(batches) > 1 else (), place=place)

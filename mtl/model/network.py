@@ -69,6 +69,11 @@ class Network(nn.Module):
         """The head of a task."""
         return cast(Head, self.heads[task])
 
+    @property
+    def learning(self) -> tuple[str, ...]:
+        """The tasks less those that are trained no more, in training mode."""
+        return tuple(t for t in self.tasks if not (self.training and t in self.retired))
+
     def encode(self, image: Tensor) -> dict[str, Features]:
         """Images to features of every task, for all streams, each in the frame of its view.
 
@@ -115,18 +120,16 @@ class Network(nn.Module):
         """
         streams, size = self.fusion.streams, len(batch)
         outputs: dict[str, tuple[Any, Labelled]] = {}
-        for task in self.tasks:
-            labels = self._labels(task, batch)
+        for task in self.learning:
+            labels = self.labels(task, batch)
             if labels is not None:
                 rows = stream_rows(labels.index, streams, size)
                 raw = self.head(task)(pick(features[task], rows, streams * size))
                 outputs[task] = (raw, labels)
         return outputs
 
-    def _labels(self, task: str, batch: Batch) -> Labelled | None:
-        """Of a task that still learns, or that is evaluated."""
-        if self.training and task in self.retired:
-            return None
+    def labels(self, task: str, batch: Batch) -> Labelled | None:
+        """Of a task; None where no sample has one."""
         return self.head(task).labels(batch, self.target_names[task])
 
     def labelled_outputs(self, batch: Batch) -> dict[str, tuple[Any, Labelled]]:
@@ -141,7 +144,7 @@ class Network(nn.Module):
         """Task to the number of samples that ``decode`` would give it; 0 are absent."""
         if not len(batch):
             return {}
-        found = {task: self._labels(task, batch) for task in self.tasks}
+        found = {task: self.labels(task, batch) for task in self.learning}
         return {t: len(labels.index) for t, labels in found.items() if labels is not None}
 
     def loss(self, task: str, raw: Any, labels: Labelled) -> Tensor:
@@ -165,9 +168,24 @@ class Network(nn.Module):
             image: (B, 3, H, W) float, normalised.
             tasks: only these, without the heads of the others; None for all.
         """
-        features = self.features(image)
-        chosen = self.tasks if tasks is None else tasks
-        return {task: self.head(task)(features[task]) for task in chosen}
+        return self.raw(self.encode(image), self.tasks if tasks is None else tasks)
+
+    def raw(self, features: Mapping[str, Features], tasks: Sequence[str]) -> dict[str, Any]:
+        """Raw output of some tasks for all samples, labelled or not.
+
+        Args:
+            features: what ``encode`` made of B images.
+            tasks: whose heads are run.
+
+        Returns:
+            Task to the head's output for S·B rows, stream by stream.
+        """
+        features = self.fusion(features)
+        return {task: self.head(task)(features[task]) for task in tasks}
+
+    def merged(self, task: str, raw: Any) -> Any:
+        """Raw output for S·n rows to one for n, as teacher and student compare theirs."""
+        return self.ensemble.merged(task, self.head(task), raw)
 
     @torch.no_grad()
     def predict(self, image: Tensor, tasks: Sequence[str] | None = None) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from mtl.data.sources.base import SPLITS
 from mtl.errors import Interrupted, UserError
 from mtl.files import read_json, write_json
 from mtl.learning.build import (
+    MakeModule,
     build_callbacks,
     build_loggers,
     build_module,
@@ -59,7 +60,10 @@ from mtl.terminal import say
 
 
 def train(
-    cfg: DictConfig, folder: Path, baselines: Mapping[str, Path] | None = None
+    cfg: DictConfig,
+    folder: Path,
+    baselines: Mapping[str, Path] | None = None,
+    make_module: MakeModule = MultiTaskModule,
 ) -> dict[str, float]:
     """Train, evaluate the best checkpoint on the test split, and leave a run folder.
 
@@ -70,6 +74,7 @@ def train(
         folder: of the run.
         baselines: task to the folder of its single-task run, which the results are to be
             compared with.
+        make_module: see ``build_module``.
 
     Returns:
         The metrics of results.json.
@@ -91,7 +96,7 @@ def train(
         try:
             with ExitStack() as opened:
                 reset_peak_memory()
-                return _train(cfg, run, opened, baselines or {})
+                return _train(cfg, run, opened, baselines or {}, make_module)
         except (KeyboardInterrupt, SystemExit) as stop:
             # Lightning answers Ctrl-C with SystemExit, which would look like a failure further up.
             raise _interrupted(run) from stop
@@ -216,7 +221,11 @@ def _left(
 
 
 def _train(
-    cfg: DictConfig, run: RunFolder, opened: ExitStack, baselines: Mapping[str, Path]
+    cfg: DictConfig,
+    run: RunFolder,
+    opened: ExitStack,
+    baselines: Mapping[str, Path],
+    make_module: MakeModule,
 ) -> dict[str, float]:
     quiet_lightning()
     _seed(cfg.seed)
@@ -226,7 +235,7 @@ def _train(
     _check_validation(cfg, data)
     _check_labels(cfg, data)
     network = build_network(cfg, data.targets)
-    module = build_module(cfg, network)
+    module = build_module(cfg, network, make_module)
     last = run.last_checkpoint
     resumed_step: int | None = None
     if last is not None:

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from mtl.data.batch import Batch
 from mtl.drawing.matrix import draw_matrices
-from mtl.learning.gradients.accumulation import Accumulation
 from mtl.learning.gradients.combine import Gradients
 from mtl.learning.gradients.conflict import (
     EVERYWHERE,
@@ -57,7 +56,7 @@ class Conflict(L.Callback):
         size = module.settings["image_size"]
         self.entries = shared_entries(module.network, size, "callbacks.conflict")
         self.gradients = StepGradients(self.entries)
-        self.accumulation = Accumulation(module.network)
+        self.accumulation = module.new_accumulation()
         step = module.gradient_step
         self.reuses = step is not None and step.takes_all
         if step is not None and self.reuses:

@@ -56,6 +56,10 @@ class Accumulation:
         """Those with a label anywhere in the step that has begun."""
         return tuple(task for task in self.network.tasks if self.totals.get(task, 0))
 
+    def counts(self, batch: Batch) -> dict[str, int]:
+        """Task to the number of samples that its loss on the batch is the mean of; 0 are absent."""
+        return self.network.label_counts(batch)
+
     def begin(self, batch: Batch) -> None:
         """To be called for each batch; counts the labels of the step at its first one.
 
@@ -66,7 +70,7 @@ class Accumulation:
             return
         numbers = dict.fromkeys(self.network.tasks, 0)
         for member in batch.window or (batch,):
-            for task, count in self.network.label_counts(member).items():
+            for task, count in self.counts(member).items():
                 numbers[task] += count
         self.totals = add_counts(numbers)
         self.sums = {}

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mtl.data.batch import Labelled
 from mtl.model.ensemble.copies import copies_of
-from mtl.model.ensemble.streams import split
+from mtl.model.ensemble.streams import split, together
 from mtl.model.head.base import Head
 
 
@@ -70,6 +70,15 @@ class Ensemble(nn.Module):
         decisions = [head.predict(own) for own in split(raw, self.streams)]
         return decisions[0] if len(decisions) == 1 else self.combine(task, head, decisions)
 
+    def merged(self, task: str, head: Head, raw: Any) -> Any:
+        """Raw output for S·n samples to one of the same form for n; here the streams' mean.
+
+        It is what teachers and students compare. Of logits it is the geometric mean of
+        probabilities, with which Hinton et al. (2015) distil an ensemble.
+        """
+        raws = split(raw, self.streams)
+        return raws[0] if len(raws) == 1 else together(raws, _mean)
+
     def combine(self, task: str, head: Head, decisions: Sequence[Any]) -> Any:
         """Decisions of all streams, or of several models, on the same n samples to one."""
         return mean(head, decisions)
@@ -81,6 +90,10 @@ class Ensemble(nn.Module):
     def gauges(self) -> dict[str, Tensor]:
         """Scalars worth a curve in the log, by name."""
         return {}
+
+
+def _mean(tensors: Sequence[Tensor]) -> Tensor:
+    return torch.stack(list(tensors)).mean(0)
 
 
 def mean(head: Head, decisions: Sequence[Any]) -> Any:

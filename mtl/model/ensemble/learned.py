@@ -49,14 +49,15 @@ class Learned(Ensemble):
     def loss(self, task: str, head: Head, raw: Any, labels: Labelled) -> Tensor:
         """Mean of the streams' losses plus the loss of the combination."""
         given = together([raw], lambda tensors: tensors[0].detach())
-        combined = self._combined(task, given)
+        combined = self.merged(task, head, given)
         return super().loss(task, head, raw, labels) + head.loss(combined, labels)
 
     def decide(self, task: str, head: Head, raw: Any) -> Any:
         """What the head makes of the combination."""
-        return head.predict(self._combined(task, raw))
+        return head.predict(self.merged(task, head, raw))
 
-    def _combined(self, task: str, raw: Any) -> Any:
+    def merged(self, task: str, head: Head, raw: Any) -> Any:
+        """The combination, with gradient in weights and outputs."""
         weights = self.weights(task).unbind()
 
         def mix(tensors: Sequence[Tensor]) -> Tensor:

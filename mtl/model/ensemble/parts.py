@@ -54,11 +54,12 @@ class Parts(Ensemble):
 
     def loss(self, task: str, head: Head, raw: Any, labels: Labelled) -> Tensor:
         """The head's, of the outputs put together."""
-        return head.loss(self._whole(head, raw), labels)
+        return head.loss(self.merged(task, head, raw), labels)
 
     def decide(self, task: str, head: Head, raw: Any) -> Any:
         """The head's, of the outputs put together."""
-        return head.predict(self._whole(head, raw))
+        return head.predict(self.merged(task, head, raw))
 
-    def _whole(self, head: Head, raw: Any) -> Any:
+    def merged(self, task: str, head: Head, raw: Any) -> Any:
+        """All shares of the outputs in one."""
         return head.put_together(split(raw, self.streams))

@@ -8,6 +8,8 @@ import torch
 
 from mtl.errors import UserError
 from mtl.model.ensemble.base import Ensemble, mean
+from mtl.model.ensemble.streams import split, together
+from mtl.model.head.agreement import weighted_mean
 from mtl.model.head.base import Head
 from mtl.words import counted
 
@@ -38,6 +40,12 @@ class Weighted(Ensemble):
         super().__init__(streams, tasks, tta)
         check_weights(weights, streams if streams > 1 else len(self.copies))
         self.weights = tuple(weights)
+
+    def merged(self, task: str, head: Head, raw: Any) -> Any:
+        """The weighted mean of the streams."""
+        raws = split(raw, self.streams)
+        weights = torch.tensor(self.weights, dtype=torch.float64)
+        return raws[0] if len(raws) == 1 else together(raws, lambda own: weighted_mean(own, weights))
 
     def combine(self, task: str, head: Head, decisions: Sequence[Any]) -> Any:
         """The weighted mean."""

@@ -159,6 +159,35 @@ class Head(nn.Module, ABC):
         """
         return self.target.kind.numbers(labels.value, self.target)
 
+    same_answers: ClassVar[bool] = True
+    """Whether ``distillation`` needs the teacher's raw output in the shape of the student's own."""
+
+    def distillation(self, raw: Any, taught: Any, temperature: float) -> Tensor:
+        """How far raw output is from a teacher's on the same images; here nothing is known of it.
+
+        Heads that can learn from a teacher override this (see ``soft_losses``).
+
+        Args:
+            raw: output of ``forward`` for n samples, labelled or not.
+            taught: the teacher's output for them, of a head of the same class; without gradient.
+            temperature: greater than 0, by which logits are divided before they are compared.
+
+        Returns:
+            Scalar float, the mean over the samples, of the size of ``loss``; at least 0, and 0 with
+            a gradient of 0 where both are the same.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no distillation loss")
+
+    def check_teacher(self, teacher: "Head") -> None:
+        """See that own options don't keep the head from learning from a teacher; here none do.
+
+        Args:
+            teacher: of the same class, for the same classes.
+
+        Raises:
+            UserError: what both say would not compare.
+        """
+
     @abstractmethod
     def predict(self, raw: Any) -> Any:
         """Raw output to decisions in the network's picture; see each head for the type."""

@@ -156,6 +156,10 @@ class Box(Head):
         truth = labels.value.to(shares.dtype) / self.image_size
         return SLOPE * F.smooth_l1_loss(shares, truth, beta=self.delta)
 
+    def distillation(self, raw: Tensor, taught: Tensor, temperature: float) -> Tensor:
+        """The loss with the teacher's box as the truth; a box has no temperature."""
+        return SLOPE * F.smooth_l1_loss(self._shares(raw), self._shares(taught), beta=self.delta)
+
     @torch.no_grad()
     def predict(self, raw: Tensor) -> Tensor:
         """(n, 4) xyxy in network pixels."""

@@ -24,6 +24,7 @@ from mtl.model.head.losses import cross_entropy, full_precision
 from mtl.model.head.options import check_names, check_per_class, check_range, per_class_tensor
 from mtl.model.head.pooled import Pooled
 from mtl.model.head.scores import auroc, present, quietly, ratio
+from mtl.model.head.soft_losses import softened_divergence
 from mtl.model.samples.base import HeadSamples
 from mtl.model.samples.columns import class_columns, one_hot_columns
 
@@ -161,6 +162,11 @@ class Classification(Head):
             smoothing=self.label_smoothing,
             gamma=self.focal_gamma,
         )
+
+    def distillation(self, raw: Tensor, taught: Tensor, temperature: float) -> Tensor:
+        """Kullback-Leibler divergence from the teacher's softened probabilities."""
+        own, wanted = full_precision(raw), full_precision(taught)
+        return softened_divergence(own, wanted, temperature).mean()
 
     def predict(self, raw: Tensor) -> Tensor:
         """Probabilities (n, C)."""

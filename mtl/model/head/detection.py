@@ -34,6 +34,7 @@ from mtl.model.head.fcos_targets import Points, assign, orphans, to_find
 from mtl.model.head.losses import giou_loss
 from mtl.model.head.options import check_names, check_per_class, check_range
 from mtl.model.head.pyramid_decoder import narrow_pyramid
+from mtl.model.head.soft_losses import binary_divergence
 from mtl.model.samples.base import HeadSamples
 from mtl.model.samples.columns import detection_columns
 from mtl.model.views.placement import Placement
@@ -186,6 +187,28 @@ class Detection(Head):
         total: Tensor = (focal * counted).sum()
         total = total + ((position + centered) * found.foreground).sum()
         return total / found.foreground.sum().clamp(min=len(boxes))
+
+    def distillation(
+        self, raw: dict[str, Tensor], taught: dict[str, Tensor], temperature: float
+    ) -> Tensor:
+        """Divergence of class logits, Huber loss of the sides, divergence of centerness, by point.
+
+        Nearly all points see background, of which there is little to be learnt. So class logits
+        count by the likeliest class's probability, the teacher's or the student's, whichever is
+        larger: what only the student sees is to be taken back. Sides and centerness count by the
+        teacher's confidence, the square of the score that it decides by. The sum is divided by all
+        of the teacher's confidence, which is what the foreground points are to ``loss``, and by the
+        number of images where that is larger.
+        """
+        logits, sides, centerness = _full_precision(raw)
+        its_logits, its_sides, its_centerness = _full_precision(taught)
+        surer = torch.maximum(logits.detach(), its_logits).amax(-1).sigmoid()
+        confidence = its_logits.amax(-1).sigmoid() * its_centerness.sigmoid()
+        classes = binary_divergence(logits, its_logits, temperature).sum(-1)
+        position = F.smooth_l1_loss(sides, its_sides, reduction="none").mean(-1)
+        centered = binary_divergence(centerness, its_centerness, temperature)
+        total = (classes * surer).sum() + ((position + centered) * confidence).sum()
+        return total / confidence.sum().clamp(min=len(logits))
 
     def left_out(self, labels: Labelled) -> tuple[int, int]:
         """The objects whose points smaller ones have, and all that have to be found."""

@@ -24,6 +24,7 @@ from mtl.model.head.losses import binary_cross_entropy, full_precision
 from mtl.model.head.options import check_names, check_per_class, check_range, per_class_tensor
 from mtl.model.head.pooled import Pooled
 from mtl.model.head.scores import average_precision, present, quietly, ratio
+from mtl.model.head.soft_losses import binary_divergence
 from mtl.model.samples.base import HeadSamples
 from mtl.model.samples.columns import score_columns
 
@@ -160,6 +161,11 @@ class Multilabel(Head):
             gamma=self.focal_gamma,
             ignore=IGNORE_LABEL,
         )
+
+    def distillation(self, raw: Tensor, taught: Tensor, temperature: float) -> Tensor:
+        """Kullback-Leibler divergence of each class by itself, the mean over all entries."""
+        own, wanted = full_precision(raw), full_precision(taught)
+        return binary_divergence(own, wanted, temperature).mean()
 
     def predict(self, raw: Tensor) -> Tensor:
         """Probabilities (n, C)."""

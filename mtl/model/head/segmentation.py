@@ -29,6 +29,7 @@ from mtl.model.head.losses import cross_entropy, full_precision, soft_dice
 from mtl.model.head.options import check_names, check_per_class, check_range, per_class_tensor
 from mtl.model.head.pyramid_decoder import PyramidDecoder, upsample
 from mtl.model.head.scores import present, quietly, ratio
+from mtl.model.head.soft_losses import softened_divergence
 from mtl.model.samples.base import HeadSamples
 from mtl.model.samples.columns import overlap_columns
 from mtl.model.views.placement import Placement
@@ -105,6 +106,7 @@ class Segmentation(Head):
         per_class: adds ``iou_<class>`` to the metrics.
     """
 
+    same_answers = False
     class_weights: Tensor | None
 
     def __init__(
@@ -183,6 +185,12 @@ class Segmentation(Head):
         if self.dice:
             loss = loss + self.dice * soft_dice(logits, mask, IGNORE_PIXEL)
         return loss
+
+    def distillation(self, raw: Tensor, taught: Tensor, temperature: float) -> Tensor:
+        """Kullback-Leibler divergence in each of the picture's pixels, the mean over all of them."""
+        size = [self.image_size] * 2
+        own, wanted = (upsample(full_precision(both), size) for both in (raw, taught))
+        return softened_divergence(own, wanted, temperature).mean()
 
     def predict(self, raw: Tensor) -> Tensor:
         """Probabilities (n, K, image_size, image_size)."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mtl.config.nearest import in_words
 from mtl.data.batch import Labelled
 from mtl.data.preprocess.in_graph import TensorFrame
 from mtl.data.sample import Target
@@ -21,7 +22,7 @@ from mtl.model.head.exported import ExportedTensor
 from mtl.model.head.losses import full_precision
 from mtl.model.head.options import check_names, check_range
 from mtl.model.head.pooled import Pooled
-from mtl.model.head.similarity_losses import LOSSES, distances
+from mtl.model.head.similarity_losses import LOSSES, distances, relational
 from mtl.model.head.similarity_metrics import METRICS, SimilarityMetrics
 from mtl.model.views.placement import Placement
 
@@ -50,6 +51,7 @@ class Similarity(Head):
     """
 
     between_networks = False
+    same_answers = False
     any_size = True
 
     def __init__(
@@ -99,6 +101,20 @@ class Similarity(Head):
         """The chosen loss on the distances between the samples; 0 where nothing compares."""
         assert isinstance(labels.value, Tensor)
         return self.compare(distances(self.predict(raw)), labels.value, self.margin)
+
+    def distillation(self, raw: Tensor, taught: Tensor, temperature: float) -> Tensor:
+        """Of the distances in the batch, not of coordinates; distances have no temperature."""
+        own, its = (distances(self.predict(both)) for both in (raw, taught))
+        return relational(own, its)
+
+    def check_teacher(self, teacher: Head) -> None:
+        """Distances compare where embeddings have length 1, or have not, on both sides."""
+        assert isinstance(teacher, Similarity)
+        if teacher.normalise != self.normalise:
+            raise UserError(
+                f"the teacher was trained with normalise={in_words(teacher.normalise)}, the "
+                f"student's is {in_words(self.normalise)}: distances would not compare"
+            )
 
     def predict(self, raw: Tensor) -> Tensor:
         """Embeddings (n, D)."""

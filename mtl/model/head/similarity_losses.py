@@ -67,6 +67,24 @@ def triplet_all(distance: Tensor, label: Tensor, margin: float) -> Tensor:
     return _mean(terms, triplets & (terms > 0))
 
 
+def relational(distance: Tensor, taught: Tensor) -> Tensor:
+    """Huber loss between two sets of distances, each divided by its mean over all pairs.
+
+    The distance-wise loss of Park, Kim, Lu and Cho, Relational knowledge distillation, 2019. It
+    compares no coordinates, so that embeddings may differ in dimension and scale.
+
+    Args:
+        distance: (n, n), at least 0, of the student.
+        taught: (n, n) of the teacher.
+
+    Returns:
+        A scalar; the mean over pairs.
+    """
+    pair = torch.ones_like(distance, dtype=torch.bool).triu(1)
+    own, wanted = (_relative(both, pair) for both in (distance, taught))
+    return _mean(F.smooth_l1_loss(own, wanted, reduction="none"), pair)
+
+
 LOSSES = {"contrastive": contrastive, "triplet": triplet, "triplet_all": triplet_all}
 
 
@@ -76,6 +94,10 @@ def _same(label: Tensor) -> Tensor:
 
 def _others(same: Tensor) -> Tensor:
     return same & ~torch.eye(len(same), dtype=torch.bool, device=same.device)
+
+
+def _relative(distance: Tensor, pair: Tensor) -> Tensor:
+    return distance / _mean(distance, pair).clamp(min=torch.finfo(distance.dtype).eps)
 
 
 def _mean(values: Tensor, counted: Tensor) -> Tensor:
