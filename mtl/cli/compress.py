@@ -84,7 +84,7 @@ def run(arguments: list[str]) -> int:
     from mtl.terminal import say
 
     main = {str(task): str(cfg.heads[task].metrics[0]) for task in cfg.tasks}
-    order = Order(folder, checkpoint, nodes, times, read)
+    order = Order(folder, checkpoint, nodes, times, read, config_dir, trust_of(own))
     compress(order, out, partial(_show, main))
     say(f"written to {out}")
     return 0

@@ -91,8 +91,8 @@ def _check_shapes(network: Network, teacher: Teacher) -> None:
         own, its = _shapes(network.merged(task, raws[task])), _shapes(lesson)
         if network.head(task).same_answers and own != its:
             raise UserError(
-                f"task {task}, teacher {teacher.name}: for an image it gives {_shown(its)}, and the "
-                f"student {_shown(own)}; keep image_size, and the head's own options"
+                f"task {task}, teacher {teacher.name}: for an image it gives {_shown(its)}, and "
+                f"the student {_shown(own)}; keep image_size, and the head's own options"
             )
 
 

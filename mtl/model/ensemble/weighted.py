@@ -44,8 +44,10 @@ class Weighted(Ensemble):
     def merged(self, task: str, head: Head, raw: Any) -> Any:
         """The weighted mean of the streams."""
         raws = split(raw, self.streams)
+        if len(raws) == 1:
+            return raws[0]
         weights = torch.tensor(self.weights, dtype=torch.float64)
-        return raws[0] if len(raws) == 1 else together(raws, lambda own: weighted_mean(own, weights))
+        return together(raws, lambda own: weighted_mean(own, weights))
 
     def combine(self, task: str, head: Head, decisions: Sequence[Any]) -> Any:
         """The weighted mean."""

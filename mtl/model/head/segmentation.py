@@ -187,7 +187,7 @@ class Segmentation(Head):
         return loss
 
     def distillation(self, raw: Tensor, taught: Tensor, temperature: float) -> Tensor:
-        """Kullback-Leibler divergence in each of the picture's pixels, the mean over all of them."""
+        """Kullback-Leibler divergence in each pixel of the picture, the mean over all of them."""
         size = [self.image_size] * 2
         own, wanted = (upsample(full_precision(both), size) for both in (raw, taught))
         return softened_divergence(own, wanted, temperature).mean()

@@ -1,8 +1,8 @@
 """How far a student's logits are from its teacher's, for the heads' ``distillation``.
 
-Kullback-Leibler divergences KL(teacher || student) of what both say at a temperature T, times T², so
-that gradients keep their size whatever T is (Hinton, Vinyals and Dean, Distilling the knowledge in a
-neural network, 2015). They are 0, with a gradient of 0, where both say the same.
+Kullback-Leibler divergences KL(teacher || student) of what both say at a temperature T, times T²,
+so that gradients keep their size whatever T is (Hinton, Vinyals and Dean, Distilling the knowledge
+in a neural network, 2015). They are 0, with a gradient of 0, where both say the same.
 """
 
 from torch import Tensor

@@ -1,7 +1,7 @@
 """What a step of ``mtl compress`` has to be, and what passes from one to the next."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,8 @@ class Workpiece:
         file: an ONNX file in ``out`` that a step has made of it, which is the result from then on.
         step: number of the step that is under way, from 1.
         finetunings: how often that step has trained until now.
+        config_dir: a user's folder of further members, for a step that reads configurations.
+        trust: names of modules whose classes these may name.
     """
 
     cfg: DictConfig
@@ -48,6 +50,8 @@ class Workpiece:
     file: Path | None = None
     step: int = 0
     finetunings: int = 0
+    config_dir: Path | None = None
+    trust: Sequence[str] = ()
 
     @property
     def split(self) -> Split:

@@ -35,6 +35,8 @@ class Order:
         steps: name to node, in order.
         repeats: how often a batch is timed, 0 for never.
         read: a run's folder to its configuration, with what the user changed of it.
+        config_dir: see ``Workpiece``.
+        trust: likewise.
     """
 
     run: Path
@@ -42,6 +44,8 @@ class Order:
     steps: Mapping[str, Mapping[str, Any]]
     repeats: int
     read: Callable[[Path], DictConfig]
+    config_dir: Path | None = None
+    trust: Sequence[str] = ()
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -132,7 +136,17 @@ def _opened(order: Order, out: Path, stands: Sequence[Stand]) -> Workpiece:
     network = build_network(cfg, data.targets)
     load_network_weights(network, path)
     file = out / stands[-1].file if stands and stands[-1].file else None
-    return Workpiece(cfg, order.run, order.checkpoint, out, data, network.eval(), file)
+    return Workpiece(
+        cfg,
+        order.run,
+        order.checkpoint,
+        out,
+        data,
+        network.eval(),
+        file,
+        config_dir=order.config_dir,
+        trust=order.trust,
+    )
 
 
 def _go_through(
