@@ -92,7 +92,8 @@ def _check_shapes(network: Network, teacher: Teacher) -> None:
         if network.head(task).same_answers and own != its:
             raise UserError(
                 f"task {task}, teacher {teacher.name}: for an image it gives {_shown(its)}, and "
-                f"the student {_shown(own)}; keep image_size, and the head's own options"
+                f"the student {_shown(own)}; keep image_size, the backbone's "
+                "strides and the head's own options"
             )
 
 

@@ -137,6 +137,17 @@ class Step(ABC):
     Subclasses take their options, one per key of their yaml.
     """
 
+    def check(self, work: Workpiece, place: int) -> None:  # noqa: B027 - most have nothing to check
+        """Refuse what can be known to fail before the first step is taken; here nothing.
+
+        Args:
+            work: as it is then.
+            place: of the step among those that are to be taken, from 1.
+
+        Raises:
+            UserError: it can't be done.
+        """
+
     @abstractmethod
     def apply(self, work: Workpiece) -> None:
         """Change the network or make a file of it.

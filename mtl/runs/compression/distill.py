@@ -12,8 +12,10 @@ from mtl.config.saved import changed
 from mtl.data.build import build_data
 from mtl.errors import UserError
 from mtl.files import write_json
+from mtl.learning.distillation.check import check_lessons
 from mtl.learning.distillation.module import DistilledModule
 from mtl.learning.distillation.teacher import Teacher
+from mtl.model.build import build_network
 from mtl.runs.compression.base import Step, Workpiece
 from mtl.runs.prediction.predictor import Predictor
 from mtl.runs.train import train
@@ -38,32 +40,42 @@ class Distill(Step):
         teachers: task to the folder of a run that has a task of that name.
         weight: of the teachers, above 0 and at most 1.
         temperature: greater than 0.
+
+    Raises:
+        UserError: ``overrides`` or ``teachers`` is no mapping.
     """
 
     def __init__(
         self,
         *,
         backbone: str | None,
-        overrides: Mapping[str, Any],
-        teachers: Mapping[str, str],
+        overrides: Mapping[str, Any] | None,
+        teachers: Mapping[str, str] | None,
         weight: float,
         temperature: float,
     ) -> None:
         self.backbone = backbone
-        self.overrides = overrides
-        self.teachers = teachers
+        self.overrides = _mapping("overrides", overrides, "{image_size: 96, epochs: 20}")
+        self.teachers = _mapping("teachers", teachers, "{box: outputs/baselines/NAME}")
         self.weight = weight
         self.temperature = temperature
 
-    def apply(self, work: Workpiece) -> None:
-        """Train the student and put it in the network's place.
+    def check(self, work: Workpiece, place: int) -> None:
+        """See that a student can be built, and that it can learn from its teachers.
 
         Raises:
-            UserError: another step came before, a teacher can't be had, or the student can't learn
+            UserError: another step comes before, a teacher can't be had, or the student can't learn
                 from it.
         """
-        if work.step > 1:
+        if place > 1:
             raise UserError("distill trains a new network, from the start: name it first in steps")
+        cfg = self._student(work)
+        teachers = self._teachers(work, cfg)
+        without_first_weights(cfg)
+        check_lessons(build_network(cfg, work.data.targets), teachers)
+
+    def apply(self, work: Workpiece) -> None:
+        """Train the student and put it in the network's place."""
         cfg = self._student(work)
         teachers = self._teachers(work, cfg)
         for teacher in teachers:
@@ -124,3 +136,9 @@ class Distill(Step):
                     )
             found.append(Teacher(name, network, tuple(tasks), preprocess, pupil))
         return found
+
+
+def _mapping(option: str, value: object, example: str) -> dict[str, Any]:
+    if value is not None and not isinstance(value, dict):
+        raise UserError(f"distill.{option}={in_words(value)}: write 'distill.{option}={example}'")
+    return dict(value or {})

@@ -156,13 +156,16 @@ def _go_through(
     show: Callable[[Sequence[Stand]], None],
 ) -> None:
     names = [BEFORE, *order.steps]
+    steps: dict[str, Step] = {name: make(node, Step) for name, node in order.steps.items()}
+    for place, name in enumerate(order.steps, 1):
+        if place >= len(stands):
+            steps[name].check(work, place)
     for name in names[len(stands) :]:
         start = time.perf_counter()
         if name != BEFORE:
             work.say(f"step {len(stands)} of {len(order.steps)}: {name}")
             work.begin(len(stands))
-            step: Step = make(order.steps[name], Step)
-            step.apply(work)
+            steps[name].apply(work)
         seconds = time.perf_counter() - start
         stands.append(measured_stand(work, name, seconds, stands, order.repeats))
         keep(work, order.plain, stands)
