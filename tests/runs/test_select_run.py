@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 def test_what_is_rebuilt_from_the_folder_says_the_same(mtl, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     made_up_run(tmp_path / "run")
-    options = ("select.images=4", "select.epochs=0", "select.keep=0.3", "repeats=none")
+    options = ("select.images=4", "select.epochs_factor=0", "select.keep=0.3", "repeats=none")
     result = mtl("compress", "run=run", "steps=[select]", "out=small", *options)
     assert result.code == 0, result.err
     assert "stride 16:" in result.out

@@ -1,5 +1,7 @@
 """``steps=[select]``."""
 
+from math import ceil
+
 import torch
 
 from mtl.runs.compression.base import Step, Workpiece
@@ -22,18 +24,24 @@ class Select(Step):
         keep: share of its channels that each task may keep, over all stages that its head reads.
         images: of the training split, on which channels are judged.
         gate_epochs: how often ``l0`` and ``l1`` go through these.
-        epochs: of fine-tuning afterwards, 0 for none.
-        lr_factor: of the run's learning rate, for that.
+        epochs_factor: epochs of fine-tuning afterwards, in those of the run.
+        lr_factor: the learning rate in that of the run.
     """
 
     def __init__(
-        self, method: str, keep: float, images: int, gate_epochs: int, epochs: int, lr_factor: float
+        self,
+        method: str,
+        keep: float,
+        images: int,
+        gate_epochs: int,
+        epochs_factor: float,
+        lr_factor: float,
     ) -> None:
         self.method = method
         self.keep = keep
         self.images = images
         self.gate_epochs = gate_epochs
-        self.epochs = epochs
+        self.epochs_factor = epochs_factor
         self.lr_factor = lr_factor
 
     def apply(self, work: Workpiece) -> None:
@@ -53,7 +61,8 @@ class Select(Step):
         for line in _said(found):
             work.say(line)
         work.network = found.network
-        work.finetune(work.network, self.epochs, self.lr_factor * float(work.cfg.lr))
+        epochs = ceil(self.epochs_factor * int(work.cfg.epochs))
+        work.finetune(work.network, epochs, self.lr_factor * float(work.cfg.lr))
 
 
 def _said(found: Smaller) -> list[str]:
