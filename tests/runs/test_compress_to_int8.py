@@ -9,12 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 from export_kit import SIZE, made_up_run, noise
+from torch import nn
 
 from mtl.cli.compress import run
 from mtl.errors import UserError
 from mtl.runs.compression import base
 from mtl.runs.compression.onnx_result import exported_model
+from mtl.runs.compression.qat.fake import RoundedConv
+from mtl.runs.compression.qat.step import QuantizationAware
+from mtl.runs.compression.quantize.step import Quantize
 from mtl.runs.export.read import read
+from mtl.runs.prediction.predictor import Predictor
+from mtl.runs.prediction.saved_run import open_without_data
 
 TASKS = ("classification", "segmentation")
 
@@ -27,10 +33,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module", autouse=True)
 def exported_once(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The same network is traced once for all."""
-    kept = tmp_path_factory.mktemp("exported") / "model.onnx"
+    folder = tmp_path_factory.mktemp("exported")
     export = base.write_onnx
 
     def write(network: Any, preprocess: Any, cfg: Any, path: Path) -> Path:
+        kept = (
+            folder / f"{sum(float(p.detach().double().sum()) for p in network.parameters())}.onnx"
+        )
         if not kept.exists():
             export(network, preprocess, cfg, kept)
         return Path(shutil.copy(kept, path))
@@ -82,6 +91,36 @@ def test_weights_alone_are_small_and_decide_nearly_the_same(trained: Path, tmp_p
         before["metrics"]["segmentation"]["miou"], abs=0.02
     )
     assert read(tmp_path / "weights_int8.onnx").description["compressed"]["weights"] == "int8"
+
+
+@pytest.mark.slow
+def test_layers_round_while_they_are_trained_for_int8(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor, cfg = Predictor.open(trained), open_without_data(trained)
+    seen: list[Any] = []
+
+    def finetune(network: nn.Module, epochs: int, lr: float) -> None:
+        rounded = {n for n, module in network.named_modules() if type(module) is RoundedConv}
+        seen.append((epochs, lr, rounded))
+
+    work: Any = SimpleNamespace(
+        network=predictor.network,
+        file=None,
+        say=seen.append,
+        finetune=finetune,
+        export=lambda network, path: base.write_onnx(network, predictor.preprocess, cfg, path),
+    )
+    monkeypatch.setattr(Quantize, "apply", lambda step, work: seen.append(step.name))
+    options = {"images": 4, "calibration": "minmax", "sensitivity": "layers"}
+    more = {"reduce_range": True, "last_layers": False, "sensitivity_images": 2, "max_loss": None}
+    QuantizationAware(2, 0.1, **options, **more).apply(work)
+    said, (epochs, lr, rounded), then = seen
+    assert said == f"  {len(rounded)} layers round in training"
+    assert (epochs, lr, then) == (2, 0.1, "qat")
+    assert "encoder.backbone.stages.stem.0" in rounded
+    assert "heads.segmentation.decoder.classify" not in rounded  # the last of its head
+    assert not any(isinstance(module, RoundedConv) for module in predictor.network.modules())
 
 
 def test_only_the_last_step_makes_a_file() -> None:

@@ -1,0 +1,1 @@
+"""Training that gets used to int8."""
