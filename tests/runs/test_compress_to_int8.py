@@ -127,3 +127,11 @@ def test_only_the_last_step_makes_a_file() -> None:
     work: Any = SimpleNamespace(file=Path("weights_int8.onnx"))
     with pytest.raises(UserError, match=r"a step before it has made weights_int8\.onnx of it"):
         exported_model(work, "quantize")
+
+
+def test_a_loss_takes_a_split_to_measure_it_on() -> None:
+    step = Quantize(4, "minmax", True, False, "layers", 2, 1.0)
+    work: Any = SimpleNamespace(data=SimpleNamespace(source=lambda split: None))
+    with pytest.raises(UserError, match=r"quantize.max_loss=1 needs a validation split"):
+        step.check(work, 1)
+    Quantize(4, "minmax", True, False, "layers", 2, None).check(work, 1)

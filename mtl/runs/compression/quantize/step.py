@@ -48,18 +48,21 @@ class Quantize(Step):
         self.sensitivity_images = sensitivity_images
         self.max_loss = max_loss
 
-    def apply(self, work: Workpiece) -> None:
-        """See ``Step``; the network stays as it is, and ``int8.onnx`` is the result.
-
-        Raises:
-            UserError: a step before has made a file, or there is no validation split to choose on.
-            RunError: the network can't be exported.
-        """
+    def check(self, work: Workpiece, place: int) -> None:
+        """See ``Step``: a task's loss is measured on the validation split."""
         if self.max_loss is not None and work.data.source("val") is None:
             raise UserError(
                 f"{self.name}.max_loss={self.max_loss:g} needs a validation split, which the data "
                 f"doesn't have; {self.name}.max_loss=null has all layers in int8"
             )
+
+    def apply(self, work: Workpiece) -> None:
+        """See ``Step``; the network stays as it is, and ``int8.onnx`` is the result.
+
+        Raises:
+            UserError: a step before has made a file, or a package is missing.
+            RunError: the network can't be exported.
+        """
         model = exported_model(work, self.name)
 
         from mtl.runs.compression.quantize.layers import blocks
