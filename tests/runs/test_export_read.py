@@ -11,9 +11,10 @@ from onnx import TensorProto, helper
 
 from mtl.errors import BadFile, UserError
 from mtl.runs.export.read import read
+from mtl.runs.export.understood import VERSION
 
 DESCRIPTION = {
-    "mtl_export": 1,
+    "mtl_export": VERSION,
     "mtl": "0.1.0",
     "input": {"name": "image", "shape": ["batch", 3, 4, 4]},
     "tasks": {"sum": {"outputs": {"sum.value": {}}}},
@@ -69,16 +70,17 @@ def test_files_that_are_not_ours(write: Callable[..., Path], tmp_path: Path) -> 
         read(tmp_path / "model.onnx")
     with pytest.raises(BadFile, match="is no file that mtl export wrote"):
         read(write(model(), {"mtl": "0.1.0"}))
-    with pytest.raises(BadFile, match=r"version 2 of the format \(mtl 9\).*export the run again"):
-        read(write(model(), {"mtl_export": 2, "mtl": "9", "tasks": {}}))
+    with pytest.raises(BadFile, match=r"version 99 of the format \(mtl 9\).*export the run again"):
+        read(write(model(), {"mtl_export": 99, "mtl": "9", "tasks": {}}))
     with pytest.raises(BadFile, match="its description lacks inputs or outputs"):
-        read(write(model(), {"mtl_export": 1, "tasks": {}}))
+        read(write(model(), {"mtl_export": VERSION, "tasks": {}}))
 
 
-def test_code_is_not_read(tmp_path: Path) -> None:
-    (tmp_path / "model.pt2").write_bytes(b"PK")
-    with pytest.raises(BadFile, match=r"torch may run code.*export the run as onnx"):
-        read(tmp_path / "model.pt2")
+@pytest.mark.parametrize(("name", "why"), [("m.pt2", "torch unpickles"), ("m.xml", "OpenVINO")])
+def test_formats_that_could_do_harm_are_not_read(tmp_path: Path, name: str, why: str) -> None:
+    (tmp_path / name).write_bytes(b"PK")
+    with pytest.raises(BadFile, match=f"is not read: {why}.*export the run as onnx"):
+        read(tmp_path / name)
 
 
 def outside() -> onnx.ModelProto:
@@ -109,9 +111,20 @@ def inside(node: onnx.NodeProto) -> onnx.ModelProto:
     return model(given, helper.make_node("If", ["condition"], ["ignored"], **both))
 
 
-def huge() -> tuple[onnx.NodeProto, onnx.TensorProto]:
-    sides = helper.make_tensor("sides", TensorProto.INT64, [2], [2**30, 2**10])
-    return helper.make_node("ConstantOfShape", ["sides"], ["huge"]), sides
+def with_functions() -> onnx.ModelProto:
+    """Each calling the next one twice."""
+    made = model(helper.make_node("f0", ["image"], ["x"], domain="own"))
+    made.opset_import.add(domain="own", version=1)
+    opsets = list(made.opset_import)
+    for number in range(40):
+        calls = [
+            helper.make_node(f"f{number + 1}", [one], [other], domain="own")
+            for one, other in (("a", "b"), ("b", "c"))
+        ]
+        made.functions.append(
+            helper.make_function("own", f"f{number}", ["a"], ["c"], calls, opsets)
+        )
+    return made
 
 
 @pytest.mark.parametrize(
@@ -123,7 +136,7 @@ def huge() -> tuple[onnx.NodeProto, onnx.TensorProto]:
         (claims(-3, 1, raw=True), "and 3 in fact"),
         (model(helper.make_node("Run", ["image"], ["x"], domain="evil")), "needs evil::Run"),
         (inside(helper.make_node("Run", [], ["huge"], domain="evil")), "needs evil::Run"),
-        (model(huge()[0], tensors=(WEIGHTS, huge()[1])), "its ConstantOfShape makes a tensor of"),
+        (with_functions(), "holds functions"),
         (model(helper.make_node("Nonsense", ["image"], ["x"])), "can't be run"),
     ],
 )

@@ -34,13 +34,6 @@ class FormatModule(Protocol):
     def opened(self, contents: Mapping[Path, bytes]) -> "Runner":
         """What runs such files, which are one's own, with what others would run them with."""
 
-    def read(self, path: Path) -> tuple[str, "Runner"]:
-        """The description in a file of unknown origin, and what runs it.
-
-        Raises:
-            BadFile: it is broken, not one of ours, or holds what none of ours holds.
-        """
-
 
 @dataclass(frozen=True)
 class Format:
@@ -51,12 +44,14 @@ class Format:
         suffix: of the file's name.
         extra: of this package, that installs what it takes.
         packages: that it takes, as they are imported.
+        unsafe: why files of unknown origin aren't read; empty where they are.
     """
 
     module: str
     suffix: str
     extra: str = ""
     packages: tuple[str, ...] = ()
+    unsafe: str = ""
 
     def load(self) -> FormatModule:
         """The module."""
@@ -85,6 +80,21 @@ class Format:
 ONNX = ("onnx", "onnxscript", "onnxruntime")
 FORMATS = {
     "onnx": Format("mtl.runs.export.onnx_file", ".onnx", "export", ONNX),
-    "torch_export": Format("mtl.runs.export.torch_file", ".pt2"),
-    "openvino": Format("mtl.runs.export.openvino_file", ".xml", "openvino", (*ONNX, "openvino")),
+    "torch_export": Format(
+        "mtl.runs.export.torch_file",
+        ".pt2",
+        unsafe="torch unpickles parts of such files, which can run code",
+    ),
+    "openvino": Format(
+        "mtl.runs.export.openvino_file",
+        ".xml",
+        "openvino",
+        (*ONNX, "openvino"),
+        unsafe="OpenVINO can't be kept from filling the memory for them",
+    ),
 }
+
+
+def is_exported(path: Path) -> bool:
+    """Whether a path is that of an exported file, by its ending."""
+    return path.suffix in {form.suffix for form in FORMATS.values()}

@@ -8,10 +8,9 @@ import numpy as np
 import openvino
 from torch.export import ExportedProgram
 
-from mtl.errors import BadFile
 from mtl.runs.export import onnx_file
-from mtl.runs.export.description import KEY
 from mtl.runs.export.runner import Runner
+from mtl.runs.export.understood import KEY
 
 
 def contents(
@@ -38,17 +37,3 @@ def opened(contents: Mapping[Path, bytes]) -> Runner:
     # Tensors inside the graph have names as well, without a task's.
     names = [next(name for name in output.names if "." in name) for output in run.outputs]
     return lambda image: {n: np.array(v) for n, v in zip(names, run(image).values(), strict=True)}
-
-
-def read(path: Path) -> tuple[str, Runner]:
-    """See ``FormatModule``."""
-    weights = path.with_suffix(".bin")
-    if not weights.is_file():
-        raise BadFile(path, f"{weights.name} is missing beside it")
-    files = {file: file.read_bytes() for file in (path, weights)}
-    try:
-        described = openvino.Core().read_model(files[path], files[weights])
-        text = described.get_rt_info(KEY).astype(str) if described.has_rt_info(KEY) else "{}"
-        return text, opened(files)
-    except RuntimeError as error:
-        raise BadFile(path, f"can't be read ({str(error).splitlines()[0]})") from error

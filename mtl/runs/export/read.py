@@ -7,9 +7,9 @@ from typing import Any
 
 from mtl.config.nearest import listing
 from mtl.errors import BadFile, UserError
-from mtl.runs.export.description import understood
 from mtl.runs.export.formats import FORMATS
 from mtl.runs.export.runner import Runner
+from mtl.runs.export.understood import understood
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Exported:
     Args:
         path: of the file.
         description: what it says of itself; see ``mtl.runs.export.description``.
-        run: takes a batch of images as ``description["input"]`` tells, gives the outputs by name.
+        run: takes a batch of images as ``description["input"]`` tells, gives the outputs by name;
+            raises ``BadFile`` where the graph can't be run on them.
     """
 
     path: Path
@@ -36,7 +37,8 @@ def read(path: Path) -> Exported:
     Raises:
         UserError: there is no such file, it is of no format that can be read, or a package is
             missing.
-        BadFile: it is not one of ours, of another version, or holds what none of ours holds.
+        BadFile: it is not one of ours, of another version, holds what none of ours holds, or is of
+            a format whose files may do harm.
     """
     forms = {form.suffix: name for name, form in FORMATS.items()}
     name = forms.get(path.suffix)
@@ -44,8 +46,12 @@ def read(path: Path) -> Exported:
         raise UserError(f"{path}: an exported file ends in {listing(forms)}")
     if not path.is_file():
         raise UserError(f"{path}: no such file")
+    if FORMATS[name].unsafe:
+        raise BadFile(path, f"is not read: {FORMATS[name].unsafe}; export the run as onnx")
     FORMATS[name].refuse_missing(name)
-    text, run = FORMATS[name].load().read(path)
+    from mtl.runs.export import onnx_read
+
+    text, run = onnx_read.read(path)
     description = understood(text, path)
     try:
         outputs = [output for task in description["tasks"].values() for output in task["outputs"]]

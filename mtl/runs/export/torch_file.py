@@ -7,10 +7,9 @@ from pathlib import Path
 import torch
 from torch.export import ExportedProgram
 
-from mtl.errors import BadFile
-from mtl.runs.export.description import KEY
 from mtl.runs.export.runner import Runner
 from mtl.runs.export.trace import quiet
+from mtl.runs.export.understood import KEY
 
 DESCRIPTION = f"{KEY}.json"
 """Name of the description among the archive's extra files."""
@@ -37,12 +36,3 @@ def opened(contents: Mapping[Path, bytes]) -> Runner:
         return {name: value.numpy() for name, value in run(torch.from_numpy(image)).items()}
 
     return runner
-
-
-def read(path: Path) -> tuple[str, Runner]:
-    """See ``FormatModule``; no such file is read.
-
-    Raises:
-        BadFile: whatever it holds.
-    """
-    raise BadFile(path, "torch may run code when it reads such a file; export the run as onnx")
