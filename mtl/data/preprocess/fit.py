@@ -44,16 +44,25 @@ def out_of_picture(pixels: Pixels, frame: Frame, method: int) -> Pixels:
         method: of interpolation, OpenCV's.
     """
     left, top = round(frame.offset_x), round(frame.offset_y)
-    right = max(left + 1, round(frame.offset_x + frame.width * frame.scale_x))
-    bottom = max(top + 1, round(frame.offset_y + frame.height * frame.scale_y))
-    # From the centre of an original pixel to the one of a content pixel.
-    x = frame.scale_x / 2 + frame.offset_x - left - 0.5
-    y = frame.scale_y / 2 + frame.offset_y - top - 0.5
-    cut = cv2.warpAffine(
-        pixels[top:bottom, left:right],
-        np.array([[frame.scale_x, 0, x], [0, frame.scale_y, y]]),
-        (frame.width, frame.height),
-        flags=method | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
+    width, height = frame.width * frame.scale_x, frame.height * frame.scale_y
+    right = max(left + 1, round(frame.offset_x + width))
+    bottom = max(top + 1, round(frame.offset_y + height))
+    content, size = pixels[top:bottom, left:right], (frame.width, frame.height)
+    whole = np.allclose(
+        (frame.offset_x, frame.offset_y, width, height), (left, top, right - left, bottom - top)
     )
-    return cut.reshape(frame.height, frame.width, *pixels.shape[2:])
+    if whole and method == cv2.INTER_LINEAR:
+        # The same places, in a fraction of the time, and not rounded to 1/32 of a pixel.
+        found = cv2.resize(content, size, interpolation=method)
+    else:
+        # From the centre of an original pixel to the one of a content pixel.
+        x = frame.scale_x / 2 + frame.offset_x - left - 0.5
+        y = frame.scale_y / 2 + frame.offset_y - top - 0.5
+        found = cv2.warpAffine(
+            content,
+            np.array([[frame.scale_x, 0, x], [0, frame.scale_y, y]]),
+            size,
+            flags=method | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    return found.reshape(frame.height, frame.width, *pixels.shape[2:])

@@ -29,10 +29,15 @@ class Journal:
 
     def entries(self) -> Iterator[JsonLine]:
         """All of them, in order."""
+        for entry, _ in self.lines():
+            yield entry
+
+    def lines(self) -> Iterator[tuple[JsonLine, str]]:
+        """All entries in order, as values and as they are written."""
         for line in self._lines():
             entry = _read(line)
             if entry is not None:
-                yield entry
+                yield entry, line.decode().rstrip("\n")
 
     def keep(self, wanted: Callable[[JsonLine], bool]) -> None:
         """Drop lines, unreadable ones too; the file stays as it is where there are none.
