@@ -6,6 +6,7 @@ from typing import cast
 
 from omegaconf import DictConfig
 from rich.filesize import decimal
+from rich.progress import Progress
 
 from mtl.cli.calibrated import check_calibrated, use_calibration
 from mtl.cli.options import split_options
@@ -44,7 +45,7 @@ where one differs by more than its tolerance nothing is written and the exit cod
                         nothing
   images=               a file, folder or glob to hold the file against torch on, instead of the
                         run's validation split
-  limit=                images of it (64)
+  limit=                images of it, or all (64)
   OVERRIDES             of the run's configuration: image_size=320 ensemble.tta=[0,flip]
   trust=                modules whose classes the run may name: trust=[mine]
   --config-dir          a folder of your own configurations
@@ -96,7 +97,7 @@ def run(arguments: list[str]) -> int:
     if any_size and in_graph:
         raise UserError("any_size=true: with preprocess_in_graph=true images have any size already")
     check_calibrated(own)
-    limit = whole_number("limit", own.get("limit", MOST_IMAGES))
+    limit = _limit(own.get("limit", MOST_IMAGES))
     folder = Path(own["run"]).expanduser()
     out = _file(own, folder, FORMATS[name].suffix)
     cfg = _config(own, overrides, folder, config_dir)
@@ -109,14 +110,16 @@ def run(arguments: list[str]) -> int:
     from mtl.runs.export.graph import Colours
     from mtl.runs.export.pictures import images_of, images_of_run
     from mtl.runs.prediction.predictor import Predictor
-    from mtl.terminal import say
+    from mtl.terminal import console, say
 
     images = images_of(paths, limit) if paths else images_of_run(cfg, limit)
     checkpoint = own.get("checkpoint", "best")
     predictor = Predictor.of(cfg, folder, checkpoint, "cpu")
     use_calibration(own, predictor.network, cfg, folder, checkpoint)
     wanted = Wanted(name, out, tasks, in_graph, cast(Colours, colours), any_size)
-    made = export(predictor, cfg, wanted, images)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        comparing = bar.add_task("exporting and comparing", total=len(images.places))
+        made = export(predictor, cfg, wanted, images, lambda more: bar.advance(comparing, more))
     rows = [
         [
             row.task,
@@ -124,11 +127,12 @@ def run(arguments: list[str]) -> int:
             f"{row.difference.found:.2g}",
             f"{row.difference.tolerance:g}",
             "ok" if row.difference.fine else "differs",
+            row.image if row.difference.found else "",
         ]
         for row in made.rows
     ]
     say(f"against torch on {counted(len(images.places), 'image')} of {images.name}:")
-    header = ["task", "compared", "largest difference", "tolerance", ""]
+    header = ["task", "compared", "largest difference", "tolerance", "", "on image"]
     print_rows(rows, header=header, right=[2, 3], styles={"differs": "bold red", "ok": "green"})
     made.write()
     for path, content in made.contents.items():
@@ -140,6 +144,10 @@ def _flag(own: Mapping[str, str], key: str) -> bool:
     value = own.get(key, "false")
     one_of(key, value, ("true", "false"))
     return value == "true"
+
+
+def _limit(value: str) -> int | None:
+    return None if value == "all" else whole_number("limit", value)
 
 
 def _file(own: Mapping[str, str], folder: Path, suffix: str) -> Path:

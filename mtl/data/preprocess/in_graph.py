@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -36,17 +37,26 @@ class TensorFrame:
 
     def plane_to_original(self, plane: Tensor) -> Tensor:
         """(B, S, S) of the network's picture, bilinearly to (B, H, W) of the image."""
-        for axis, side in enumerate(self.size):
-            centres = torch.arange(side, dtype=torch.float64, device=plane.device) + 0.5
-            first, behind = self.offset[axis], self.offset[axis] + self.content[axis]
-            place = centres * self.scale[axis] + first - 0.5
-            place = torch.minimum(torch.maximum(place, first), behind - 1)
-            near = place.floor()
-            far = torch.minimum(near + 1, behind - 1)
-            share = (place - near).to(plane.dtype)
-            one, other = (plane.index_select(axis + 1, p.long()) for p in (near, far))
-            plane = torch.lerp(one, other, share[:, None] if axis == 0 else share)
+        for axis, (near, far, share) in enumerate(self._neighbours):
+            one, other = (plane.index_select(axis + 1, places) for places in (near, far))
+            weight = share.to(plane.dtype)
+            plane = torch.lerp(one, other, weight[:, None] if axis == 0 else weight)
         return plane
+
+    @cached_property
+    def _neighbours(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Of the image's rows, then its columns: the picture's before and behind, and the share of
+        the latter; once for all planes, or each would have them in the graph."""
+        found = []
+        for axis, side in enumerate(self.size):
+            scale, first = self.scale[axis], self.offset[axis]
+            centres = torch.arange(side, dtype=torch.float64, device=scale.device) + 0.5
+            last = first + self.content[axis] - 1
+            place = centres * scale + first - 0.5
+            place = torch.minimum(torch.maximum(place, first), last)
+            near = place.floor()
+            found.append((near.long(), torch.minimum(near + 1, last).long(), place - near))
+        return found
 
     def _sides(self) -> Sides:
         return _scalar(self.size[0]), _scalar(self.size[1])

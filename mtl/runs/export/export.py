@@ -1,5 +1,6 @@
 """The whole of ``mtl export``, but for what is said of it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,13 @@ class Made:
         write_all(self.contents)
 
 
-def export(predictor: Predictor, cfg: Any, wanted: Wanted, images: Images) -> Made:
+def export(
+    predictor: Predictor,
+    cfg: Any,
+    wanted: Wanted,
+    images: Images,
+    watch: Callable[[int], object] | None = None,
+) -> Made:
     """Trace a trained network, put it into a file, and run that file on images.
 
     Args:
@@ -77,6 +84,7 @@ def export(predictor: Predictor, cfg: Any, wanted: Wanted, images: Images) -> Ma
         cfg: the run's configuration.
         wanted: what is asked for.
         images: to hold the file against torch.
+        watch: see ``parity``.
 
     Raises:
         UserError: the network has no such tasks, or can't be exported as asked for.
@@ -85,7 +93,7 @@ def export(predictor: Predictor, cfg: Any, wanted: Wanted, images: Images) -> Ma
     """
     graph, description, contents = untested(predictor.network, predictor.preprocess, cfg, wanted)
     form = FORMATS[wanted.form].load()
-    rows = parity(graph, form.opened(contents), images, predictor.preprocess)
+    rows = parity(graph, form.opened(contents), images, predictor.preprocess, watch)
     contents[wanted.out.with_suffix(".json")] = text_of(description).encode()
     return Made(contents, rows, description)
 

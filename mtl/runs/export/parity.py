@@ -1,6 +1,8 @@
 """Whether an exported file says what torch says, task by task, on real images."""
 
-from collections.abc import Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,13 +29,28 @@ class Row:
     Args:
         task: or ``preprocess``.
         difference: what was compared.
+        image: on which it is so large; empty where it is one over all images.
     """
 
     task: str
     difference: Deviation
+    image: str = ""
+
+    def together(self, other: Row) -> Row:
+        """Of the images of both."""
+        both = self.difference.together(other.difference)
+        kept = np.array_equal(both.found, self.difference.found, equal_nan=True)
+        image = self.image if kept else other.image
+        return Row(self.task, both, "" if both.mean else image)
 
 
-def parity(graph: Graph, runner: Runner, images: Images, preprocess: Preprocess) -> list[Row]:
+def parity(
+    graph: Graph,
+    runner: Runner,
+    images: Images,
+    preprocess: Preprocess,
+    watch: Callable[[int], object] | None = None,
+) -> list[Row]:
     """Compare.
 
     Args:
@@ -41,44 +58,55 @@ def parity(graph: Graph, runner: Runner, images: Images, preprocess: Preprocess)
         runner: runs the file.
         images: that both get.
         preprocess: the framework's own, which that of the graph is held against.
+        watch: is told of how many images more are done.
 
     Raises:
         BadFile: an image can't be read.
     """
-    found: dict[tuple[str, str], Deviation] = {}
-    for batch in batches(images, graph, preprocess):
-        for row in [*_pictures(graph, batch, preprocess), *compared(graph, runner, batch)]:
+    found: dict[tuple[str, str], Row] = {}
+    for names, batch in batches(images, graph, preprocess):
+        rows = [*_pictures(graph, batch, preprocess, names), *compared(graph, runner, batch, names)]
+        for row in rows:
             key = (row.task, row.difference.what)
-            known = found.get(key)
-            found[key] = row.difference if known is None else known.together(row.difference)
-    return [Row(task, difference) for (task, _), difference in found.items()]
+            found[key] = found[key].together(row) if key in found else row
+        if watch is not None:
+            watch(len(names))
+    return list(found.values())
 
 
-def compared(graph: Graph, runner: Runner, batch: Tensor) -> list[Row]:
-    """What a file and torch say of one batch.
+def compared(graph: Graph, runner: Runner, batch: Tensor, names: Sequence[str] = ()) -> list[Row]:
+    """What a file and torch say of one batch, image by image.
 
     Args:
         graph: as torch computes it.
         runner: runs the file.
         batch: of what goes in.
+        names: of its images.
     """
     with torch.no_grad():
         eager = {name: value.numpy() for name, value in graph(batch).items()}
     file = runner(batch.numpy())
     return [
-        Row(task, difference)
+        Row(task, difference, name)
+        for place, name in enumerate(names or [""] * len(batch))
         for task in graph.tasks
-        for difference in graph.network.head(task).differences(_of(task, eager), _of(task, file))
+        for difference in graph.network.head(task).differences(
+            _of(task, eager, place), _of(task, file, place)
+        )
     ]
 
 
-def _of(task: str, outputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    """A task's own, by their names within it."""
-    prefix = f"{task}."
-    return {n.removeprefix(prefix): v for n, v in outputs.items() if n.startswith(prefix)}
+def _of(
+    task: str, outputs: Mapping[str, npt.NDArray[Any]], place: int
+) -> dict[str, npt.NDArray[Any]]:
+    """A task's own for one image, by their names within it."""
+    prefix, row = f"{task}.", slice(place, place + 1)
+    return {n.removeprefix(prefix): v[row] for n, v in outputs.items() if n.startswith(prefix)}
 
 
-def _pictures(graph: Graph, batch: Tensor, preprocess: Preprocess) -> list[Row]:
+def _pictures(
+    graph: Graph, batch: Tensor, preprocess: Preprocess, names: Sequence[str]
+) -> list[Row]:
     """What the graph's preprocessing makes of images, against what the framework's does."""
     if graph.resize is None:
         return []
@@ -86,4 +114,5 @@ def _pictures(graph: Graph, batch: Tensor, preprocess: Preprocess) -> list[Row]:
     with torch.no_grad():
         own = graph.resize(ordered)[0].permute(0, 2, 3, 1).numpy()
     theirs = np.stack([preprocess(Sample(image, ""))[0].image for image in ordered.numpy()])
-    return [Row("preprocess", largest("picture, grey levels", theirs, own, GREY_LEVELS))]
+    # Images that are resized come one by one.
+    return [Row("preprocess", largest("picture, grey levels", theirs, own, GREY_LEVELS), *names)]

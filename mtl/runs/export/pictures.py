@@ -36,12 +36,12 @@ class Images:
     places: Sequence[tuple[Source, int]]
 
 
-def images_of_run(cfg: DictConfig, most: int) -> Images:
+def images_of_run(cfg: DictConfig, most: int | None) -> Images:
     """Images of a run's own data, evenly spread over its validation split.
 
     Args:
         cfg: the run's configuration.
-        most: how many.
+        most: how many; None for all.
 
     Raises:
         UserError: the data isn't there.
@@ -56,18 +56,20 @@ def images_of_run(cfg: DictConfig, most: int) -> Images:
     raise UserError("the run's data has no images; name some: images=FOLDER")
 
 
-def images_of(paths: Sequence[Path], most: int) -> Images:
+def images_of(paths: Sequence[Path], most: int | None) -> Images:
     """Images of a user's, evenly spread."""
     return Images("images=", [(OneImage(paths[i]), 0) for i in _spread(len(paths), most)])
 
 
-def _spread(there: int, most: int) -> list[int]:
-    count = min(there, most)
+def _spread(there: int, most: int | None) -> list[int]:
+    count = there if most is None else min(there, most)
     return [int(row) for row in np.arange(count) * there // count]
 
 
-def batches(images: Images, graph: Graph, preprocess: Preprocess) -> Iterator[Tensor]:
-    """What goes into a graph: first a single image, then several at a time.
+def batches(
+    images: Images, graph: Graph, preprocess: Preprocess
+) -> Iterator[tuple[list[str], Tensor]]:
+    """What goes into a graph, with names: first a single image, then several at a time.
 
     Args:
         images: to take.
@@ -82,12 +84,13 @@ def batches(images: Images, graph: Graph, preprocess: Preprocess) -> Iterator[Te
     at_once = 1 if graph.resize is not None else AT_ONCE
     for start in [0, *range(1, len(images.places), at_once)]:
         places = images.places[start : 1 if start == 0 else start + at_once]
+        names = [source.id(row) for source, row in places]
         if graph.resize is not None:
-            yield from (as_it_is(source, row, preprocess, graph) for source, row in places)
+            yield names, as_it_is(*places[0], preprocess, graph)
         else:
             ready = [picture(source, row, preprocess, {})[0].image for source, row in places]
             pixels = torch.from_numpy(np.stack(ready)).permute(0, 3, 1, 2)
-            yield normalise(pixels).contiguous()
+            yield names, normalise(pixels).contiguous()
 
 
 def as_it_is(source: Source, row: int, preprocess: Preprocess, graph: Graph) -> Tensor:
