@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from omegaconf import OmegaConf
 from prediction_kit import TARGETS, TASKS
@@ -76,6 +78,16 @@ def graph_of(
     return Graph(network.eval(), tasks or network.tasks, preprocess).eval()
 
 
+def eager(graph: Graph) -> Runner:
+    """Torch in the place of a file."""
+
+    def run(image: np.ndarray) -> dict[str, np.ndarray]:
+        with torch.no_grad():
+            return {name: value.numpy() for name, value in graph(torch.from_numpy(image)).items()}
+
+    return run
+
+
 def in_graph(fit: str = "letterbox") -> Standard:
     return Standard(SIZE, (0.5,) * 3, (0.25,) * 3, fit)  # type: ignore[arg-type]
 
@@ -90,9 +102,14 @@ def photograph(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
 
 
-def made_up_run(folder: Path, *overrides: str, targets: Mapping[str, Target] = TARGETS) -> Path:
+def made_up_run(
+    folder: Path,
+    *overrides: str,
+    tasks: str = TASKS,
+    targets: Mapping[str, Target] = TARGETS,
+) -> Path:
     """A run's folder as training leaves it."""
-    cfg = load([*SMALL, f"tasks={TASKS}", "data.train=4", "data.val=5", "data.test=2", *overrides])
+    cfg = load([*SMALL, f"tasks={tasks}", "data.train=4", "data.val=5", "data.test=2", *overrides])
     torch.manual_seed(0)
     network = build_network(cfg, targets)
     OmegaConf.save(cfg, folder / "config.yaml")
@@ -101,3 +118,12 @@ def made_up_run(folder: Path, *overrides: str, targets: Mapping[str, Target] = T
     state = {f"network.{name}": value for name, value in network.state_dict().items()}
     torch.save({"state_dict": state, "mtl": {"targets": said}}, folder / "checkpoints/best.ckpt")
     return folder
+
+
+def nearly(value: Any) -> Any:
+    """Plain values whose numbers may differ in their last digits."""
+    if isinstance(value, dict):
+        return {key: nearly(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [nearly(part) for part in value]
+    return pytest.approx(value, abs=2e-3) if isinstance(value, float) else value

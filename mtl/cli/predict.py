@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mtl.cli.calibrated import check_calibrated, use_calibration
 from mtl.cli.named_runs import items
@@ -19,22 +19,25 @@ from mtl.cli.own_keys import (
     trust_of,
     whole_number,
 )
+from mtl.cli.predict_file import exported_file, open_file, refuse_changes, settings_of
 from mtl.config.checkpoint_names import check_checkpoint
+from mtl.config.trust import Trust
 from mtl.errors import UserError
 from mtl.words import counted
 
 if TYPE_CHECKING:
     from mtl.data.tile import Tiling
+    from mtl.runs.prediction.decider import Decider
     from mtl.runs.prediction.work import Outcome
 
 HELP = """\
-usage: mtl predict run=DIR input=FILE|FOLDER|GLOB|- [out=DIR] [key=value ...]
+usage: mtl predict run=DIR|FILE input=FILE|FOLDER|GLOB|- [out=DIR] [key=value ...]
 
 Runs a trained network on images and videos, and writes what it says of them.
 
-  run=          the folder that the training made
+  run=          the folder that the training made, or an ONNX file that mtl export wrote
   input=        an image, a video, a folder of images, a glob in quotes, or -: files by stdin
-  out=          where to write (predictions in the run's folder)
+  out=          where to write (predictions in the run's folder, NAME_predictions beside a file)
   formats=      some of the following ([json,pictures])
     json          predictions.json: everything in one file
     jsonl         predictions.jsonl: a line for each picture, written as it comes; always there
@@ -87,13 +90,16 @@ def run(arguments: list[str]) -> int:
         if not own.get(key):
             raise needed(key, example, overrides, KEYS)
     refuse_misspelt(overrides, KEYS, config_dir)
+    file = exported_file(rest)
     folder = Path(own["run"]).expanduser()
     refuse_file("out", own.get("out"))
-    out = place(own, "out", folder / "predictions")
-    checkpoint, device = own.get("checkpoint", "best"), own.get("device", "auto")
-    one_of("device", device, DEVICES)
+    beside = folder / "predictions" if file is None else file.with_name(f"{file.stem}_predictions")
+    out = place(own, "out", beside)
+    one_of("device", own.get("device", "auto"), DEVICES)
     one_of("overwrite", own.get("overwrite", "false"), ("true", "false"))
     check_calibrated(own)
+    if file is not None:
+        refuse_changes(own, overrides)
 
     from mtl.runs.prediction.inputs.find import find_inputs
     from mtl.runs.prediction.outputs.registry import USUAL, check_formats
@@ -103,17 +109,38 @@ def run(arguments: list[str]) -> int:
     tiling = _tiling(own)
     paths = find_inputs(own["input"])
 
+    if file is None:
+        decider, settings = _of_run(own, folder, overrides, config_dir)
+    else:
+        trust = Trust(trust_of(own), config_dir)
+        decider, settings = open_file(file, overrides, trust), settings_of(file)
+
+    from mtl.runs.prediction.loop import Wish, predict
+    from mtl.terminal import console, say
+
+    wish = Wish(formats, tiling, own.get("overwrite") == "true", settings)
+    say(f"{_in_words(predict(decider, paths, out, wish, console))} in {out}")
+    return 0
+
+
+def _of_run(
+    own: Mapping[str, str], folder: Path, overrides: list[str], config_dir: Path | None
+) -> tuple[Decider, dict[str, Any]]:
+    """What predicts with the network of a run, and what that is called.
+
+    Raises:
+        UserError: the run or a change of it can't be used.
+    """
     from mtl.runs.prediction.saved_run import open_without_data
 
+    checkpoint = own.get("checkpoint", "best")
     cfg = open_without_data(folder, overrides, config_dir, trust_of(own))
     check_checkpoint(checkpoint, cfg)
 
     from mtl.runs.prediction.identity import network_digest
-    from mtl.runs.prediction.loop import Wish, predict
     from mtl.runs.prediction.predictor import Predictor, checkpoint_file
-    from mtl.terminal import console, say
 
-    predictor = Predictor.of(cfg, folder, checkpoint, device)
+    predictor = Predictor.of(cfg, folder, checkpoint, own.get("device", "auto"))
     calibration = use_calibration(own, predictor.network, cfg, folder, checkpoint)
     settings = {
         "run": own["run"],
@@ -122,9 +149,7 @@ def run(arguments: list[str]) -> int:
         "network": network_digest(cfg, checkpoint_file(folder, checkpoint)),
         "calibration": calibration and calibration.plain,
     }
-    wish = Wish(formats, tiling, own.get("overwrite") == "true", settings)
-    say(f"{_in_words(predict(predictor, paths, out, wish, console))} in {out}")
-    return 0
+    return predictor, settings
 
 
 def _tiling(own: Mapping[str, str]) -> Tiling | None:

@@ -23,7 +23,7 @@ PLACES = re.compile(
     r")\._target_"
 )
 """Where classes are named."""
-KINDS = re.compile(r"data\.targets\..+|heads\.[^.]+\.kind")
+KINDS = re.compile(r"data\.targets\..+|heads\..+\.kind")
 """Where kinds of targets are named, by their class where they are the user's own."""
 LIBRARIES = {
     "optimizer": re.compile(r"torch\.optim\.\w+"),

@@ -6,14 +6,19 @@ import json
 import re
 import runpy
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
-from export_kit import made_up_run, photograph
+from export_kit import SIZE, made_up_run, nearly, photograph
 from omegaconf import OmegaConf
 from PIL import Image
+from prediction_kit import entries
 
+from mtl.cli.main import main
 from mtl.config.load import load
+from mtl.data.image_file import read_mask
 from mtl.runs.calibration.use import identity
 from mtl.runs.export.read import read
 from mtl.runs.prediction.saved_run import open_without_data
@@ -58,41 +63,54 @@ def test_a_missing_package_is_named(mtl, configured: Path, monkeypatch) -> None:
     assert "pip install 'mtl[openvino]'" in result.err
 
 
+@dataclass(frozen=True)
+class Made:
+    """A run, the file that was made of it, and what was said."""
+
+    run: Path
+    file: Path
+    said: str
+
+
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """With a calibration."""
-    run = made_up_run(tmp_path_factory.mktemp("run"))
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Three heads on images as they are, calibrated; ``make test-all`` exports more."""
+    folder = tmp_path_factory.mktemp("run")
+    small = ("heads.detection.strides=[8]", "heads.detection.convs=0")
+    run = made_up_run(folder, *small, tasks="[multilabel,detection,segmentation]")
     tasks = {
         "multilabel": {"temperature": 1.5, "thresholds": {"ring": 0.25}},
         "detection": {"temperature": 1.0, "thresholds": {"star": 0.125}},
+        "segmentation": {"temperature": 2.0, "thresholds": {}},
     }
     network = identity(open_without_data(run), run / "checkpoints/best.ckpt")
     content = {"mtl_calibration": 1, "network": network, "tasks": tasks}
     (run / "calibration.json").write_text(json.dumps(content))
-    return run
+    file = folder / "here/model.onnx"
+    options = ("preprocess_in_graph=true", "colours=bgr", "limit=3")
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert main(["export", f"run={run}", f"out={file}", *options]) == 0
+    return Made(run, file, out.getvalue())
 
 
-def test_a_file_and_what_it_says_of_itself(
-    mtl, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    options = ("tasks=[detection,multilabel]", "preprocess_in_graph=true", "colours=bgr", "limit=3")
-    result = mtl("export", f"run={trained}", "out=here/model.onnx", *options)
-    assert result.code == 0, result.err
-    assert "against torch on 3 images of the val split" in result.out
-    assert "picture, grey levels" in result.out
-    assert "differs" not in result.out
-    files = sorted(path.name for path in (tmp_path / "here").iterdir())
-    assert files == ["model.json", "model.onnx"]
-    exported = read(tmp_path / "here/model.onnx")
-    beside = json.loads((tmp_path / "here/model.json").read_text())
+def test_every_task_is_compared(made: Made) -> None:
+    assert "against torch on 3 images of the val split" in made.said
+    assert "differs" not in made.said
+    compared = [line.split()[0] for line in made.said.splitlines()]
+    assert {"preprocess", "multilabel", "detection", "segmentation"} <= {*compared}
+    assert "picture, grey levels" in made.said
+
+
+def test_what_a_file_says_of_itself(made: Made) -> None:
+    assert sorted(path.name for path in made.file.parent.iterdir()) == ["model.json", "model.onnx"]
+    exported = read(made.file)
+    beside = json.loads(made.file.with_suffix(".json").read_text())
     assert beside == exported.description
-    assert list(beside["tasks"]) == ["multilabel", "detection"]
+    assert list(beside["tasks"]) == ["multilabel", "detection", "segmentation"]
     assert beside["input"]["shape"] == ["batch", "height", "width", 3]
     assert beside["input"]["colours"] == "bgr"
-    multilabel, detection = beside["tasks"].values()
-    assert (
-        "calibrated: temperature of multilabel; thresholds of multilabel, detection" in result.out
-    )
+    multilabel, detection = beside["tasks"]["multilabel"], beside["tasks"]["detection"]
+    assert "calibrated: temperature of multilabel, segmentation; thresholds of" in made.said
     assert multilabel["thresholds"] == {"probability": 0.5}
     assert (multilabel["temperature"], detection["temperature"]) == (1.5, 1.0)
     assert multilabel["class_thresholds"] == [0.5, 0.25, 0.5]
@@ -104,12 +122,66 @@ def test_a_file_and_what_it_says_of_itself(
         "axes": ["image", "object", "x1, y1, x2, y2"],
         "meaning": "pixels, 0 where there is no object",
     }
-    outputs = exported.run(photograph(40, 70)[None])
-    assert outputs.keys() == multilabel["outputs"].keys() | detection["outputs"].keys()
-    shown = example(tmp_path / "here/model.onnx", tmp_path, monkeypatch)
-    assert [line.partition(":")[0] for line in shown.splitlines()] == ["multilabel", "detection"]
+    two = np.stack([photograph(40, 70, seed) for seed in (0, 1)])
+    outputs = exported.run(two)
+    assert {name: value.shape for name, value in outputs.items()} == {
+        "multilabel.probabilities": (2, 3),
+        "detection.boxes": (2, 20, 4),
+        "detection.scores": (2, 20),
+        "detection.labels": (2, 20),
+        "detection.count": (2,),
+        "segmentation.mask": (2, 40, 70),
+        "segmentation.probabilities": (2, 4, SIZE, SIZE),
+    }
+    assert outputs["detection.count"].min() > 0  # else nothing was compared
+
+
+def test_the_example_in_python(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = example(made.file, tmp_path, monkeypatch)
+    named = [line.partition(":")[0] for line in shown.splitlines()]
+    assert named == ["multilabel", "detection", "segmentation"]
     with Image.open(tmp_path / "drawn.png") as drawn:
         assert drawn.size == (70, 40)
+
+
+def test_a_file_predicts_as_its_run_does(mtl, made: Made, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for seed in (0, 1, 2):
+        # Four times the picture's side, so that resizing in the graph is exact.
+        pixels = photograph(4 * SIZE, 4 * SIZE, seed)
+        Image.fromarray(pixels).save(tmp_path / f"photos/{seed}.png")
+    for run in (made.run, made.file):
+        result = mtl("predict", f"run={run}", "input=photos", f"out={run.stem}", "batch_size=2")
+        assert result.code == 0, result.err
+    one, other = (entries(tmp_path / run.stem) for run in (made.run, made.file))
+    for entry, same in zip(one, other, strict=True):
+        # Whose scores are equal but for the last digit may come in another order.
+        found, again = (each["detection"].pop("detections") for each in (entry, same))
+        assert len(found) == len(again) > 0
+        assert all(any(there == nearly(here) for there in again) for here in found)
+        assert same == nearly(entry)
+        name = entry["segmentation"]["mask"]
+        masks = [read_mask(tmp_path / run.stem / name) for run in (made.run, made.file)]
+        np.testing.assert_array_equal(*masks)
+    again = mtl("predict", f"run={made.file}", "input=photos", "out=model")
+    assert "0 pictures predicted (3 files finished before)" in again.out
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ("checkpoint=last", "checkpoint=last: is for the folder of a run"),
+        ("device=cuda", "device=cuda: is for the folder of a run"),
+        ("image_size=64", "image_size=64: an exported file stays as it is"),
+        ("batch_size=0", "batch_size=0: give a whole number, 1 or more"),
+        ("formats=[json]", "model.onnx: no such file"),
+    ],
+)
+def test_mistakes_with_a_file(mtl, tmp_path: Path, argument: str, said: str) -> None:
+    Image.fromarray(photograph(8, 8)).save(tmp_path / "photo.png")
+    result = mtl("predict", "run=model.onnx", "input=photo.png", argument)
+    assert result.code == 2
+    assert said in result.err
 
 
 def example(model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:

@@ -69,6 +69,13 @@ class Frame:
         moved: npt.NDArray[np.float32] = np.clip((xyxy - offset) / scale, 0, limit)
         return moved.astype(np.float32)
 
+    def boxes_to_picture(self, xyxy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """(..., 4) boxes in the original to boxes in the network's picture."""
+        scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
+        offset = np.array([self.offset_x, self.offset_y] * 2, np.float32)
+        moved: npt.NDArray[np.float32] = xyxy * scale + offset
+        return moved.astype(np.float32)
+
 
 class Preprocess(ABC):
     """What ``preprocess=`` chooses.

@@ -268,14 +268,26 @@ class Head(nn.Module, ABC):
             )
         return {"value": prediction}
 
-    def from_exported(self, tensors: Mapping[str, Tensor]) -> Any:
+    def from_exported(self, tensors: Mapping[str, Tensor], frame: Frame | None = None) -> Any:
         """The decision that ``exported`` made tensors of, in the network's picture.
 
-        Heads whose decisions are no single tensor override this.
+        Heads whose decisions are no single tensor override this, and those whose decisions have a
+        place.
 
         Args:
             tensors: what ``exports`` names, for n samples.
+            frame: where the network's picture lies in the images, all of one size, where the
+                tensors are in their pixels. None: they are in the picture's.
+
+        Raises:
+            UserError: it isn't known what the tensors mean.
+            ValueError: they hold what the head never says.
         """
+        if len(tensors) != 1:
+            raise UserError(
+                f"{type(self).__name__} doesn't say what its exported tensors mean: it needs "
+                "from_exported (see mtl.Head)"
+            )
         (value,) = tensors.values()
         return value
 

@@ -197,6 +197,11 @@ class Box(Head):
         """See ``exports``."""
         return {"box": prediction if frame is None else frame.boxes_to_original(prediction)}
 
+    def from_exported(self, tensors: Mapping[str, Tensor], frame: Frame | None = None) -> Tensor:
+        """The box."""
+        box = tensors["box"]
+        return box if frame is None else torch.from_numpy(frame.boxes_to_picture(box.numpy()))
+
     def make_metrics(self) -> "BoxMetrics":
         """Fresh metrics for one split."""
         return BoxMetrics(self.metrics)

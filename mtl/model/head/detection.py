@@ -299,10 +299,16 @@ class Detection(Head):
             "count": found.valid.sum(dim=1),
         }
 
-    def from_exported(self, tensors: Mapping[str, Tensor]) -> DetectionBatch:
+    def from_exported(
+        self, tensors: Mapping[str, Tensor], frame: Frame | None = None
+    ) -> DetectionBatch:
         """See ``exports``."""
-        labels = tensors["labels"]
-        return DetectionBatch(tensors["boxes"], tensors["scores"], labels.clamp(min=0), labels >= 0)
+        boxes, scores, labels = (tensors[name] for name in ("boxes", "scores", "labels"))
+        if (labels >= len(self.target.classes)).any():
+            raise ValueError("labels without a class")
+        if frame is not None:
+            boxes = torch.from_numpy(frame.boxes_to_picture(boxes.numpy()))
+        return DetectionBatch(boxes, scores, labels.clamp(min=0), labels >= 0)
 
     @property
     def thresholds(self) -> Mapping[str, float]:

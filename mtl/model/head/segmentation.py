@@ -234,9 +234,9 @@ class Segmentation(Head):
         tempered = softmax_at(prediction, self.calibration.temperature)
         return {"mask": mask.to(torch.uint8), "probabilities": tempered}
 
-    def from_exported(self, tensors: Mapping[str, Tensor]) -> Tensor:
-        """The probabilities."""
-        return tensors["probabilities"]
+    def from_exported(self, tensors: Mapping[str, Tensor], frame: Frame | None = None) -> Tensor:
+        """The probabilities that ``predict`` gave, which are in the network's picture anyway."""
+        return softmax_at(tensors["probabilities"], 1 / self.calibration.temperature)
 
     def differences(self, eager: Arrays, file: Arrays) -> Sequence[Deviation]:
         """Of the probabilities, and the share of pixels with another class."""
@@ -265,12 +265,12 @@ class Segmentation(Head):
 
     def to_original(self, prediction: Probabilities, frame: Frame) -> Mask:
         """The mask at the original's size, from probabilities resized bilinearly."""
-        best = np.full((frame.height, frame.width), -1, np.float32)
+        best = out_of_picture(prediction[0], frame, cv2.INTER_LINEAR)
         mask = np.zeros((frame.height, frame.width), np.uint8)
         # Class by class: all of a large photograph's probabilities at once would fill the memory.
-        for index, plane in enumerate(prediction):
+        for index, plane in enumerate(prediction[1:], 1):
             resized = out_of_picture(plane, frame, cv2.INTER_LINEAR)
-            mask[resized > best] = index
+            np.copyto(mask, index, where=resized > best)
             np.maximum(best, resized, out=best)
         return mask
 

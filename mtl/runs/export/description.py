@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, cast
+from dataclasses import asdict
+from typing import Any
 
 from omegaconf import DictConfig
 from torch import Tensor
@@ -11,13 +11,8 @@ from torch import Tensor
 from mtl import __version__
 from mtl.config.instantiate import container
 from mtl.data.preprocess.base import Preprocess
-from mtl.errors import BadFile
 from mtl.runs.export.graph import Graph
-
-KEY = "mtl_export"
-"""Of the description in a file's own metadata, and of the version in the description."""
-VERSION = 1
-"""Raised when a file means something else than before."""
+from mtl.runs.export.understood import KEY, VERSION
 
 
 def describe(
@@ -97,6 +92,7 @@ def _task(
         "temperature": head.calibration.temperature,
         "class_thresholds": list(head.class_thresholds),
         "outputs": outputs,
+        "stages": [asdict(stage) for stage in head.stages],
         "config": container(cfg.heads[task]),
     }
 
@@ -104,25 +100,3 @@ def _task(
 def text_of(description: Mapping[str, Any]) -> str:
     """As it is written."""
     return json.dumps(description, indent=2, ensure_ascii=False) + "\n"
-
-
-def understood(text: str | bytes, path: Path) -> dict[str, Any]:
-    """A description that somebody wrote into a file.
-
-    Raises:
-        BadFile: it is none, or of another version.
-    """
-    try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadFile(path, f"its description can't be read ({error})") from error
-    version = found.get(KEY) if isinstance(found, dict) else None
-    if not isinstance(version, int) or not isinstance(found.get("tasks"), dict):
-        raise BadFile(path, "is no file that mtl export wrote")
-    if version != VERSION:
-        raise BadFile(
-            path,
-            f"was written as version {version} of the format (mtl {found.get('mtl')}), and this "
-            f"mtl reads version {VERSION}: export the run again",
-        )
-    return cast(dict[str, Any], found)

@@ -106,7 +106,8 @@ class OutFolder:
 
 def _in_words(key: str, before: Mapping[str, Any]) -> str:
     if key == "network":
-        made_by = " ".join(f"{name}={before.get(name)}" for name in ("run", "checkpoint"))
+        named = (name for name in ("run", "checkpoint") if name in before)
+        made_by = " ".join(f"{name}={before[name]}" for name in named)
         changes = " ".join(before.get("overrides") or [])
         return f"of another network ({f'{made_by} {changes}'.strip()})"
     if key == "calibration":

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,20 +16,19 @@ from mtl.config.saved import read_config
 from mtl.data.image_file import MAX_MEGAPIXELS, allow_megapixels
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.normalise import Normalise
-from mtl.data.preprocess.picture import picture
 from mtl.data.sample import Target
-from mtl.data.sources.one_image import OneImage
 from mtl.errors import UserError
 from mtl.learning.checkpoints import load_network_weights, trained_targets
 from mtl.model.build import build_network
 from mtl.model.figures.predictions import unbatched
 from mtl.model.head.base import Head
 from mtl.model.network import Network
-from mtl.runs.prediction.decider import Picture, Prepared
+from mtl.runs.prediction.decider import Prepared
+from mtl.runs.prediction.on_pictures import OnPictures
 from mtl.runs.prediction.saved_run import open_without_data
 
 
-class Predictor:
+class Predictor(OnPictures):
     """Preprocessing, network and the way back to the original pixels.
 
     Args:
@@ -48,12 +45,10 @@ class Predictor:
         batch_size: int,
         device: torch.device | str = "cpu",
     ) -> None:
+        super().__init__(preprocess, batch_size)
         self.device = torch.device(device)
         self.network = network.eval().to(self.device)
         self.normalise = Normalise(preprocess.mean, preprocess.std).to(self.device)
-        self.preprocess = preprocess
-        self.batch_size = batch_size
-        self._local = threading.local()
 
     @classmethod
     def open(
@@ -113,48 +108,11 @@ class Predictor:
         """The heads."""
         return {task: self.network.head(task) for task in self.network.tasks}
 
-    def __call__(self, images: Sequence[Picture]) -> list[dict[str, Any]]:
-        """Decide on images in memory.
-
-        Args:
-            images: (H, W, 3) uint8 RGB each, of any size.
-
-        Returns:
-            For each image task to prediction, in the pixels of the image (see ``Head.unbatch``).
-        """
-        found: list[dict[str, Any]] = []
-        for start in range(0, len(images), self.batch_size):
-            batch = [self.prepared(image) for image in images[start : start + self.batch_size]]
-            rows = self.decide(batch)
-            found += [self.in_pixels(row, p) for row, p in zip(rows, batch, strict=True)]
-        return found
-
-    def prepared(self, image: Path | Picture) -> Prepared:
-        """See ``Decider``; a large JPEG is decoded smaller, as for training."""
-        source = OneImage(image)
-        sample, frame = picture(source, 0, self._own_preprocess(), {})
-        return Prepared((sample.image, frame), frame.width, frame.height, source.whole)
-
-    def _own_preprocess(self) -> Preprocess:
-        """A thread's own: steps of a user's need not stand being called by several at a time."""
-        if not hasattr(self._local, "preprocess"):
-            self._local.preprocess = copy.deepcopy(self.preprocess)
-        own: Preprocess = self._local.preprocess
-        return own
-
     def decide(self, batch: Sequence[Prepared]) -> list[dict[str, Any]]:
         """See ``Decider``: predictions in the network's picture."""
         pixels = torch.from_numpy(np.stack([prepared.content[0] for prepared in batch]))
         normal = self.normalise(pixels.permute(0, 3, 1, 2).to(self.device))
         return unbatched(self.network, self.network.predict(normal))
-
-    def in_pixels(self, decided: Mapping[str, Any], prepared: Prepared) -> dict[str, Any]:
-        """See ``Decider``."""
-        _, frame = prepared.content
-        return {
-            task: self.network.head(task).to_original(prediction, frame)
-            for task, prediction in decided.items()
-        }
 
 
 def known_targets(cfg: DictConfig, run: Path, path: Path) -> Mapping[str, Target]:
