@@ -36,6 +36,7 @@ from mtl.config.load import load
 from mtl.config.member_files import node_of
 from mtl.config.overrides import parse_all
 from mtl.config.saved import open_run
+from mtl.runs.compression.goal import goal_of
 from mtl.runs.rotation.angles import angles
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -152,6 +153,7 @@ def check_command(command: str, arguments: list[str], folder: Path) -> None:
         load(overrides, config_dir)
         return
     if "steps" in own:
+        _, overrides = goal_of(overrides, ("detection", "multilabel"))
         _, overrides = step_nodes(items(own["steps"]), overrides, config_dir)
     run = folder / own["run"]
     save_run(run, "experiment=demo" if "demo" in own["run"] else "data=voc_folder")

@@ -10,7 +10,9 @@ from mtl.cli.options import split_options
 from mtl.cli.own_keys import needed, own_keys, place, refuse_file, trust_of, whole_number
 from mtl.config.checkpoint_names import check_checkpoint
 from mtl.config.compression import step_nodes
+from mtl.config.saved import read_config
 from mtl.errors import UserError
+from mtl.runs.compression.goal import goal_of
 from mtl.runs.prediction.saved_run import open_without_data
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ ended.
   run=            the folder that the training made
   steps=          members of the group compression, in order: steps=[prune,quantize]
   STEP.OPTION=    options of a step (mtl ls compression/STEP): prune.keep=0.4
+  target.megabytes=, target.milliseconds=, target.loss=, target.loss.TASK=
+                  what the result has to be: the first step that can be done more or less is done
+                  just as much as it takes; a loss is in points of a task's main metric, on
+                  validation, a time that of batch 1
   out=            the folder (compressed/STEP_STEP in the run's folder)
   checkpoint=     best, last, or best_<task>_<metric> (best)
   repeats=        how often a batch of one is timed (30); none: nothing is timed
@@ -38,7 +44,8 @@ ended.
 
 examples:
   mtl compress run=outputs/runs/NAME/TIME steps=[prune] prune.keep=0.5
-  mtl compress run=outputs/runs/NAME/TIME steps=[prune] out=small repeats=none"""
+  mtl compress run=outputs/runs/NAME/TIME steps=[prune] out=small repeats=none
+  mtl compress run=outputs/runs/NAME/TIME steps=[prune] target.loss=2"""
 KEYS = ("run", "steps", "out", "checkpoint", "repeats", "trust")
 REPEATS = "30"
 
@@ -62,11 +69,12 @@ def run(arguments: list[str]) -> int:
         raise needed("run", "run=outputs/runs/NAME/TIME", others, KEYS)
     if "steps" not in own:
         raise needed("steps", "steps=[prune]", others, KEYS)
+    folder, checkpoint = Path(own["run"]).expanduser(), own.get("checkpoint", "best")
+    goal, others = goal_of(others, list(read_config(folder).tasks))
     nodes, overrides = step_nodes(items(own["steps"]), others, config_dir)
     repeats = own.get("repeats", REPEATS)
     times = 0 if repeats == "none" else whole_number("repeats", repeats)
     refuse_file("out", own.get("out"))
-    folder, checkpoint = Path(own["run"]).expanduser(), own.get("checkpoint", "best")
     out = place(own, "out", folder / "compressed" / "_".join(nodes))
     read = partial(
         open_without_data,
@@ -84,7 +92,7 @@ def run(arguments: list[str]) -> int:
     from mtl.terminal import say
 
     main = {str(task): str(cfg.heads[task].metrics[0]) for task in cfg.tasks}
-    order = Order(folder, checkpoint, nodes, times, read, config_dir, trust_of(own))
+    order = Order(folder, checkpoint, nodes, times, goal, read, config_dir, trust_of(own))
     compress(order, out, partial(_show, main))
     say(f"written to {out}")
     return 0

@@ -2,8 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from omegaconf import DictConfig
 
@@ -39,6 +40,8 @@ class Workpiece:
         finetunings: how often that step has trained until now.
         config_dir: a user's folder of further members, for a step that reads configurations.
         trust: names of modules whose classes these may name.
+        notes: whatever else the step has measured, for the table's file.
+        trains: whether fine-tuning is done; trials that look at size or speed alone leave it out.
     """
 
     cfg: DictConfig
@@ -52,6 +55,8 @@ class Workpiece:
     finetunings: int = 0
     config_dir: Path | None = None
     trust: Sequence[str] = ()
+    notes: dict[str, float] = field(default_factory=dict)
+    trains: bool = True
 
     @property
     def split(self) -> Split:
@@ -60,7 +65,7 @@ class Workpiece:
 
     def begin(self, step: int) -> None:
         """The next step, by its number, starts now."""
-        self.step, self.finetunings = step, 0
+        self.step, self.finetunings, self.notes = step, 0, {}
 
     def evaluate(
         self, split: Split, network: Network | None = None, file: Path | None = None
@@ -90,7 +95,7 @@ class Workpiece:
             epochs: how many, 0 for none.
             lr: largest learning rate.
         """
-        if epochs < 1:
+        if epochs < 1 or not self.trains:
             return
         self.finetunings += 1
         # Otherwise every one would see what the first has seen.
@@ -136,6 +141,10 @@ class Step(ABC):
 
     Subclasses take their options, one per key of their yaml.
     """
+
+    strength: ClassVar[str | None] = None
+    """The option, a share, by which ``target`` does the step more or less: the less, the more goes.
+    None: it can't."""
 
     def check(self, work: Workpiece, place: int) -> None:  # noqa: B027 - most have nothing to check
         """Refuse what can be known to fail before the first step is taken; here nothing.

@@ -7,7 +7,7 @@ from mtl.config.measures import measure_of
 from mtl.errors import RunError
 from mtl.model.multiply_adds import multiply_adds
 from mtl.runs.baselines.gain import gain
-from mtl.runs.compression.base import Workpiece
+from mtl.runs.compression.base import TaskMetrics, Workpiece
 from mtl.runs.compression.measures import Latencies, latencies
 from mtl.runs.compression.saved import MODEL, checkpoint_bytes
 from mtl.runs.compression.table import Stand
@@ -27,22 +27,40 @@ def measured_stand(
         repeats: see ``latencies``.
     """
     metrics = work.evaluate(work.split, file=work.file)
-    side = int(work.cfg.image_size)
-    size = len(checkpoint_bytes(work, metrics)) if work.file is None else work.file.stat().st_size
     return Stand(
         step=step,
         metrics=metrics,
         delta_m=_delta_m(work, metrics, before[0].metrics) if before else 0.0,
         parameters=sum(parameter.numel() for parameter in work.network.parameters()),
-        megabytes=round(size / 1e6, 3),
-        multiply_adds=multiply_adds(work.network, side),
-        latency=_timed(work, side, repeats),
+        megabytes=round(file_bytes(work, metrics) / 1e6, 3),
+        multiply_adds=multiply_adds(work.network, int(work.cfg.image_size)),
+        latency=timed(work, repeats),
         seconds=round(seconds, 1),
         file=None if work.file is None else work.file.name,
+        notes=work.notes,
     )
 
 
-def _timed(work: Workpiece, side: int, repeats: int) -> Latencies:
+def file_bytes(work: Workpiece, metrics: TaskMetrics) -> int:
+    """The size of the file that is left: the ONNX file where one is the result, else a checkpoint.
+
+    Args:
+        work: as it is then.
+        metrics: of it, which the checkpoint holds as well.
+    """
+    if work.file is not None:
+        return work.file.stat().st_size
+    return len(checkpoint_bytes(work, metrics))
+
+
+def timed(work: Workpiece, repeats: int) -> Latencies:
+    """The times of the network and of an ONNX file of it, or of the file that is the result.
+
+    Args:
+        work: as it is then.
+        repeats: see ``latencies``.
+    """
+    side = int(work.cfg.image_size)
     if not repeats:
         return {}
     if work.file is not None:

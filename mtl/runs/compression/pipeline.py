@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,18 @@ from mtl.learning.checkpoints import load_network_weights
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 from mtl.runs.compression.base import Step, Workpiece
+from mtl.runs.compression.goal import Goal
 from mtl.runs.compression.measured import measured_stand
 from mtl.runs.compression.saved import CHECKPOINT, TABLE, keep
 from mtl.runs.compression.table import BEFORE, Stand
+from mtl.runs.compression.target import (
+    asked,
+    in_words,
+    main_metrics,
+    reached_by,
+    search,
+    searched_step,
+)
 from mtl.runs.environment import write_environment
 from mtl.runs.folder import RunFolder
 from mtl.runs.prediction.predictor import checkpoint_file, known_targets
@@ -34,6 +43,7 @@ class Order:
         checkpoint: of that.
         steps: name to node, in order.
         repeats: how often a batch is timed, 0 for never.
+        goal: what the result has to be, if something is asked for.
         read: a run's folder to its configuration, with what the user changed of it.
         config_dir: see ``Workpiece``.
         trust: likewise.
@@ -43,6 +53,7 @@ class Order:
     checkpoint: str
     steps: Mapping[str, Mapping[str, Any]]
     repeats: int
+    goal: Goal | None
     read: Callable[[Path], DictConfig]
     config_dir: Path | None = None
     trust: Sequence[str] = ()
@@ -54,6 +65,7 @@ class Order:
             "run": str(self.run.absolute()),
             "checkpoint": self.checkpoint,
             "steps": {name: dict(node) for name, node in self.steps.items()},
+            "target": None if self.goal is None else self.goal.plain,
         }
 
 
@@ -155,18 +167,34 @@ def _go_through(
     stands: list[Stand],
     show: Callable[[Sequence[Stand]], None],
 ) -> None:
+    searched = None if order.goal is None else searched_step(order.steps)
+    before = main_metrics(_first(work, order)) if order.goal and order.goal.loss else {}
     names = [BEFORE, *order.steps]
     steps: dict[str, Step] = {name: make(node, Step) for name, node in order.steps.items()}
     for place, name in enumerate(order.steps, 1):
         if place >= len(stands):
             steps[name].check(work, place)
-    for name in names[len(stands) :]:
+    for number, name in list(enumerate(names))[len(stands) :]:
         start = time.perf_counter()
         if name != BEFORE:
-            work.say(f"step {len(stands)} of {len(order.steps)}: {name}")
-            work.begin(len(stands))
+            work.say(f"step {number} of {len(order.steps)}: {name}")
+            work.begin(number)
+            if order.goal is not None and name == searched:
+                rest = {step: order.steps[step] for step in names[number:]}
+                steps[name] = make(search(work, rest, name, order.goal, before), Step)
             steps[name].apply(work)
         seconds = time.perf_counter() - start
         stands.append(measured_stand(work, name, seconds, stands, order.repeats))
         keep(work, order.plain, stands)
         show(stands)
+    if order.goal is not None:
+        found = reached_by(work, order.goal, before)
+        verdict = "not reached" if order.goal.missed(found) else "reached"
+        work.say(f"{asked(order.goal)}: {verdict}, {in_words(found)}")
+
+
+def _first(work: Workpiece, order: Order) -> Workpiece:
+    """The run as it was trained, which a second start no longer has at hand."""
+    network = build_network(order.read(order.run), work.data.targets)
+    load_network_weights(network, checkpoint_file(order.run, order.checkpoint))
+    return replace(work, network=network.eval(), file=None)

@@ -156,6 +156,10 @@ def _join(
     stays: Flags,
 ) -> None:
     """Note who reads the channels at some places, and what of them has been mixed."""
+    if len(places) == 1:
+        # What is alone can't go, and weighs or shifts whatever it meets as a whole.
+        stays[places] = True
+        return
     for number, rows in found.items():
         source, mixed = decoded(rows, len(places))
         readers = marks.first[number] + np.arange(len(source))

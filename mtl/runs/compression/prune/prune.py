@@ -43,6 +43,8 @@ class Prune(Step):
         lr_factor: the learning rate in that of the run.
     """
 
+    strength = "keep"
+
     def __init__(
         self,
         *,

@@ -1,0 +1,176 @@
+"""``mtl compress``: what is asked for, the table, and a run's folder that comes out."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from export_kit import SIZE, made_up_run, noise
+
+from mtl.cli.compress import run
+from mtl.errors import UserError
+from mtl.files import read_json
+from mtl.model.multiply_adds import multiply_adds
+from mtl.runs.compression.goal import Goal, goal_of
+from mtl.runs.compression.measures import Latency
+from mtl.runs.compression.table import Stand, columns, markdown
+from mtl.runs.compression.target import _strongest, _weakest
+from mtl.runs.evaluate import evaluate
+from mtl.runs.opened import open_run
+
+TASKS = ("box", "classification")
+QUICK = ("prune.rounds=1", "prune.images=4", "prune.multiple=1", "prune.epochs_factor=0")
+
+PRUNED = ("steps=[prune]", *QUICK, "prune.final_epochs_factor=1")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_up_run(tmp_path_factory.mktemp("run"), f"tasks=[{','.join(TASKS)}]", "epochs=1")
+
+
+@pytest.fixture(scope="module")
+def pruned(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("pruned")
+    compress(trained, out, *PRUNED)
+    return out
+
+
+def compress(trained: Path, out: Path, *options: str) -> None:
+    run([f"run={trained}", f"out={out}", "repeats=none", *options])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["steps=[prun]"], "no step 'prun'; did you mean 'prune'?"),
+        (["steps=[]"], r"steps=\[\]: name some of "),
+        (["steps=[prune,prune]"], "prune is there twice"),
+        (
+            ["steps=[prune]", "prune.kep=0.4"],
+            r"unknown key 'prune\.kep'; did you mean prune\.keep=0\.5",
+        ),
+        (["steps=[prune]", "prune.keep=2"], r"prune\.keep=2: must be "),
+        (["steps=[select]", "prune.keep=0.4"], r"prune\.keep=0\.4: prune is not among"),
+        (["steps=[prune]", "repeats=0"], "repeats=0: give a whole number"),
+        (["steps=[prune]", "target.loss=-1"], r"target\.loss=-1: must be a number, 0 or more"),
+        (["steps=[prune]", "target.los=1"], "no target 'los'; did you mean 'loss'?"),
+        (["steps=[prune]", "target.loss.bax=1"], "no task 'bax'; did you mean 'box'?"),
+        (["stps=[prune]"], "unknown key 'stps'; did you mean steps=?"),
+    ],
+)
+def test_mistakes(trained: Path, arguments: list[str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        run([f"run={trained}", *arguments])
+
+
+def test_a_goal_of_all_tasks_and_of_one():
+    asked = ["target.loss=2", "target.loss.box=0.5", "target.megabytes=3", "lr=1"]
+    goal, others = goal_of(asked, TASKS)
+    assert goal == Goal(megabytes=3, loss={"box": 0.5, "classification": 2})
+    assert others == ["lr=1"]
+    reached = {"megabytes": 3.0, "loss.box": 0.6, "loss.classification": -4.0}
+    assert goal.missed(reached) == {"loss.box": 0.6}
+    assert goal.missed({**reached, "loss.box": float("nan")}).keys() == {"loss.box"}
+
+
+def test_no_more_goes_than_a_size_takes():
+    """A file of 10 MB times what stays; 4 MB are asked for."""
+    found = _weakest(lambda keep: {"megabytes": 10 * keep}, Goal(megabytes=4), "prune.keep")
+    assert 0.38 < found <= 0.4
+    with pytest.raises(UserError, match=r"^target\.megabytes=0\.1 can't be reached; nearest: "):
+        _weakest(lambda keep: {"megabytes": 10 * keep}, Goal(megabytes=0.1), "prune.keep")
+
+
+def test_as_much_goes_as_losses_allow():
+    def trial(keep: float) -> Mapping[str, float]:
+        return {"loss.box": 10 * (1 - keep)}
+
+    assert 0.8 <= _strongest(trial, Goal(loss={"box": 2}), "prune.keep") < 0.82
+    with pytest.raises(UserError, match=r"nearest: prune\.keep=0\.985 has 0\.1 points less of box"):
+        _strongest(trial, Goal(loss={"box": 0}), "prune.keep")
+
+
+def test_the_table_has_changes_in_points_and_percentiles():
+    first = Stand(
+        "as trained",
+        {"box": {"iou": 0.5}},
+        0.0,
+        2_000_000,
+        8.0,
+        10_000_000,
+        {"eager": {1: Latency(4.0, 5.0)}},
+        1.0,
+    )
+    later = Stand("prune", {"box": {"iou": 0.49}}, -0.02, 1_000_000, 4.0, None, {}, 2.0)
+    table = columns([first, later], {"box": "iou"})
+    assert table == [
+        ["", "as trained", "prune"],
+        ["box iou", "0.500", "0.490 (-1.0)"],
+        ["Δm", "", "-2.0 %"],
+        ["parameters, M", "2.000", "1.000"],
+        ["file, MB", "8.00", "4.00"],
+        ["multiply-adds, M", "10.0", ""],
+        ["torch, batch 1, ms", "4.0 (5.0)", ""],
+    ]
+    assert markdown([first, later], {"box": "iou"}).splitlines()[1] == "| --- | ---: | ---: |"
+    assert Stand.of(json.loads(json.dumps(first.plain))) == first
+
+
+@pytest.mark.slow
+def test_a_pruned_run_is_a_run(
+    trained: Path, pruned: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = read_json(pruned / "table.json")
+    before, after = table["stands"]
+    assert after["multiply_adds"] < 0.52 * before["multiply_adds"]
+    assert after["megabytes"] < before["megabytes"]
+    assert table["main"] == {"box": "iou", "classification": "accuracy"}
+    assert not (pruned / "finetuning").exists()
+    assert read_json(pruned / "status.json")["state"] == "finished"
+
+    opened = open_run(pruned)
+    assert multiply_adds(opened.network, SIZE) == after["multiply_adds"]
+    found = evaluate(opened.config, pruned, "test")
+    for task, own in after["metrics"].items():
+        for name, value in own.items():
+            assert found[f"test/{task}/{name}"] == pytest.approx(value, nan_ok=True)
+
+    capsys.readouterr()
+    compress(trained, pruned, *PRUNED)
+    assert "multiply-adds, M" in capsys.readouterr().out
+    with pytest.raises(UserError, match="holds a compression with other steps"):
+        compress(trained, pruned, *PRUNED, "prune.keep=0.4")
+
+
+@pytest.mark.slow
+def test_a_pruned_run_is_pruned_further_to_a_size(pruned: Path, tmp_path: Path) -> None:
+    whole = read_json(pruned / "table.json")["stands"][1]["megabytes"]
+    options = (*QUICK, "prune.importance=magnitude", "prune.final_epochs_factor=0")
+    size = f"target.megabytes={0.7 * whole:.4f}"
+    compress(pruned, tmp_path, "steps=[prune]", *options, size)
+    left = read_json(tmp_path / "table.json")["stands"][1]["megabytes"]
+    assert 0.6 * whole < left <= 0.7 * whole
+    assert not (tmp_path / "trial").exists()
+
+
+@pytest.mark.slow
+def test_single_weights_become_0_and_nothing_else(trained: Path, tmp_path: Path) -> None:
+    options = [f"prune_unstructured.{o}" for o in ("rounds=2", "keep=0.25", "images=4")]
+    options += ["prune_unstructured.epochs_factor=0", "prune_unstructured.final_epochs_factor=0"]
+    compress(trained, tmp_path, "steps=[prune_unstructured]", *options)
+    network: Any = open_run(tmp_path).network
+    whole: Any = open_run(trained).network
+    kernels = [
+        m.weight for m in network.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)
+    ]
+    zeros = sum(int((kernel == 0).sum()) for kernel in kernels)
+    assert zeros / sum(kernel.numel() for kernel in kernels) == pytest.approx(0.75, abs=1e-3)
+    for name, value in network.state_dict().items():
+        same = value == whole.state_dict()[name]
+        assert (same | (value == 0)).all()
+    notes = read_json(tmp_path / "table.json")["stands"][1]["notes"]
+    assert notes["zeros"] == pytest.approx(0.75, abs=1e-3)
+    assert network(noise(1, 3, SIZE, SIZE)).keys() == set(TASKS)
