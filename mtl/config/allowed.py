@@ -95,9 +95,7 @@ class Chosen:
         """
         recipe = members("experiment", self.config_dir).get(self.names.get("experiment", ""))
         if recipe is not None and any(ALLOWED in node for node in _nodes(_read(recipe)).values()):
-            raise UserError(
-                f"{recipe}: {ALLOWED} belongs in the file of the member whose options it is"
-            )
+            raise UserError(f"{recipe}: {ALLOWED} belongs in the file of the member it is about")
 
     def _known(self, group: str, prefix: str) -> Said | None:
         for name, member in self.names.items():
