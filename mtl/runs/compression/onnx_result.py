@@ -52,7 +52,8 @@ def deliver(work: Workpiece, model: "ModelProto", name: str, said: Mapping[str, 
         said: entry ``compressed`` of the description.
     """
     from mtl.runs.compression.quantize.prepared import with_notes
-    from mtl.runs.export.description import KEY, text_of
+    from mtl.runs.export.description import text_of
+    from mtl.runs.export.understood import KEY
 
     (text,) = (entry.value for entry in model.metadata_props if entry.key == KEY)
     described = text_of({**json.loads(text), "compressed": dict(said)})
