@@ -180,8 +180,8 @@ class Network(nn.Module):
         Returns:
             Task to the head's output for S·B rows, stream by stream.
         """
-        features = self.fusion(features)
-        return {task: self.head(task)(features[task]) for task in tasks}
+        read = self.fused(features)
+        return {task: self.head(task)(read[task]) for task in tasks}
 
     def merged(self, task: str, raw: Any) -> Any:
         """Raw output for S·n rows to one for n, as teacher and student compare theirs."""

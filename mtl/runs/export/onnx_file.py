@@ -46,6 +46,11 @@ def contents(
 def opened(contents: Mapping[Path, bytes]) -> Runner:
     """See ``FormatModule``; by ONNX Runtime on the CPU."""
     (model,) = contents.values()
+    return session(model)
+
+
+def session(model: bytes) -> Runner:
+    """What runs a model that we have made ourselves, by ONNX Runtime on the CPU."""
     run = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     names = [output.name for output in run.get_outputs()]
     return lambda image: dict(zip(names, run.run(names, {"image": image}), strict=True))
