@@ -17,9 +17,9 @@ pytestmark = pytest.mark.slow
 
 SYSTEMS = ("independent", "joint", "split", "siamese", "multi_branch", "mil", "cmtl", "c_rmtl")
 TINY = [
-    "data.train=16",
-    "data.val=8",
-    "data.test=8",
+    "data.train=8",
+    "data.val=4",
+    "data.test=4",
     "image_size=32",
     "batch_size=8",
     "epochs=1",
@@ -78,7 +78,7 @@ def test_c_rmtl_ties_two_stages_of_any_backbone(backbone: str) -> None:
 def test_c_rmtl_with_the_article_s_settings(mtl, tmp_path: Path) -> None:
     root = tmp_path / "voc"
     classes = ("aeroplane", "bicycle", "bird", "boat", "car")
-    make_voc(root / "VOCdevkit" / "VOC2007", n_train=10, n_val=4, n_test=4, classes=classes)
+    make_voc(root / "VOCdevkit" / "VOC2007", n_train=4, n_val=2, n_test=2, classes=classes)
     cfg = load(["experiment=c_rmtl_voc2007", f"data.root={root}"])
     assert (cfg.batch_size, cfg.image_size, cfg.lr) == (16, 224, 1e-3)
     assert cfg.lr * cfg.optimizer.backbone_factor == pytest.approx(1e-4)
@@ -117,6 +117,7 @@ def test_the_general_recipe(mtl, tmp_path: Path) -> None:
         f"data.root100={tmp_path}",
         "data.verify=false",
         "backbone.model=vgg11",
+        "data.limit=8",
         "batch_size=8",
         "epochs=1",
         "hydra.run.dir=run",
