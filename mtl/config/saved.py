@@ -221,10 +221,12 @@ def apply_values(cfg: DictConfig, overrides: Sequence[str]) -> None:
         known: dict[str, Any] = flat(cfg)
         if override.is_add() or override.is_force_add() or override.is_delete():
             raise UserError(f"{text}: a trained run has its keys; write it without + or ~")
-        if key not in known and not isinstance(OmegaConf.select(cfg, key), DictConfig):
+        there = OmegaConf.select(cfg, key) if key not in known else None
+        if key not in known and not isinstance(there, DictConfig):
             raise UserError(unknown_key(key, known))
         try:
-            OmegaConf.update(cfg, key, value, merge=True)
+            # An empty mapping takes any keys, which merging would refuse.
+            OmegaConf.update(cfg, key, value, merge=there != {})
         except HYDRA_ERRORS as error:
             raise complaint(error, known) from error
     OmegaConf.set_struct(cfg, False)

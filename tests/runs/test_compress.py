@@ -58,6 +58,12 @@ def compress(trained: Path, out: Path, *options: str) -> None:
         (["steps=[prune]", "target.loss=-1"], r"target\.loss=-1: must be a number, 0 or more"),
         (["steps=[prune]", "target.los=1"], "no target 'los'; did you mean 'loss'?"),
         (["steps=[prune]", "target.loss.bax=1"], "no task 'bax'; did you mean 'box'?"),
+        (["steps=[prune]", "prune.weights=3"], "prune.weights=3: write {TASK: number from 0}"),
+        (["steps=[prune]", "prune.weights={bax: 2}"], "prune.weights: no task 'bax'; did you mean"),
+        (
+            ["steps=[prune_unstructured]", "prune_unstructured.weights={bax: 2}"],
+            "prune_unstructured.weights: no task 'bax'; did you mean 'box'?",
+        ),
         (["stps=[prune]"], "unknown key 'stps'; did you mean steps=?"),
     ],
 )

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mtl.config.nearest import unknown
 from mtl.data.batch import Batch
 from mtl.errors import UserError
 from mtl.model.network import Network
@@ -99,3 +100,24 @@ def _effects(
             product = (kernel.detach() * gradient).transpose(0, 1).flatten(1)
             found[layer.incoming] = product.double().sum(1).numpy()
     return found
+
+
+def check_weights(step: str, weights: object, tasks: Sequence[str]) -> None:
+    """See that a step's weights are numbers, of tasks that there are.
+
+    Args:
+        step: its name, as users write it.
+        weights: its option ``weights``.
+        tasks: of the network.
+
+    Raises:
+        UserError: one isn't.
+    """
+    numbers = isinstance(weights, Mapping) and all(
+        isinstance(weight, int | float) and weight >= 0 for weight in weights.values()
+    )
+    if not isinstance(weights, Mapping) or not numbers:
+        raise UserError(f"{step}.weights={weights}: write {{TASK: number from 0}}")
+    for task in weights:
+        if task not in tasks:
+            raise UserError(f"{step}.weights: {unknown('task', task, tasks)}")

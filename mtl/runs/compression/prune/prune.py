@@ -5,13 +5,13 @@ from dataclasses import replace
 from math import ceil
 from typing import Literal
 
-from mtl.config.nearest import listing, unknown
+from mtl.config.nearest import listing
 from mtl.errors import UserError
 from mtl.runs.compression.base import Step, Workpiece
 from mtl.runs.compression.channels.costs import Costs, Floats, costs_of, counts
 from mtl.runs.compression.channels.coupling import Coupling, Group, coupling
 from mtl.runs.compression.channels.cut import cut
-from mtl.runs.compression.channels.importance import magnitude, taylor
+from mtl.runs.compression.channels.importance import check_weights, magnitude, taylor
 from mtl.runs.compression.channels.refresh import refresh_statistics
 from mtl.runs.compression.prune.choice import by_worth, evenly, gone, shrinking
 
@@ -74,11 +74,12 @@ class Prune(Step):
         self.final_epochs_factor = final_epochs_factor
         self.lr_factor = lr_factor
 
+    def check(self, work: Workpiece, place: int) -> None:
+        """See ``Step``: the tasks that are weighed are the network's."""
+        check_weights("prune", self.weights, work.network.tasks)
+
     def apply(self, work: Workpiece) -> None:
         """See ``Step``."""
-        for task in self.weights:
-            if task not in work.network.tasks:
-                raise UserError(f"prune.weights: {unknown('task', task, work.network.tasks)}")
         whole = 0.0
         sizes: dict[str, int] = {}
         for number in range(1, self.rounds + 1):

@@ -9,10 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from mtl.config.nearest import unknown
-from mtl.errors import UserError
 from mtl.runs.compression.base import Step, Workpiece
-from mtl.runs.compression.channels.importance import TINY
+from mtl.runs.compression.channels.importance import TINY, check_weights
 from mtl.runs.compression.saved import checkpoint_bytes
 
 NAME = "weight"
@@ -60,13 +58,12 @@ class PruneUnstructured(Step):
         self.final_epochs_factor = final_epochs_factor
         self.lr_factor = lr_factor
 
+    def check(self, work: Workpiece, place: int) -> None:
+        """See ``Step``: the tasks that are weighed are the network's."""
+        check_weights("prune_unstructured", self.weights, work.network.tasks)
+
     def apply(self, work: Workpiece) -> None:
         """See ``Step``."""
-        for task in self.weights:
-            if task not in work.network.tasks:
-                raise UserError(
-                    f"prune_unstructured.weights: {unknown('task', task, work.network.tasks)}"
-                )
         layers: list[Weighted] = [m for m in work.network.modules() if isinstance(m, Weighted)]
         total = sum(layer.weight.numel() for layer in layers)
         for number in range(1, self.rounds + 1):
