@@ -18,6 +18,9 @@ IGNORE_LABEL = -1
 """Entry of a multi-hot vector that is neither positive nor negative."""
 IGNORE_PIXEL = 255
 """Mask value that neither loss nor metric looks at."""
+Pairs = tuple[tuple[str, str], ...]
+_OPTIONAL = ("mirrored", "skeleton")
+"""What a ``Target`` has beside its kind and its classes."""
 
 
 @dataclass(frozen=True, init=False)
@@ -28,19 +31,62 @@ class Target:
         kind: ``label`` (one class index), ``labels`` (multi-hot), ``boxes``, ``mask``, or a
             ``TargetKind`` of the user's own: the class, or its dotted path.
         classes: the names behind the indices. For masks they include the background at index 0.
+        mirrored: pairs of classes that a mirror exchanges, such as ``left_eye`` and ``right_eye``.
+        skeleton: pairs of classes that pictures join by a line.
 
     Raises:
-        UserError: there is no such kind.
+        UserError: there is no such kind, or a pair names something else than two classes.
     """
 
     kind: TargetKind
     classes: tuple[str, ...]
+    mirrored: Pairs
+    skeleton: Pairs
 
     def __init__(
-        self, kind: str | TargetKind | type[TargetKind], classes: Sequence[str] = ()
+        self,
+        kind: str | TargetKind | type[TargetKind],
+        classes: Sequence[str] = (),
+        *,
+        mirrored: Sequence[Sequence[str]] = (),
+        skeleton: Sequence[Sequence[str]] = (),
     ) -> None:
         object.__setattr__(self, "kind", kind_of(kind))
         object.__setattr__(self, "classes", tuple(classes))
+        object.__setattr__(self, "mirrored", self._pairs("mirrored", mirrored))
+        object.__setattr__(self, "skeleton", self._pairs("skeleton", skeleton))
+        exchanged = [name for pair in self.mirrored for name in pair]
+        if len(set(exchanged)) < len(exchanged):
+            raise UserError(f"mirrored={list(mirrored)}: a name is in one pair at most")
+
+    def _pairs(self, key: str, given: Sequence[Sequence[str]]) -> Pairs:
+        for pair in given:
+            if len(pair) != 2 or not set(pair) <= set(self.classes):
+                names = ", ".join(self.classes)
+                raise UserError(f"{key}: {list(pair)} is no pair of classes; there are {names}")
+        return tuple((one, other) for one, other in given)
+
+    @classmethod
+    def of_plain(cls, plain: Mapping[str, Any]) -> Target:
+        """The counterpart of ``plain``.
+
+        Raises:
+            KeyError: the kind or the classes are missing.
+        """
+        kept = {name: plain[name] for name in _OPTIONAL if name in plain}
+        return cls(plain["kind"], plain["classes"], **kept)
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        """As files keep it: strings and lists of them, without what is empty."""
+        kept = {name: _listed(getattr(self, name)) for name in _OPTIONAL if getattr(self, name)}
+        return {"kind": self.kind.name, "classes": list(self.classes), **kept}
+
+    @property
+    def exchanged(self) -> list[int]:
+        """The number of the class that each class becomes in a mirror."""
+        partner = dict([*self.mirrored, *((other, one) for one, other in self.mirrored)])
+        return [self.classes.index(partner.get(name, name)) for name in self.classes]
 
     def exact(self, value: TargetValue) -> TargetValue:
         """A value as the kind says it is.
@@ -56,6 +102,10 @@ class Target:
         if wrong is not None:
             raise ValueError(wrong)
         return exact
+
+
+def _listed(value: Any) -> Any:
+    return [_listed(part) for part in value] if isinstance(value, tuple) else value
 
 
 @dataclass

@@ -63,7 +63,7 @@ def trained_targets(
                     f"{path} names the kind of target {target['kind']}, which its run's "
                     "configuration does not"
                 )
-        return {name: Target(t["kind"], tuple(t["classes"])) for name, t in found.items()}
+        return {name: Target.of_plain(t) for name, t in found.items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path} does not hold the names of its classes; train the run again"

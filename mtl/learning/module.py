@@ -343,10 +343,7 @@ class MultiTaskModule(L.LightningModule):
         checkpoint["mtl"] = {
             "settings": self.settings,
             "targets": {
-                self.network.target_names[task]: {
-                    "kind": self.network.head(task).target.kind.name,
-                    "classes": list(self.network.head(task).target.classes),
-                }
+                self.network.target_names[task]: self.network.head(task).target.plain
                 for task in self.network.tasks
             },
             "epoch": self.current_epoch,

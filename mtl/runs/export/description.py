@@ -86,8 +86,7 @@ def _task(
             "meaning": output.meaning,
         }
     return {
-        "kind": head.target.kind.name,
-        "classes": list(head.target.classes),
+        **head.target.plain,
         "thresholds": dict(head.thresholds),
         "temperature": head.calibration.temperature,
         "class_thresholds": list(head.class_thresholds),

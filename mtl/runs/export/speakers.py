@@ -83,7 +83,7 @@ def _head(task: Mapping[str, Any], image_size: int) -> Head:
         head: Head = make(
             config,
             Head,
-            target=Target(task["kind"], tuple(task["classes"])),
+            target=Target.of_plain(task),
             stages=[Stage(**stage) for stage in task["stages"]],
             image_size=image_size,
         )

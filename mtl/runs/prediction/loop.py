@@ -170,8 +170,4 @@ def nothing_read(outcome: Outcome) -> UserError:
 
 def described(decider: Decider) -> dict[str, Any]:
     """What predictions.json says of the tasks."""
-    targets = {task: speaker.target for task, speaker in decider.tasks.items()}
-    return {
-        task: {"kind": target.kind.name, "classes": list(target.classes)}
-        for task, target in targets.items()
-    }
+    return {task: speaker.target.plain for task, speaker in decider.tasks.items()}
