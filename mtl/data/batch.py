@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -35,12 +36,15 @@ class BoxBatch:
         difficult: (n, M) bool, False where padded.
         within: (n, 4) float32 pixels of the part of each picture that shows the image, infinite
             where it is all of it; None says that of every picture.
+        looked_for: (n, C) bool, of which classes all objects were annotated; None means of every
+            one in every picture.
     """
 
     xyxy: Tensor
     labels: Tensor
     difficult: Tensor
     within: Tensor | None = None
+    looked_for: Tensor | None = None
 
     @property
     def valid(self) -> Tensor:
@@ -49,12 +53,16 @@ class BoxBatch:
 
     def map(self, change: Callable[[Tensor], Tensor]) -> BoxBatch:
         """Every tensor changed."""
-        within = None if self.within is None else change(self.within)
-        return BoxBatch(change(self.xyxy), change(self.labels), change(self.difficult), within)
+        return BoxBatch(
+            change(self.xyxy),
+            change(self.labels),
+            change(self.difficult),
+            None if self.within is None else change(self.within),
+            None if self.looked_for is None else change(self.looked_for),
+        )
 
     def __getitem__(self, rows: Tensor | slice) -> BoxBatch:
-        within = None if self.within is None else self.within[rows]
-        return BoxBatch(self.xyxy[rows], self.labels[rows], self.difficult[rows], within)
+        return self.map(lambda part: part[rows])
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -64,10 +72,11 @@ class BoxBatch:
         if self.labels.shape[1]:
             return self
         rows = len(self)
-        return BoxBatch(
-            self.xyxy.new_zeros((rows, 1, 4)),
-            self.labels.new_full((rows, 1), -1),
-            self.difficult.new_zeros((rows, 1)),
+        return replace(
+            self,
+            xyxy=self.xyxy.new_zeros((rows, 1, 4)),
+            labels=self.labels.new_full((rows, 1), -1),
+            difficult=self.difficult.new_zeros((rows, 1)),
         )
 
     @classmethod
@@ -86,8 +95,20 @@ class BoxBatch:
             everywhere = (-np.inf, -np.inf, np.inf, np.inf)
             within = torch.tensor([b.within or everywhere for b in boxes], dtype=torch.float32)
         return cls(
-            torch.from_numpy(xyxy), torch.from_numpy(labels), torch.from_numpy(difficult), within
+            torch.from_numpy(xyxy),
+            torch.from_numpy(labels),
+            torch.from_numpy(difficult),
+            within,
+            _together([b.looked_for for b in boxes]),
         )
+
+
+def _together(looked_for: Sequence[npt.NDArray[np.bool_] | None]) -> Tensor | None:
+    partial = [classes for classes in looked_for if classes is not None]
+    if not partial:
+        return None
+    every = np.ones_like(partial[0])
+    return torch.from_numpy(np.stack([every if one is None else one for one in looked_for]))
 
 
 @dataclass(frozen=True)

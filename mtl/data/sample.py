@@ -118,12 +118,17 @@ class Boxes:
         difficult: (N,) bool; such objects neither help nor hurt in evaluation.
         within: x1, y1, x2, y2 of the part of the picture that shows the image, pixels, where that
             is not all of it: what is predicted outside is cut off before it is measured.
+        looked_for: (C,) bool, of which classes all objects were annotated; None means of every one.
+            Of the others nothing is known but the objects that are given nevertheless: they are
+            neither background in a loss nor false alarms in a metric (as in LVIS; Gupta et al.,
+            2019).
     """
 
     xyxy: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     difficult: npt.NDArray[np.bool_]
     within: tuple[float, float, float, float] | None = None
+    looked_for: npt.NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -1,6 +1,7 @@
 """What every kind of target has to do; a user's own among them."""
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,10 @@ class Directions(PixelMap):
 EXAMPLES: dict[TargetKind, tuple[Any, Any]] = {
     kind_of("label"): (2, 0),
     kind_of("labels"): (np.array([1, 0, -1], np.int8), np.array([0, 0, 1], np.int8)),
-    kind_of("boxes"): (boxes((1, 0, 4, 2.5), (2, 3, 7, 8)), boxes()),
+    kind_of("boxes"): (
+        boxes((1, 0, 4, 2.5), (2, 3, 7, 8)),
+        replace(boxes(), looked_for=np.array([True, False, True])),
+    ),
     kind_of("mask"): (
         RNG.integers(0, 3, (SIDE, SIDE), np.uint8),
         np.where(np.eye(SIDE), 255, 1).astype(np.uint8),

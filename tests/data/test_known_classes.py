@@ -1,13 +1,14 @@
 """Classes go by their names where a trained network meets other data."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from mtl.data.sample import IGNORE_LABEL, IGNORE_PIXEL, Boxes, Sample, Target
 from mtl.data.sources.base import ArraySource, DataSet, Source, Split
-from mtl.data.sources.known_classes import KnownClasses
+from mtl.data.sources.known_classes import Classes, KnownClasses
 from mtl.errors import UserError
 
 DATA, KNOWN = ("b", "c", "d"), ("c", "a", "b")
@@ -80,9 +81,19 @@ def test_every_kind_is_renumbered_by_name(in_memory: bool) -> None:
     assert first["boxes"].labels.tolist() == [2]
     assert first["boxes"].xyxy.tolist() == [[1, 1, 5, 5]]
     assert len(second["boxes"]) == 0  # type: ignore[arg-type]
+    # Nobody has looked for a.
+    assert first["boxes"].looked_for.tolist() == [True, False, True]  # type: ignore[union-attr]
     assert first["mask"].tolist() == [[0, 3], [1, IGNORE_PIXEL]]  # type: ignore[union-attr]
     assert second["mask"].tolist() == [[IGNORE_PIXEL] * 2, [0, 3]]  # type: ignore[union-attr]
     assert dict(source.annotations(0)).keys() == first.keys()
+
+
+def test_an_image_in_which_nothing_known_was_looked_for_lacks_the_target() -> None:
+    classes = Classes(Target("boxes", DATA), Target("boxes", KNOWN))
+    only_d = replace(Boxes.empty(), looked_for=np.array([False, False, True]))
+    assert classes.value(only_d) is None
+    b_and_d = classes.value(replace(only_d, looked_for=np.array([True, False, True])))
+    assert b_and_d.looked_for.tolist() == [False, False, True]
 
 
 def test_what_only_one_side_knows_is_said_with_both_lists() -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mtl.drawing.marks import Canvas
 
 PER_IMAGE = "objects per image"
+LOOKED_FOR = "classes looked for, where not all"
 SIDE = "side in pixels"
 
 
@@ -48,10 +49,19 @@ class BoxesKind(TargetKind):
         """
         if not isinstance(value, Boxes):
             raise ValueError(f"{type(value).__name__} is given instead of Boxes")
+        looked_for = value.looked_for
+        if looked_for is not None and looked_for.all():
+            return replace(value, looked_for=None)
         return value
 
     def misfit(self, value: Boxes, target: Target) -> str | None:
-        """A box of a number that is no class's."""
+        """A box of a number that is no class's, or another number of classes looked for."""
+        looked_for = value.looked_for
+        if looked_for is not None and looked_for.shape != (len(target.classes),):
+            return (
+                f"says of classes in the shape {looked_for.shape} whether they were looked for; "
+                f"there are {len(target.classes)}"
+            )
         wrong = (value.labels < 0) | (value.labels >= len(target.classes))
         if not wrong.any():
             return None
@@ -95,21 +105,28 @@ class BoxesKind(TargetKind):
         """Without the padding."""
         kept = value.valid[place]
         within = None if value.within is None else tuple(value.within[place].tolist())
+        looked_for = None if value.looked_for is None else value.looked_for[place].cpu().numpy()
         return Boxes(
             value.xyxy[place][kept].cpu().numpy(),
             value.labels[place][kept].cpu().numpy(),
             value.difficult[place][kept].cpu().numpy(),
             within if within is not None and np.isfinite(within).all() else None,
+            None if looked_for is None or looked_for.all() else looked_for,
         )
 
     def numbers(self, value: Tensor | BatchValue, target: Target) -> Tensor:
-        """How many objects of each class an image shows; what a head made of boxes, as it is."""
+        """How many objects of each class an image shows; what a head made of boxes, as it is.
+
+        Of a class that was not looked for nobody knows.
+        """
         if not isinstance(value, BoxBatch):
             return super().numbers(value, target)
         # Padding counts in a column of its own.
         classes = value.labels.remainder(len(target.classes) + 1)
-        shown = F.one_hot(classes, len(target.classes) + 1).sum(1)
-        return shown[:, :-1].float()
+        shown = F.one_hot(classes, len(target.classes) + 1).sum(1)[:, :-1].float()
+        if value.looked_for is None:
+            return shown
+        return shown.masked_fill(~value.looked_for, torch.nan)
 
     def resized(self, value: Boxes, frame: Frame, side: int) -> Boxes:
         """Scaled and shifted; remembers which part of the picture shows the image."""
@@ -143,10 +160,12 @@ class BoxesKind(TargetKind):
         def change(boxes: BoxBatch, there: Labelled) -> BoxBatch:
             xyxy, keep = _carried(boxes.xyxy, motion.matrix[there.index], motion)
             keep = keep & boxes.valid
-            return BoxBatch(
-                xyxy * keep.unsqueeze(-1),
-                boxes.labels.masked_fill(~keep, -1),
-                boxes.difficult & keep,
+            return replace(
+                boxes,
+                xyxy=xyxy * keep.unsqueeze(-1),
+                labels=boxes.labels.masked_fill(~keep, -1),
+                difficult=boxes.difficult & keep,
+                within=None,
             )
 
         return _on_cpu(labelled, change)
@@ -155,7 +174,7 @@ class BoxesKind(TargetKind):
         """Likewise, without a batch around it: this is done for every image."""
         xyxy, keep = _carried(torch.tensor(value.xyxy), motion.matrix[0], motion)
         kept = keep.numpy()
-        return Boxes(xyxy.numpy()[kept], value.labels[kept], value.difficult[kept])
+        return _some(value, xyxy.numpy()[kept], kept)
 
     def parts(self, value: Boxes) -> PlacedParts:
         """The boxes."""
@@ -163,24 +182,28 @@ class BoxesKind(TargetKind):
 
     def from_parts(self, value: Boxes, parts: PlacedParts) -> Boxes:
         """Those that are left."""
-        rows = parts.rows
-        return Boxes(parts.boxes, value.labels[rows], value.difficult[rows])
+        return _some(value, parts.boxes, parts.rows)
 
     def pack(self, value: Boxes) -> dict[str, Array]:
-        """One row per object; ``within`` has a row where it is said."""
+        """One row per object; ``within`` and ``looked_for`` have rows where they are said."""
         within = [] if value.within is None else [value.within]
         return {
             "xyxy": np.asarray(value.xyxy, np.float32),
             "labels": np.asarray(value.labels, np.int64),
             "difficult": np.asarray(value.difficult, np.bool_),
             "within": np.array(within, np.float64).reshape(-1, 4),
+            "looked_for": np.array([] if value.looked_for is None else value.looked_for, np.bool_),
         }
 
     def unpack(self, arrays: Mapping[str, Array]) -> Boxes:
         """The counterpart."""
         within = [(x1, y1, x2, y2) for x1, y1, x2, y2 in arrays["within"].tolist()]
         return Boxes(
-            arrays["xyxy"], arrays["labels"], arrays["difficult"], within[0] if within else None
+            arrays["xyxy"],
+            arrays["labels"],
+            arrays["difficult"],
+            within[0] if within else None,
+            arrays["looked_for"] if len(arrays["looked_for"]) else None,
         )
 
     def count(self, tally: Tally, value: Boxes) -> None:
@@ -188,6 +211,8 @@ class BoxesKind(TargetKind):
         tally.counts += np.bincount(value.labels, minlength=len(tally.counts))
         tally.ignored += int(value.difficult.sum())
         tally.note(PER_IMAGE, len(value))
+        if value.looked_for is not None:
+            tally.note(LOOKED_FOR, int(value.looked_for.sum()))
         tally.note(SIDE, *np.sqrt(self.extents(value).prod(1)).tolist())
 
     def draw(self, canvas: Canvas, value: Boxes, target: Target, factor: int) -> Canvas:
@@ -201,11 +226,24 @@ class BoxesKind(TargetKind):
         """Nothing: each box has its own."""
         return
 
-    def renumbered(self, value: Boxes, table: npt.NDArray[np.int64], known: Target) -> Boxes:
-        """Objects of classes that the network doesn't know are left out."""
+    def renumbered(self, value: Boxes, table: npt.NDArray[np.int64], known: Target) -> Boxes | None:
+        """Objects of classes that the network doesn't know are left out.
+
+        Classes that the data lack were not looked for. None where none is left that was, nor an
+        object.
+        """
         labels = table[value.labels]
         kept = labels >= 0
-        return Boxes(value.xyxy[kept], labels[kept], value.difficult[kept], value.within)
+        there = table if value.looked_for is None else table[value.looked_for]
+        looked_for = np.isin(np.arange(len(known.classes)), there)
+        if not looked_for.any() and not kept.any():
+            return None
+        found = Boxes(value.xyxy[kept], labels[kept], value.difficult[kept], value.within)
+        return found if looked_for.all() else replace(found, looked_for=looked_for)
+
+
+def _some(value: Boxes, xyxy: npt.NDArray[np.float32], rows: npt.NDArray[Any]) -> Boxes:
+    return Boxes(xyxy, value.labels[rows], value.difficult[rows], looked_for=value.looked_for)
 
 
 def _carried(xyxy: Tensor, matrix: Tensor, motion: Motion) -> tuple[Tensor, Tensor]:

@@ -65,7 +65,8 @@ class Box(Head):
     picture; ``predict`` returns (n, 4) xyxy pixels inside the picture, x1 < x2 and y1 < y2.
 
     Args:
-        target: boxes; the largest object that is not difficult is the one to find.
+        target: boxes; the largest object that is not difficult is the one to find. Where some
+            classes were not looked for, it is the largest of those that are annotated.
         stages: the features on offer; the coarsest is used.
         image_size: pixels.
         metrics: of ``iou`` (mean intersection over union), ``mae`` and ``mse`` (mean absolute and
@@ -142,7 +143,7 @@ class Box(Head):
         largest, which = _largest(BoxBatch.collate([truth]))
         kept = which[largest > 0].numpy()
         rows = truth.xyxy[kept], truth.labels[kept], truth.difficult[kept]
-        return Boxes(*rows, within=truth.within)
+        return Boxes(*rows, within=truth.within, looked_for=truth.looked_for)
 
     def forward(self, features: Features) -> Tensor:
         """(n, 4) logits; see the class."""

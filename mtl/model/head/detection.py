@@ -161,9 +161,11 @@ class Detection(Head):
     def loss(self, raw: dict[str, Tensor], labels: Labelled) -> Tensor:
         """Focal + GIoU + centerness, summed over the batch, per foreground point.
 
-        Points on nothing but difficult objects take no part. The sum is divided by the number of
-        images where that is larger, so that empty images still teach what background is, and a
-        batch of many of them no more than a batch of one.
+        Points on nothing but difficult objects take no part, nor do classes that were not looked
+        for in an image, but for objects of theirs that are given nevertheless. The sum is divided
+        by the number of images in which some class was looked for where that is larger, so that
+        empty images still teach what background is, and a batch of many of them no more than a
+        batch of one.
         """
         boxes = labels.value
         assert isinstance(boxes, BoxBatch)
@@ -180,13 +182,17 @@ class Detection(Head):
         wanted = (label.unsqueeze(-1) == classes).to(logits.dtype)
         focal = sigmoid_focal_loss(logits, wanted, self.focal_alpha, self.focal_gamma)
         counted = (~found.ignored)[..., None] * self.class_weights.to(focal.dtype)
+        images: Tensor | int = len(boxes)
+        if boxes.looked_for is not None:
+            counted = counted * (boxes.looked_for[:, None] | (wanted > 0))
+            images = boxes.looked_for.any(dim=1).sum().clamp(min=1)
         position = giou_loss(self.points.decode(sides), truth)
         centered = F.binary_cross_entropy_with_logits(
             centerness, self.points.centerness(truth), reduction="none"
         )
         total: Tensor = (focal * counted).sum()
         total = total + ((position + centered) * found.foreground).sum()
-        return total / found.foreground.sum().clamp(min=len(boxes))
+        return total / found.foreground.sum().clamp(min=images)
 
     def distillation(
         self, raw: dict[str, Tensor], taught: dict[str, Tensor], temperature: float

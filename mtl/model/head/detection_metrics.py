@@ -35,6 +35,11 @@ class DetectionMetrics(HeadMetrics):
     (Everingham et al., 2010). COCO's ``iscrowd`` would be too lenient: it compares the overlap
     with the detection's area alone.
 
+    Detections of a class that was not looked for in their image are left out, too, as in LVIS
+    (Gupta et al., 2019); if objects of it are annotated nevertheless, those that are of one of
+    these count (best match of IoU at least 0.5). A class that was looked for nowhere has no
+    average precision.
+
     Args:
         names: of ``map``, ``map50``, ``recall``.
         classes: class names.
@@ -132,7 +137,7 @@ def countable(prediction: Sequence[Detections], truth: BoxBatch) -> Sequence[Det
     """What of n images' detections is measured.
 
     Cut to the part of the picture that shows the image, and without those that are of a difficult
-    object; see ``DetectionMetrics``.
+    object or of a class that was not looked for; see ``DetectionMetrics``.
 
     Args:
         prediction: n images' detections.
@@ -143,6 +148,8 @@ def countable(prediction: Sequence[Detections], truth: BoxBatch) -> Sequence[Det
         prediction = [
             _inside(found, part) for found, part in zip(prediction, truth.within, strict=True)
         ]
+    if truth.looked_for is not None:
+        prediction = [found[_known(found, truth, row)] for row, found in enumerate(prediction)]
     if not truth.difficult.any():
         return prediction
     return [found[~_on_difficult(found, truth, row)] for row, found in enumerate(prediction)]
@@ -154,13 +161,27 @@ def _inside(found: Detections, part: Tensor) -> Detections:
     return replace(found, boxes=boxes)[(boxes[:, 2:] > boxes[:, :2]).all(dim=1)]
 
 
+def _known(found: Detections, truth: BoxBatch, row: int) -> Tensor:
+    """(k,) bool: True where it is known whether there is such an object."""
+    assert truth.looked_for is not None
+    known: Tensor = truth.looked_for[row][found.labels]
+    if truth.labels.shape[1]:
+        known = known | (_overlaps(found, truth, row).amax(dim=1) >= SAME_OBJECT)
+    return known
+
+
 def _on_difficult(found: Detections, truth: BoxBatch, row: int) -> Tensor:
     """(k,) bool: True where a detection's best match of its class is a difficult object."""
-    iou = box_iou(found.boxes.float(), truth.xyxy[row].float())
-    iou = iou * (found.labels[:, None] == truth.labels[row])
-    best, which = iou.max(dim=1)
+    best, which = _overlaps(found, truth, row).max(dim=1)
     on_difficult: Tensor = (best >= SAME_OBJECT) & truth.difficult[row][which]
     return on_difficult
+
+
+def _overlaps(found: Detections, truth: BoxBatch, row: int) -> Tensor:
+    """(k, M) IoU of an image's detections with the objects of their class, 0 with others."""
+    iou = box_iou(found.boxes.float(), truth.xyxy[row].float())
+    of_class: Tensor = iou * (found.labels[:, None] == truth.labels[row])
+    return of_class
 
 
 def _split(
