@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as L
 import torch
+from every_kind import EveryKind, write
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger
 from torch import Tensor, nn
@@ -18,7 +19,6 @@ from torch import Tensor, nn
 from mtl.data.build import build_data
 from mtl.data.sample import IGNORE_LABEL, Sample, Target
 from mtl.data.sources.base import ArraySource, DataSet, Source, Split
-from mtl.data.sources.shapes import Shapes
 from mtl.errors import BadFile
 from mtl.learning.build import build_module, build_trainer
 from mtl.learning.module import MultiTaskModule
@@ -114,7 +114,7 @@ class Unreadable(Watched):
         return super().read(index, size)
 
 
-class PartlyLabelled(Shapes):
+class PartlyLabelled(EveryKind):
     """Of six shapes, three have a label, four their boxes, and one nothing."""
 
     def split(self, split: Split) -> ArraySource:
@@ -233,7 +233,7 @@ script: [0.5]
 
 PARTLY = """\
 # Shapes with partial labels.
-defaults: [shapes, _self_]
+defaults: [every_kind, _self_]
 _target_: training_kit.PartlyLabelled
 """
 
@@ -252,7 +252,7 @@ def write_conf(folder: Path) -> Path:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    return folder
+    return write(folder)
 
 
 class Recorder(L.Callback):

@@ -10,6 +10,7 @@ from mtl.errors import UserError
 KINDS = {
     "label": "mtl.data.target.label.LabelKind",
     "labels": "mtl.data.target.labels.LabelsKind",
+    "numbers": "mtl.data.target.numbers.NumbersKind",
     "boxes": "mtl.data.target.boxes.BoxesKind",
     "mask": "mtl.data.target.mask.MaskKind",
 }

@@ -19,7 +19,7 @@ IGNORE_LABEL = -1
 IGNORE_PIXEL = 255
 """Mask value that neither loss nor metric looks at."""
 Pairs = tuple[tuple[str, str], ...]
-_OPTIONAL = ("mirrored", "skeleton")
+_OPTIONAL = ("units", "mirrored", "skeleton")
 """What a ``Target`` has beside its kind and its classes."""
 
 
@@ -28,18 +28,22 @@ class Target:
     """What one target of a data set means.
 
     Args:
-        kind: ``label`` (one class index), ``labels`` (multi-hot), ``boxes``, ``mask``, or a
-            ``TargetKind`` of the user's own: the class, or its dotted path.
+        kind: ``label`` (one class index), ``labels`` (multi-hot), ``numbers``, ``boxes``, ``mask``,
+            or a ``TargetKind`` of the user's own: the class, or its dotted path.
         classes: the names behind the indices. For masks they include the background at index 0.
+        units: of ``numbers``, parallel to their names; ``""`` where one has none, and none at all
+            where none has any.
         mirrored: pairs of classes that a mirror exchanges, such as ``left_eye`` and ``right_eye``.
         skeleton: pairs of classes that pictures join by a line.
 
     Raises:
-        UserError: there is no such kind, or a pair names something else than two classes.
+        UserError: there is no such kind, a pair names something else than two classes, or units
+            don't go with the names.
     """
 
     kind: TargetKind
     classes: tuple[str, ...]
+    units: tuple[str, ...]
     mirrored: Pairs
     skeleton: Pairs
 
@@ -48,13 +52,17 @@ class Target:
         kind: str | TargetKind | type[TargetKind],
         classes: Sequence[str] = (),
         *,
+        units: Sequence[str] = (),
         mirrored: Sequence[Sequence[str]] = (),
         skeleton: Sequence[Sequence[str]] = (),
     ) -> None:
         object.__setattr__(self, "kind", kind_of(kind))
         object.__setattr__(self, "classes", tuple(classes))
+        object.__setattr__(self, "units", tuple(units) if any(units) else ())
         object.__setattr__(self, "mirrored", self._pairs("mirrored", mirrored))
         object.__setattr__(self, "skeleton", self._pairs("skeleton", skeleton))
+        if units and len(units) != len(self.classes):
+            raise UserError(f"units {list(units)} don't go with the names {list(self.classes)}")
         exchanged = [name for pair in self.mirrored for name in pair]
         if len(set(exchanged)) < len(exchanged):
             raise UserError(f"mirrored={list(mirrored)}: a name is in one pair at most")
@@ -81,6 +89,13 @@ class Target:
         """As files keep it: strings and lists of them, without what is empty."""
         kept = {name: _listed(getattr(self, name)) for name in _OPTIONAL if getattr(self, name)}
         return {"kind": self.kind.name, "classes": list(self.classes), **kept}
+
+    @property
+    def titles(self) -> tuple[str, ...]:
+        """The classes as people are told of them, with their units: ``height (m)``."""
+        units = self.units or ("",) * len(self.classes)
+        pairs = zip(self.classes, units, strict=True)
+        return tuple(f"{name} ({unit})" if unit else name for name, unit in pairs)
 
     @property
     def exchanged(self) -> list[int]:
@@ -140,8 +155,8 @@ class Boxes:
 
 
 TargetValue = Any
-"""``label``: int. ``labels``: (C,) int8 of 0, 1 or IGNORE_LABEL. ``boxes``: Boxes. ``mask``: (H, W)
-uint8. Other kinds: see the kind."""
+"""``label``: int. ``labels``: (C,) int8 of 0, 1 or IGNORE_LABEL. ``numbers``: (K,) float32, NaN for
+unknown. ``boxes``: Boxes. ``mask``: (H, W) uint8. Other kinds: see the kind."""
 
 
 @dataclass

@@ -107,5 +107,5 @@ def check_classes(
 
 
 def _classes(target: Target) -> str:
-    shown = listing(target.classes[:6])
+    shown = listing(target.titles[:6])
     return f"{shown}, ..." if len(target.classes) > 6 else shown

@@ -213,8 +213,8 @@ def _left(
         now = data.targets.get(name)
         if now is not None and now != target:
             raise UserError(
-                f"{last} was trained on other classes of {name}: {', '.join(target.classes)}; the "
-                f"data now has {', '.join(now.classes)}; begin a new run"
+                f"{last} was trained on other classes of {name}: {', '.join(target.titles)}; the "
+                f"data now has {', '.join(now.titles)}; begin a new run"
             )
     refuse_misfit(last, saved, module)
     return saved

@@ -141,7 +141,7 @@ def _classes(looked: Looked) -> list[Fact]:
     names: dict[tuple[str, ...], list[str]] = {}
     for name, target in looked.targets.items():
         if target.classes:
-            names.setdefault(tuple(target.classes), []).append(name)
+            names.setdefault(target.titles, []).append(name)
     return [
         Fact(f"{counted(len(classes), 'class')} of {listing(found)}: {_some(classes)}")
         for classes, found in names.items()

@@ -9,6 +9,7 @@ from mtl.config import load
 from mtl.config.check import check
 from mtl.config.complaints import refuse_wrong_choices
 from mtl.config.finalise import chosen_heads
+from mtl.config.kinds import KINDS
 from mtl.config.labelling import label_tasks, target_of
 from mtl.config.overrides import parse
 from mtl.config.schema import check_keys, fitted
@@ -123,7 +124,8 @@ def test_target_is_asked_for_then_named_alike_then_the_only_one():
 
 
 def test_unknown_kinds_are_refused_with_the_kinds():
-    listed = r"There are: boxes, label, labels, mask; one of your own is named mine\.depth\.Depth"
+    kinds = ", ".join(sorted(KINDS))
+    listed = rf"There are: {kinds}; one of your own is named mine\.depth\.Depth"
     with pytest.raises(UserError, match=rf"^data\.targets\.seg: .*'maks'.*'mask'\? {listed}"):
         label_tasks({}, {"targets": {"seg": "maks"}})
     for wrong in ("depth", "a.b c", "1.2", 3, ["mask"]):

@@ -148,8 +148,9 @@ def test_every_member_composes_and_passes_the_checks():
 def test_every_experiment_and_head_passes_the_checks():
     for name in members("experiment"):
         load([f"experiment={name}"], needs_data=False)
+    every_kind = Path(__file__).parents[1] / "conf"
     for name in members("head"):
-        load([f"tasks=[{name}]"])
+        load(["data=every_kind", f"tasks=[{name}]"], every_kind)
 
 
 def test_files_describe_themselves():

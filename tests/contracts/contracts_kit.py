@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import every_kind
 import torch
 from omegaconf import DictConfig, OmegaConf
 from own_members import YAML
@@ -33,6 +34,7 @@ SIZE = 32
 NEEDED: dict[tuple[str, str], dict[str, Any]] = {("ensemble", "weighted"): {"weights": [0.5, 0.5]}}
 """Values of members whose yaml leaves a key to the user (``???``)."""
 BASE = (
+    "data=every_kind",
     "data.train=4",
     "data.val=1",
     "data.test=1",
@@ -65,7 +67,7 @@ def _own_folder() -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
     sys.path.append(str(folder))
-    return folder / "mine"
+    return every_kind.write(folder / "mine")
 
 
 OWN = _own_folder()

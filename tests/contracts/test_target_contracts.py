@@ -56,6 +56,10 @@ EXAMPLES: dict[TargetKind, tuple[Any, Any]] = {
         RNG.integers(0, 3, (SIDE, SIDE), np.uint8),
         np.where(np.eye(SIDE), 255, 1).astype(np.uint8),
     ),
+    kind_of("numbers"): (
+        np.array([3.7, np.nan, -1e-9], np.float32),
+        np.array([0, 1, 2], np.float32),
+    ),
     Depth(): (depth(nan=True), depth(nan=False)),
     Smooth(): (depth(nan=True), depth(nan=False)),
     Directions(): (

@@ -11,6 +11,7 @@ import torch
 from own_kinds_kit import MEANING, SIDE, Depth, Numbers, Smooth, Weather, image, values
 from rich.console import Console
 
+from mtl.config.kinds import KINDS
 from mtl.data.augmentation.batch import BatchAugmenter, move
 from mtl.data.augmentation.sample import SampleAugmenter
 from mtl.data.augmentation.spec import Augmentation
@@ -298,7 +299,7 @@ def test_columns_that_do_not_fit_are_refused() -> None:
 
 def test_unknown_kinds_list_the_kinds() -> None:
     for wrong in ("maks", "depth"):
-        with pytest.raises(UserError, match=r"There are: boxes, label, labels, mask"):
+        with pytest.raises(UserError, match=f"There are: {', '.join(sorted(KINDS))}"):
             Target(wrong)
     with pytest.raises(UserError, match=r"did you mean 'mask'"):
         Target("maks")

@@ -110,7 +110,7 @@ def _classes(name: str, found: Sequence[SplitStatistics]) -> Table:
     table = Table("class" if target.classes else "", title=title, title_justify="left")
     for entry in found:
         table.add_column(entry.split, justify="right")
-    for index, title in enumerate(target.classes):
+    for index, title in enumerate(target.titles):
         cells = (_share(tally, index) for tally in tallies)
         table.add_row(escape(title), *cells, end_section=index == len(target.classes) - 1)
     if not target.kind.per_sample and not target.kind.shares_alone:
@@ -129,7 +129,7 @@ def _share(tally: Tally, index: int) -> str:
 
 
 def _range(values: tuple[float, float, float] | None) -> str:
-    return "-" if values is None else ", ".join(f"{round(v, 1):g}" for v in values)
+    return "-" if values is None else ", ".join(f"{v:.4g}" for v in values)
 
 
 def _some(ids: Sequence[str]) -> str:

@@ -105,7 +105,8 @@ class KnownClasses(DataSet):
         known: target name to what the network was trained on.
 
     Raises:
-        UserError: a target is of another kind, or has none of the network's classes.
+        UserError: a target is of another kind, has none of the network's classes, or numbers in
+            other units.
     """
 
     def __init__(self, data_set: DataSet, known: Mapping[str, Target]) -> None:
@@ -121,6 +122,7 @@ class KnownClasses(DataSet):
                     f"the data's {name} has none of the classes that the run was trained on: it "
                     f"has {_listed(there.classes)}; the run knows {_listed(target.classes)}"
                 )
+            _refuse_other_units(name, there, target)
             self.classes[name] = Classes(there, target)
 
     @property
@@ -162,6 +164,16 @@ class KnownClasses(DataSet):
 
 def _in_common(data: Target, known: Target) -> bool:
     return bool(set(data.kind.named(data)) & set(known.kind.named(known)))
+
+
+def _refuse_other_units(name: str, data: Target, known: Target) -> None:
+    its, own = (dict(zip(t.classes, t.units, strict=False)) for t in (data, known))
+    for number in set(data.classes) & set(known.classes):
+        there, then = (units.get(number) or "no unit" for units in (its, own))
+        if there != then:
+            raise UserError(
+                f"the data's {name} gives {number} in {there}; the run was trained on it in {then}"
+            )
 
 
 def _listed(names: Sequence[str]) -> str:

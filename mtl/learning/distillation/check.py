@@ -47,7 +47,7 @@ def _check_heads(own: Head, its: Head) -> None:
         )
     if type(its) is not type(own):
         raise UserError(f"its head is a {type(its).__name__}, the student's a {name}")
-    known, wanted = its.target.classes, own.target.classes
+    known, wanted = its.target.titles, own.target.titles
     if known != wanted:
         gone, new = _without(known, wanted), _without(wanted, known)
         apart = [f"only the teacher knows {listing(gone)}"] if gone else []
