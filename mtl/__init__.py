@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from mtl.data.target.motion import Motion as Motion
     from mtl.data.target.motion import Turn as Turn
     from mtl.data.target.pixel_map import PixelMap as PixelMap
+    from mtl.data.target.vector_map import VectorMap as VectorMap
     from mtl.errors import BadFile as BadFile
     from mtl.errors import RunError as RunError
     from mtl.errors import UserError as UserError
@@ -90,6 +91,7 @@ _HOMES = {
     "Boxes": "mtl.data.sample",
     "TargetKind": "mtl.data.target.base",
     "PixelMap": "mtl.data.target.pixel_map",
+    "VectorMap": "mtl.data.target.vector_map",
     "Motion": "mtl.data.target.motion",
     "Turn": "mtl.data.target.motion",
     "IGNORE_LABEL": "mtl.data.sample",

@@ -23,6 +23,10 @@ class Smooth(mtl.PixelMap):
     interpolation = "bilinear"
 
 
+class Flow(mtl.VectorMap):
+    """Optical flow (H, W, 2) float32, pixels: turns and is scaled with the picture."""
+
+
 class Numbers(mtl.TargetKind):
     """A vector of named numbers (K,) float32."""
 

@@ -14,7 +14,7 @@ import mtl as public  # `mtl` is the fixture that runs commands
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = REPOSITORY / "mtl"
 BASES = {
-    "data": ("DataSet", "Source", "TargetKind", "PixelMap"),
+    "data": ("DataSet", "Source", "TargetKind", "PixelMap", "VectorMap"),
     "preprocess": ("Preprocess",),
     "augmentation": ("Augmentation",),
     "views": ("Views",),

@@ -13,6 +13,8 @@ KINDS = {
     "numbers": "mtl.data.target.numbers.NumbersKind",
     "boxes": "mtl.data.target.boxes.BoxesKind",
     "mask": "mtl.data.target.mask.MaskKind",
+    "depth": "mtl.data.target.depth.DepthKind",
+    "normals": "mtl.data.target.normals.NormalsKind",
 }
 """Name to the class that knows all about it (see ``mtl.data.target.base``)."""
 OWN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -24,14 +26,14 @@ def check_kind(where: str, name: object) -> None:
 
     Args:
         where: the key that names it.
-        name: ``label``, or ``mine.depth.Depth``.
+        name: ``label``, or ``mine.flow.Flow``.
 
     Raises:
         UserError: it is neither; lists the kinds.
     """
     if not isinstance(name, str) or not (name in KINDS or OWN.fullmatch(name)):
         there = unknown("kind of target", str(name), KINDS)
-        raise UserError(f"{where}: {there}; one of your own is named mine.depth.Depth")
+        raise UserError(f"{where}: {there}; one of your own is named mine.flow.Flow")
 
 
 def named_kinds(values: Mapping[str, Any]) -> set[str]:

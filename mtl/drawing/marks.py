@@ -20,8 +20,16 @@ def _scale(canvas: Canvas) -> float:
     return float(np.clip(min(canvas.shape[:2]) / 480, 0.35, 3.0))
 
 
-def _text(canvas: Canvas, text: str, x: int, y: int, background: RGB) -> None:
-    """Write on a filled strip whose top left corner is at (x, y), moved inside the canvas."""
+def draw_text(canvas: Canvas, text: str, x: int, y: int, background: RGB) -> None:
+    """Write on a filled strip whose top left corner is at (x, y), moved inside the canvas.
+
+    Args:
+        canvas: is changed.
+        text: a line.
+        x: pixels.
+        y: pixels.
+        background: of the strip; letters are black or white, whichever is read better.
+    """
     size = _scale(canvas)
     thickness = max(1, round(size))
     # OpenCV ends the process at text that is no valid UTF-8.
@@ -48,7 +56,7 @@ def draw_caption(canvas: Canvas, lines: Sequence[str]) -> Canvas:
     canvas = canvas.copy()
     step = max(8, round(20 * _scale(canvas)))
     for row, line in enumerate(lines):
-        _text(canvas, line, 0, row * step, (32, 32, 32))
+        draw_text(canvas, line, 0, row * step, (32, 32, 32))
     return canvas
 
 
@@ -79,7 +87,7 @@ def draw_boxes(
         )
         if caption:
             height = round(16 * _scale(canvas)) + 2
-            _text(canvas, caption, x1, y1 - height if y1 >= height else y1, ink)
+            draw_text(canvas, caption, x1, y1 - height if y1 >= height else y1, ink)
     return canvas
 
 

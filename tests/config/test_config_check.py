@@ -125,10 +125,10 @@ def test_target_is_asked_for_then_named_alike_then_the_only_one():
 
 def test_unknown_kinds_are_refused_with_the_kinds():
     kinds = ", ".join(sorted(KINDS))
-    listed = rf"There are: {kinds}; one of your own is named mine\.depth\.Depth"
+    listed = rf"There are: {kinds}; one of your own is named mine\.flow\.Flow"
     with pytest.raises(UserError, match=rf"^data\.targets\.seg: .*'maks'.*'mask'\? {listed}"):
         label_tasks({}, {"targets": {"seg": "maks"}})
-    for wrong in ("depth", "a.b c", "1.2", 3, ["mask"]):
+    for wrong in ("smooth", "a.b c", "1.2", 3, ["mask"]):
         with pytest.raises(UserError, match=rf"^heads\.d\.kind: .*{listed}"):
             label_tasks({"d": {"kind": wrong}}, {"targets": {"mask": "mask"}})
     heads = {"d": {"kind": "mine.depth.Depth"}}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -179,6 +180,10 @@ class PixelMap(TargetKind):
             tally.note("smallest value of a sample", float(known.min()))
             tally.note("mean value of a sample", float(known.mean()))
             tally.note("largest value of a sample", float(known.max()))
+
+    def renumbered(self, value: Array, table: npt.NDArray[np.int64], known: Target) -> Array:
+        """As it is: numbers of pixels don't hang on names."""
+        return value
 
     def draw(self, canvas: Canvas, value: Array, target: Target, factor: int) -> Canvas:
         """Dark where the value is small, bright where it is large; unknown pixels stay."""
