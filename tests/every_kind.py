@@ -36,10 +36,34 @@ def directions(source: ArraySource) -> Column:
     return vectors.astype(np.float32)
 
 
+def ends(source: ArraySource) -> Column:
+    """Of each box the middles of its sides and its own, of which one in three is hidden."""
+    found = []
+    for row, boxes in enumerate(source.targets["boxes"]):
+        x1, y1, x2, y2 = boxes.xyxy.T
+        y = (y1 + y2) / 2
+        places = np.stack([(x1, y), ((x1 + x2) / 2, y), (x2, y)])
+        seen = np.full((3, 1, len(boxes)), 2, np.float32)
+        seen[row % 3] = 1
+        value = np.concatenate([places, seen], 1).transpose(2, 0, 1)
+        value[:1, (row + 1) % 3] = 0
+        found.append(value)
+    return found
+
+
 MADE_UP: Mapping[str, tuple[Target, Callable[[ArraySource], Column]]] = {
     "numbers": (Target("numbers", ("red", "green"), units=("lm", "")), colours),
     "depth": (Target("depth"), distances),
     "normals": (Target("normals"), directions),
+    "keypoints": (
+        Target(
+            "keypoints",
+            ("left", "middle", "right"),
+            mirrored=[("left", "right")],
+            skeleton=[("left", "middle"), ("middle", "right")],
+        ),
+        ends,
+    ),
 }
 """Target to what it means and how its column is had from shapes; a new kind adds its own, and its
 name in ``conf/data/every_kind.yaml``."""

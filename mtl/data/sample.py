@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mtl.data.batch import Labelled
 from mtl.data.target.base import TargetKind
 from mtl.data.target.placed_parts import PlacedParts
 from mtl.data.target.registry import kind_of
 from mtl.errors import BadFile, UserError
+
+if TYPE_CHECKING:
+    from mtl.data.target.motion import Motion
 
 IGNORE_LABEL = -1
 """Entry of a multi-hot vector that is neither positive nor negative."""
@@ -98,10 +102,43 @@ class Target:
         return tuple(f"{name} ({unit})" if unit else name for name, unit in pairs)
 
     @property
-    def exchanged(self) -> list[int]:
-        """The number of the class that each class becomes in a mirror."""
+    def exchanged(self) -> npt.NDArray[np.int64]:
+        """(C,): the number of the class that each class becomes in a mirror."""
         partner = dict([*self.mirrored, *((other, one) for one, other in self.mirrored)])
-        return [self.classes.index(partner.get(name, name)) for name in self.classes]
+        numbers = [self.classes.index(partner.get(name, name)) for name in self.classes]
+        return np.array(numbers, np.int64)
+
+    @property
+    def lines(self) -> list[tuple[int, int]]:
+        """``skeleton`` as numbers of classes."""
+        return [
+            (self.classes.index(one), self.classes.index(other)) for one, other in self.skeleton
+        ]
+
+    def moved(self, labelled: Labelled, motion: Motion) -> Labelled:
+        """A batch's values after an affine map of each picture; a mirror exchanges classes."""
+        moved = self.kind.moved(labelled, motion)
+        if not self.mirrored:
+            return moved
+        there = moved.on_cpu
+        mirrors = motion.mirrors[there.index].tolist()
+        values = [self.kind.separate(there.value, place) for place in range(len(mirrors))]
+        seen = [self._seen(v, mirrors[place]) for place, v in enumerate(values)]
+        found = Labelled(there.index, self.kind.collate(seen))
+        return found.to(labelled.index.device, non_blocking=True)
+
+    def moved_alone(self, value: TargetValue, motion: Motion) -> TargetValue:
+        """``moved`` of a single sample's value."""
+        return self._seen(self.kind.moved_alone(value, motion), bool(motion.mirrors[0]))
+
+    def from_parts(self, value: TargetValue, parts: PlacedParts) -> TargetValue:
+        """The value with what became of its parts; a mirror exchanges classes."""
+        return self._seen(self.kind.from_parts(value, parts), parts.mirrored)
+
+    def _seen(self, value: TargetValue, in_mirror: bool) -> TargetValue:
+        if not (in_mirror and self.mirrored):
+            return value
+        return self.kind.renumbered(value, self.exchanged, self)
 
     def exact(self, value: TargetValue) -> TargetValue:
         """A value as the kind says it is.
@@ -193,26 +230,33 @@ class Sample:
 
     def with_targets(self, change: Callable[[TargetKind, TargetValue], TargetValue]) -> Sample:
         """The same with every target's value changed, as its kind does it."""
-        changed = {n: change(self._kind(n), value) for n, value in self.targets.items()}
+        changed = {n: change(self._meant(n).kind, value) for n, value in self.targets.items()}
         return replace(self, targets=changed)
 
     def parts(self) -> dict[str, PlacedParts]:
         """What of each target lies in the picture."""
-        return {name: self._kind(name).parts(value) for name, value in self.targets.items()}
+        return {name: self._meant(name).kind.parts(value) for name, value in self.targets.items()}
 
     def with_parts(self, parts: Mapping[str, PlacedParts]) -> Sample:
         """The same with what became of the parts of its targets."""
         values = self.targets.items()
         return replace(
-            self, targets={n: self._kind(n).from_parts(value, parts[n]) for n, value in values}
+            self, targets={n: self._meant(n).from_parts(value, parts[n]) for n, value in values}
         )
 
-    def _kind(self, name: str) -> TargetKind:
+    def moved(self, motion: Motion) -> Sample:
+        """The same with every target after an affine map of the picture."""
+        values = self.targets.items()
+        return replace(
+            self, targets={n: self._meant(n).moved_alone(value, motion) for n, value in values}
+        )
+
+    def _meant(self, name: str) -> Target:
         if name not in self.meaning:
             raise UserError(
                 f"sample {self.id}: nobody said what its target {name} means; give it as meaning="
             )
-        return self.meaning[name].kind
+        return self.meaning[name]
 
 
 def understood(

@@ -20,6 +20,11 @@ def _scale(canvas: Canvas) -> float:
     return float(np.clip(min(canvas.shape[:2]) / 480, 0.35, 3.0))
 
 
+def line_width(canvas: Canvas) -> int:
+    """Pixels of a line that is to be seen well."""
+    return max(1, round(2 * _scale(canvas)))
+
+
 def draw_text(canvas: Canvas, text: str, x: int, y: int, background: RGB) -> None:
     """Write on a filled strip whose top left corner is at (x, y), moved inside the canvas.
 
@@ -77,7 +82,7 @@ def draw_boxes(
         dashed: N flags for boxes that don't count (difficult objects): drawn thin and grey.
     """
     canvas = canvas.copy()
-    thickness = max(1, round(2 * _scale(canvas)))
+    thickness = line_width(canvas)
     for i, (box, caption, index) in enumerate(zip(xyxy, captions, classes, strict=True)):
         thin = dashed is not None and dashed[i]
         ink = (128, 128, 128) if thin else color(index)

@@ -59,6 +59,12 @@ EXAMPLES: dict[TargetKind, tuple[Any, Any]] = {
         boxes((1, 0, 4, 2.5), (2, 3, 7, 8)),
         replace(boxes(), looked_for=np.array([True, False, True])),
     ),
+    kind_of("keypoints"): (
+        np.array(
+            [[(1, 2.5, 2), (0, 0, 0), (8, 8, 1)], [(0, 0, 0), (0, 0, 0), (0, 0.5, 2)]], np.float32
+        ),
+        np.zeros((0, 3, 3), np.float32),
+    ),
     kind_of("mask"): (
         RNG.integers(0, 3, (SIDE, SIDE), np.uint8),
         np.where(np.eye(SIDE), 255, 1).astype(np.uint8),

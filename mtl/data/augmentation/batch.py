@@ -122,5 +122,5 @@ def move(
         image = resample(batch.image, motion.matrix, mode, motion.spec.fill)
     else:
         image = flipped(batch.image, motion.flips.to(batch.image.device, non_blocking=True))
-    moved = {name: targets[name].kind.moved(v, motion) for name, v in batch.targets.items()}
+    moved = {name: targets[name].moved(v, motion) for name, v in batch.targets.items()}
     return replace(batch, image=image, targets=moved)

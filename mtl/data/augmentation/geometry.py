@@ -154,6 +154,36 @@ def resample_known(
     return (found / share.where(there, 1)).where(there, unknown).to(values.dtype)
 
 
+def move_points(points: Tensor, matrix: Tensor) -> Tensor:
+    """Points moved, each row by its own map.
+
+    Args:
+        points: (..., P, 2) x and y, pixels.
+        matrix: (..., 2, 3).
+
+    Returns:
+        (..., P, 2) of ``matrix``'s type.
+    """
+    linear, offset = matrix[..., None, :, :2], matrix[..., None, :, 2]
+    return (linear * points.to(matrix.dtype).unsqueeze(-2)).sum(-1) + offset
+
+
+def turn_points(points: Tensor, quarters: int, size: tuple[int, int]) -> Tensor:
+    """Points after ``rot90`` of the picture, exactly.
+
+    Args:
+        points: (..., 2) x and y, pixels.
+        quarters: counter-clockwise quarter turns.
+        size: (H, W) of the picture before.
+    """
+    height, width = size
+    for _ in range(quarters % 4):
+        x, y = points.unbind(-1)
+        points = torch.stack([y, width - x], -1)
+        height, width = width, height
+    return points
+
+
 def move_boxes(
     xyxy: Tensor, matrix: Tensor, method: Literal["largest_box", "ellipse"] = "largest_box"
 ) -> Tensor:

@@ -90,6 +90,9 @@ class _Pipeline:
             )
             if self._extra_moves
             else None,
+            keypoint_params=A.KeypointParams("xy", remove_invisible=False)
+            if self._extra_moves
+            else None,
             is_check_shapes=False,
         )
         self._carrying = Carrying(self._compose)
@@ -108,7 +111,7 @@ class _Pipeline:
         motion = self._motion()
         if motion is None:
             return done
-        return done.with_targets(lambda kind, value: kind.moved_alone(value, motion))
+        return done.moved(motion)
 
     def _checked(self, image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         if image.shape != self._shape or image.dtype != np.uint8:

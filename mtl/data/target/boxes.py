@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,7 +16,8 @@ from torch.nn import functional as F
 from mtl.data.augmentation.geometry import carry_boxes, turn_boxes
 from mtl.data.batch import BatchValue, BoxBatch, Labelled
 from mtl.data.sample import Boxes
-from mtl.data.target.base import Array, Column, TargetKind
+from mtl.data.target.base import Array
+from mtl.data.target.listed import PER_IMAGE, ListedKind, on_cpu
 from mtl.data.target.motion import Motion, Turn
 from mtl.data.target.placed_parts import PlacedParts
 from mtl.drawing.marks import draw_boxes
@@ -27,19 +28,16 @@ if TYPE_CHECKING:
     from mtl.data.sample import Target
     from mtl.drawing.marks import Canvas
 
-PER_IMAGE = "objects per image"
 LOOKED_FOR = "classes looked for, where not all"
 SIDE = "side in pixels"
 
 
-class BoxesKind(TargetKind):
-    """``Boxes``; in a column a sequence of them, None where a sample lacks the target."""
+class BoxesKind(ListedKind):
+    """``Boxes``."""
 
-    placed: ClassVar[bool] = True
     objects: ClassVar[bool] = True
     counted: ClassVar[str] = "objects"
     uncounted: ClassVar[str | None] = "difficult objects"
-    per_sample: ClassVar[bool] = False
 
     def exact(self, value: Any) -> Boxes:
         """The arrays of the types that ``Boxes`` says.
@@ -72,34 +70,9 @@ class BoxesKind(TargetKind):
         """Of each box."""
         return value.xyxy[:, 2:] - value.xyxy[:, :2]
 
-    def column(self, values: Sequence[Boxes | None]) -> Column:
-        """The values themselves."""
-        return list(values)
-
-    def as_column(self, column: Column) -> Column:
-        """As it is."""
-        return column
-
-    def take(self, column: Column, rows: Iterable[int]) -> Column:
-        """Some rows, by their numbers."""
-        return [column[row] for row in rows]
-
-    def value_at(self, column: Column, row: int) -> Boxes | None:
-        """A sample's boxes."""
-        boxes: Boxes | None = column[row]
-        return boxes
-
-    def has(self, column: Column) -> npt.NDArray[np.bool_]:
-        """Rows that are not None; a sample without objects has the target."""
-        return np.array([value is not None for value in column], np.bool_)
-
     def collate(self, values: Sequence[Boxes]) -> BoxBatch:
         """Padded to the longest list."""
         return BoxBatch.collate(values)
-
-    def cut(self, column: Column) -> BoxBatch:
-        """Padded to the longest list."""
-        return BoxBatch.collate(list(column))
 
     def separate(self, value: BoxBatch, place: int) -> Boxes:
         """Without the padding."""
@@ -152,7 +125,7 @@ class BoxesKind(TargetKind):
             xyxy = torch.where(kept, around(boxes.xyxy), boxes.xyxy)
             return replace(boxes, xyxy=xyxy, within=within)
 
-        return _on_cpu(labelled, change)
+        return on_cpu(labelled, change)
 
     def moved(self, labelled: Labelled, motion: Motion) -> Labelled:
         """Upright boxes around what was moved, as far as enough of it is still to be seen."""
@@ -168,7 +141,7 @@ class BoxesKind(TargetKind):
                 within=None,
             )
 
-        return _on_cpu(labelled, change)
+        return on_cpu(labelled, change)
 
     def moved_alone(self, value: Boxes, motion: Motion) -> Boxes:
         """Likewise, without a batch around it: this is done for every image."""
@@ -249,11 +222,3 @@ def _some(value: Boxes, xyxy: npt.NDArray[np.float32], rows: npt.NDArray[Any]) -
 def _carried(xyxy: Tensor, matrix: Tensor, motion: Motion) -> tuple[Tensor, Tensor]:
     spec = motion.spec
     return carry_boxes(xyxy, matrix.float(), motion.size, spec.rotated_boxes, spec.min_visibility)
-
-
-def _on_cpu(labelled: Labelled, change: Callable[[BoxBatch, Labelled], BoxBatch]) -> Labelled:
-    """Change boxes on the CPU: they are few, and heads want to look at them there."""
-    there = labelled.on_cpu
-    assert isinstance(there.value, BoxBatch)
-    changed = Labelled(there.index, change(there.value, there))
-    return changed.to(labelled.index.device, non_blocking=True)

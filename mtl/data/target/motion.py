@@ -60,3 +60,10 @@ class Motion:
     spec: Augmentation
     flips: Tensor
     warps: bool
+
+    @property
+    def mirrors(self) -> Tensor:
+        """(B,) bool on the CPU: which pictures are mirrored."""
+        (a, b), (c, d) = self.matrix[:, :, :2].permute(1, 2, 0)
+        mirrors: Tensor = a * d < b * c
+        return mirrors
