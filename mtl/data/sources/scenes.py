@@ -21,8 +21,10 @@ class Scenes(Generated[Scene]):
 
     Targets: ``label``, the class of the main solid, whose visible area is at least 1.4 times that
     of any other; ``labels``, the classes present; ``boxes``, tight around each solid's visible
-    pixels; ``mask``, 0 for ground and sky and class + 1 for solids. At least 60 % of each solid is
-    seen. Colours and textures are drawn alike for all classes. See ``Generated`` for the arguments.
+    pixels; ``mask``, 0 for ground and sky and class + 1 for solids; ``depth``, known up to 10 m;
+    ``normals``, unknown in the sky; ``numbers``: how high the camera stands and how far it looks
+    down, and how high the lamp is. At least 60 % of each solid is seen. Colours and textures are
+    drawn alike for all classes. See ``Generated`` for the arguments.
     """
 
     @property
@@ -33,6 +35,9 @@ class Scenes(Generated[Scene]):
             "labels": Target("labels", CLASSES),
             "boxes": Target("boxes", CLASSES),
             "mask": Target("mask", ("background", *CLASSES)),
+            "depth": Target("depth"),
+            "normals": Target("normals"),
+            "numbers": Target("numbers", tuple(truth.NUMBERS), units=tuple(truth.NUMBERS.values())),
         }
 
     def make(self, rng: np.random.Generator) -> tuple[Scene, npt.NDArray[np.uint8]]:
@@ -47,4 +52,7 @@ class Scenes(Generated[Scene]):
             "labels": truth.labels(made),
             "boxes": truth.boxes(made),
             "mask": truth.mask(made),
+            "depth": truth.depth(made),
+            "normals": truth.normals(made),
+            "numbers": truth.numbers(made),
         }
