@@ -7,7 +7,7 @@ from mtl.data.sources import scenes_truth as truth
 from mtl.data.sources.base import SPLITS, ArraySource
 from mtl.data.sources.scenes import CLASSES, Scenes
 from mtl.data.sources.scenes_camera import Camera
-from mtl.data.sources.scenes_cast import Placed, cast, lit
+from mtl.data.sources.scenes_cast import Standing, cast, lit
 from mtl.data.sources.scenes_cast import normals as world_normals
 from mtl.data.sources.scenes_layout import Scene, arrange
 from mtl.data.sources.scenes_solids import SOLIDS
@@ -28,9 +28,9 @@ def train() -> ArraySource:
     return Scenes(train=60, val=4, test=4).split("train")
 
 
-def ahead(name: str) -> Placed:
+def ahead(name: str) -> Standing:
     """A solid of one metre, three metres before the camera."""
-    return Placed(0, SOLIDS[name](1.0, 1.0, 1.0), 0.0, 3.0, 0.0)
+    return Standing(0, SOLIDS[name](1.0, 1.0, 1.0), 0.0, 3.0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_ground_lies_where_the_height_says() -> None:
 def test_a_solid_shades_what_lies_behind_it() -> None:
     camera = Camera(3.0, np.radians(30), 65)
     light = np.array([0.6, 0.8, 0.0], np.float32)  # from the right
-    box = Placed(0, SOLIDS["box"](1.0, 1.0, 1.0), 0.0, 5.0, 0.0)
+    box = Standing(0, SOLIDS["box"](1.0, 1.0, 1.0), 0.0, 5.0, 0.0)
     hits = cast(camera, [box])
     reached = lit(hits, [box], light)
     x, _, z = hits.points

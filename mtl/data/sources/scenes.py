@@ -1,6 +1,7 @@
 """``data=scenes``: solids on a textured ground under a lamp, with all that geometry tells."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,8 @@ class Scenes(Generated[Scene]):
     of any other; ``labels``, the classes present; ``boxes``, tight around each solid's visible
     pixels; ``mask``, 0 for ground and sky and class + 1 for solids; ``depth``, known up to 10 m;
     ``normals``, unknown in the sky; ``numbers``: how high the camera stands and how far it looks
-    down, and how high the lamp is. At least 60 % of each solid is seen. Colours and textures are
-    drawn alike for all classes. See ``Generated`` for the arguments.
+    down, and how high the lamp is; ``keypoints`` of the main solid. At least 60 % of each solid is
+    seen. Colours and textures are drawn alike for all classes. See ``Generated`` for the arguments.
     """
 
     @property
@@ -37,6 +38,9 @@ class Scenes(Generated[Scene]):
             "mask": Target("mask", ("background", *CLASSES)),
             "depth": Target("depth"),
             "normals": Target("normals"),
+            "keypoints": Target(
+                "keypoints", truth.KEYPOINTS, skeleton=list(pairwise(truth.KEYPOINTS))
+            ),
             "numbers": Target("numbers", tuple(truth.NUMBERS), units=tuple(truth.NUMBERS.values())),
         }
 
@@ -54,5 +58,6 @@ class Scenes(Generated[Scene]):
             "mask": truth.mask(made),
             "depth": truth.depth(made),
             "normals": truth.normals(made),
+            "keypoints": truth.keypoints(made),
             "numbers": truth.numbers(made),
         }

@@ -15,7 +15,7 @@ UP = np.array([0, 1, 0], np.float32)
 
 
 @dataclass(frozen=True)
-class Placed:
+class Standing:
     """One solid of a scene.
 
     Args:
@@ -80,7 +80,7 @@ class Hits:
         return self.owner[window] == number + 1, self.points[:, *window]
 
 
-def cast(camera: Camera, placed: Sequence[Placed], fineness: int = 1) -> Hits:
+def cast(camera: Camera, placed: Sequence[Standing], fineness: int = 1) -> Hits:
     """Send rays through every pixel.
 
     Args:
@@ -108,7 +108,7 @@ def cast(camera: Camera, placed: Sequence[Placed], fineness: int = 1) -> Hits:
     return Hits(points, depth, owner, whole, tuple(windows))
 
 
-def normals(hits: Hits, placed: Sequence[Placed]) -> Floats:
+def normals(hits: Hits, placed: Sequence[Standing]) -> Floats:
     """(3, H, W) unit vectors in the world; those of the sky are the ground's."""
     found = np.empty_like(hits.points)
     found[:] = UP[:, None, None]
@@ -119,7 +119,7 @@ def normals(hits: Hits, placed: Sequence[Placed]) -> Floats:
     return found
 
 
-def lit(hits: Hits, placed: Sequence[Placed], light: Floats) -> npt.NDArray[np.bool_]:
+def lit(hits: Hits, placed: Sequence[Standing], light: Floats) -> npt.NDArray[np.bool_]:
     """(H, W): where no other solid stands in the light.
 
     Args:

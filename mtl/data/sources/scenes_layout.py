@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from mtl.data.sources.scenes_camera import Camera, Floats
-from mtl.data.sources.scenes_cast import Hits, Placed, cast
+from mtl.data.sources.scenes_cast import Hits, Standing, cast
 from mtl.data.sources.scenes_solids import SOLIDS, Solid
 
 CAMERA_HEIGHT: Final = (1.4, 2.0)
@@ -51,7 +51,7 @@ class Scene:
     camera: Camera
     elevation: float
     light: Floats
-    placed: tuple[Placed, ...]
+    placed: tuple[Standing, ...]
     hits: Hits
 
 
@@ -83,10 +83,10 @@ def arrange(rng: np.random.Generator, side: int, objects: tuple[int, int]) -> Sc
             return Scene(camera, float(elevation), light.astype(np.float32), tuple(placed), hits)
 
 
-def _place(rng: np.random.Generator, camera: Camera, shapes: list[int]) -> list[Placed] | None:
+def _place(rng: np.random.Generator, camera: Camera, shapes: list[int]) -> list[Standing] | None:
     """Put each solid on free ground, wholly inside the picture; None if one finds no place."""
     highest, lowest = (camera.ground_depth(row * camera.side) for row in FEET)
-    placed: list[Placed] = []
+    placed: list[Standing] = []
     windows: list[Window] = []
     for k, shape in enumerate(shapes):
         width, (near, far) = (OTHER_WIDTH, OTHER_DEPTH) if k else (MAIN_WIDTH, MAIN_DEPTH)
@@ -96,7 +96,7 @@ def _place(rng: np.random.Generator, camera: Camera, shapes: list[int]) -> list[
             depth = near + share * (far - near)
             margin = solid.reach * camera.focal / depth
             x, z = camera.on_ground(margin + column * (camera.side - 2 * margin), depth)
-            one = Placed(shape, solid, x, z, yaw * 2 * math.pi)
+            one = Standing(shape, solid, x, z, yaw * 2 * math.pi)
             window = one.window(camera)
             if (
                 min(window) >= 0
@@ -124,7 +124,7 @@ def _solid(rng: np.random.Generator, shape: int, width: float) -> Solid:
     return kind(width, width * tall, width if kind.round else width * deep)
 
 
-def _apart(one: Placed, other: Placed) -> bool:
+def _apart(one: Standing, other: Standing) -> bool:
     """Whether circles around the feet leave ground between them."""
     return math.hypot(one.x - other.x, one.z - other.z) > one.solid.reach + other.solid.reach
 

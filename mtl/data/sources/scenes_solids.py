@@ -75,8 +75,8 @@ class Sphere(Solid):
         return np.asarray(away / np.sqrt((away * away).sum(0)))
 
 
-class Box(Solid):
-    """A cuboid."""
+class Cuboid(Solid):
+    """A box, as the class is called."""
 
     round = False
 
@@ -147,7 +147,7 @@ class Cone(Solid):
 
 SOLIDS: dict[str, type[Solid]] = {
     "sphere": Sphere,
-    "box": Box,
+    "box": Cuboid,
     "cylinder": Cylinder,
     "cone": Cone,
 }
