@@ -1,6 +1,6 @@
 """Which channels of its features a task goes on with."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import cast
 
 import torch
@@ -30,7 +30,7 @@ class ChannelChoice(nn.Module):
         self.levels = {task: tuple(levels) for task, levels in kept.items()}
         for task, levels in kept.items():
             for stride, index in levels.items():
-                self.register_buffer(f"{task}{BETWEEN}{stride}", index)
+                self.register_buffer(_buffer(task, stride), index)
         self._like = {
             task: next(other for other in kept if _same(levels, kept[other]))
             for task, levels in kept.items()
@@ -40,7 +40,13 @@ class ChannelChoice(nn.Module):
         """The channels that a task goes on with; None for all."""
         if stride not in self.levels.get(task, ()):
             return None
-        return cast(Tensor, getattr(self, f"{task}{BETWEEN}{stride}"))
+        return cast(Tensor, getattr(self, _buffer(task, stride)))
+
+    def names(self) -> Iterator[tuple[str, int, str]]:
+        """Task and stride of all that is chosen, and the name of the buffer that says what."""
+        for task, levels in self.levels.items():
+            for stride in levels:
+                yield task, stride, _buffer(task, stride)
 
     def forward(self, features: dict[str, Features]) -> dict[str, Features]:
         """Task to features, (B, C, h, w) each, to those with the chosen channels alone."""
@@ -91,6 +97,10 @@ def take_channels(network: nn.Module, state: Mapping[str, Tensor]) -> None:
             kept.setdefault(task, {})[int(stride)] = index
         if kept:
             setattr(network, slot, ChannelChoice(kept))
+
+
+def _buffer(task: str, stride: int) -> str:
+    return f"{task}{BETWEEN}{stride}"
 
 
 def _same(one: Mapping[int, Tensor], other: Mapping[int, Tensor]) -> bool:

@@ -10,15 +10,17 @@ from contracts_kit import SIZE, build, chosen, every, node, subject, tensors
 from omegaconf import DictConfig
 
 from mtl.errors import UserError
+from mtl.model.channels import take_channels
 from mtl.model.multiply_adds import multiply_adds
 from mtl.model.network import Network
 from mtl.model.resized import take_shapes
 from mtl.runs.compression.channels.costs import costs_of
 from mtl.runs.compression.channels.coupling import Coupling, coupling
 from mtl.runs.compression.channels.cut import cut
+from mtl.runs.compression.channels.digits import Ints
 from mtl.runs.compression.channels.importance import magnitude
-from mtl.runs.compression.channels.marks import Ints
 from mtl.runs.compression.prune.choice import by_worth, gone, shrinking
+from mtl.runs.compression.select.smaller import smaller
 
 pytestmark = pytest.mark.slow
 IMAGES = torch.randn(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
@@ -47,8 +49,12 @@ def largest_difference(one: Network, other: Network) -> float:
 
 
 def gets_smaller(cfg: DictConfig) -> None:
+    """A network; see ``halves``."""
+    halves(build(cfg).network.eval(), cfg)
+
+
+def halves(network: Network, cfg: DictConfig) -> None:
     """Half the multiply-adds; equal to the network in which nobody reads what has gone."""
-    network = build(cfg).network.eval()
     whole = multiply_adds(network, SIZE)
     assert whole is not None
     found = coupling(network, SIZE)
@@ -68,6 +74,7 @@ def gets_smaller(cfg: DictConfig) -> None:
     assert largest_difference(network, wanted) < 1e-4
     assert all(value.isfinite().all() for value in network.state_dict().values())
     rebuilt = build(cfg, seed=1).network
+    take_channels(rebuilt, network.state_dict())
     take_shapes(rebuilt, network.state_dict())
     rebuilt.load_state_dict(network.state_dict())
     assert largest_difference(network, rebuilt) == 0
@@ -78,6 +85,18 @@ def test_every_encoder(encoder: str, fusion: str) -> None:
     """The fusions take turns."""
     tasks = ["classification", "segmentation"]
     gets_smaller(chosen(tasks, encoder=node("encoder", encoder), fusion=node("fusion", fusion)))
+
+
+def test_heads_that_read_some_channels_go_on_reading_the_same() -> None:
+    """Both lists of channels, the encoder's and the heads', are numbered anew."""
+    cfg = chosen(["classification", "segmentation"], fusion=node("fusion", "mean"))
+    network = build(cfg).network.eval()
+    kept = {
+        task: {stride: torch.arange(start, maps.shape[1] // 2, 2) for stride, maps in found.items()}
+        for start, (task, found) in enumerate(network.features(IMAGES).items())
+    }
+    kept = {task: {s: kept[task][s] for s in network.head(task).reads} for task in kept}
+    halves(smaller(network, kept, IMAGES).network, cfg)
 
 
 @pytest.mark.parametrize("head", ["detection"])

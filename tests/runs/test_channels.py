@@ -12,8 +12,8 @@ from mtl.model.resized import settle, take_shapes
 from mtl.runs.compression.channels.costs import Costs
 from mtl.runs.compression.channels.coupling import coupling
 from mtl.runs.compression.channels.cut import cut
+from mtl.runs.compression.channels.digits import decoded, digits
 from mtl.runs.compression.channels.importance import magnitude, taylor
-from mtl.runs.compression.channels.marks import decoded, digits
 from mtl.runs.compression.prune.choice import Shrinking, by_worth, evenly
 
 

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from mtl.model.network import Network
 from mtl.runs.compression.channels.coupling import Coupling
-from mtl.runs.compression.channels.marks import Ints
+from mtl.runs.compression.channels.digits import Ints
 
 Floats = npt.NDArray[np.float64]
 

@@ -15,38 +15,33 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from torch import nn
 
+from mtl.model.channels import ChannelChoice
 from mtl.model.network import Network
+from mtl.runs.compression.channels.digits import Flags, Ints, decoded, digits
+from mtl.runs.compression.channels.groups import Group, groups_of, left_of, units
 from mtl.runs.compression.channels.layers import ChannelLayer, Loose, Vector, layers_and_vectors
-from mtl.runs.compression.channels.marks import (
-    Flags,
-    Ints,
-    Marks,
-    Rows,
-    decoded,
-    digits,
-    together,
-)
+from mtl.runs.compression.channels.marks import Marks, Rows, together
 
 SIDE = 64
 """Of the pictures that marks are sent through, where networks take other sizes than their own."""
 
 
 @dataclass(frozen=True)
-class Group:
-    """Channels that may go or stay, unit by unit.
+class Chosen:
+    """Channels that a task goes on with, listed by number.
 
     Args:
-        units: (U, k) places; a row holds all channels that go together.
+        owner: the module that has the list.
+        leaf: its name in that.
+        origins: (C,) for each channel that it is chosen from a place that goes with it; -1 where
+            there is none.
     """
 
-    units: Ints
-
-    def __len__(self) -> int:
-        return len(self.units)
+    owner: ChannelChoice
+    leaf: str
+    origins: Ints
 
 
 @dataclass(frozen=True)
@@ -59,6 +54,7 @@ class Coupling:
         places: how many there are.
         groups: those that may go.
         left: names of the layers that mix channels and keep all that go out of them.
+        choices: lists of channels, which are numbered anew where some go.
     """
 
     layers: Sequence[ChannelLayer]
@@ -66,6 +62,7 @@ class Coupling:
     places: int
     groups: Sequence[Group]
     left: Sequence[str]
+    choices: Sequence[Chosen]
 
 
 @torch.no_grad()
@@ -99,8 +96,15 @@ def coupling(network: Network, image_size: int) -> Coupling:
         _keep_readers(marks, parameter, stays)
     for number, rows in marks.seen_of_images().items():
         stays[marks.first[number] + np.flatnonzero(rows.any(0))] = True
-    groups = _groups(layers, vectors, places, pairs, stays)
-    return Coupling(layers, vectors, places, groups, _left(layers, groups, places))
+    unit_of = units(pairs, marks.places)
+    groups = groups_of(layers, vectors, places, unit_of, stays)
+    one_of = np.full(marks.places, -1)
+    one_of[unit_of[:places]] = np.arange(places)
+    choices = [
+        Chosen(owner, leaf, one_of[unit_of[from_]])
+        for (owner, leaf), from_ in marks.choices.items()
+    ]
+    return Coupling(layers, vectors, places, groups, left_of(layers, groups, places), choices)
 
 
 def _side(network: Network, image_size: int) -> int:
@@ -188,43 +192,3 @@ def _vector_seen(marks: Marks, vector: Vector) -> tuple[Rows, bool]:
     finally:
         value.copy_(before)
     return rows, any_out
-
-
-def _groups(
-    layers: Sequence[ChannelLayer],
-    vectors: Sequence[Vector],
-    places: int,
-    pairs: Sequence[tuple[Ints, Ints]],
-    stays: Flags,
-) -> list[Group]:
-    """The sets of channels that go together, those of the same layers side by side."""
-    count = len(stays)
-    sources, readers = (np.concatenate(side) for side in zip(*pairs, strict=True))
-    links = coo_matrix((np.ones(len(sources)), (sources, readers)), (count, count))
-    _, unit_of = connected_components(links, directed=False)
-    home = np.empty(places, dtype=np.int64)
-    made = np.zeros(places, dtype=bool)
-    for number, layer in enumerate(layers):
-        home[layer.incoming] = 2 * number
-        home[layer.outgoing] = 2 * number + 1
-        made[layer.outgoing] = layer.mixes
-    for number, vector in enumerate(vectors, 2 * len(layers)):
-        home[vector.own] = number
-    alike: dict[tuple[int, ...], list[Ints]] = {}
-    order = np.argsort(unit_of, kind="stable")
-    for unit in np.split(order, np.flatnonzero(np.diff(unit_of[order])) + 1):
-        if stays[unit].any():
-            continue
-        # Feature maps have no channels of their own to take out.
-        own = unit[unit < places]
-        if made[own].any():
-            own = own[np.argsort(home[own], kind="stable")]
-            alike.setdefault(tuple(home[own].tolist()), []).append(own)
-    return [Group(np.stack(units)) for units in alike.values()]
-
-
-def _left(layers: Sequence[ChannelLayer], groups: Sequence[Group], places: int) -> list[str]:
-    free = np.zeros(places, dtype=bool)
-    for group in groups:
-        free[group.units] = True
-    return [layer.name for layer in layers if layer.mixes and not free[layer.outgoing].any()]

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from mtl.model.resized import replace_tensor, settle
 from mtl.runs.compression.channels.coupling import Coupling
-from mtl.runs.compression.channels.marks import Flags, Ints
+from mtl.runs.compression.channels.digits import Flags, Ints
 
 
 def cut(coupling: Coupling, gone: Ints) -> None:
@@ -35,6 +35,11 @@ def cut(coupling: Coupling, gone: Ints) -> None:
         kept = stays[vector.own]
         if not kept.all():
             replace_tensor(vector.owner, vector.leaf, _chosen(vector.value, vector.dim, kept))
+    for choice in coupling.choices:
+        kept = stays[choice.origins] | (choice.origins < 0)
+        before = choice.owner.get_buffer(choice.leaf).numpy()
+        index = (np.cumsum(kept) - 1)[before[kept[before]]]
+        replace_tensor(choice.owner, choice.leaf, torch.from_numpy(index))
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:

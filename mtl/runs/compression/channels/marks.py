@@ -1,56 +1,27 @@
-"""Marks on channels, and where they arrive.
-
-Each image of a batch carries another set of marks: those whose number has a certain binary digit,
-and those that lack it. What arrives with both the digit and its lack has been mixed on the way.
-"""
+"""Marks on channels, and where they arrive."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from mtl.model.channels import ChannelChoice
 from mtl.model.network import Network
+from mtl.runs.compression.channels.digits import Flags, Ints, digits
 from mtl.runs.compression.channels.layers import ChannelLayer
 
 MOST_IMAGES = 96
 """That go through the network at a time."""
 FEWEST_IMAGES = 32
 """More than there are streams, so that images and streams are not taken for each other."""
-Ints = npt.NDArray[np.int64]
-Flags = npt.NDArray[np.bool_]
 Rows = Mapping[int, Flags]
 """A reader's number to which images (rows) have a mark in which of its inputs (columns).
 
 Readers are the layers, and the feature maps that encoder and fusion hand out, read or not.
 """
-
-
-def digits(count: int) -> Flags:
-    """(2D, count): whether a channel's number has a binary digit, then whether it lacks it."""
-    length = max(1, (count - 1).bit_length())
-    has = (np.arange(count) >> np.arange(length)[:, None]) & 1 == 1
-    return np.concatenate([has, ~has])
-
-
-def decoded(rows: Flags, count: int) -> tuple[Ints, bool]:
-    """Whose marks arrived.
-
-    Args:
-        rows: (2D, C) where they arrived.
-        count: of the channels that were marked.
-
-    Returns:
-        (C,) the number of the channel that each input is reached by, -1 for none, and whether marks
-        have been mixed, or have got lost in some of the images, on the way to any.
-    """
-    has, lacks = np.split(rows, 2)
-    number = (has * (1 << np.arange(len(has)))[:, None]).sum(0)
-    clean = (has ^ lacks).all(0) & (number < count)
-    return np.where(clean, number, -1).astype(np.int64), bool((rows.any(0) & ~clean).any())
 
 
 def together(layers: Sequence[ChannelLayer]) -> Iterator[list[ChannelLayer]]:
@@ -83,13 +54,27 @@ class Marks:
         self.side = side
         self.first = [layer.first_in for layer in layers]
         self.places = places
-        with self._watching_features(lambda number, maps: self._add(maps)):
-            network(torch.zeros(1, 3, side, side))
+        self.choices: dict[tuple[ChannelChoice, str], Ints] = {}
+        """A list of channels, by its owner and name there, to the places it is chosen from."""
+        added: dict[int, Ints] = {}
 
-    def _add(self, maps: Tensor) -> None:
-        """One more reader, behind all others."""
-        self.first.append(self.places)
-        self.places += maps.shape[1]
+        def add(number: int, maps: Tensor) -> None:
+            """One more reader, behind all others."""
+            added[id(maps)] = self.places + np.arange(maps.shape[1])
+            self.first.append(self.places)
+            self.places += maps.shape[1]
+
+        def choose(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            assert isinstance(module, ChannelChoice)
+            for task, stride, name in module.names():
+                self.choices[module, name] = added[id(inputs[0][task][stride])]
+
+        chosen = [module for module in network.modules() if isinstance(module, ChannelChoice)]
+        handles = [module.register_forward_pre_hook(choose) for module in chosen]
+        with self._watching_features(add):
+            network(torch.zeros(1, 3, side, side))
+        for handle in handles:
+            handle.remove()
 
     def seen_of_layers(
         self, layers: Sequence[ChannelLayer]

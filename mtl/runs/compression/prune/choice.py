@@ -7,7 +7,7 @@ import numpy as np
 
 from mtl.runs.compression.channels.costs import Costs, Floats, counts
 from mtl.runs.compression.channels.coupling import Coupling
-from mtl.runs.compression.channels.marks import Ints
+from mtl.runs.compression.channels.digits import Ints
 
 
 @dataclass

@@ -9,8 +9,9 @@ from mtl.config.nearest import listing
 from mtl.errors import UserError
 from mtl.runs.compression.base import Step, Workpiece
 from mtl.runs.compression.channels.costs import Costs, Floats, costs_of, counts
-from mtl.runs.compression.channels.coupling import Coupling, Group, coupling
+from mtl.runs.compression.channels.coupling import Coupling, coupling
 from mtl.runs.compression.channels.cut import cut
+from mtl.runs.compression.channels.groups import Group
 from mtl.runs.compression.channels.importance import check_weights, magnitude, taylor
 from mtl.runs.compression.channels.refresh import refresh_statistics
 from mtl.runs.compression.prune.choice import by_worth, evenly, gone, shrinking
