@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,14 @@ import torch
 from export_kit import SIZE, made_up_run, noise
 
 from mtl.cli.compress import run
+from mtl.config.compression import step_nodes
+from mtl.config.groups import members
+from mtl.config.instantiate import make
 from mtl.errors import UserError
 from mtl.files import read_json
 from mtl.model.multiply_adds import multiply_adds
+from mtl.runs.compression.base import Step
+from mtl.runs.compression.chain import check_chain
 from mtl.runs.compression.goal import Goal, goal_of
 from mtl.runs.compression.measures import Latency
 from mtl.runs.compression.table import Stand, columns, markdown
@@ -64,12 +70,47 @@ def compress(trained: Path, out: Path, *options: str) -> None:
             ["steps=[prune_unstructured]", "prune_unstructured.weights={bax: 2}"],
             "prune_unstructured.weights: no task 'bax'; did you mean 'box'?",
         ),
+        (
+            ["steps=[distill,quantize]", "target.megabytes=1"],
+            "target: of distill, quantize none can be done more or less, as prune and select can",
+        ),
         (["stps=[prune]"], "unknown key 'stps'; did you mean steps=?"),
     ],
 )
 def test_mistakes(trained: Path, arguments: list[str], said: str) -> None:
     with pytest.raises(UserError, match=said):
         run([f"run={trained}", *arguments])
+
+
+def test_two_steps_go_together_or_are_refused_before_anything_is_done(
+    trained: Path, tmp_path: Path
+) -> None:
+    nodes = {name: step_nodes([name], [])[0][name] for name in members("compression", None)}
+    steps: dict[str, Any] = {name: make(node, Step) for name, node in nodes.items()}
+    found = {}
+    for first, second in permutations(steps, 2):
+        try:
+            check_chain({first: steps[first], second: steps[second]})
+        except UserError as error:
+            found[first, second] = str(error).partition(": ")[2]
+    files = ("qat", "quantize", "weight_only")
+    anew = {(name, "distill") for name in steps if name != "distill"}
+    after_files = {(first, second) for first, second in permutations(steps, 2) if first in files}
+    zeros = {("prune_unstructured", name) for name in ("prune", "select", "qat")}
+    assert found.keys() == anew | after_files | zeros
+    assert found["prune", "distill"] == (
+        "distill trains a new network, from the start; name it first"
+    )
+    assert found["quantize", "prune"] == (
+        "quantize makes a file, and prune starts from a network; name quantize last"
+    )
+    assert found["prune_unstructured", "qat"] == (
+        "training in qat would fill what prune_unstructured sets to 0; name prune_unstructured "
+        "after it"
+    )
+    with pytest.raises(UserError, match=r"^steps=\[select,quantize,prune\]: quantize makes a file"):
+        compress(trained, tmp_path / "out", "steps=[select,quantize,prune]")
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_goal_of_all_tasks_and_of_one():

@@ -14,7 +14,6 @@ from torch import nn
 from mtl.cli.compress import run
 from mtl.errors import UserError
 from mtl.runs.compression import base
-from mtl.runs.compression.onnx_result import exported_model
 from mtl.runs.compression.qat.fake import RoundedConv
 from mtl.runs.compression.qat.step import QuantizationAware
 from mtl.runs.compression.quantize.step import Quantize
@@ -123,15 +122,9 @@ def test_layers_round_while_they_are_trained_for_int8(
     assert not any(isinstance(module, RoundedConv) for module in predictor.network.modules())
 
 
-def test_only_the_last_step_makes_a_file() -> None:
-    work: Any = SimpleNamespace(file=Path("weights_int8.onnx"))
-    with pytest.raises(UserError, match=r"a step before it has made weights_int8\.onnx of it"):
-        exported_model(work, "quantize")
-
-
 def test_a_loss_takes_a_split_to_measure_it_on() -> None:
     step = Quantize(4, "minmax", True, False, "layers", 2, 1.0)
     work: Any = SimpleNamespace(data=SimpleNamespace(source=lambda split: None))
     with pytest.raises(UserError, match=r"quantize.max_loss=1 needs a validation split"):
-        step.check(work, 1)
-    Quantize(4, "minmax", True, False, "layers", 2, None).check(work, 1)
+        step.check(work)
+    Quantize(4, "minmax", True, False, "layers", 2, None).check(work)

@@ -87,6 +87,16 @@ class Workpiece:
         chosen.cpu().eval()
         return by_task(found)
 
+    def main_metrics(self) -> dict[str, float]:
+        """Each task's main metric on the validation split, as things stand.
+
+        Raises:
+            UserError: there is no such split.
+        """
+        found = self.evaluate("val", file=self.file)
+        mains = {task: self.network.head(task).metrics[0] for task in self.network.tasks}
+        return {t: found[t][name] for t, name in mains.items() if name in found.get(t, {})}
+
     def finetune(self, network: Network, epochs: int, lr: float) -> None:
         """Train a network as the run was trained, and leave the best of its epochs in it.
 
@@ -145,13 +155,20 @@ class Step(ABC):
     strength: ClassVar[str | None] = None
     """The option, a share, by which ``target`` does the step more or less: the less, the more goes.
     None: it can't."""
+    starts_anew: ClassVar[bool] = False
+    """Whether it makes a network from the start, and throws away what steps before it have done."""
+    trains: ClassVar[bool] = False
+    """Whether it trains the network that it gets."""
+    makes_zeros: ClassVar[bool] = False
+    """Whether it leaves weights at 0, which no step that trains would leave there."""
+    makes_file: ClassVar[bool] = False
+    """Whether its result is an ONNX file, from which no other step can start."""
 
-    def check(self, work: Workpiece, place: int) -> None:  # noqa: B027 - most have nothing to check
+    def check(self, work: Workpiece) -> None:  # noqa: B027 - most have nothing to check
         """Refuse what can be known to fail before the first step is taken; here nothing.
 
         Args:
             work: as it is then.
-            place: of the step among those that are to be taken, from 1.
 
         Raises:
             UserError: it can't be done.

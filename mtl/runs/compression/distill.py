@@ -60,15 +60,14 @@ class Distill(Step):
         self.weight = weight
         self.temperature = temperature
 
-    def check(self, work: Workpiece, place: int) -> None:
+    starts_anew = True
+
+    def check(self, work: Workpiece) -> None:
         """See that a student can be built, and that it can learn from its teachers.
 
         Raises:
-            UserError: another step comes before, a teacher can't be had, or the student can't learn
-                from it.
+            UserError: a teacher can't be had, or the student can't learn from it.
         """
-        if place > 1:
-            raise UserError("distill trains a new network, from the start: name it first in steps")
         cfg = self._student(work)
         teachers = self._teachers(work, cfg)
         without_first_weights(cfg)

@@ -16,26 +16,30 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 
-def exported_model(work: Workpiece, step: str) -> "ModelProto":
-    """The network as it is now, as ``mtl export`` puts it into a file.
+def check_packages(step: str) -> None:
+    """See that ONNX files can be made.
 
     Args:
-        work: left as it is.
-        step: name of the step, for messages.
+        step: name of the step that makes one.
 
     Raises:
-        UserError: a package is missing, or a step before has made a file already.
-        RunError: it can't be exported.
+        UserError: a package is missing.
     """
-    if work.file is not None:
-        raise UserError(
-            f"{step} starts from a network, and a step before it has made {work.file.name} of it: "
-            "only the last step may make a file"
-        )
     if FORMATS["onnx"].missing:
         raise UserError(
             f"{step} needs {listing(FORMATS['onnx'].missing)}: pip install 'mtl[compress]'"
         )
+
+
+def exported_model(work: Workpiece) -> "ModelProto":
+    """The network as it is now, as ``mtl export`` puts it into a file.
+
+    Args:
+        work: left as it is.
+
+    Raises:
+        RunError: it can't be exported.
+    """
     import onnx
 
     with tempfile.TemporaryDirectory() as folder:

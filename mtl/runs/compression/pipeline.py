@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from mtl.learning.checkpoints import load_network_weights
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 from mtl.runs.compression.base import Step, Workpiece
+from mtl.runs.compression.chain import check_chain
 from mtl.runs.compression.goal import Goal
 from mtl.runs.compression.measured import measured_stand
 from mtl.runs.compression.saved import CHECKPOINT, TABLE, keep
@@ -23,7 +24,6 @@ from mtl.runs.compression.table import BEFORE, Stand
 from mtl.runs.compression.target import (
     asked,
     in_words,
-    main_metrics,
     reached_by,
     search,
     searched_step,
@@ -86,6 +86,9 @@ def compress(order: Order, out: Path, show: Callable[[Sequence[Stand]], None]) -
         KeyboardInterrupt: it was ended from outside.
     """
     quiet_lightning()
+    steps: dict[str, Step] = {name: make(node, Step) for name, node in order.steps.items()}
+    check_chain(steps)
+    searched = None if order.goal is None else searched_step(steps)
     kept = read_json(out / TABLE)
     _refuse_other(out, kept, order)
     stands = [Stand.of(plain) for plain in kept.get("stands", [])]
@@ -100,7 +103,7 @@ def compress(order: Order, out: Path, show: Callable[[Sequence[Stand]], None]) -
         with stopped_by_signals():
             write_environment(out)
             folder.status("running")
-            _go_through(_opened(order, out, stands), order, stands, show)
+            _go_through(_opened(order, out, stands), order, steps, searched, stands, show)
             folder.status("finished")
     except (KeyboardInterrupt, SystemExit) as stop:
         raise _interrupted(folder) from stop
@@ -164,16 +167,17 @@ def _opened(order: Order, out: Path, stands: Sequence[Stand]) -> Workpiece:
 def _go_through(
     work: Workpiece,
     order: Order,
+    steps: dict[str, Step],
+    searched: str | None,
     stands: list[Stand],
     show: Callable[[Sequence[Stand]], None],
 ) -> None:
-    searched = None if order.goal is None else searched_step(order.steps)
-    before = main_metrics(_first(work, order)) if order.goal and order.goal.loss else {}
-    names = [BEFORE, *order.steps]
-    steps: dict[str, Step] = {name: make(node, Step) for name, node in order.steps.items()}
-    for place, name in enumerate(order.steps, 1):
-        if place >= len(stands):
-            steps[name].check(work, place)
+    names = [BEFORE, *steps]
+    for name in names[max(1, len(stands)) :]:
+        steps[name].check(work)
+    # On the data of the run, which are not those of a student that has taken its place.
+    first = _opened(order, work.out, []) if stands else work
+    before = first.main_metrics() if order.goal and order.goal.loss else {}
     for number, name in list(enumerate(names))[len(stands) :]:
         start = time.perf_counter()
         if name != BEFORE:
@@ -191,10 +195,3 @@ def _go_through(
         found = reached_by(work, order.goal, before)
         verdict = "not reached" if order.goal.missed(found) else "reached"
         work.say(f"{asked(order.goal)}: {verdict}, {in_words(found)}")
-
-
-def _first(work: Workpiece, order: Order) -> Workpiece:
-    """The run as it was trained, which a second start no longer has at hand."""
-    network = build_network(order.read(order.run), work.data.targets)
-    load_network_weights(network, checkpoint_file(order.run, order.checkpoint))
-    return replace(work, network=network.eval(), file=None)

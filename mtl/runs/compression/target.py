@@ -9,7 +9,7 @@ from typing import Any
 from mtl.config.instantiate import located, make
 from mtl.config.nearest import listing
 from mtl.errors import UserError
-from mtl.runs.compression.base import Step, TaskMetrics, Workpiece
+from mtl.runs.compression.base import Step, Workpiece
 from mtl.runs.compression.goal import SIZES, Goal
 from mtl.runs.compression.measured import file_bytes, timed
 
@@ -20,32 +20,21 @@ Nodes = Mapping[str, Mapping[str, Any]]
 Reached = Mapping[str, float]
 
 
-def searched_step(steps: Nodes) -> str:
+def searched_step(steps: Mapping[str, Step]) -> str:
     """The first step that can be done more or less.
 
     Args:
-        steps: name to node, in order.
+        steps: by name, in order.
 
     Raises:
         UserError: there is none.
     """
-    for name, node in steps.items():
-        if located(node, Step).strength is not None:
+    for name, step in steps.items():
+        if step.strength is not None:
             return name
     raise UserError(
-        f"target.: none of the steps {listing(steps)} can be done more or less; prune can"
+        f"target: of {listing(steps)} none can be done more or less, as prune and select can"
     )
-
-
-def main_metrics(work: Workpiece) -> dict[str, float]:
-    """Each task's main metric on the validation split.
-
-    Raises:
-        UserError: there is no such split.
-    """
-    found: TaskMetrics = work.evaluate("val", file=work.file)
-    mains = {task: work.network.head(task).metrics[0] for task in work.network.tasks}
-    return {task: found[task][name] for task, name in mains.items() if name in found.get(task, {})}
 
 
 def reached_by(work: Workpiece, goal: Goal, before: Mapping[str, float]) -> Reached:
@@ -62,7 +51,7 @@ def reached_by(work: Workpiece, goal: Goal, before: Mapping[str, float]) -> Reac
     if goal.milliseconds is not None:
         latency = timed(work, REPEATS)
         found["milliseconds"] = latency.get("onnx", latency.get("eager", {}))[1].median
-    now = main_metrics(work) if goal.loss else {}
+    now = work.main_metrics() if goal.loss else {}
     return found | {f"loss.{t}": 100 * (before[t] - now[t]) for t in goal.loss}
 
 

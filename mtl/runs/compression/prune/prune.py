@@ -45,6 +45,7 @@ class Prune(Step):
     """
 
     strength = "keep"
+    trains = True
 
     def __init__(
         self,
@@ -75,7 +76,7 @@ class Prune(Step):
         self.final_epochs_factor = final_epochs_factor
         self.lr_factor = lr_factor
 
-    def check(self, work: Workpiece, place: int) -> None:
+    def check(self, work: Workpiece) -> None:
         """See ``Step``: the tasks that are weighed are the network's."""
         check_weights("prune", self.weights, work.network.tasks)
 

@@ -36,6 +36,8 @@ class PruneUnstructured(Step):
     """
 
     strength = "keep"
+    trains = True
+    makes_zeros = True
 
     def __init__(
         self,
@@ -58,7 +60,7 @@ class PruneUnstructured(Step):
         self.final_epochs_factor = final_epochs_factor
         self.lr_factor = lr_factor
 
-    def check(self, work: Workpiece, place: int) -> None:
+    def check(self, work: Workpiece) -> None:
         """See ``Step``: the tasks that are weighed are the network's."""
         check_weights("prune_unstructured", self.weights, work.network.tasks)
 

@@ -19,6 +19,7 @@ class QuantizationAware(Quantize):
     """
 
     name = "qat"
+    trains = True
 
     def __init__(self, epochs: int, lr: float, **options: Any) -> None:
         super().__init__(**options)
@@ -27,7 +28,7 @@ class QuantizationAware(Quantize):
 
     def apply(self, work: Workpiece) -> None:
         """See ``Step``; the network has new weights, and ``int8.onnx`` is made of them."""
-        model = exported_model(work, self.name)
+        model = exported_model(work)
 
         from mtl.runs.compression.quantize.layers import GraphLayers
         from mtl.runs.compression.quantize.prepared import prepared

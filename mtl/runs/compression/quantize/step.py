@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mtl.errors import UserError
 from mtl.runs.compression.base import Step, Workpiece
-from mtl.runs.compression.onnx_result import deliver, exported_model
+from mtl.runs.compression.onnx_result import check_packages, deliver, exported_model
 from mtl.words import counted
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Quantize(Step):
     """
 
     name = "quantize"
+    makes_file = True
 
     def __init__(
         self,
@@ -48,8 +49,9 @@ class Quantize(Step):
         self.sensitivity_images = sensitivity_images
         self.max_loss = max_loss
 
-    def check(self, work: Workpiece, place: int) -> None:
-        """See ``Step``: a task's loss is measured on the validation split."""
+    def check(self, work: Workpiece) -> None:
+        """See ``Step``: packages are there, and the validation split for measuring losses on."""
+        check_packages(self.name)
         if self.max_loss is not None and work.data.source("val") is None:
             raise UserError(
                 f"{self.name}.max_loss={self.max_loss:g} needs a validation split, which the data "
@@ -60,10 +62,9 @@ class Quantize(Step):
         """See ``Step``; the network stays as it is, and ``int8.onnx`` is the result.
 
         Raises:
-            UserError: a step before has made a file, or a package is missing.
             RunError: the network can't be exported.
         """
-        model = exported_model(work, self.name)
+        model = exported_model(work)
 
         from mtl.runs.compression.quantize.layers import blocks
         from mtl.runs.compression.quantize.mixed import stays_float
@@ -79,6 +80,9 @@ class Quantize(Step):
             self.reduce_range,
             self.last_layers,
         )
+        if not work.trains:  # a size or a time is looked for, on a network that was never trained
+            deliver(work, quantiser.int8(set()), "int8", self._said({}))
+            return
         layers = {layer.name: (layer,) for layer in quantiser.candidates}
         units = blocks(quantiser.candidates) if self.sensitivity == "blocks" else layers
         work.say(f"  {counted(len(layers), 'layer')} in int8, {self.sensitivity} one by one")
@@ -93,11 +97,11 @@ class Quantize(Step):
         if self.max_loss is None:
             written(kept)
         else:
-            before = _main(work)
+            before = work.main_metrics()
 
             def losses_with(kept: "Kept") -> Mapping[str, float]:
                 written(kept)
-                now = _main(work)
+                now = work.main_metrics()
                 return {task: 100 * (before[task] - now[task]) for task in before}
 
             kept, losses = stays_float(found, losses_with, self.max_loss)
@@ -114,10 +118,3 @@ class Quantize(Step):
             "calibration": {"method": self.calibration, "images": self.images},
             "float_for": dict(kept),
         }
-
-
-def _main(work: Workpiece) -> dict[str, float]:
-    """Each task's main metric on the validation split."""
-    found = work.evaluate("val", file=work.file)
-    mains = {task: work.network.head(task).metrics[0] for task in work.network.tasks}
-    return {task: found[task][name] for task, name in mains.items() if name in found.get(task, {})}

@@ -28,6 +28,9 @@ class Select(Step):
         lr_factor: the learning rate in that of the run.
     """
 
+    strength = "keep"
+    trains = True
+
     def __init__(
         self,
         method: str,
