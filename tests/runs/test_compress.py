@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from itertools import permutations
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from mtl.runs.compression.base import Step
 from mtl.runs.compression.chain import check_chain
 from mtl.runs.compression.goal import Goal, goal_of
 from mtl.runs.compression.measures import Latency
+from mtl.runs.compression.prune import unstructured
 from mtl.runs.compression.table import Stand, columns, markdown
 from mtl.runs.compression.target import _strongest, _weakest
 from mtl.runs.evaluate import evaluate
@@ -201,6 +203,29 @@ def test_a_pruned_run_is_pruned_further_to_a_size(pruned: Path, tmp_path: Path) 
     left = read_json(tmp_path / "table.json")["stands"][1]["megabytes"]
     assert 0.6 * whole < left <= 0.7 * whole
     assert not (tmp_path / "trial").exists()
+
+
+def test_weights_that_are_0_already_are_among_those_that_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A run of which half went before: 0.8 of it can't stay, and 0.25 are reached in two rounds."""
+    monkeypatch.setattr(unstructured, "checkpoint_bytes", lambda work, metrics: b"")
+    for keep, left in ((0.8, 0.5), (0.25, 0.25)):
+        layer = torch.nn.Linear(4, 4)
+        layer.weight.data[:2] = 0
+        kept = layer.weight.detach().clone()
+        settings: Any = {"keep": keep, "rounds": 2, "importance": "magnitude", "weights": {}}
+        more: Any = {"images": 1, "epochs_factor": 0, "final_epochs_factor": 0, "lr_factor": 1}
+        work: Any = SimpleNamespace(
+            network=torch.nn.Sequential(layer),
+            cfg=SimpleNamespace(epochs=1, lr=1),
+            finetune=lambda network, epochs, lr: None,
+            say=lambda line: None,
+            notes={},
+        )
+        unstructured.PruneUnstructured(**settings, **more).apply(work)
+        assert work.notes["zeros"] == 1 - left
+        assert ((layer.weight == kept) | (layer.weight == 0)).all()
 
 
 @pytest.mark.slow

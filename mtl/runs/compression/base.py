@@ -42,6 +42,7 @@ class Workpiece:
         trust: names of modules whose classes these may name.
         notes: whatever else the step has measured, for the table's file.
         trains: whether fine-tuning is done; trials that look at size or speed alone leave it out.
+        says: whether the user is told anything; not in trials, whose files don't stay.
     """
 
     cfg: DictConfig
@@ -57,6 +58,7 @@ class Workpiece:
     trust: Sequence[str] = ()
     notes: dict[str, float] = field(default_factory=dict)
     trains: bool = True
+    says: bool = True
 
     @property
     def split(self) -> Split:
@@ -138,7 +140,8 @@ class Workpiece:
 
     def say(self, line: str) -> None:
         """Tell the user one line."""
-        say(line)
+        if self.says:
+            say(line)
 
     @property
     def figures(self) -> Path:

@@ -8,7 +8,7 @@ from mtl.errors import RunError
 from mtl.model.multiply_adds import multiply_adds
 from mtl.runs.baselines.gain import gain
 from mtl.runs.compression.base import TaskMetrics, Workpiece
-from mtl.runs.compression.measures import Latencies, latencies
+from mtl.runs.compression.measures import BATCHES, Latencies, latencies
 from mtl.runs.compression.saved import MODEL, checkpoint_bytes
 from mtl.runs.compression.table import Stand
 from mtl.runs.export.formats import FORMATS
@@ -53,28 +53,29 @@ def file_bytes(work: Workpiece, metrics: TaskMetrics) -> int:
     return len(checkpoint_bytes(work, metrics))
 
 
-def timed(work: Workpiece, repeats: int) -> Latencies:
+def timed(work: Workpiece, repeats: int, batches: Sequence[int] = BATCHES) -> Latencies:
     """The times of the network and of an ONNX file of it, or of the file that is the result.
 
     Args:
         work: as it is then.
         repeats: see ``latencies``.
+        batches: likewise.
     """
     side = int(work.cfg.image_size)
     if not repeats:
         return {}
     if work.file is not None:
-        return latencies(None, work.file, side, repeats)
+        return latencies(None, work.file, side, repeats, batches)
     path = work.out / MODEL
     if FORMATS["onnx"].missing:
         work.say("ONNX Runtime is not timed: pip install 'mtl[compress]'")
-        return latencies(work.network, None, side, repeats)
+        return latencies(work.network, None, side, repeats, batches)
     try:
         work.export(work.network, path)
     except RunError as error:
         work.say(f"ONNX Runtime is not timed: {error}")
-        return latencies(work.network, None, side, repeats)
-    return latencies(work.network, path, side, repeats)
+        return latencies(work.network, None, side, repeats, batches)
+    return latencies(work.network, path, side, repeats, batches)
 
 
 def _delta_m(

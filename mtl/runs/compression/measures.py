@@ -1,7 +1,7 @@
 """How long a network, and the file that was made of it, take from pictures to decisions."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,13 @@ Latencies = Mapping[str, Mapping[int, Latency]]
 """``eager`` and ``onnx`` to batch size to how long it takes."""
 
 
-def latencies(network: Network | None, model: Path | None, side: int, repeats: int) -> Latencies:
+def latencies(
+    network: Network | None,
+    model: Path | None,
+    side: int,
+    repeats: int,
+    batches: Sequence[int] = BATCHES,
+) -> Latencies:
     """Time both in turns, so that both see the same machine, on as many threads as torch uses.
 
     Args:
@@ -43,6 +49,7 @@ def latencies(network: Network | None, model: Path | None, side: int, repeats: i
         side: of the pictures in pixels.
         repeats: of a batch of one; larger batches are repeated a quarter as often. 0: nothing is
             timed.
+        batches: their sizes.
     """
     runs: dict[str, Callable[[Tensor], Any]] = {}
     if network is not None:
@@ -50,7 +57,7 @@ def latencies(network: Network | None, model: Path | None, side: int, repeats: i
     if model is not None:
         runs["onnx"] = _session(model)
     found: dict[str, dict[int, Latency]] = {name: {} for name in runs}
-    for batch in BATCHES if repeats else ():
+    for batch in batches if repeats else ():
         image = torch.randn(batch, 3, side, side, generator=torch.Generator().manual_seed(0))
         times = _in_turns(runs, image, repeats if batch == 1 else max(3, repeats // 4))
         for name, taken in times.items():

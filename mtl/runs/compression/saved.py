@@ -76,7 +76,6 @@ def _results(work: Workpiece, stands: Sequence[Stand]) -> dict[str, Any]:
     origin = read_json(work.run / "results.json")
     found = {
         "metrics": _full_names(work, last.metrics),
-        "best": origin.get("best"),
         "seed": work.cfg.seed,
         "epochs": origin.get("epochs"),
         "duration_s": round(sum(stand.seconds for stand in stands), 1),

@@ -83,18 +83,15 @@ class Prune(Step):
     def apply(self, work: Workpiece) -> None:
         """See ``Step``."""
         whole = 0.0
-        sizes: dict[str, int] = {}
+        sizes: dict[bytes, int] = {}
         for number in range(1, self.rounds + 1):
             found = self._coupling(work)
             costs = costs_of(work.network, found, int(work.cfg.image_size))
             if number == 1:
                 whole = costs.total
-                sizes = {_name(found, place): len(g) for place, g in enumerate(found.groups)}
+                sizes = {_key(found, group): len(group) for group in found.groups}
                 _say_left(work, found)
-            least = [
-                ceil(self.least * sizes.get(_name(found, place), len(group)))
-                for place, group in enumerate(found.groups)
-            ]
+            least = [ceil(self.least * sizes.get(_key(found, g), len(g))) for g in found.groups]
             groups = shrinking(found, self._scores(work, found, costs), self.multiple, least)
             choose = by_worth if self.scope == "network" else evenly
             target = whole * self.keep ** (number / self.rounds)
@@ -139,8 +136,10 @@ def _makers(found: Coupling, group: Group) -> list[str]:
     ]
 
 
-def _name(found: Coupling, place: int) -> str:
-    return _makers(found, found.groups[place])[0]
+def _key(found: Coupling, group: Group) -> bytes:
+    """What a group has in common before and after channels have gone: its layers."""
+    ins, outs = counts(found, group.units[:1])
+    return ins.tobytes() + outs.tobytes()
 
 
 def _in_heads(found: Coupling, group: Group) -> bool:

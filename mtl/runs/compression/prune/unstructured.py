@@ -68,16 +68,17 @@ class PruneUnstructured(Step):
         """See ``Step``."""
         layers: list[Weighted] = [m for m in work.network.modules() if isinstance(m, Weighted)]
         total = sum(layer.weight.numel() for layer in layers)
+        already = _zeros(layers)
         for number in range(1, self.rounds + 1):
             # torch puts them into one vector as they lie.
             work.network.to(memory_format=torch.contiguous_format)
-            gone = round(total * (1 - self.keep ** (number / self.rounds)))
+            gone = max(already, round(total * (1 - self.keep ** (number / self.rounds))))
             scores = None if self.importance == "magnitude" else self._taylor(work, layers)
             prune.global_unstructured(
                 [(layer, NAME) for layer in layers],
                 pruning_method=prune.L1Unstructured,
                 importance_scores=scores,
-                amount=gone - _zeros(layers),
+                amount=gone - (_zeros(layers) if number > 1 else 0),
             )
             for layer in layers:
                 # As it is, nobody could copy the layer: it is computed anew by every pass.
