@@ -20,7 +20,7 @@ from torch import nn
 from mtl.model.channels import ChannelChoice
 from mtl.model.network import Network
 from mtl.runs.compression.channels.digits import Flags, Ints, decoded, digits
-from mtl.runs.compression.channels.groups import Group, groups_of, left_of, units
+from mtl.runs.compression.channels.groups import Group, grouped, left_of, units
 from mtl.runs.compression.channels.layers import ChannelLayer, Loose, Vector, layers_and_vectors
 from mtl.runs.compression.channels.marks import Marks, Rows, together
 
@@ -29,7 +29,7 @@ SIDE = 64
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChannelList:
     """Channels that a task goes on with, listed by number.
 
     Args:
@@ -62,7 +62,7 @@ class Coupling:
     places: int
     groups: Sequence[Group]
     left: Sequence[str]
-    choices: Sequence[Chosen]
+    choices: Sequence[ChannelList]
 
 
 @torch.no_grad()
@@ -97,11 +97,11 @@ def coupling(network: Network, image_size: int) -> Coupling:
     for number, rows in marks.seen_of_images().items():
         stays[marks.first[number] + np.flatnonzero(rows.any(0))] = True
     unit_of = units(pairs, marks.places)
-    groups = groups_of(layers, vectors, places, unit_of, stays)
+    groups = grouped(layers, vectors, places, unit_of, stays)
     one_of = np.full(marks.places, -1)
     one_of[unit_of[:places]] = np.arange(places)
     choices = [
-        Chosen(owner, leaf, one_of[unit_of[from_]])
+        ChannelList(owner, leaf, one_of[unit_of[from_]])
         for (owner, leaf), from_ in marks.choices.items()
     ]
     return Coupling(layers, vectors, places, groups, left_of(layers, groups, places), choices)

@@ -38,7 +38,7 @@ def units(pairs: Sequence[tuple[Ints, Ints]], count: int) -> Ints:
     return found
 
 
-def groups_of(
+def grouped(
     layers: Sequence[ChannelLayer],
     vectors: Sequence[Vector],
     places: int,
