@@ -18,6 +18,7 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import DictConfig, open_dict
+from quick_copies import copying_quickly
 from quick_hydra import merging_once, state
 
 from mtl.config import compose
@@ -37,6 +38,7 @@ def composing_quickly() -> Iterator[None]:
     once = composing_once(compose.compose_or_raise)
     parsed = reading_once(files().load_config)
     with (
+        copying_quickly(),
         merging_once(),
         patch.object(compose, "compose_or_raise", once),
         patch.object(files(), "load_config", parsed),

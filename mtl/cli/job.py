@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from mtl.config.check import check
 from mtl.config.compose import chosen_of
-from mtl.config.finalise import finalise
+from mtl.config.finalise import final_values
 from mtl.config.paths import BASELINES, allow_user_modules
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ def job(cfg: DictConfig) -> dict[str, float]:
     # Hydra may have moved into the run's folder (hydra.job.chdir), where paths mean other things.
     begun = Path(hydra_node.runtime.cwd)
     base = None if begun == Path.cwd() else begun
-    ready = check(finalise(cfg, hydra_node), base=base, chosen=chosen_of(hydra_node))
+    ready = check(final_values(cfg, hydra_node), base=base, chosen=chosen_of(hydra_node))
     log.info("mtl train %s", " ".join(hydra_node.overrides.task))
     sys.stdout.flush()
     folder = Path(hydra_node.runtime.output_dir)

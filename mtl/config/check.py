@@ -1,13 +1,16 @@
 """Whether a configuration makes sense as a whole; nothing here imports torch."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from mtl.config.allowed import UNKNOWN, Chosen
 from mtl.config.checkpoint_names import check_monitors
+from mtl.config.finalise import fixed
+from mtl.config.instantiate import container
 from mtl.config.labelling import label_tasks
 from mtl.config.monitor import check_main_metrics, check_monitor
 from mtl.config.nearest import in_words
@@ -17,7 +20,7 @@ from mtl.errors import UserError
 
 
 def check(
-    cfg: DictConfig,
+    cfg: Mapping[str, Any],
     needs_data: bool = True,
     base: Path | None = None,
     chosen: Chosen = UNKNOWN,
@@ -25,7 +28,7 @@ def check(
     """Hold a finalised configuration to everything that can be known without data and torch.
 
     Args:
-        cfg: as ``finalise`` returns it.
+        cfg: as ``final_values`` or ``finalise`` returns it; left as it is.
         needs_data: whether the data's folders must be there.
         base: what relative paths are relative to where that isn't the current folder.
         chosen: the members that it was made of.
@@ -38,9 +41,7 @@ def check(
         UserError: names the key and what is allowed.
     """
     chosen.refuse_in_recipe()
-    values = OmegaConf.to_container(cfg)
-    assert isinstance(values, dict)
-    plain_values = {str(key): value for key, value in values.items()}
+    plain_values = container(cfg) if isinstance(cfg, DictConfig) else deepcopy(dict(cfg))
     check_ranges(plain_values, chosen)
     if (most := plain_values["trainer"].get("limit_epochs")) is not None:
         plain_values["epochs"] = min(plain_values["epochs"], most)
@@ -61,9 +62,7 @@ def check(
     check_monitors(plain_values["callbacks"], plain_values["heads"])
     if needs_data:
         check_root(plain_values["data"])
-    checked = OmegaConf.create(plain_values)
-    OmegaConf.set_struct(checked, True)
-    return checked
+    return fixed(plain_values)
 
 
 def check_image_size(image_size: int, backbone: Mapping[str, Any]) -> None:

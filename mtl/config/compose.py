@@ -194,17 +194,18 @@ def flat(node: object, prefix: str = "") -> dict[str, object]:
 
 def choices(cfg: DictConfig) -> dict[str, object]:
     """Which member was chosen for each group, ``head@heads.NAME`` included."""
-    return _choices(cfg.hydra)
+    return choices_of(cfg.hydra)
 
 
 def chosen_of(hydra_node: Any) -> Chosen:
     """The members that Hydra made a configuration of."""
     # A head's choice is called by the node that it fills: head@heads.NAME.
-    names = {key.rpartition("@")[2]: str(name) for key, name in _choices(hydra_node).items()}
+    names = {key.rpartition("@")[2]: str(name) for key, name in choices_of(hydra_node).items()}
     return Chosen(config_dir_of(hydra_node), names)
 
 
-def _choices(hydra_node: Any) -> dict[str, object]:
+def choices_of(hydra_node: Any) -> dict[str, object]:
+    """``choices`` from Hydra's own node."""
     found = OmegaConf.to_container(hydra_node.runtime.choices)
     assert isinstance(found, dict)
     return {str(k): v for k, v in found.items() if str(k).split("/")[0] != "hydra"}

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from mtl.config.backbones import write_out
 from mtl.config.complaints import HYDRA_ERRORS, complaint
 from mtl.config.compose import chosen_of, config_dir_of, flat
-from mtl.config.member_files import drop_allowed
+from mtl.config.member_files import ALLOWED
 from mtl.config.nearest import in_words, listing, unknown
 from mtl.config.packages import check_packages
 from mtl.config.schema import (
@@ -22,11 +22,23 @@ from mtl.config.schema import (
 from mtl.errors import UserError
 
 
-def finalise(cfg: DictConfig, hydra_node: Any = None) -> DictConfig:
+def finalise(cfg: DictConfig) -> DictConfig:
+    """``final_values`` as a configuration that takes no further keys."""
+    return fixed(final_values(cfg))
+
+
+def fixed(values: dict[str, Any]) -> DictConfig:
+    """A configuration of plain values that takes no further keys."""
+    cfg = OmegaConf.create(values)
+    OmegaConf.set_struct(cfg, True)
+    return cfg
+
+
+def final_values(cfg: DictConfig, hydra_node: Any = None) -> dict[str, Any]:
     """Resolve a configuration, hold it to the yaml files, and drop the heads not chosen.
 
     Args:
-        cfg: as ``compose`` returns it, or as Hydra hands it to a job.
+        cfg: as ``compose`` returns it, or as Hydra hands it to a job; left as it is.
         hydra_node: Hydra's own node where ``cfg`` lacks it (in a job, ``HydraConfig.get()``).
 
     Returns:
@@ -36,25 +48,30 @@ def finalise(cfg: DictConfig, hydra_node: Any = None) -> DictConfig:
         UserError: an unknown key, a value of the wrong type, a missing value, tasks that are no
             heads, or a package that is not installed.
     """
-    if hydra_node is not None:
-        cfg = cfg.copy()
-        with open_dict(cfg):
-            cfg.hydra = hydra_node
-        drop_allowed(cfg)
+    node = cfg.hydra if hydra_node is None else hydra_node
     try:
-        values = resolved(cfg)
+        values = without_allowed(resolved(cfg))
     except HYDRA_ERRORS as error:
         raise complaint(error, {}) from error
-    config_dir = config_dir_of(cfg.hydra)
-    defaults = defaults_of(cfg, config_dir)
-    forget_replaced(values, defaults, [str(o) for o in cfg.hydra.overrides.task])
+    config_dir = config_dir_of(node)
+    defaults = defaults_of(node, config_dir)
+    forget_replaced(values, defaults, [str(o) for o in node.overrides.task])
     check_keys(values, defaults)
-    values = fit_types(values, defaults, chosen_of(cfg.hydra))
+    values = fit_types(values, defaults, chosen_of(node))
     values["encoder"] = write_out(values["encoder"], config_dir)
     final = settle(values)
-    check_packages(final)
-    check_metrics(final, defaults["heads"])
+    check_packages(final["logger"])
+    check_metrics(final["heads"], defaults["heads"])
     return final
+
+
+def without_allowed(node: dict[str, Any]) -> dict[str, Any]:
+    """A node less what its files say about options, which Hydra brings along."""
+    return {
+        key: without_allowed(value) if isinstance(value, dict) else value
+        for key, value in node.items()
+        if key != ALLOWED
+    }
 
 
 def forget_replaced(
@@ -91,22 +108,22 @@ def drop(node: dict[str, Any], path: Sequence[str]) -> None:
         del node[key]
 
 
-def check_metrics(cfg: DictConfig, defaults: dict[str, Any]) -> None:
+def check_metrics(heads: Mapping[str, Any], defaults: dict[str, Any]) -> None:
     """A head's metrics are some of those that its yaml lists.
 
     Raises:
         UserError: none, or one that the head does not have.
     """
-    for task, head in cfg.heads.items():
+    for task, head in heads.items():
         allowed = defaults[task].get("metrics", [])
-        if allowed and not head.metrics:
+        if allowed and not head["metrics"]:
             raise UserError(f"heads.{task}.metrics=[]: name at least one of {listing(allowed)}")
         for name in head.get("metrics", []):
             if name not in allowed:
                 raise UserError(f"heads.{task}.metrics: {unknown('metric', str(name), allowed)}")
 
 
-def settle(values: dict[str, Any]) -> DictConfig:
+def settle(values: dict[str, Any]) -> dict[str, Any]:
     """Drop the heads not chosen and see that nothing is missing.
 
     Raises:
@@ -116,9 +133,7 @@ def settle(values: dict[str, Any]) -> DictConfig:
     for key, value in flat(values).items():
         if value == MISSING:
             raise UserError(f"{key} is needed: write {key}=...")
-    cfg = OmegaConf.create(values)
-    OmegaConf.set_struct(cfg, True)
-    return cfg
+    return values
 
 
 def chosen_heads(tasks: object, heads: dict[str, Any]) -> dict[str, Any]:

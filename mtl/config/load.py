@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 from mtl.config.check import check
 from mtl.config.compose import chosen_of, compose
-from mtl.config.finalise import finalise
+from mtl.config.finalise import final_values
 
 
 def load(
@@ -27,4 +27,4 @@ def load(
         UserError: anything is wrong with them.
     """
     cfg = compose(overrides, config_dir)
-    return check(finalise(cfg), needs_data, chosen=chosen_of(cfg.hydra))
+    return check(final_values(cfg), needs_data, chosen=chosen_of(cfg.hydra))

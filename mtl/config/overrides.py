@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from functools import cache, lru_cache
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -25,12 +26,22 @@ def parse(override: str) -> Override:
     if not key.strip("+~") or not (equals or key.startswith("~")):
         raise UserError(f"'{override}': write key=value")
     try:
-        return OverridesParser.create().parse_override(override)
+        return _parsed(override)
     except (HydraException, ValueError) as error:
         reason = (str(error).splitlines() or ["?"])[0]
         raise UserError(
             f"'{override}' can't be read ({reason}); write {in_quotes(override)}"
         ) from error
+
+
+@lru_cache(maxsize=4096)
+def _parsed(override: str) -> Override:
+    return _parser().parse_override(override)
+
+
+@cache
+def _parser() -> OverridesParser:
+    return OverridesParser.create()
 
 
 def in_quotes(override: str) -> str:

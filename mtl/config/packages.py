@@ -1,8 +1,8 @@
 """Packages that only some members need."""
 
+from collections.abc import Mapping
 from importlib.util import find_spec
-
-from omegaconf import DictConfig
+from typing import Any
 
 from mtl.errors import UserError
 
@@ -13,13 +13,16 @@ NEEDED = {
 """Class to package, which the extra of the same name installs."""
 
 
-def check_packages(cfg: DictConfig) -> None:
+def check_packages(loggers: Mapping[str, Any]) -> None:
     """See that the chosen loggers can be imported; nothing is.
+
+    Args:
+        loggers: their nodes by name.
 
     Raises:
         UserError: names the package and what installs it.
     """
-    for name, node in cfg.logger.items():
+    for name, node in loggers.items():
         package = NEEDED.get(str(node.get("_target_")))
         # A folder of that name in the current one is no package: it has no origin.
         if package is not None and getattr(find_spec(package), "origin", None) is None:

@@ -14,7 +14,6 @@ from mtl.config.complaints import HYDRA_ERRORS, complaint, in_short, refuse_wron
 from mtl.config.compose import compose, flat, group_choices
 from mtl.config.finalise import settle
 from mtl.config.groups import choices, short_keys
-from mtl.config.instantiate import container
 from mtl.config.nearest import nearest, unknown_key
 from mtl.config.overrides import key_of, parse
 from mtl.config.schema import check_keys, fit_types, resolved
@@ -94,9 +93,9 @@ def changed(
     check_keys(values, reference)
     values["encoder"] = write_out(values["encoder"], config_dir)
     anew = Chosen(config_dir, {key_of(o): str(parse(o).value()) for o in chosen})
-    cfg = settle(fit_types(values, reference, anew))
-    refuse_strangers(container(cfg), Trust(trust, config_dir))
-    return check(cfg, needs_data, chosen=anew)
+    values = settle(fit_types(values, reference, anew))
+    refuse_strangers(values, Trust(trust, config_dir))
+    return check(values, needs_data, chosen=anew)
 
 
 def read_config(run: Path) -> DictConfig:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from mtl.config import compose
 from mtl.config.allowed import TARGET, UNKNOWN, Chosen
 from mtl.config.complaints import HYDRA_ERRORS, complaint
-from mtl.config.compose import choices, flat, with_new_members
+from mtl.config.compose import choices, choices_of, flat, with_new_members
 from mtl.config.nearest import in_words, unknown_key
 from mtl.config.ranges import Owner, owner_of, rule_for
 from mtl.errors import UserError
@@ -19,17 +19,17 @@ from mtl.errors import UserError
 MISSING = "???"
 
 
-def defaults_of(cfg: DictConfig, config_dir: Path | None = None) -> dict[str, Any]:
+def defaults_of(hydra_node: Any, config_dir: Path | None = None) -> dict[str, Any]:
     """The configuration that the chosen members make without experiment and overrides.
 
     Args:
-        cfg: as ``compose`` returns it.
+        hydra_node: of what ``compose`` returns.
         config_dir: the user's folder.
 
     Raises:
         UserError: the files make no sense without the experiment.
     """
-    chosen = {group: str(name) for group, name in choices(cfg).items() if name is not None}
+    chosen = {g: str(name) for g, name in choices_of(hydra_node).items() if name is not None}
     chosen["experiment"] = "none"
     return composed_defaults(tuple(f"{g}={n}" for g, n in chosen.items()), config_dir)
 

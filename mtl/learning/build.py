@@ -147,7 +147,7 @@ def build_loggers(cfg: DictConfig, folder: Path, purge_step: int | None) -> list
     Raises:
         UserError: a package is not installed.
     """
-    check_packages(cfg)
+    check_packages(cfg.logger)
     return [
         make(e, Logger, folder=folder, purge_step=purge_step)
         for e in container(cfg.logger).values()

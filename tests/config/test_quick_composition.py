@@ -6,6 +6,7 @@ from hydra._internal import config_loader_impl, defaults_list
 from hydra.plugins.config_source import ConfigLoadError
 from omegaconf import DictConfig, OmegaConf
 from quick_composition import composing_once, files, reading_once, replaceable
+from quick_copies import pickled
 from quick_hydra import merging_once
 
 from mtl.config.compose import CONFIG_NAME, initialised, search_path
@@ -103,3 +104,21 @@ def test_a_file_is_parsed_again_once_it_has_changed(tmp_path):
     assert read == ["a", "a"]
     with pytest.raises(ConfigLoadError):
         quick(source, "b")
+
+
+def test_copies_are_those_of_omegaconf():
+    copy = getattr(DictConfig.__deepcopy__, "__wrapped__", DictConfig.__deepcopy__)
+    cfg = OmegaConf.create({"a": {"b": ["${c}", {"d": "???"}, None]}, "c": 1})
+    OmegaConf.set_struct(cfg.a, True)
+    for kept in (cfg, cfg.a, OmegaConf.create({"f": lambda: 0}, flags={"allow_objects": True})):
+        quick, whole = pickled(copy)(kept, {}), copy(kept, {})
+        assert quick == whole == kept
+        assert quick is not kept
+        assert quick._get_parent() is whole._get_parent() is kept._get_parent()
+        assert OmegaConf.is_struct(quick) is OmegaConf.is_struct(kept)
+    found = pickled(copy)(cfg.a, {})
+    assert found.b[0] == 1
+    found.b[1].d = 2
+    assert OmegaConf.is_missing(cfg.a.b[1], "d")
+    cfg.c = 3
+    assert found.b[0] == 3
