@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from mtl.data.batch import Batch as Batch
     from mtl.data.batch import BoxBatch as BoxBatch
     from mtl.data.batch import Labelled as Labelled
+    from mtl.data.instances import InstanceBatch as InstanceBatch
+    from mtl.data.instances import Instances as Instances
+    from mtl.data.masks import Masks as Masks
     from mtl.data.preprocess.base import Frame as Frame
     from mtl.data.preprocess.base import Preprocess as Preprocess
     from mtl.data.preprocess.standard import Standard as Standard
@@ -89,6 +92,8 @@ _HOMES = {
     "Sample": "mtl.data.sample",
     "Target": "mtl.data.sample",
     "Boxes": "mtl.data.sample",
+    "Instances": "mtl.data.instances",
+    "Masks": "mtl.data.masks",
     "TargetKind": "mtl.data.target.base",
     "PixelMap": "mtl.data.target.pixel_map",
     "VectorMap": "mtl.data.target.vector_map",
@@ -98,6 +103,7 @@ _HOMES = {
     "IGNORE_PIXEL": "mtl.data.sample",
     "Batch": "mtl.data.batch",
     "BoxBatch": "mtl.data.batch",
+    "InstanceBatch": "mtl.data.instances",
     "Labelled": "mtl.data.batch",
     "Preprocess": "mtl.data.preprocess.base",
     "Frame": "mtl.data.preprocess.base",

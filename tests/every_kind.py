@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mtl.data.instances import Instances
+from mtl.data.masks import Masks
 from mtl.data.sample import Target
 from mtl.data.sources.base import ArraySource, Split
-from mtl.data.sources.shapes import Shapes
+from mtl.data.sources.shapes import CLASSES, Shapes
 from mtl.data.target.base import Column
 
 
@@ -51,10 +53,28 @@ def ends(source: ArraySource) -> Column:
     return found
 
 
+def shapes(source: ArraySource) -> Column:
+    """Of each box as much of it as the mask shows in its class."""
+    found = []
+    for boxes, mask in zip(source.targets["boxes"], source.targets["mask"], strict=True):
+        own = []
+        for (x1, y1, x2, y2), label in zip(
+            boxes.xyxy.astype(int).tolist(), boxes.labels.tolist(), strict=True
+        ):
+            inside = np.zeros(mask.shape, np.bool_)
+            inside[y1:y2, x1:x2] = True
+            own.append(
+                (inside & (mask == label + 1)) if (inside & (mask == label + 1)).any() else inside
+            )
+        found.append(Instances.of(boxes, Masks.of(own, mask.shape)))
+    return found
+
+
 MADE_UP: Mapping[str, tuple[Target, Callable[[ArraySource], Column]]] = {
     "numbers": (Target("numbers", ("red", "green"), units=("lm", "")), colours),
     "depth": (Target("depth"), distances),
     "normals": (Target("normals"), directions),
+    "instances": (Target("instances", CLASSES), shapes),
     "keypoints": (
         Target(
             "keypoints",

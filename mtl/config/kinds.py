@@ -12,6 +12,7 @@ KINDS = {
     "labels": "mtl.data.target.labels.LabelsKind",
     "numbers": "mtl.data.target.numbers.NumbersKind",
     "boxes": "mtl.data.target.boxes.BoxesKind",
+    "instances": "mtl.data.target.instances.InstancesKind",
     "keypoints": "mtl.data.target.keypoints.KeypointsKind",
     "mask": "mtl.data.target.mask.MaskKind",
     "depth": "mtl.data.target.depth.DepthKind",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -51,23 +51,24 @@ class BoxBatch:
         """(n, M) bool: True where there is an object."""
         return self.labels >= 0
 
-    def map(self, change: Callable[[Tensor], Tensor]) -> BoxBatch:
+    def map(self, change: Callable[[Tensor], Tensor]) -> Self:
         """Every tensor changed."""
-        return BoxBatch(
-            change(self.xyxy),
-            change(self.labels),
-            change(self.difficult),
-            None if self.within is None else change(self.within),
-            None if self.looked_for is None else change(self.looked_for),
+        return replace(
+            self,
+            xyxy=change(self.xyxy),
+            labels=change(self.labels),
+            difficult=change(self.difficult),
+            within=None if self.within is None else change(self.within),
+            looked_for=None if self.looked_for is None else change(self.looked_for),
         )
 
-    def __getitem__(self, rows: Tensor | slice) -> BoxBatch:
+    def __getitem__(self, rows: Tensor | slice) -> Self:
         return self.map(lambda part: part[rows])
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def at_least_one(self) -> BoxBatch:
+    def at_least_one(self) -> Self:
         """The same with a place for an object, empty, where there was none for any."""
         if self.labels.shape[1]:
             return self

@@ -14,6 +14,8 @@ from mtl.drawing.palette import RGB, color
 from mtl.files import printable
 
 Canvas = npt.NDArray[np.uint8]
+GREY = (128, 128, 128)
+"""Of what doesn't count."""
 
 
 def _scale(canvas: Canvas) -> float:
@@ -85,7 +87,7 @@ def draw_boxes(
     thickness = line_width(canvas)
     for i, (box, caption, index) in enumerate(zip(xyxy, captions, classes, strict=True)):
         thin = dashed is not None and dashed[i]
-        ink = (128, 128, 128) if thin else color(index)
+        ink = GREY if thin else color(index)
         x1, y1, x2, y2 = (round(float(v)) for v in box)
         cv2.rectangle(
             canvas, (x1, y1), (max(x1, x2 - 1), max(y1, y2 - 1)), ink, 1 if thin else thickness

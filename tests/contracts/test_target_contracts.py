@@ -14,7 +14,9 @@ from mtl.config.kinds import KINDS
 from mtl.data.augmentation.spec import Augmentation
 from mtl.data.batch import Labelled
 from mtl.data.inspection.tally import Tally
+from mtl.data.instances import Instances
 from mtl.data.loading.cache_columns import Columns, ColumnWriter, save_index
+from mtl.data.masks import Masks
 from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Boxes, Target
 from mtl.data.target.base import TargetKind
@@ -52,12 +54,22 @@ def unit_vectors() -> np.ndarray:
     return values.astype(np.float32)
 
 
+def instances(*masks: np.ndarray) -> Instances:
+    padded = [np.pad(mask, ((0, 0), (0, SIDE - mask.shape[1]))) for mask in masks]
+    found = Masks.of(padded, (SIDE, SIDE))
+    return Instances.of(boxes(*found.xyxy.tolist()), found)
+
+
 EXAMPLES: dict[TargetKind, tuple[Any, Any]] = {
     kind_of("label"): (2, 0),
     kind_of("labels"): (np.array([1, 0, -1], np.int8), np.array([0, 0, 1], np.int8)),
     kind_of("boxes"): (
         boxes((1, 0, 4, 2.5), (2, 3, 7, 8)),
         replace(boxes(), looked_for=np.array([True, False, True])),
+    ),
+    kind_of("instances"): (
+        instances(np.eye(SIDE, 5, dtype=bool), np.arange(SIDE**2).reshape(SIDE, SIDE) % 7 > 3),
+        replace(instances(), looked_for=np.array([True, False, True])),
     ),
     kind_of("keypoints"): (
         np.array(

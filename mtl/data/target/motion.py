@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -60,6 +60,11 @@ class Motion:
     spec: Augmentation
     flips: Tensor
     warps: bool
+
+    def of(self, row: int) -> Motion:
+        """That of one of the pictures."""
+        rows = slice(row, row + 1)
+        return replace(self, matrix=self.matrix[rows], flips=self.flips[rows])
 
     @property
     def mirrors(self) -> Tensor:
