@@ -56,6 +56,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: first[item.path])
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """What tests start processes with is forked before any of them has run."""
+    if "fresh" in sys.modules and not session.config.option.collectonly:
+        sys.modules["fresh"].serve()
+
+
 def pytest_sessionfinish() -> None:
     if "fresh" in sys.modules:
         sys.modules["fresh"].stop()

@@ -1,21 +1,29 @@
 """Processes with nothing of the test's own in them, without importing torch and Lightning again.
 
-A server imports them once for each of pytest's workers; every process is a fork of it. Tests of
-what is imported when, and of processes that Lightning or Hydra start, start Python anew.
+Before its first test each of pytest's workers forks a server, which has imported what the tests
+have; every process is a fork of that. Tests of what is imported when, and of processes that
+Lightning or Hydra start, start Python anew.
 """
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import runpy
 import signal
 import sys
+import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import forkserver
+from itertools import pairwise
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
+
+import preloaded  # noqa: F401  what a training needs, before the fork
 
 HERE = Path(__file__).parent
 PATHS = [str(HERE), str(HERE.parent)]
@@ -75,7 +83,6 @@ def start(
         cwd: where it runs; what it prints goes to ``printed`` there.
         env: variables beside those of this process.
     """
-    _ensure_server()
     folder = cwd / "printed"
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("stdout", "stderr"):
@@ -106,18 +113,42 @@ def _module(argv: Sequence[str]) -> None:
     runpy.run_module(argv[0], run_name="__main__", alter_sys=True)
 
 
-def _ensure_server() -> None:
-    multiprocessing.set_forkserver_preload(["preloaded"])
-    before = os.environ.get("PYTHONPATH")
-    # The server looks for what it preloads there, not in this process's sys.path.
-    os.environ["PYTHONPATH"] = os.pathsep.join([*PATHS, *([before] if before else [])])
-    try:
+def serve() -> None:
+    """Fork the server; in a process without threads of its own that has gone backward nowhere."""
+    resource_tracker.ensure_running()
+    with patch.object(util, "spawnv_passfds", _forked):
         forkserver.ensure_running()
-    finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
+
+
+def _forked(path: object, arguments: object, descriptors: Sequence[int]) -> int:
+    """What ``multiprocessing`` starts its server with, without starting Python."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    server = os.fork()
+    if server == 0:
+        try:
+            _forget_pytest(descriptors)
+            forkserver.main(*descriptors, preload=[])
+        finally:
+            os._exit(1)
+    return server
+
+
+def _forget_pytest(kept: Sequence[int]) -> None:
+    """Leave to the server nothing that pytest has changed or opened."""
+    for before, after in pairwise([2, *sorted(kept), os.sysconf("SC_OPEN_MAX")]):
+        os.closerange(before + 1, after)
+    sys.stdout, sys.stderr = (os.fdopen(fd, "w", buffering=1, closefd=False) for fd in (1, 2))
+    sys.unraisablehook, threading.excepthook = sys.__unraisablehook__, threading.__excepthook__
+    for number, answer in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGTERM, signal.SIG_DFL),
+    ):
+        signal.signal(number, answer)
+    logging.getLogger().handlers.clear()
+    warnings.resetwarnings()
+    for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+        warnings.simplefilter("ignore", category)
 
 
 def _run(

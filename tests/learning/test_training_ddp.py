@@ -3,10 +3,7 @@
 import contextlib
 import io
 import json
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import fresh
@@ -16,7 +13,6 @@ from training_kit import checkpoint, write_conf
 from mtl.cli.main import main
 from mtl.runs.samples import KeptSamples
 
-HERE = Path(__file__).parents[1]
 ARGUMENTS = [
     "name=pair",
     "trainer=ddp",
@@ -37,31 +33,18 @@ ARGUMENTS = [
 ]
 
 
-def start(folder: Path) -> subprocess.CompletedProcess[str]:
+def test_two_processes_train_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One sample per process and step: often one has labels that the other lacks, or none.
 
     The first process evaluates two batches more than the second has.
     """
-    paths = os.pathsep.join([str(HERE), os.environ.get("PYTHONPATH", "")])
-    conf = write_conf(folder / "conf")
-    return subprocess.run(
-        [sys.executable, "-m", "mtl", "train", "--config-dir", str(conf), *ARGUMENTS],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=200,
-    )
-
-
-def test_two_processes_train_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    done = start(tmp_path)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "It is recommended" not in done.stderr
+    conf = write_conf(tmp_path / "conf")
+    done = fresh.mtl("train", "--config-dir", str(conf), *ARGUMENTS, cwd=tmp_path).wait(200)
+    assert done.code == 0, done.out + done.err
+    assert "It is recommended" not in done.err
     (folder,) = (tmp_path / "outputs" / "runs" / "pair").iterdir()
-    assert done.stdout.count("run folder:") == 1
-    assert done.stdout.count("epoch 2/2") == 1
+    assert done.out.count("run folder:") == 1
+    assert done.out.count("epoch 2/2") == 1
     results = json.loads((folder / "results.json").read_text())
     assert json.loads((folder / "status.json").read_text())["state"] == "finished"
     last = checkpoint(folder, "last")
