@@ -1,27 +1,29 @@
 """Configurations that differ in members and single values are composed once per process.
 
-Hydra reads and merges some twenty files for each, which would be a quarter of the time of the
-tests. Where the files of a member are nothing but its node, that is put in place of the other's;
-values are changed as a sweep is planned; where Hydra has to compose, it parses each file once.
-``test_quick_composition`` holds it against Hydra's own.
+Hydra reads and merges some sixty files for each, which would be half of the time of the tests.
+Where the files of a member are nothing but its node, that is put in place of the other's; values
+are changed as a sweep is planned; where Hydra has to compose, it parses each file once, and folders
+of users that hold the same are one. ``test_quick_composition`` holds it against Hydra's own.
 """
 
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 from hydra._internal.hydra import Hydra
 from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult, ConfigSource
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from quick_copies import copying_quickly
-from quick_hydra import merging_once, state
+from quick_hydra import held, merging_once
 
-from mtl.config import compose
+from mtl.config import check, compose, finalise
 from mtl.config.compose import group_choices, with_values
 from mtl.config.groups import members
 from mtl.config.member_files import chain, node_of, text_of
@@ -36,12 +38,15 @@ Read = Callable[[ConfigSource, str], ConfigResult]
 def composing_quickly() -> Iterator[None]:
     """All of this module, in this process."""
     once = composing_once(compose.compose_or_raise)
-    parsed = reading_once(files().load_config)
+    reads = reading_once(files().load_config)
+    fixed = made_of_parts(finalise.fixed)
     with (
         copying_quickly(),
         merging_once(),
         patch.object(compose, "compose_or_raise", once),
-        patch.object(files(), "load_config", parsed),
+        patch.object(finalise, "fixed", fixed),
+        patch.object(check, "fixed", fixed),
+        patch.object(files(), "load_config", reads),
         # Before a run Hydra composes once more to look up hydra.mode, which nothing here sets.
         patch.object(Hydra, "get_mode", return_value=None),
     ):
@@ -50,30 +55,38 @@ def composing_quickly() -> Iterator[None]:
 
 def composing_once(hydras: Compose) -> Compose:
     """A function that answers as Hydra's own does, from fewer compositions."""
-    read: dict[tuple[object, ...], DictConfig] = {}
+    read: dict[tuple[object, ...], tuple[Path | None, DictConfig]] = {}
 
     def quick(overrides: Sequence[str], config_dir: Path | None = None) -> DictConfig:
         chosen = [o for o in group_choices(overrides, config_dir) if o != "experiment=none"]
         same = {f"head@heads.{name}={name}" for name in members("head", config_dir)}
         same |= {"experiment=none"}
         values = [o for o in overrides if o not in chosen and o not in same]
-        if any(value.startswith(("hydra", "+", "~")) for value in values):
+        hydra = [o for o in values if o.startswith("hydra.")]
+        if any(o.startswith(("hydra", "+", "~")) for o in values if o not in hydra):
             return hydras(overrides, config_dir)
         nodes = replaceable(chosen, config_dir)
         rest = [choice for choice in chosen if choice not in nodes]
-        there = [] if config_dir is None else state(config_dir)
-        key = (*rest, *there)
+        there = held(config_dir)
+        key = (*rest, there)
         if key not in read:
-            read[key] = hydras(rest, config_dir)
-        whole = (*chosen, *there)
+            read[key] = config_dir, hydras(rest, config_dir)
+        whole = (*chosen, there)
         if whole not in read:
-            read[whole] = read[key].copy()
+            composed = read[key][1].copy()
             for choice in nodes:
-                put(read[whole], choice, config_dir)
+                put(composed, choice, config_dir)
+            read[whole] = read[key][0], composed
+        folder, composed = read[whole]
         try:
-            return with_values(read[whole], values, config_dir)
+            found = with_values(composed, values, config_dir)
         except UserError:
             return hydras(overrides, config_dir)
+        with read_write(found.hydra):
+            apart = found.hydra.overrides
+            apart.task = [o for o in apart.task if o not in hydra]
+            apart.hydra = [*apart.hydra, *hydra]
+        return moved(found, folder, config_dir)
 
     return quick
 
@@ -97,13 +110,60 @@ def is_plain(file: Path, config_dir: Path | None, _: int) -> bool:
     return not any("@" in text_of(part) for part in chain(file, config_dir))
 
 
+def moved(cfg: DictConfig, old: Path | None, new: Path | None) -> DictConfig:
+    """A configuration as if composed with another folder that holds the same."""
+    if old is not None and new is not None and old != new:
+        before, after = str(old.resolve()), str(new.resolve())
+        with read_write(cfg.hydra):
+            cfg.hydra.searchpath = [s.replace(before, after) for s in cfg.hydra.searchpath]
+            own = [o.replace(before, after) for o in cfg.hydra.overrides.hydra]
+            cfg.hydra.overrides.hydra = own
+            for source in cfg.hydra.runtime.config_sources:
+                if source.path == before:
+                    source.path = after
+    return cfg
+
+
 def put(cfg: DictConfig, choice: str, config_dir: Path | None) -> None:
     """Choose a member in a configuration that is composed already."""
     group, _, member = choice.partition("=")
     with open_dict(cfg):
-        cfg[group] = node_of(group, member, config_dir)
-        cfg.hydra.runtime.choices[group] = member
+        if cfg.hydra.runtime.choices.get(group) != member:
+            cfg[group] = node(group, member, config_dir)
+            cfg.hydra.runtime.choices[group] = member
         cfg.hydra.overrides.task.append(choice)
+
+
+def node(group: str, member: str, config_dir: Path | None) -> DictConfig:
+    """``node_of``, whose files are read once."""
+    files = chain(members(group, config_dir)[member], config_dir)
+    return parsed(group, member, config_dir, tuple(map(text_of, files)))
+
+
+@cache
+def parsed(group: str, member: str, config_dir: Path | None, _: tuple[str, ...]) -> DictConfig:
+    """Not to be changed."""
+    return OmegaConf.create(node_of(group, member, config_dir))
+
+
+def made_of_parts(fixed: Callable[[dict[str, Any]], DictConfig]) -> Callable[..., DictConfig]:
+    """A function that answers as ``fixed`` does; each node is made once."""
+    made: dict[bytes, bytes] = {}
+
+    def quick(values: dict[str, Any]) -> DictConfig:
+        cfg = fixed(dict.fromkeys(values))
+        for key, value in values.items():
+            given = pickle.dumps((key, value))
+            if given not in made:
+                node = fixed({key: value})._get_node(key)
+                node._set_parent(None)
+                made[given] = pickle.dumps(node)
+            node = pickle.loads(made[given])
+            node._set_parent(cfg)
+            cfg._content[key] = node
+        return cfg
+
+    return quick
 
 
 def files() -> type[ConfigSource]:

@@ -20,6 +20,7 @@ from hydra.core.default_element import InputDefault, ResultDefault
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
+from mtl.config.member_files import text_of
 from mtl.config.paths import conf_dir
 
 
@@ -52,9 +53,11 @@ def listing_once(create: Callable[..., DefaultsList]) -> Callable[..., DefaultsL
                 is_value = isinstance(override.value(), dict)
                 is_value = is_value or not repo.group_exists(override.key_or_group)
                 (values if is_value else chosen).append(override)
-        sources = [(s.provider, s.path) for s in repo.get_sources()]
-        there = [state(Path(path)) for _, path in sources if Path(path) != conf_dir()]
-        key = (config_name, str(more), str([o.input_line for o in chosen]), str((sources, there)))
+        there = [
+            (s.provider, s.path if Path(s.path) == conf_dir() else held(Path(s.path)))
+            for s in repo.get_sources()
+        ]
+        key = (config_name, str(more), str([o.input_line for o in chosen]), str(there))
         if key not in found:
             found[key] = create(repo, config_name, chosen, **more)
         return replace(found[key], config_overrides=values)
@@ -88,7 +91,9 @@ def needed_alone(create: Callable[..., DictConfig]) -> Callable[..., Any]:
     return quick
 
 
-def state(folder: Path) -> list[tuple[Path, int, int]]:
-    """What a user's folder holds, as far as one can tell without reading it."""
-    files = sorted(folder.rglob("*.yaml")) if folder.is_dir() else []
-    return [(f, f.stat().st_mtime_ns, f.stat().st_size) for f in files]
+def held(config_dir: Path | None) -> tuple[tuple[str, str], ...]:
+    """What a user's folder holds, wherever it is."""
+    if config_dir is None:
+        return ()
+    files = sorted(config_dir.rglob("*.yaml"))
+    return tuple((str(f.relative_to(config_dir)), text_of(f)) for f in files)

@@ -5,11 +5,13 @@ import pytest
 from hydra._internal import config_loader_impl, defaults_list
 from hydra.plugins.config_source import ConfigLoadError
 from omegaconf import DictConfig, OmegaConf
-from quick_composition import composing_once, files, reading_once, replaceable
+from omegaconf.errors import ConfigAttributeError
+from quick_composition import composing_once, files, made_of_parts, reading_once, replaceable
 from quick_copies import pickled
 from quick_hydra import merging_once
 
 from mtl.config.compose import CONFIG_NAME, initialised, search_path
+from mtl.config.finalise import fixed
 from mtl.config.member_files import drop_allowed
 
 pytestmark = pytest.mark.slow
@@ -28,16 +30,23 @@ def composed(overrides, config_dir=None) -> DictConfig:
         ["encoder=cgc", "fusion=attention", "fusion.exchange=concat", "weighting=pcgrad"],
         ["data=voc_folder", "backbone=efficientnet_lite0", "backbone.weights=none", "views=tiles"],
         ["experiment=split", "encoder=shared"],
-        ["trainer=gpu", "callbacks=default", "lr=0.5", "tasks=[box]"],
+        ["trainer=gpu", "callbacks=default", "lr=0.5", "tasks=[box]", "hydra.run.dir=here"],
     ],
     ids=" ".join,
 )
 def test_as_hydra_composes(overrides):
-    quick, whole = composing_once(composed)(overrides), composed(overrides)
+    agree(composing_once(composed)(overrides), composed(overrides), overrides)
+
+
+def own(node):
+    return [o for o in node.hydra.overrides.hydra if "searchpath" not in o and "mode" not in o]
+
+
+def agree(quick, whole, overrides):
     assert list(quick) == list(whole)
     for node in (quick, whole):
         task = node.hydra.overrides.task
-        assert sorted(task) == sorted(overrides)
+        assert sorted([*task, *own(node)]) == sorted(overrides)
         del node.hydra.overrides.task, node.hydra.job.override_dirname
     assert OmegaConf.to_container(quick) == OmegaConf.to_container(whole)
     for group, node in whole.items():
@@ -122,3 +131,35 @@ def test_copies_are_those_of_omegaconf():
     assert OmegaConf.is_missing(cfg.a.b[1], "d")
     cfg.c = 3
     assert found.b[0] == 3
+
+
+def test_folders_that_hold_the_same_are_one(tmp_path):
+    asked: list[object] = []
+
+    def counted(overrides, config_dir):
+        asked.append(config_dir)
+        return composed([*search_path(config_dir), *overrides], config_dir)
+
+    quick = composing_once(counted)
+    for name in ("one", "other", "third"):
+        (tmp_path / name / "head").mkdir(parents=True)
+        hidden = 7 if name == "third" else 3
+        text = f"# Mine.\ndefaults: [classification, _self_]\nhidden: {hidden}\n"
+        (tmp_path / name / "head" / "mine.yaml").write_text(text)
+        found, folder = quick(["lr=0.5"], tmp_path / name), tmp_path / name
+        assert found.heads.mine.hidden == hidden
+        agree(found, composed([*search_path(folder), "lr=0.5"], folder), ["lr=0.5"])
+    assert asked == [tmp_path / "one", tmp_path / "third"]
+
+
+def test_what_is_made_of_parts_is_made_at_once():
+    values = {"a": {"b": [1, None, {"c": "x"}]}, "d": 1, "e": [], "f": {}, "g": None, "h": True}
+    for changed in (values, values | {"d": True}, values | {"d": 1.0}):
+        quick, whole = made_of_parts(fixed)(changed), fixed(changed)
+        assert quick == whole
+        assert OmegaConf.to_yaml(quick) == OmegaConf.to_yaml(whole)
+        quick.a.b[2].c = "y"
+        with pytest.raises(ConfigAttributeError, match=r"a\.z"):
+            quick.a.z = 1
+        assert quick.a.b[2]._get_full_key("c") == "a.b[2].c"
+        assert type(quick.d) is type(whole.d)
