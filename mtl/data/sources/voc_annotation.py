@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
-from mtl.data.sample import IGNORE_LABEL, Boxes, TargetValue
+from mtl.data.sample import TargetValue
 from mtl.data.sources.folder_files import composed
+from mtl.data.sources.objects import object_values
 from mtl.data.sources.text_file import xml_text
 from mtl.errors import BadFile
 
@@ -116,11 +117,8 @@ def object_targets(
     dropped: Collection[str] | None,
     full: tuple[int, int],
     shown: tuple[int, int],
-) -> dict[str, TargetValue]:
-    """The targets ``label``, ``labels`` and ``boxes`` of one image.
-
-    ``label`` is the class of the largest object that is not difficult, and absent where there is
-    none. In ``labels`` a class that is present only as difficult is IGNORE_LABEL.
+) -> Mapping[str, TargetValue]:
+    """The targets ``label``, ``labels`` and ``boxes`` of one image; see ``object_values``.
 
     Args:
         annotation: what the file says.
@@ -135,9 +133,8 @@ def object_targets(
     """
     annotation.check_size(full)
     chosen = select(annotation, classes, dropped)
-    labels = np.zeros(len(classes), np.int8)
     boxes = np.zeros((len(chosen), 4))
-    for row, (index, obj) in enumerate(chosen):
+    for row, (_, obj) in enumerate(chosen):
         boxes[row] = np.clip(obj.box, 0, [*full, *full])
         if boxes[row, 0] >= boxes[row, 2] or boxes[row, 1] >= boxes[row, 3]:
             raise BadFile(
@@ -145,25 +142,9 @@ def object_targets(
                 f"the box of object {annotation.objects.index(obj) + 1} ({obj.name}), "
                 f"{_numbers(obj)}, lies outside the image of {full[0]}x{full[1]} pixels",
             )
-        if not obj.difficult:
-            labels[index] = 1
-        elif labels[index] == 0:
-            labels[index] = IGNORE_LABEL
-    targets: dict[str, TargetValue] = {
-        "labels": labels,
-        "boxes": Boxes(
-            (boxes * (np.array([*shown, *shown]) / [*full, *full])).astype(np.float32),
-            np.array([index for index, _ in chosen], np.int64),
-            np.array([obj.difficult for _, obj in chosen], np.bool_),
-        ),
-    }
-    areas = [
-        0.0 if obj.difficult else (x2 - x1) * (y2 - y1)
-        for (_, obj), (x1, y1, x2, y2) in zip(chosen, boxes.tolist(), strict=True)
-    ]
-    if any(areas):
-        targets["label"] = chosen[int(np.argmax(areas))][0]
-    return targets
+    labels = np.array([index for index, _ in chosen], np.int64)
+    difficult = np.array([obj.difficult for _, obj in chosen], np.bool_)
+    return object_values(boxes, labels, difficult, len(classes), full, shown)
 
 
 def _root(path: Path) -> ElementTree.Element:

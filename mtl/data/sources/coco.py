@@ -1,0 +1,259 @@
+"""``data=coco``: images with annotations in COCO's format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from mtl.config.nearest import unknown
+from mtl.data.sample import IGNORE_PIXEL, Target
+from mtl.data.sources.base import DataSet, Split
+from mtl.data.sources.coco_file import CocoFile
+from mtl.data.sources.coco_index import Flag
+from mtl.data.sources.coco_layout import (
+    by_split,
+    find_files,
+    find_images,
+    given_files,
+    refuse_outside,
+)
+from mtl.data.sources.coco_source import CocoPart, CocoSource, rows_of
+from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
+from mtl.errors import UserError
+from mtl.files import printable
+from mtl.words import agreeing, counted
+
+
+@dataclass(frozen=True)
+class CocoFiles:
+    """The annotation files of one split, by what they hold."""
+
+    objects: CocoFile | None = None
+    panoptic: CocoFile | None = None
+
+    @property
+    def all(self) -> list[CocoFile]:
+        """Those that there are, the first telling the images' order."""
+        return [file for file in (self.objects, self.panoptic) if file is not None]
+
+
+class CocoSet(DataSet):
+    """Json files in COCO's format (Lin et al., 2014) and the images that they list.
+
+    Objects become ``label``, ``labels`` and ``boxes``, crowds as difficult ones; panoptic pictures
+    (Kirillov et al., 2019) become ``mask``. An image without annotations shows none of the classes.
+
+    Args:
+        root: the folder; its layout is found (see ``coco_layout``).
+        image_size: not needed, since sources are told at each reading.
+        annotations: split to json file or files, where the layout doesn't tell; relative to root.
+        images: split to the folder of its images, likewise.
+        classes: the category names to keep, in this order; None takes all of all files.
+        val_fraction: share of the training images held out as ``val`` where no file is val's, 0 to
+            below 1; by a hash of their names, so that adding images moves none.
+        test_fraction: likewise for ``test``.
+        split_seed: of the hash.
+        index_dir: where what a large file holds is kept for the next start.
+
+    Raises:
+        UserError: an option is out of its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        image_size: int,
+        annotations: Mapping[str, str | Sequence[str] | None] | None = None,
+        images: Mapping[str, str | None] | None = None,
+        classes: Sequence[str] | None = None,
+        val_fraction: float = 0.2,
+        test_fraction: float = 0.0,
+        split_seed: int = 0,
+        index_dir: str = "outputs/cache/index",
+    ) -> None:
+        del image_size
+        check_fractions(val=val_fraction, test=test_fraction)
+        self.root = Path(root)
+        self.annotations = by_split("annotations", annotations)
+        self.images = by_split("images", images)
+        self.chosen = None if classes is None else tuple(map(str, classes))
+        if self.chosen is not None and len(set(self.chosen)) < max(1, len(self.chosen)):
+            raise UserError("data.classes must name at least one class, and none twice")
+        self.fractions: dict[Split, float] = {"val": val_fraction, "test": test_fraction}
+        self.split_seed = split_seed
+        self.index_dir = Path(index_dir)
+
+    def prepare(self) -> None:
+        """Read the annotation files.
+
+        Raises:
+            UserError: a file or folder is missing or none of its kind.
+        """
+        _ = self._parts, self.targets
+
+    @property
+    def targets(self) -> Mapping[str, Target]:
+        """``label``, ``labels`` and ``boxes`` of objects; ``mask`` of panoptic pictures."""
+        found: dict[str, Target] = {}
+        if self._classes:
+            for kind in ("label", "labels", "boxes"):
+                found[kind] = Target(kind, self._classes)
+        if self._areas:
+            found["mask"] = Target("mask", ("background", *self._areas))
+        return found
+
+    def split(self, split: Split) -> CocoSource | None:
+        """That split, or None where no file is its own and nothing is held out for it."""
+        return self._parts.get(split)
+
+    def decided(self) -> Sequence[str]:
+        """Files, folders and classes."""
+        said = []
+        for split, files in self._files.items():
+            paths = " and ".join(str(file.path) for file in files.all)
+            said.append(printable(f"{split}: {paths}, images in {self._whole[split].folder}"))
+        given = self.chosen is not None
+        number = counted(len(self._classes or self._areas), "category")
+        said.append(f"classes: {number}, {'as given' if given else 'by their ids'}")
+        return said
+
+    def notes(self) -> Sequence[str]:
+        """What was held out, files that are not read, annotations that are left out."""
+        said = [] if self.annotations else list(find_files(self.root)[1])
+        for files in self._files.values():
+            for file in files.all:
+                if file.unknown:
+                    said.append(
+                        f"{file.path}: {counted(file.unknown, 'annotation')} of images that it "
+                        f"doesn't list, such as {file.unknown_image}, "
+                        f"{agreeing(file.unknown, 'is', 'are')} left out"
+                    )
+            if files.objects is not None and files.objects.without_extent:
+                number = counted(files.objects.without_extent, "box")
+                said.append(f"{files.objects.path}: {number} without width or height left out")
+            said += self._lacking(files)
+        splits, settled = self._held_out
+        said += held_out_notes(splits, self._asked, None if settled else "")
+        return [printable(line) for line in said]
+
+    def _lacking(self, files: CocoFiles) -> list[str]:
+        if files.objects is None or not self._classes:
+            return []
+        lacking = [name for name in self._classes if name not in files.objects.classes]
+        some = ", ".join(lacking[:5]) + ", ..." * (len(lacking) > 5)
+        return [f"{files.objects.path}: {some} were not looked for"] if lacking else []
+
+    @cached_property
+    def _files(self) -> dict[Split, CocoFiles]:
+        if not self.root.is_dir():
+            raise UserError(f"the folder {self.root} does not exist; set data.root=")
+        paths = (
+            given_files(self.root, self.annotations)
+            if self.annotations
+            else find_files(self.root)[0]
+        )
+        found = {split: self._sorted(split, files) for split, files in paths.items()}
+        if not found["train"].all:
+            raise UserError(f"{paths['train'][0]} has no annotations to train on")
+        return {split: files for split, files in found.items() if files.all}
+
+    def _sorted(self, split: Split, paths: Sequence[Path]) -> CocoFiles:
+        """A split's files by what they hold."""
+        kinds: dict[str, CocoFile] = {}
+        for path in paths:
+            file = CocoFile(path, self.index_dir)
+            refuse_outside(path, file.names())
+            if len(file) == 0:
+                continue
+            kind = "panoptic" if file.flags & Flag.SEGMENTS else "objects"
+            # A file of keypoints has boxes, too, of fewer classes than one of objects alone.
+            if kind in kinds and Flag.KEYPOINTS & (file.flags ^ kinds[kind].flags):
+                file = min(file, kinds[kind], key=lambda one: one.flags & Flag.KEYPOINTS)
+            elif kind in kinds:
+                raise UserError(
+                    f"{kinds[kind].path} and {path} both hold {kind} of {split}; "
+                    f"data.annotations={{{split}: FILE}} says which to read"
+                )
+            kinds[kind] = file
+        return CocoFiles(**kinds)
+
+    @cached_property
+    def _classes(self) -> tuple[str, ...]:
+        """Of objects, in the order of their indices."""
+        files = [files.objects for files in self._files.values() if files.objects is not None]
+        every = tuple(dict.fromkeys(name for file in files for name in file.in_order))
+        return self._of_these(every)
+
+    @cached_property
+    def _areas(self) -> tuple[str, ...]:
+        """Of masks, without the background."""
+        files = [files.panoptic for files in self._files.values() if files.panoptic is not None]
+        every = tuple(dict.fromkeys(name for file in files for name in file.in_order))
+        found = self._of_these(every)
+        if len(found) >= IGNORE_PIXEL:
+            raise UserError(
+                f"{files[0].path} has {len(found)} categories, and masks hold {IGNORE_PIXEL - 1} "
+                "classes at most; data.classes=[...] chooses some"
+            )
+        return found
+
+    def _of_these(self, every: tuple[str, ...]) -> tuple[str, ...]:
+        if self.chosen is None or not every:
+            return every
+        for name in self.chosen:
+            if name not in every:
+                raise UserError(f"data.classes: {unknown('category', name, every)}")
+        return self.chosen
+
+    @cached_property
+    def _whole(self) -> dict[Split, CocoSource]:
+        """The splits as the files tell them."""
+        found = {}
+        for split, files in self._files.items():
+            names = list(dict.fromkeys(name for file in files.all for name in file.names()))
+            folder = self.images.get(split)
+            where = (
+                find_images(self.root, split, [file.path for file in files.all], names)
+                if folder is None
+                else self.root / folder
+            )
+            if not where.is_dir():
+                raise UserError(f"data.images: the folder {where} does not exist")
+            objects, panoptic = (
+                None if file is None else CocoPart(file, rows_of(names, file), classes)
+                for file, classes in (
+                    (files.objects, self._classes),
+                    (files.panoptic, self._areas),
+                )
+            )
+            coded = np.array([name.encode("utf-8", "surrogatepass") for name in names], np.bytes_)
+            found[split] = CocoSource(where, coded, objects, panoptic)
+        return found
+
+    @property
+    def _asked(self) -> dict[Split, float]:
+        """The fractions of splits that no file is of."""
+        return {s: f for s, f in self.fractions.items() if f > 0 and s not in self._files}
+
+    @cached_property
+    def _held_out(self) -> tuple[list[Split], bool]:
+        """The split of each image that may train, and whether none of them ever moves."""
+        source = self._whole["train"]
+        check_enough(len(source), self._asked)
+        names = [Path(source.id(row)).relative_to(source.folder) for row in range(len(source))]
+        stems = [name.with_suffix("").as_posix() for name in names]
+        return hold_out(stems, self._asked, self.split_seed)
+
+    @cached_property
+    def _parts(self) -> dict[Split, CocoSource]:
+        found = dict(self._whole)
+        if self._asked:
+            splits = np.array(self._held_out[0])
+            for split in ("train", *self._asked):
+                found[split] = self._whole["train"].some(np.flatnonzero(splits == split))
+        return found
