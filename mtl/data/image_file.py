@@ -80,11 +80,13 @@ def read_image(
         if header.mode == "CMYK" or header.format == "GIF" or beyond:
             return _by_pil(path, header), full
         factor = _reduction(full, size) if header.format in ("JPEG", "MPO") else 1
-        flag = _REDUCED.get(factor, cv2.IMREAD_COLOR)
+        flag = _REDUCED.get(factor, cv2.IMREAD_COLOR_RGB)
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
         if image is None:
             return _by_pil(path, header), full
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8), full
+    if factor > 1:  # OpenCV has no flag for both
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return np.asarray(image, np.uint8), full
 
 
 def read_mask(path: Path | str) -> npt.NDArray[np.uint8]:

@@ -110,15 +110,15 @@ def draw_mask(
         opacity: 0..1.
     """
     mask = np.ascontiguousarray(mask, np.uint8)
-    inks = cv2.LUT(cv2.merge([mask] * 3), _inks(ignored))
-    tinted = cv2.addWeighted(canvas, 1 - opacity, inks, opacity, 0)
-    return np.asarray(cv2.copyTo(tinted, mask, canvas.copy()), np.uint8)
+    tinted = cv2.applyColorMap(mask, _inks(ignored))
+    cv2.addWeighted(canvas, 1 - opacity, tinted, opacity, 0, tinted)
+    return np.asarray(cv2.copyTo(canvas, cv2.compare(mask, 0, cv2.CMP_EQ), tinted), np.uint8)
 
 
 @cache
 def _inks(ignored: int) -> Canvas:
-    """(1, 256, 3): the colour of each value of a mask."""
-    table = np.zeros((1, 256, 3), np.uint8)
-    table[0, 1:] = [color(index) for index in range(255)]
-    table[0, ignored] = 255
+    """(256, 1, 3): the colour of each value of a mask."""
+    table = np.zeros((256, 1, 3), np.uint8)
+    table[1:, 0] = [color(index) for index in range(255)]
+    table[ignored] = 255
     return table

@@ -266,12 +266,15 @@ class Segmentation(Head):
     def to_original(self, prediction: Probabilities, frame: Frame) -> Mask:
         """The mask at the original's size, from probabilities resized bilinearly."""
         best = out_of_picture(prediction[0], frame, cv2.INTER_LINEAR)
-        mask = np.zeros((frame.height, frame.width), np.uint8)
+        mask = np.zeros(best.shape, np.uint8)
         # Class by class: all of a large photograph's probabilities at once would fill the memory.
-        for index, plane in enumerate(prediction[1:], 1):
-            resized = out_of_picture(plane, frame, cv2.INTER_LINEAR)
-            np.copyto(mask, index, where=resized > best)
-            np.maximum(best, resized, out=best)
+        # And into the same arrays: to get fresh ones would take as long as to fill them.
+        plane, better = np.empty_like(best), np.empty_like(mask)
+        for index, smaller in enumerate(prediction[1:], 1):
+            out_of_picture(smaller, frame, cv2.INTER_LINEAR, plane)
+            cv2.compare(plane, best, cv2.CMP_GT, better)
+            np.maximum(mask, np.bitwise_and(better, index, out=better), out=mask)
+            np.maximum(best, plane, out=best)
         return mask
 
     def draw(self, canvas: npt.NDArray[np.uint8], prediction: Probabilities | Mask) -> Mask:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-from PIL import Image
-
-from mtl.files import write_whole
+from mtl.drawing.write import write_photograph
 from mtl.model.figures.predictions import draw_sample
 from mtl.runs.prediction.decider import Picture, Speaker
 from mtl.runs.prediction.inputs.shot import Shot, VideoEnd
@@ -36,7 +33,7 @@ class Pictures(Output):
         if shot.frame is not None:
             return drawn
         file = f"{name}{'.jpg' if shot.file.suffix.lower() in JPEG_SUFFIXES else '.png'}"
-        write_picture(self.folder / file, drawn)
+        write_photograph(self.folder / file, drawn)
         return file
 
     def take(self, shot: Shot, name: str, made: Picture | str) -> dict[str, Any]:
@@ -66,13 +63,3 @@ class Pictures(Output):
         if self._video is not None:
             self._video.abandon()
             self._video = None
-
-
-def write_picture(path: Path, picture: Picture) -> None:
-    """Write an (H, W, 3) uint8 RGB image; JPEG or PNG, as the name says."""
-    buffer = io.BytesIO()
-    if path.suffix in JPEG_SUFFIXES:
-        Image.fromarray(picture).save(buffer, "JPEG", quality=92)
-    else:
-        Image.fromarray(picture).save(buffer, "PNG", compress_level=3)
-    write_whole(path, buffer.getvalue())
