@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from omegaconf import DictConfig
 from rich.filesize import decimal
@@ -19,13 +19,16 @@ from mtl.cli.own_keys import (
     whole_number,
 )
 from mtl.config.checkpoint_names import check_checkpoint
-from mtl.config.nearest import unknown
+from mtl.config.nearest import listing, unknown
 from mtl.errors import UserError
 from mtl.runs.export.formats import FORMATS
 from mtl.runs.prediction.saved_run import open_without_data
 from mtl.words import counted
 
-HELP = """\
+if TYPE_CHECKING:
+    from mtl.runs.export.parity import Row
+
+HELP = f"""\
 usage: mtl export run=DIR [format=onnx] [out=FILE] [tasks=[...]] [preprocess_in_graph=true] [...]
 
 Writes a trained network to one file, with a JSON file beside it that says what goes in and comes
@@ -33,7 +36,7 @@ out. The file is run on images of the run's validation split and held against to
 where one differs by more than its tolerance nothing is written and the exit code is 1.
 
   run=                  the folder that the training made
-  format=               onnx, torch_export or openvino (onnx)
+  format=               {listing(FORMATS)} (onnx)
   out=                  the file (exported/NAME in the run's folder)
   tasks=                only these, without the parts that only others need: tasks=[detection]
   preprocess_in_graph=  true: images of any size go in as they are, and boxes and masks come out in
@@ -68,6 +71,9 @@ KEYS = (
     "trust",
 )
 MOST_IMAGES = "64"
+MOST_NAME = 16
+"""Letters of an image's name that are shown, its last ones."""
+DIFFERS = "differs"
 
 
 def run(arguments: list[str]) -> int:
@@ -120,24 +126,22 @@ def run(arguments: list[str]) -> int:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         comparing = bar.add_task("exporting and comparing", total=len(images.places))
         made = export(predictor, cfg, wanted, images, lambda more: bar.advance(comparing, more))
-    rows = [
-        [
-            row.task,
-            row.difference.what,
-            f"{row.difference.found:.2g}",
-            f"{row.difference.tolerance:g}",
-            "ok" if row.difference.fine else "differs",
-            row.image if row.difference.found else "",
-        ]
-        for row in made.rows
-    ]
     say(f"against torch on {counted(len(images.places), 'image')} of {images.name}:")
-    header = ["task", "compared", "largest difference", "tolerance", "", "on image"]
-    print_rows(rows, header=header, right=[2, 3], styles={"differs": "bold red", "ok": "green"})
+    header = ["task", "compared", "largest", "allowed", "", "on image"]
+    styles = {DIFFERS: "bold red", "ok": "green"}
+    print_rows([_cells(row) for row in made.rows], header=header, right=[2, 3], styles=styles)
     made.write()
     for path, content in made.contents.items():
         say(f"written to {path} ({decimal(len(content))})")
     return 0
+
+
+def _cells(row: "Row") -> list[str]:
+    """Narrow enough for 80 columns."""
+    found, image = row.difference, Path(row.image).name if row.difference.found else ""
+    fits = image if len(image) <= MOST_NAME else f"…{image[1 - MOST_NAME :]}"
+    verdict = "ok" if found.fine else DIFFERS
+    return [row.task, found.what, f"{found.found:.2g}", f"{found.tolerance:g}", verdict, fits]
 
 
 def _flag(own: Mapping[str, str], key: str) -> bool:

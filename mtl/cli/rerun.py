@@ -12,6 +12,7 @@ from mtl.cli.own_keys import own_keys, place, refuse_file, trust_of
 from mtl.cli.same_terms import refuse_changes
 from mtl.config.overrides import key_of
 from mtl.config.packages import NEEDED
+from mtl.config.paths import LESSONS
 from mtl.config.saved import open_run
 from mtl.config.trust import ours
 from mtl.errors import Interrupted, UserError
@@ -59,6 +60,7 @@ def run(arguments: list[str]) -> int:
     refuse_changes(overrides, "a rerun repeats the run as it was", ["out="])
     folder = Path(own["run"]).expanduser()
     cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
+    _refuse_compressed(folder)
     _leave_out_trackers(cfg)
     _refuse_strange_writers(cfg, trust_of(own))
     key = FOLDER if own.get(FOLDER) else "out"
@@ -96,6 +98,21 @@ def run(arguments: list[str]) -> int:
             print_rows(found, header=["metric", "then", "now", "difference"], right=[1, 2, 3])
         say(verdict(before, now))
     return 0
+
+
+def _refuse_compressed(folder: Path) -> None:
+    """A training by itself would make another network of it.
+
+    Raises:
+        UserError: the run is a step of ``mtl compress``, or what came out of it.
+    """
+    from mtl.files import read_json
+
+    how = "mtl rerun repeats trainings alone; give mtl compress the same steps and another out="
+    if (folder / LESSONS).exists():
+        raise UserError(f"run={folder}: teachers took part in this training; {how}")
+    if "compressed" in read_json(folder / "results.json"):
+        raise UserError(f"run={folder}: mtl compress made this network; {how}")
 
 
 def _leave_out_trackers(cfg: DictConfig) -> None:

@@ -7,7 +7,8 @@ PACKAGE = Path(__file__).resolve().parents[1]
 SWEEP_FILE = "sweep.json"
 """In a sweep's folder: ``jobs``, their number; ``metrics`` of all their tasks, the main ones first;
 ``varies``, the keys in which they differ, with their values."""
-
+LESSONS = "distillation.json"
+"""In the folder of a student's training: who taught which task."""
 
 BASELINES = Path("outputs") / "baselines"
 """Where single-task baselines lie, for all runs and sweeps of a working folder."""

@@ -112,7 +112,7 @@ def draw_mask(
     mask = np.ascontiguousarray(mask, np.uint8)
     tinted = cv2.applyColorMap(mask, _inks(ignored))
     cv2.addWeighted(canvas, 1 - opacity, tinted, opacity, 0, tinted)
-    return np.asarray(cv2.copyTo(canvas, cv2.compare(mask, 0, cv2.CMP_EQ), tinted), np.uint8)
+    return np.asarray(cv2.copyTo(canvas, (mask == 0).view(np.uint8), tinted), np.uint8)
 
 
 @cache

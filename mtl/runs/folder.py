@@ -180,7 +180,7 @@ class RunFolder:
         write_json(path, {**kept, "state": state, "updated": _now(), **more})
 
     def fail(self, error: BaseException) -> None:
-        """Write what went wrong, in whichever process it went wrong first.
+        """Write what went wrong, in whichever process it went wrong first; where, if that is ours.
 
         Args:
             error: what was raised.
@@ -191,6 +191,8 @@ class RunFolder:
         # On a full disk, what can't be written must not hide the error itself.
         with suppress(OSError):
             self._write_status("failed", error=f"{error}" or type(error).__name__)
+        if isinstance(error, UserError):
+            return
         with suppress(OSError):
             text = "".join(traceback.format_exception(error))
             write_whole(self.path / "traceback.txt", printable(text).encode())

@@ -82,6 +82,19 @@ def compress(trained: Path, out: Path, *options: str) -> None:
 def test_mistakes(trained: Path, arguments: list[str], said: str) -> None:
     with pytest.raises(UserError, match=said):
         run([f"run={trained}", *arguments])
+    assert not (trained / "compressed").exists()
+
+
+def test_what_is_refused_after_a_first_start_leaves_that_alone(
+    trained: Path, tmp_path: Path
+) -> None:
+    """A folder that was there stays, with the reason and without a traceback."""
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UserError, match=r"prune\.weights: no task 'bax'"):
+        compress(trained, tmp_path, "steps=[prune]", "prune.weights={bax: 2}")
+    assert {f.name for f in tmp_path.iterdir()} >= {"notes.txt", "status.json"}
+    assert "no task 'bax'" in read_json(tmp_path / "status.json")["error"]
+    assert not (tmp_path / "traceback.txt").exists()
 
 
 def test_two_steps_go_together_or_are_refused_before_anything_is_done(

@@ -15,6 +15,7 @@ from mtl.model.calibration.values import TaskCalibration
 from mtl.model.head.exported import Deviation
 from mtl.model.network import Network
 from mtl.runs.export.export import Made
+from mtl.runs.export.formats import FORMATS
 from mtl.runs.export.graph import Graph
 from mtl.runs.export.parity import Row, compared
 
@@ -95,12 +96,14 @@ def test_the_image_that_differs_most_is_named() -> None:
 
 def test_what_differs_is_not_written(tmp_path: Path) -> None:
     rows = [
-        Row("box", Deviation("box", 0.2, 0.1)),
+        Row("box", Deviation("box", 0.2, 0.1), "a/b.jpg"),
         Row("mask", Deviation("probabilities", float("nan"), 1e-4)),
         Row("label", Deviation("probabilities", 1e-6, 1e-4)),
     ]
     path = tmp_path / "made/model.onnx"
-    with pytest.raises(RunError, match="differs from torch: box, mask; nothing was written"):
+    with pytest.raises(
+        RunError, match="differs from torch: box on a/b.jpg, mask; nothing was written"
+    ):
         Made({path: b"graph"}, rows, {}).write()
     assert not path.parent.exists()
     Made({path: b"graph"}, rows[2:], {}).write()
@@ -145,11 +148,11 @@ def images() -> File:
 
 
 @in_test_all
-@pytest.mark.parametrize("form", ["onnx", "torch_export", "openvino"])
+@pytest.mark.parametrize("form", FORMATS)
 def test_only_what_is_asked_for_is_in_the_file(form: str) -> None:
     """Even with a backbone for each task."""
-    if form == "openvino":
-        pytest.importorskip("openvino")
+    for package in FORMATS[form].packages:
+        pytest.importorskip(package)
     whole = network("tasks=[classification,box]", "encoder=per_task", "backbone.width=32")
     both, one = File(graph_of(whole), form), File(graph_of(whole, ["box"]), form)
     sizes = [sum(map(len, file.contents.values())) for file in (both, one)]
@@ -159,10 +162,10 @@ def test_only_what_is_asked_for_is_in_the_file(form: str) -> None:
 
 
 @in_test_all
-@pytest.mark.parametrize("form", ["torch_export", "openvino"])
+@pytest.mark.parametrize("form", [name for name in FORMATS if name != "onnx"])
 def test_other_formats(form: str) -> None:
-    if form == "openvino":
-        pytest.importorskip("openvino")
+    for package in FORMATS[form].packages:
+        pytest.importorskip(package)
     file = File(graph_of(network(f"tasks={TASKS}")), form)
     for count in (1, 3):
         assert fine(file, noise(count, 3, SIZE, SIZE, seed=count))

@@ -119,6 +119,22 @@ def test_mistakes(mtl: Any, made_up: Path, own: str, said: str) -> None:
     assert result.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("distillation.json", "{}", "teachers took part in this training; mtl rerun repeats"),
+        ("results.json", '{"compressed": {}}', "mtl compress made this network; mtl rerun repeats"),
+    ],
+)
+def test_what_training_alone_would_not_make_is_refused(
+    mtl: Any, made_up: Path, file: str, content: str, said: str
+) -> None:
+    (made_up / file).write_text(content)
+    result = mtl("rerun", f"run={made_up}")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert f"run={made_up}: {said}" in result.err
+
+
 def test_a_strangers_callbacks_write_nothing_unasked(mtl: Any, made_up: Path) -> None:
     assert "run= is needed" in mtl("rerun").err
     cfg = load(

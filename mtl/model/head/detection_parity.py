@@ -74,7 +74,7 @@ def detection_differences(eager: Arrays, file: Arrays, cut: Cut) -> list[Deviati
             [
                 largest("boxes, pixels", here.boxes, there.boxes, BOX_TOLERANCE),
                 largest("scores", here.scores, there.scores, SCORE_TOLERANCE),
-                Deviation("objects of an image that one lacks", float(lacking), 0.0),
+                Deviation("objects one lacks", float(lacking), 0.0),
             ]
         )
     first, *others = found

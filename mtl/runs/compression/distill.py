@@ -8,6 +8,7 @@ from omegaconf import DictConfig
 
 from mtl.config.backbones import without_first_weights
 from mtl.config.nearest import in_words, listing, unknown
+from mtl.config.paths import LESSONS
 from mtl.config.saved import changed
 from mtl.data.build import build_data
 from mtl.errors import UserError
@@ -86,7 +87,7 @@ class Distill(Step):
         train(cfg, folder, make_module=made)
         lessons = {task: teacher.name for teacher in teachers for task in teacher.tasks}
         settings = {"weight": self.weight, "temperature": self.temperature}
-        write_json(folder / "distillation.json", {"teachers": lessons, **settings})
+        write_json(folder / LESSONS, {"teachers": lessons, **settings})
         without_first_weights(cfg)
         work.cfg, work.data = cfg, build_data(cfg)
         work.data.prepare_data()

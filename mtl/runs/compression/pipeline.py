@@ -96,8 +96,9 @@ def compress(order: Order, out: Path, show: Callable[[Sequence[Stand]], None]) -
         show(stands)
     if len(stands) > len(order.steps):
         return stands
-    out.mkdir(parents=True, exist_ok=True)
     folder = RunFolder(out.absolute())
+    folder.fresh, parent_is_new = not out.exists(), not out.parent.exists()
+    out.mkdir(parents=True, exist_ok=True)
     folder.lock()
     try:
         with stopped_by_signals():
@@ -110,7 +111,12 @@ def compress(order: Order, out: Path, show: Callable[[Sequence[Stand]], None]) -
     except Exception as error:
         if after_interruption(error):
             raise _interrupted(folder) from error
-        folder.fail(error)
+        if isinstance(error, UserError) and folder.fresh and not stands:
+            folder.discard()
+            if parent_is_new:
+                out.parent.rmdir()
+        else:
+            folder.fail(error)
         raise
     finally:
         folder.release()

@@ -62,10 +62,11 @@ class Made:
         Raises:
             RunError: a task differs by more than its tolerance.
         """
-        bad = dict.fromkeys(row.task for row in self.rows if not row.difference.fine)
+        bad = {row.task: row.image for row in self.rows if not row.difference.fine}
         if bad:
+            found = (f"{task} on {image}" if image else task for task, image in bad.items())
             raise RunError(
-                f"the exported file differs from torch: {listing(bad)}; nothing was written"
+                f"the exported file differs from torch: {listing(found)}; nothing was written"
             )
         write_all(self.contents)
 

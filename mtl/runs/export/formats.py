@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class FormatModule(Protocol):
-    """What the module of a format has."""
+    """What the module of a format has: its writer, and what runs a file for the parity check."""
 
     def contents(
         self, program: "ExportedProgram", names: list[str], description: str, path: Path
@@ -35,27 +35,44 @@ class FormatModule(Protocol):
         """What runs such files, which are one's own, with what others would run them with."""
 
 
+class ReaderModule(Protocol):
+    """What reads a format's files of unknown origin."""
+
+    def read(self, path: Path) -> tuple[str, "Runner"]:
+        """The description in a file, and what runs it.
+
+        Raises:
+            BadFile: it is broken, not one of ours, or holds what none of ours holds.
+        """
+
+
 @dataclass(frozen=True)
 class Format:
-    """A kind of file.
+    """A kind of file; modules are imported when they are needed.
 
     Args:
-        module: see ``FormatModule``; it is imported when it is needed.
+        module: see ``FormatModule``.
         suffix: of the file's name.
         extra: of this package, that installs what it takes.
         packages: that it takes, as they are imported.
-        unsafe: why files of unknown origin aren't read; empty where they are.
+        reader: see ``ReaderModule``; empty where files of unknown origin aren't read.
+        unsafe: why they aren't.
     """
 
     module: str
     suffix: str
     extra: str = ""
     packages: tuple[str, ...] = ()
+    reader: str = ""
     unsafe: str = ""
 
     def load(self) -> FormatModule:
         """The module."""
         return cast(FormatModule, importlib.import_module(self.module))
+
+    def load_reader(self) -> ReaderModule:
+        """The reader."""
+        return cast(ReaderModule, importlib.import_module(self.reader))
 
     @property
     def missing(self) -> list[str]:
@@ -79,7 +96,9 @@ class Format:
 
 ONNX = ("onnx", "onnxscript", "onnxruntime")
 FORMATS = {
-    "onnx": Format("mtl.runs.export.onnx_file", ".onnx", "export", ONNX),
+    "onnx": Format(
+        "mtl.runs.export.onnx_file", ".onnx", "export", ONNX, "mtl.runs.export.onnx_read"
+    ),
     "torch_export": Format(
         "mtl.runs.export.torch_file",
         ".pt2",

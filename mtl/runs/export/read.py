@@ -46,12 +46,12 @@ def read(path: Path) -> Exported:
         raise UserError(f"{path}: an exported file ends in {listing(forms)}")
     if not path.is_file():
         raise UserError(f"{path}: no such file")
-    if FORMATS[name].unsafe:
-        raise BadFile(path, f"is not read: {FORMATS[name].unsafe}; export the run as onnx")
-    FORMATS[name].refuse_missing(name)
-    from mtl.runs.export import onnx_read
-
-    text, run = onnx_read.read(path)
+    form = FORMATS[name]
+    if not form.reader:
+        safe = listing(name for name, other in FORMATS.items() if other.reader)
+        raise BadFile(path, f"is not read: {form.unsafe}; export the run as {safe}")
+    form.refuse_missing(name)
+    text, run = form.load_reader().read(path)
     description = understood(text, path)
     try:
         outputs = [output for task in description["tasks"].values() for output in task["outputs"]]
