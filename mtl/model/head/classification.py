@@ -4,21 +4,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.classification import MulticlassConfusionMatrix
 
 from mtl.data.batch import Labelled
-from mtl.data.preprocess.in_graph import TensorFrame
 from mtl.data.sample import Target
 from mtl.data.tile import Tile
-from mtl.model.backbone.base import Features, Stage
+from mtl.model.backbone.base import Stage
 from mtl.model.calibration.classes import ClassCalibrator
 from mtl.model.calibration.tempered import softmax_at
 from mtl.model.curves.classification import ClassificationCurves
 from mtl.model.head.agreement import plurality
-from mtl.model.head.base import Head, HeadMetrics
+from mtl.model.head.base import HeadMetrics
+from mtl.model.head.class_probabilities import ClassProbabilities, Probabilities
 from mtl.model.head.exported import ExportedTensor
 from mtl.model.head.losses import cross_entropy, full_precision
 from mtl.model.head.options import check_names, check_per_class, check_range, per_class_tensor
@@ -87,7 +86,7 @@ class ClassificationMetrics(HeadMetrics):
             self.auroc.reset()
 
 
-class Classification(Head):
+class Classification(ClassProbabilities):
     """A linear layer (or two) on the pooled coarsest features, with cross-entropy.
 
     ``predict`` gives (n, C) probabilities that sum to 1.
@@ -106,7 +105,6 @@ class Classification(Head):
         per_class: adds ``recall_<class>`` (and ``auroc_<class>``) to the metrics.
     """
 
-    any_size = True
     class_weights: Tensor | None
 
     def __init__(
@@ -142,16 +140,6 @@ class Classification(Head):
         )
         self.register_buffer("class_weights", per_class_tensor(class_weights), persistent=False)
 
-    @property
-    def reads(self) -> tuple[int]:
-        """The coarsest."""
-        return (self.layers.stride,)
-
-    def forward(self, features: Features) -> Tensor:
-        """Logits (n, C)."""
-        logits: Tensor = self.layers(features)
-        return logits
-
     def loss(self, raw: Tensor, labels: Labelled) -> Tensor:
         """Cross-entropy of (n, C) logits."""
         assert isinstance(labels.value, Tensor)
@@ -185,10 +173,6 @@ class Classification(Head):
             )
         }
 
-    def exported(self, prediction: Tensor, frame: TensorFrame | None) -> dict[str, Tensor]:
-        """See ``exports``."""
-        return {"probabilities": prediction}
-
     def make_calibrator(self) -> ClassCalibrator:
         """A temperature."""
         return ClassCalibrator(len(self.target.classes))
@@ -209,28 +193,19 @@ class Classification(Head):
         """Classes and probabilities; nothing for a metric of a subclass's own."""
         return KEPT.get(self.metrics[0])
 
-    def unbatch(self, prediction: Tensor) -> list[npt.NDArray[np.float32]]:
-        """N arrays of (C,) probabilities."""
-        return list(prediction.float().cpu().numpy())
-
-    @property
-    def joins_tiles(self) -> bool:
-        """They can."""
-        return True
-
     def from_tiles(
-        self, predictions: Sequence[npt.NDArray[np.float32]], tiles: Sequence[Tile]
-    ) -> npt.NDArray[np.float32]:
+        self, predictions: Sequence[Probabilities], tiles: Sequence[Tile]
+    ) -> Probabilities:
         """The mean of the tiles' probabilities."""
-        mean: npt.NDArray[np.float32] = np.mean(predictions, axis=0, dtype=np.float32)
+        mean: Probabilities = np.mean(predictions, axis=0, dtype=np.float32)
         return mean
 
-    def captions(self, prediction: npt.NDArray[np.float32]) -> list[str]:
+    def captions(self, prediction: Probabilities) -> list[str]:
         """The likeliest class and its probability."""
         best = int(prediction.argmax())
         return [f"{self.target.classes[best]} {prediction[best]:.2f}"]
 
-    def record(self, prediction: npt.NDArray[np.float32]) -> Mapping[str, Any]:
+    def record(self, prediction: Probabilities) -> Mapping[str, Any]:
         """``probabilities`` by class name, and the likeliest ``label``."""
         names = self.target.classes
         return {

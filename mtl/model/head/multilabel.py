@@ -4,21 +4,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from torchmetrics.classification import MultilabelStatScores
 
 from mtl.data.batch import Labelled
-from mtl.data.preprocess.in_graph import TensorFrame
 from mtl.data.sample import IGNORE_LABEL, Target
 from mtl.data.tile import Tile
-from mtl.model.backbone.base import Features, Stage
+from mtl.model.backbone.base import Stage
 from mtl.model.calibration.multilabel import MultilabelCalibrator
 from mtl.model.calibration.tempered import sigmoid_at
 from mtl.model.curves.multilabel import MultilabelCurves
 from mtl.model.head.agreement import majority
-from mtl.model.head.base import Head, HeadMetrics
+from mtl.model.head.base import HeadMetrics
+from mtl.model.head.class_probabilities import ClassProbabilities, Probabilities
 from mtl.model.head.exported import ExportedTensor
 from mtl.model.head.losses import binary_cross_entropy, full_precision
 from mtl.model.head.options import check_names, check_per_class, check_range, per_class_tensor
@@ -89,7 +88,7 @@ class MultilabelMetrics(HeadMetrics):
         self.counts.reset()
 
 
-class Multilabel(Head):
+class Multilabel(ClassProbabilities):
     """A linear layer (or two) on the pooled coarsest features, with binary cross-entropy.
 
     ``predict`` gives (n, C) probabilities, each in 0..1 by itself.
@@ -107,7 +106,6 @@ class Multilabel(Head):
         per_class: adds ``map_<class>`` and ``f1_<class>`` to the metrics.
     """
 
-    any_size = True
     positive_weights: Tensor | None
 
     def __init__(
@@ -141,16 +139,6 @@ class Multilabel(Head):
         weights = per_class_tensor(positive_weights)
         self.register_buffer("positive_weights", weights, persistent=False)
 
-    @property
-    def reads(self) -> tuple[int]:
-        """The coarsest."""
-        return (self.layers.stride,)
-
-    def forward(self, features: Features) -> Tensor:
-        """Logits (n, C)."""
-        logits: Tensor = self.layers(features)
-        return logits
-
     def loss(self, raw: Tensor, labels: Labelled) -> Tensor:
         """Binary cross-entropy of (n, C) logits, the mean over the entries that aren't ignored."""
         assert isinstance(labels.value, Tensor)
@@ -179,10 +167,6 @@ class Multilabel(Head):
     def exports(self) -> Mapping[str, ExportedTensor]:
         """The probabilities."""
         return {"probabilities": ExportedTensor(("class",), "probability in 0..1, each by itself")}
-
-    def exported(self, prediction: Tensor, frame: TensorFrame | None) -> dict[str, Tensor]:
-        """See ``exports``."""
-        return {"probabilities": prediction}
 
     @property
     def thresholds(self) -> Mapping[str, float]:
@@ -216,29 +200,20 @@ class Multilabel(Head):
         """All probabilities and what is true."""
         return HeadSamples("scores", score_columns)
 
-    def unbatch(self, prediction: Tensor) -> list[npt.NDArray[np.float32]]:
-        """N arrays of (C,) probabilities."""
-        return list(prediction.float().cpu().numpy())
-
-    @property
-    def joins_tiles(self) -> bool:
-        """They can."""
-        return True
-
     def from_tiles(
-        self, predictions: Sequence[npt.NDArray[np.float32]], tiles: Sequence[Tile]
-    ) -> npt.NDArray[np.float32]:
+        self, predictions: Sequence[Probabilities], tiles: Sequence[Tile]
+    ) -> Probabilities:
         """Each class as likely as where it is seen best: it need not be on every tile."""
-        likeliest: npt.NDArray[np.float32] = np.max(predictions, axis=0)
+        likeliest: Probabilities = np.max(predictions, axis=0)
         return likeliest
 
-    def captions(self, prediction: npt.NDArray[np.float32]) -> list[str]:
+    def captions(self, prediction: Probabilities) -> list[str]:
         """The classes from their thresholds up, the likeliest first."""
         least = self.class_thresholds
         order = [i for i in np.argsort(-prediction) if prediction[i] >= least[i]]
         return [f"{self.target.classes[i]} {prediction[i]:.2f}" for i in order]
 
-    def record(self, prediction: npt.NDArray[np.float32]) -> Mapping[str, Any]:
+    def record(self, prediction: Probabilities) -> Mapping[str, Any]:
         """``probabilities`` by class name, and the ``labels`` from their thresholds up."""
         names, values = self.target.classes, prediction.tolist()
         every = zip(names, values, self.class_thresholds, strict=True)
