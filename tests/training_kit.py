@@ -21,6 +21,7 @@ from mtl.data.sample import IGNORE_LABEL, Sample, Target
 from mtl.data.sources.base import ArraySource, DataSet, Source, Split
 from mtl.errors import BadFile
 from mtl.learning.build import build_module, build_trainer
+from mtl.learning.first_look import look_at_labels
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.backbone.base import Backbone, Stage
@@ -286,7 +287,9 @@ def fit(
     torch.manual_seed(cfg.seed)
     data = build_data(cfg)
     data.prepare_data()
-    module = build_module(cfg, build_network(cfg, data.targets))
+    network = build_network(cfg, data.targets)
+    look_at_labels(network, data)
+    module = build_module(cfg, network)
     trainer = build_trainer(cfg, folder, list(callbacks), list(loggers))
     trainer.fit(module, datamodule=data)
     return module, trainer

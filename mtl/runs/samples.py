@@ -15,6 +15,7 @@ from mtl.runs.recount.base import Recount
 from mtl.runs.recount.classes import ClassRecount
 from mtl.runs.recount.content import SampleContent
 from mtl.runs.recount.detected import DetectionRecount
+from mtl.runs.recount.numbers import NumberRecount
 from mtl.runs.recount.overlap import OverlapRecount
 from mtl.runs.recount.ranked import ScoreRecount
 from mtl.runs.recount.values import ValueRecount
@@ -24,6 +25,7 @@ KINDS: dict[str, type[Recount]] = {
     "values": ValueRecount,
     "classes": ClassRecount,
     "scores": ScoreRecount,
+    "numbers": NumberRecount,
     "overlaps": OverlapRecount,
     "detections": DetectionRecount,
 }

@@ -39,6 +39,7 @@ from mtl.learning.checkpoints import (
     trained_targets,
 )
 from mtl.learning.ending import why_stopped
+from mtl.learning.first_look import look_at_labels
 from mtl.learning.gradients.shared_count import shared_parameters
 from mtl.learning.logger.tracker import closing
 from mtl.learning.module import MultiTaskModule
@@ -220,6 +221,22 @@ def _left(
     return saved
 
 
+def _taken_up(
+    cfg: DictConfig, data: MultiTaskData, module: MultiTaskModule, last: Path | None
+) -> int | None:
+    """The step that a run goes on from; None of a new one, whose heads look at the labels first.
+
+    Raises:
+        UserError: see ``_left``.
+    """
+    if last is None:
+        look_at_labels(module.network, data)
+        return None
+    saved = _left(cfg, data, module, last)
+    data.first_epoch = int(saved["epoch"]) + 1
+    return int(saved["global_step"])
+
+
 def _train(
     cfg: DictConfig,
     run: RunFolder,
@@ -237,10 +254,7 @@ def _train(
     network = build_network(cfg, data.targets)
     module = build_module(cfg, network, make_module)
     last = run.last_checkpoint
-    resumed_step: int | None = None
-    if last is not None:
-        saved = _left(cfg, data, module, last)
-        resumed_step, data.first_epoch = int(saved["global_step"]), int(saved["epoch"]) + 1
+    resumed_step = _taken_up(cfg, data, module, last)
     loggers = build_loggers(cfg, run.path, None if resumed_step is None else resumed_step + 1)
     opened.enter_context(closing(loggers))
     throughput = Throughput()

@@ -27,6 +27,7 @@ ENTRIES: dict[str, set[str]] = {
     "pr": {"recall", "precision", "ap"},
     "success": {"iou", "recall", "area"},
     "calibration": {"confidence", "accuracy", "count", "ece"},
+    "scatter": {"truth", "predicted", "r2"},
     "chance": set(),
 }
 """What a task may have in curves/test.json."""

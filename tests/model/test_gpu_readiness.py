@@ -30,6 +30,7 @@ HEADS = {
     "detection": "heads.detection.convs=1",
     "segmentation": "heads.segmentation.dice=1",
     "similarity": "heads.similarity.loss=triplet_all",
+    "regression": "heads.regression.loss=normal",
 }
 EVERYTHING = [f"tasks=[{','.join(HEADS)}]", *HEADS.values()]
 VIEWS = {

@@ -58,7 +58,7 @@ def doubts(source: Source, targets: Mapping[str, Target]) -> list[str]:
     """
     if isinstance(source, ArraySource) or type(source).annotations is Source.annotations:
         return []
-    said = (t.kind.doubts(name, t, _values(source, name, t)) for name, t in targets.items())
+    said = (t.kind.doubts(name, t, values_of(source, name, t)) for name, t in targets.items())
     return [line for line in said if line is not None]
 
 
@@ -67,8 +67,14 @@ def _any_value(source: ArraySource, name: str) -> bool:
     return column is not None and bool(source.meaning[name].kind.has(column).any())
 
 
-def _values(source: Source, name: str, target: Target) -> Iterator[Any]:
-    """In a spread order, without those of broken samples."""
+def values_of(source: Source, name: str, target: Target) -> Iterator[Any]:
+    """A target's values in a spread order, without those of broken samples.
+
+    Args:
+        source: the split.
+        name: of the target.
+        target: what it means.
+    """
     for index in np.random.default_rng(0).permutation(len(source)).tolist():
         with suppress(BadFile):
             found = understood(source.id(index), source.annotations(index), {name: target})

@@ -54,8 +54,9 @@ class NumbersKind(TargetKind):
         return None if self.is_unknown(found).all() else found
 
 
-def said(name: str, value: float, unit: str) -> str:
-    """One number in words: ``height 1.5 m``, or ``height ?`` where it is NaN."""
+def said(name: str, value: float, unit: str, deviation: float | None = None) -> str:
+    """One number in words: ``height 1.5 m``, ``height 1.5 ± 0.2 m``, ``height ?`` of NaN."""
     if np.isnan(value):
         return f"{name} ?"
-    return f"{name} {value:.4g} {unit}".rstrip()
+    spread = "" if deviation is None else f" ± {deviation:.2g}"
+    return f"{name} {value:.4g}{spread} {unit}".rstrip()

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from mtl.drawing.curves.confusion import draw_confusion
 from mtl.drawing.curves.lines import Line, draw_lines, shown
+from mtl.drawing.curves.scatter import draw_scatter
 
 Canvas = npt.NDArray[np.uint8]
 ALL = "all"
@@ -61,12 +62,17 @@ def _calibration(curves: Mapping[str, Any], title: str) -> Canvas:
     return draw_lines([line], name, *axes, diagonal=True, dots=True)
 
 
+def _scatter(curves: Mapping[str, Any], title: str) -> Canvas:
+    return draw_scatter(curves["scatter"], title)
+
+
 DRAWN: dict[str, Callable[[Mapping[str, Any], str], Canvas]] = {
     "confusion": _confusion,
     "roc": _roc,
     "pr": _pr,
     "success": _success,
     "calibration": _calibration,
+    "scatter": _scatter,
 }
 """Entry to what draws it, of all of a task's curves."""
 

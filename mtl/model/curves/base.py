@@ -18,6 +18,7 @@ Curves = dict[str, Any]
   ``negatives``
 - ``calibration``: ``confidence``, ``accuracy`` and ``count`` of each bin that isn't empty, ``ece``
 - ``success``: ``all`` to ``iou``, ``recall``, ``area``
+- ``scatter``: number to ``truth`` and ``predicted``, sample by sample, and ``r2``
 - ``chance``: metric to what it comes to without a look at the images (see ``chance.py``)
 
 ``all`` is the mean over the classes, so that its area is the mean of theirs.

@@ -1,7 +1,7 @@
 """What every task brings: a head with its loss, its metrics and its drawing."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -106,6 +106,16 @@ class Head(nn.Module, ABC):
             labels: as ``labels`` returns them, in the network's picture.
         """
         return 0, 0
+
+    def look_at(self, values: Iterable[Any]) -> None:
+        """Look at the training split before the first step; here nothing is looked at.
+
+        Heads override this that learn in terms of the split's statistics. These belong into
+        buffers, so that a checkpoint has them.
+
+        Args:
+            values: of the target, of the kind's own type, in a spread order, as they are asked for.
+        """
 
     @property
     def reads(self) -> Collection[int]:

@@ -48,6 +48,15 @@ def score_columns(prediction: Tensor, labels: Labelled) -> Columns:
     return {"scores": prediction.float().cpu().numpy(), "truth": truth.cpu().numpy()}
 
 
+def number_columns(prediction: Tensor, labels: Labelled) -> Columns:
+    """Numbers (n, K) of (n, K, ...), and the true ones, NaN for unknown."""
+    truth = _tensor(labels)
+    return {
+        "said": prediction[..., 0].float().cpu().numpy(),
+        "truth": truth.float().cpu().numpy(),
+    }
+
+
 def box_columns(prediction: Tensor, labels: Labelled, metric: str, side: int) -> Columns:
     """The metric of each box, its IoU, whether that is 0.5 or more, and the two boxes.
 

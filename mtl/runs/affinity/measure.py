@@ -8,6 +8,7 @@ from omegaconf import DictConfig, open_dict
 
 from mtl.data.build import build_data
 from mtl.learning.build import build_callbacks, build_module, build_trainer
+from mtl.learning.first_look import look_at_labels
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 from mtl.runs.affinity.probe import Affinity, AffinityProbe
@@ -36,6 +37,7 @@ def measure(cfg: DictConfig, every: int, rate: float) -> Affinity:
     data.prepare_data()
     data.required("train")
     network = build_network(cfg, data.targets)
+    look_at_labels(network, data)
     module = build_module(cfg, network)
     probe = AffinityProbe(every, rate)
     with tempfile.TemporaryDirectory() as folder:
