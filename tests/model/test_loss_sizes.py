@@ -18,6 +18,7 @@ from mtl.model.build import build_network
 from mtl.model.head.box import Box
 from mtl.model.head.classification import Classification
 from mtl.model.head.detection import Detection
+from mtl.model.head.keypoints import Keypoints
 from mtl.model.head.multilabel import Multilabel
 from mtl.model.head.segmentation import Segmentation
 
@@ -94,6 +95,7 @@ HEADS: dict[str, tuple[type[Any], Any, Any]] = {
     "box": (Box, "boxes", torch.rand(3, 4) * 60),
     "detection": (Detection, "boxes", boxes(3, 4)),
     "detection of nothing": (Detection, "boxes", boxes(3, 0)),
+    "keypoints": (Keypoints, "keypoints", torch.rand(3, 3, 3) * 30),
     "segmentation": (Segmentation, "mask", torch.randint(0, 3, (3, 32, 32))),
 }
 

@@ -9,7 +9,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torchmetrics import Metric
 from torchvision.ops import box_convert
 
 from mtl.data.batch import Batch, BoxBatch, Labelled
@@ -20,11 +19,12 @@ from mtl.drawing.marks import draw_boxes
 from mtl.errors import UserError
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.curves.box import BoxCurves
-from mtl.model.head.base import Head, HeadMetrics
+from mtl.model.head.base import Head
 from mtl.model.head.box_errors import box_errors
 from mtl.model.head.exported import BOX_TOLERANCE, ExportedTensor
 from mtl.model.head.losses import full_precision
 from mtl.model.head.options import check_names, check_range
+from mtl.model.head.sample_means import SampleMeans
 from mtl.model.narrow import narrow_inputs
 from mtl.model.reproducible import averaged
 from mtl.model.samples.base import HeadSamples
@@ -203,9 +203,9 @@ class Box(Head):
         box = tensors["box"]
         return box if frame is None else torch.from_numpy(frame.boxes_to_picture(box.numpy()))
 
-    def make_metrics(self) -> "BoxMetrics":
+    def make_metrics(self) -> SampleMeans:
         """Fresh metrics for one split."""
-        return BoxMetrics(self.metrics)
+        return SampleMeans(self.metrics, box_errors)
 
     def make_curves(self) -> BoxCurves:
         """Fresh ones for one split."""
@@ -240,56 +240,3 @@ def _largest(boxes: BoxBatch) -> tuple[Tensor, Tensor]:
     area = (boxes.xyxy[..., 2:] - boxes.xyxy[..., :2]).prod(dim=-1)
     largest, which = area.masked_fill(~boxes.valid | boxes.difficult, 0).max(dim=1)
     return largest, which
-
-
-class BoxMetrics(HeadMetrics):
-    """Means over samples; see ``Box`` for the names.
-
-    Args:
-        names: of ``iou``, ``mae``, ``mse``, ``recall50``.
-    """
-
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__()
-        self.names = tuple(names)
-        self._sums = _Sums(len(METRICS))
-
-    def update(self, prediction: Tensor, labels: Labelled) -> None:
-        """Count n boxes, (n, 4) xyxy pixels each side."""
-        assert isinstance(labels.value, Tensor)
-        columns = box_errors(prediction, labels.value)
-        self._sums.update(torch.stack([columns[name] for name in METRICS], dim=1))
-
-    def compute(self) -> dict[str, Tensor]:
-        """Metric name to scalar; empty when nothing was counted."""
-        if not self._sums.update_called:  # nothing to add, but other ranks may wait for us
-            self._sums.update(torch.zeros((0, len(METRICS)), device=self._sums.device))
-        sums, count = self._sums.compute()
-        if count == 0:
-            return {}
-        means = dict(zip(METRICS, sums / count, strict=True))
-        return {name: means[name] for name in self.names}
-
-    def reset(self) -> None:
-        """Forget everything."""
-        self._sums.reset()
-
-
-class _Sums(Metric):
-    """Column sums and the number of rows."""
-
-    full_state_update = False
-    sums: Tensor
-    count: Tensor
-
-    def __init__(self, columns: int) -> None:
-        super().__init__()
-        self.add_state("sums", torch.zeros(columns), dist_reduce_fx="sum")
-        self.add_state("count", torch.zeros(()), dist_reduce_fx="sum")
-
-    def update(self, rows: Tensor) -> None:
-        self.sums += rows.sum(dim=0)
-        self.count += len(rows)
-
-    def compute(self) -> tuple[Tensor, Tensor]:
-        return self.sums, self.count

@@ -16,6 +16,7 @@ from mtl.model.curves.matching import same_class
 from mtl.model.head.box_errors import FOUND, box_errors
 from mtl.model.head.detection_metrics import countable
 from mtl.model.head.detections import Detections
+from mtl.model.head.keypoint_errors import keypoint_errors
 from mtl.model.samples.base import Columns
 
 
@@ -76,6 +77,19 @@ def box_columns(prediction: Tensor, labels: Labelled, metric: str, side: int) ->
         "said_box": _in_shares(prediction.float().cpu().numpy(), side),
         "true_box": _in_shares(truth.cpu().numpy(), side),
     }
+
+
+def keypoint_columns(prediction: Tensor, labels: Labelled, metric: str, side: int) -> Columns:
+    """The metric of each object, and which share of its known keypoints was found.
+
+    Args:
+        prediction: (n, K, 3) x, y in pixels, and score.
+        labels: (n, K, 3) x, y in pixels, and visibility.
+        metric: of ``pck``, ``nme``.
+        side: of the picture, pixels.
+    """
+    each = keypoint_errors(prediction, _tensor(labels), side)
+    return {"value": each[metric].cpu().numpy(), "quality": each["pck"].cpu().numpy()}
 
 
 def overlap_columns(prediction: Tensor, labels: Labelled) -> Columns:

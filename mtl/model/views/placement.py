@@ -45,6 +45,12 @@ class Placement:
         """Whether the view is the image itself."""
         return self.quarters == 0 and not self.flip
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether the view shows the image in a mirror, turned or not."""
+        (a, b, _), (d, e, _) = self.matrix
+        return a * e < b * d
+
     @classmethod
     def turned(cls, angle: float, flip: bool = False) -> Placement:
         """The picture, mirrored if asked for, turned by ``angle`` degrees about its centre."""

@@ -65,6 +65,11 @@ def boxes_back(xyxy: Tensor, placement: Placement, size: int) -> Tensor:
     return _move_boxes(xyxy, placement.matrix, size)
 
 
+def points_back(xy: Tensor, placement: Placement, size: int) -> Tensor:
+    """Points in a view's picture, (..., 2), to points in the image; see ``boxes_back``."""
+    return boxes_back(torch.cat([xy, xy], -1), placement, size)[..., :2]
+
+
 def boxes_there(xyxy: Tensor, placement: Placement, size: int) -> Tensor:
     """Boxes in the image to the upright boxes around them in a view; see ``boxes_back``."""
     return _move_boxes(xyxy, placement.inverse, size)
