@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,17 +11,20 @@ from typing import Any
 import pytest
 import torch
 from export_kit import SIZE, made_up_run, noise
+from omegaconf import OmegaConf
 
 from mtl.cli.compress import run
 from mtl.config.compression import step_nodes
 from mtl.config.groups import members
 from mtl.config.instantiate import make
+from mtl.config.member_files import node_of
 from mtl.errors import UserError
 from mtl.files import read_json
 from mtl.model.multiply_adds import multiply_adds
 from mtl.runs.compression.base import Step
 from mtl.runs.compression.chain import check_chain
 from mtl.runs.compression.goal import Goal, goal_of
+from mtl.runs.compression.measured import _delta_m
 from mtl.runs.compression.measures import Latency
 from mtl.runs.compression.prune import unstructured
 from mtl.runs.compression.table import Stand, columns, markdown
@@ -181,6 +185,19 @@ def test_the_table_has_changes_in_points_and_percentiles():
     assert Stand.of(json.loads(json.dumps(first.plain))) == first
 
 
+def test_pixels_of_another_picture_are_not_compared() -> None:
+    """Twice as good by IoU; errors are the same share of a picture of twice the side."""
+    head = {**node_of("head", "box"), "metrics": ["iou", "mae"]}
+    work: Any = SimpleNamespace(
+        cfg=OmegaConf.create({"image_size": 64, "heads": {"box": head}}),
+        network=SimpleNamespace(tasks=["box"]),
+    )
+    first = Stand("as trained", {"box": {"iou": 0.4, "mae": 3.0}}, 0.0, 1, 1.0, 1, {}, 1.0, 32)
+    now = {"box": {"iou": 0.8, "mae": 6.0}}
+    assert _delta_m(work, now, first) == pytest.approx(1.0)
+    assert _delta_m(work, now, replace(first, image_size=64)) == pytest.approx(0.0)
+
+
 @pytest.mark.slow
 def test_a_pruned_run_is_a_run(
     trained: Path, pruned: Path, capsys: pytest.CaptureFixture[str]
@@ -223,8 +240,13 @@ def test_weights_that_are_0_already_are_among_those_that_go(
 ) -> None:
     """A run of which half went before: 0.8 of it can't stay, and 0.25 are reached in two rounds."""
     monkeypatch.setattr(unstructured, "checkpoint_bytes", lambda work, metrics: b"")
+    image = torch.ones(1, 4, 3, 3)
+
+    def finetune(network: torch.nn.Module, epochs: int, lr: float) -> None:
+        network.to(memory_format=torch.channels_last)(image)
+
     for keep, left in ((0.8, 0.5), (0.25, 0.25)):
-        layer = torch.nn.Linear(4, 4)
+        layer = torch.nn.Conv2d(4, 4, 3)
         layer.weight.data[:2] = 0
         kept = layer.weight.detach().clone()
         settings: Any = {"keep": keep, "rounds": 2, "importance": "magnitude", "weights": {}}
@@ -232,7 +254,7 @@ def test_weights_that_are_0_already_are_among_those_that_go(
         work: Any = SimpleNamespace(
             network=torch.nn.Sequential(layer),
             cfg=SimpleNamespace(epochs=1, lr=1),
-            finetune=lambda network, epochs, lr: None,
+            finetune=finetune,
             say=lambda line: None,
             notes={},
         )

@@ -1,6 +1,6 @@
 """What there is to know of a network between two steps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from mtl.config.instantiate import container
 from mtl.config.measures import measure_of
@@ -30,12 +30,13 @@ def measured_stand(
     return Stand(
         step=step,
         metrics=metrics,
-        delta_m=_delta_m(work, metrics, before[0].metrics) if before else 0.0,
+        delta_m=_delta_m(work, metrics, before[0]) if before else 0.0,
         parameters=sum(parameter.numel() for parameter in work.network.parameters()),
         megabytes=round(file_bytes(work, metrics) / 1e6, 3),
         multiply_adds=multiply_adds(work.network, int(work.cfg.image_size)),
         latency=timed(work, repeats),
         seconds=round(seconds, 1),
+        image_size=int(work.cfg.image_size),
         file=None if work.file is None else work.file.name,
         notes=work.notes,
     )
@@ -78,17 +79,15 @@ def timed(work: Workpiece, repeats: int, batches: Sequence[int] = BATCHES) -> La
     return latencies(work.network, path, side, repeats, batches)
 
 
-def _delta_m(
-    work: Workpiece,
-    now: Mapping[str, Mapping[str, float]],
-    before: Mapping[str, Mapping[str, float]],
-) -> float | None:
+def _delta_m(work: Workpiece, now: TaskMetrics, first: Stand) -> float | None:
     heads = container(work.cfg.heads)
+    # Those behind the main one may be in pixels, of which a student has more or fewer.
+    count = None if first.image_size in (0, int(work.cfg.image_size)) else 1
     larger = {
         task: {
             str(name): measure_of(task, str(name), heads[task]).larger
-            for name in heads[task]["metrics"]
+            for name in heads[task]["metrics"][:count]
         }
         for task in work.network.tasks
     }
-    return gain(now, before, larger).delta_m()
+    return gain(now, first.metrics, larger).delta_m()

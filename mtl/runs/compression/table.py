@@ -26,6 +26,7 @@ class Stand:
         multiply_adds: of one image; None where they can't be counted.
         latency: see ``Latencies``.
         seconds: that the step took.
+        image_size: side of the network's pictures in pixels; 0 in tables of before there was this.
         file: name in the folder of the ONNX file that is the result, if one is.
         notes: whatever else a step measured, by name.
     """
@@ -38,6 +39,7 @@ class Stand:
     multiply_adds: int | None
     latency: Latencies
     seconds: float
+    image_size: int = 0
     file: str | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 

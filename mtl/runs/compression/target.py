@@ -139,10 +139,11 @@ def asked(goal: Goal) -> str:
 
 
 def in_words(reached: Reached) -> str:
-    """``1.93 MB, loses 0.4 points of detection``."""
+    """``1.93 MB, 0.4 points less of detection``."""
     return listing(
         f"{value:.2f} {SIZES[name]}"
         if name in SIZES
-        else f"{value:.1f} points less of {name.removeprefix('loss.')}"
+        else f"{abs(value):.1f} points {'more' if value < 0 else 'less'} of "
+        f"{name.removeprefix('loss.')}"
         for name, value in reached.items()
     )

@@ -73,7 +73,9 @@ class PruneUnstructured(Step):
             # torch puts them into one vector as they lie.
             work.network.to(memory_format=torch.contiguous_format)
             gone = max(already, round(total * (1 - self.keep ** (number / self.rounds))))
-            scores = None if self.importance == "magnitude" else self._taylor(work, layers)
+            scores = (
+                _magnitude(layers) if self.importance == "magnitude" else self._taylor(work, layers)
+            )
             prune.global_unstructured(
                 [(layer, NAME) for layer in layers],
                 pruning_method=prune.L1Unstructured,
@@ -100,7 +102,7 @@ class PruneUnstructured(Step):
 
     def _taylor(self, work: Workpiece, layers: list[Weighted]) -> Scores:
         """Layer to the importance of its weights."""
-        kernels = [getattr(layer, f"{NAME}_orig", layer.weight) for layer in layers]
+        kernels = [_kernel(layer) for layer in layers]
         found = {t: [torch.zeros_like(k) for k in kernels] for t in work.network.tasks}
         for batch in work.images("train", self.images):
             outputs = work.network.labelled_outputs(batch)
@@ -118,6 +120,16 @@ class PruneUnstructured(Step):
             for score, squares in zip(scores, own, strict=True):
                 score.add_(squares, alpha=self.weights.get(task, 1.0) / max(total, TINY))
         return {(layer, NAME): score for layer, score in zip(layers, scores, strict=True)}
+
+
+def _kernel(layer: Weighted) -> Tensor:
+    """What is trained; once it is pruned, its weight is what the last pass has made of that."""
+    found: Tensor = getattr(layer, f"{NAME}_orig", layer.weight)
+    return found
+
+
+def _magnitude(layers: list[Weighted]) -> Scores:
+    return {(layer, NAME): _kernel(layer).detach().abs() for layer in layers}
 
 
 def _zeros(layers: list[Weighted]) -> int:
