@@ -107,6 +107,7 @@ def check_root(data: Mapping[str, Any]) -> None:
         if data.get("download") is True or Path(str(folder)).expanduser().is_dir():
             continue
         hint = ", or data.download=true" if "download" in data else ""
+        hint += f"; {data['published']}" if data.get("published") else ""
         raise UserError(f"data.{key}={folder}: no such folder; set data.{key}=FOLDER{hint}")
 
 

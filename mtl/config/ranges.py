@@ -25,6 +25,7 @@ FRAMEWORK = {
     "data.cache_size": "0<..",
     "data.max_megapixels": "0<..",
     "data.on_error": "raise | skip",
+    "data.published": "text",
     "backbone.mean": "3 of 0..1",
     "backbone.std": "3 of 0<..",
     "backbone.stride": "whole 1..",

@@ -6,6 +6,7 @@ import torch
 from mtl.learning.scheduler.cosine import cosine, cosine_factor
 from mtl.learning.scheduler.onecycle import one_cycle
 from mtl.learning.scheduler.plateau import plateau
+from mtl.learning.scheduler.step import step, step_factor
 
 
 def optimizer(*rates: float) -> torch.optim.Optimizer:
@@ -27,6 +28,18 @@ def test_cosine_scales_every_group() -> None:
         opt.step()
         schedule.step()
     assert [g["lr"] for g in opt.param_groups] == pytest.approx([0.5, 0.05])
+
+
+def test_steps_by_hand() -> None:
+    """A hundred epochs of two steps, halved after 30, 60 and 90 of them."""
+    factors = [step_factor(number, 200, every=0.3, factor=0.5) for number in range(200)]
+    assert factors == [1.0] * 60 + [0.5] * 60 + [0.25] * 60 + [0.125] * 20
+    opt = optimizer(1.0, 0.1)
+    schedule = step(opt, steps=4, mode="max", every=0.5, factor=0.1)
+    for _ in range(2):
+        opt.step()
+        schedule.step()
+    assert [g["lr"] for g in opt.param_groups] == pytest.approx([0.1, 0.01])
 
 
 def test_one_cycle_starts_peaks_and_ends_where_told() -> None:
