@@ -1,0 +1,85 @@
+"""Areas of objects as polygons and run lengths, as COCO's files give them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from faster_coco_eval.core import mask as coco_mask
+
+from mtl.data.instances import Instances
+from mtl.data.masks import Masks
+from mtl.data.sample import Boxes
+
+
+def area_of(segmentation: Any, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """An object's pixels.
+
+    Args:
+        segmentation: polygons (lists of x, y, x, y, ...), or run lengths (``counts`` and ``size``),
+            compressed or not.
+        size: (width, height) of the image.
+
+    Returns:
+        (H, W).
+
+    Raises:
+        ValueError: it is none of these, or of another size; the end of a sentence.
+    """
+    width, height = size
+    if isinstance(segmentation, dict):
+        if segmentation.get("size") != [height, width]:
+            raise ValueError(
+                f"has a mask of size {segmentation.get('size')} for an image of {height} rows and "
+                f"{width} columns"
+            )
+        coded = segmentation
+        if isinstance(segmentation.get("counts"), list):
+            if sum(segmentation["counts"]) != width * height:
+                raise ValueError("has run lengths that don't add up to the image's pixels")
+            coded = coco_mask.frPyObjects(segmentation, height, width)
+    elif isinstance(segmentation, list) and segmentation:
+        short = [part for part in segmentation if not _is_polygon(part)]
+        if short:
+            raise ValueError("has a polygon that isn't three or more pairs of numbers")
+        coded = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
+    else:
+        raise ValueError("has no segmentation")
+    try:
+        return np.asarray(coco_mask.decode(coded), np.bool_)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"has run lengths that can't be read ({error})") from None
+
+
+def _is_polygon(part: Any) -> bool:
+    return (
+        isinstance(part, list)
+        and len(part) >= 6
+        and len(part) % 2 == 0
+        and all(isinstance(one, int | float) for one in part)
+    )
+
+
+def with_areas(
+    boxes: Boxes,
+    areas: Iterable[npt.NDArray[np.bool_]],
+    full: tuple[int, int],
+    shown: tuple[int, int],
+) -> Instances:
+    """Objects with their masks, without those that have no pixel.
+
+    Args:
+        boxes: N objects, in the pixels of ``shown``.
+        areas: N of (H, W), as large as the image at full resolution.
+        full: its (width, height).
+        shown: (width, height) of the image as it was decoded.
+    """
+    masks = Masks.of(areas, (full[1], full[0]))
+    if shown != full:
+        scale = (shown[0] / full[0], shown[1] / full[1])
+        masks = masks.scaled(scale, (0.0, 0.0), (shown[1], shown[0]))
+    found = Instances.of(boxes, masks)
+    seen = masks.areas > 0
+    return found if seen.all() else found.taken(seen)
