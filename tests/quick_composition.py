@@ -2,26 +2,22 @@
 
 Hydra reads and merges some sixty files for each, which would be half of the time of the tests.
 Where the files of a member are nothing but its node, that is put in place of the other's; values
-are changed as a sweep is planned; where Hydra has to compose, it parses each file once, and folders
+are changed as a sweep is planned; where Hydra has to compose, each file is parsed once, and folders
 of users that hold the same are one. ``test_quick_composition`` holds it against Hydra's own.
 """
 
-import pickle
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from hydra._internal.hydra import Hydra
-from hydra._internal.sources_registry import SourcesRegistry
-from hydra.core.plugins import Plugins
-from hydra.plugins.config_source import ConfigResult, ConfigSource
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from quick_copies import copying_quickly
 from quick_hydra import held, merging_once
+from quick_merge import put_node
 
 from mtl.config import check, compose, finalise
 from mtl.config.compose import group_choices, with_values
@@ -31,14 +27,12 @@ from mtl.config.overrides import parse
 from mtl.errors import UserError
 
 Compose = Callable[[Sequence[str], Path | None], DictConfig]
-Read = Callable[[ConfigSource, str], ConfigResult]
 
 
 @contextmanager
 def composing_quickly() -> Iterator[None]:
     """All of this module, in this process."""
     once = composing_once(compose.compose_or_raise)
-    reads = reading_once(files().load_config)
     fixed = made_of_parts(finalise.fixed)
     with (
         copying_quickly(),
@@ -46,7 +40,6 @@ def composing_quickly() -> Iterator[None]:
         patch.object(compose, "compose_or_raise", once),
         patch.object(finalise, "fixed", fixed),
         patch.object(check, "fixed", fixed),
-        patch.object(files(), "load_config", reads),
         # Before a run Hydra composes once more to look up hydra.mode, which nothing here sets.
         patch.object(Hydra, "get_mode", return_value=None),
     ):
@@ -151,38 +144,9 @@ def made_of_parts(fixed: Callable[[dict[str, Any]], DictConfig]) -> Callable[...
     made: dict[bytes, bytes] = {}
 
     def quick(values: dict[str, Any]) -> DictConfig:
-        cfg = fixed(dict.fromkeys(values))
-        for key, value in values.items():
-            given = pickle.dumps((key, value))
-            if given not in made:
-                node = fixed({key: value})._get_node(key)
-                node._set_parent(None)
-                made[given] = pickle.dumps(node)
-            node = pickle.loads(made[given])
-            node._set_parent(cfg)
-            cfg._content[key] = node
+        cfg = fixed({})
+        for name, value in values.items():
+            put_node(cfg, name, value, made)
         return cfg
-
-    return quick
-
-
-def files() -> type[ConfigSource]:
-    """Hydra's class that reads files; it is made anew as Hydra looks for plug-ins."""
-    Plugins.instance()
-    return SourcesRegistry.instance().resolve("file")
-
-
-def reading_once(read: Read) -> Read:
-    """A method that answers as ``load_config`` of ``files`` does, from files that are parsed."""
-    parsed: dict[tuple[object, ...], ConfigResult] = {}
-
-    def quick(source: ConfigSource, config_path: str) -> ConfigResult:
-        file = Path(source.path, source._normalize_file_name(config_path))
-        if not file.is_file():
-            return read(source, config_path)
-        key = (source.provider, file, file.stat().st_mtime_ns, file.stat().st_size)
-        if key not in parsed:
-            parsed[key] = read(source, config_path)
-        return deepcopy(parsed[key])
 
     return quick

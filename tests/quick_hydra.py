@@ -14,11 +14,12 @@ from unittest.mock import patch
 
 from hydra._internal import config_loader_impl, defaults_list
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.config_repository import IConfigRepository
+from hydra._internal.config_repository import ConfigRepository, IConfigRepository
 from hydra._internal.defaults_list import DefaultsList
 from hydra.core.default_element import InputDefault, ResultDefault
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
+from quick_merge import loading_once, merging_plainly
 
 from mtl.config.member_files import text_of
 from mtl.config.paths import conf_dir
@@ -28,9 +29,10 @@ from mtl.config.paths import conf_dir
 def merging_once() -> Iterator[None]:
     """All of this module, in this process."""
     listed = listing_once(config_loader_impl.create_defaults_list)
-    merged = merged_once(ConfigLoaderImpl._compose_config_from_defaults_list)
+    merged = merged_once(merging_plainly(ConfigLoaderImpl._compose_config_from_defaults_list))
     looked_up = needed_alone(defaults_list._create_interpolation_map)
     with (
+        patch.object(ConfigRepository, "load_config", loading_once(ConfigRepository.load_config)),
         patch.object(config_loader_impl, "create_defaults_list", listed),
         patch.object(ConfigLoaderImpl, "_compose_config_from_defaults_list", merged),
         patch.object(defaults_list, "_create_interpolation_map", looked_up),

@@ -1,14 +1,18 @@
 """What the tests compose quickly is what Hydra composes."""
 
+from copy import deepcopy
+
 import hydra
 import pytest
 from hydra._internal import config_loader_impl, defaults_list
-from hydra.plugins.config_source import ConfigLoadError
+from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError
-from quick_composition import composing_once, files, made_of_parts, reading_once, replaceable
+from quick_composition import composing_once, made_of_parts, replaceable
 from quick_copies import pickled
 from quick_hydra import merging_once
+from quick_merge import NotPlainError, loading_once, merge_into
 
 from mtl.config.compose import CONFIG_NAME, initialised, search_path
 from mtl.config.finalise import fixed
@@ -58,6 +62,7 @@ def agree(quick, whole, overrides):
 def hydras_own(monkeypatch):
     """Without what the session's fixture has put in the place of Hydra's parts."""
     for place, name in (
+        (ConfigRepository, "load_config"),
         (config_loader_impl, "create_defaults_list"),
         (config_loader_impl.ConfigLoaderImpl, "_compose_config_from_defaults_list"),
         (defaults_list, "_create_interpolation_map"),
@@ -70,6 +75,8 @@ def hydras_own(monkeypatch):
     [
         ["encoder=cgc", "+head@heads.fine=classification", "heads.fine.weight=2", "++a.b={c: 1}"],
         ["experiment=split", "hydra.run.dir=here", "~callbacks.conflict", "tasks=[box]"],
+        ["experiment=recipe_vgg16", "data=cifar10_100", "backbone=resnet18", "views=tiles"],
+        ["sweep=joblib", "data=voc_folder"],
     ],
     ids=" ".join,
 )
@@ -98,21 +105,45 @@ def test_a_recipe_has_the_last_word_on_its_own_values():
 
 def test_a_file_is_parsed_again_once_it_has_changed(tmp_path):
     file, read = tmp_path / "a.yaml", []
+    places = ConfigSearchPathImpl()
+    places.append("mine", str(tmp_path))
 
-    def counted(source, config_path):
+    def counted(repository, config_path):
         read.append(config_path)
-        return files().load_config(source, config_path)
+        return ConfigRepository.load_config(repository, config_path)
 
-    quick, source = reading_once(counted), files()("mine", str(tmp_path))
+    quick, repository = loading_once(counted), ConfigRepository(places)
     for text in ("x: 1\n", "x: 12\n"):
         file.write_text(text)
         for _ in range(2):
-            found = quick(source, "a").config
-            assert OmegaConf.to_yaml(found) == text
-            found.x = 0
+            assert OmegaConf.to_yaml(quick(repository, "a").config) == text
     assert read == ["a", "a"]
-    with pytest.raises(ConfigLoadError):
-        quick(source, "b")
+    assert quick(repository, "b") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"a": {"b": 1}, "c": [1]}, {"c": [2, 3], "a": {"d": None}, "e": "${c}"}),
+        ({"a": {"b": 1}, "c": 1, "d": None}, {"a": None, "c": "???", "d": "???"}),
+        ({"a": {"b": 1}, "c": [1], "d": None}, {"a": "???", "c": "???", "d": {"x": {}}}),
+        ({"a": {"b": 1}, "c": [1], "d": "???"}, {"a": 1, "c": None, "d": 2}),
+        ({"a": "${b}", "b": [1], "c": "${b}"}, {"a": [2, 3], "c": 4}),
+    ],
+)
+def test_plain_values_are_merged_as_nodes_are(old, new):
+    whole = OmegaConf.create(old)
+    whole.merge_with(new)
+    found = deepcopy(old)
+    merge_into(found, new)
+    assert found == OmegaConf.to_container(whole)
+    assert list(found) == list(whole)
+
+
+@pytest.mark.parametrize("new", [{"a": [1]}, {"b": {"x": 1}}, {"c": {"x": 1}}])
+def test_what_is_not_merged_key_by_key_is_left_to_hydra(new):
+    with pytest.raises(NotPlainError):
+        merge_into({"a": {"x": 1}, "b": [1], "c": "${a}"}, new)
 
 
 def test_copies_are_those_of_omegaconf():
