@@ -1,3 +1,4 @@
+import ast
 import contextlib
 import io
 import os
@@ -5,6 +6,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -39,16 +41,41 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(list(matrices[0]), chosen)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """``slow`` for all tests of such modules, and for the contracts, which go through every member.
+@cache
+def names_in(file: Path) -> frozenset[str]:
+    """What a module defines and imports, and ``slow`` where it marks all its tests so."""
+    found = set()
+    for node in ast.parse(file.read_text()).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.FunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Assign) and ast.unparse(node) == "pytestmark = pytest.mark.slow":
+            found.add("slow")
+    return frozenset(found)
 
-    Others carry the mark themselves. Files that take long come first, so that at the end whichever
-    of pytest's workers has time left finds something short.
+
+def is_slow(file: Path) -> bool:
+    """Modules that train or start processes, and contracts, which go through every member."""
+    return file.parent.name == "contracts" or bool(names_in(file) & {*TRAINS, "slow"})
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Without slow tests nothing of such modules is imported."""
+    left_out = config.option.markexpr == "not slow" and collection_path.match("test_*.py")
+    return True if left_out and is_slow(collection_path) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """``slow`` for all tests of such modules; others carry the mark themselves.
+
+    Files that take long come first, so that at the end whichever of pytest's workers has time left
+    finds something short.
     """
     first: dict[Path, tuple[bool, int]] = {}
     for item in items:
-        names = vars(item.module).keys() if isinstance(item, pytest.Function) else set()
-        if item.path.parent.name == "contracts" or names & TRAINS:
+        names = names_in(item.path)
+        if is_slow(item.path):
             item.add_marker("slow")
         slow = item.get_closest_marker("slow") is not None
         _, before = first.get(item.path, (False, 0))
