@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mtl.config.columns import targets_of
 from mtl.config.kinds import check_kind
 from mtl.config.nearest import in_words, listing
 from mtl.errors import UserError
@@ -22,7 +23,7 @@ def label_tasks(heads: dict[str, dict[str, Any]], data: Mapping[str, Any]) -> No
     Raises:
         UserError: the data can't label a task, there is more than one way, or no such kind.
     """
-    targets = data.get("targets") or {}
+    targets = targets_of(data)
     for name, kind in targets.items():
         check_kind(f"data.targets.{name}", kind)
     for task, head in heads.items():

@@ -12,9 +12,9 @@ import numpy.typing as npt
 from mtl.data.image_file import image_size, read_image, read_mask
 from mtl.data.sample import Sample, TargetValue
 from mtl.data.sources.file_source import FileSource
+from mtl.data.sources.map_files import checked, refuse_other_size
 from mtl.data.sources.voc_annotation import object_targets, parse_annotation
 from mtl.data.sources.voc_layout import VocLayout
-from mtl.errors import BadFile
 
 Size = tuple[int, int]
 
@@ -44,8 +44,6 @@ class VocSource(FileSource):
         self.classes = classes
         self.dropped = dropped
         self.mask_values = dict(mask_values)
-        self._table = np.zeros(256, np.uint8)
-        self._table[list(mask_values)] = list(mask_values.values())
 
     def __len__(self) -> int:
         return len(self.names)
@@ -90,21 +88,8 @@ class VocSource(FileSource):
 
     def _mask(self, path: Path, full: Size, shown: Size) -> npt.NDArray[np.uint8]:
         mask = read_mask(path)
-        height, width = mask.shape
-        if (width, height) != full:
-            raise BadFile(
-                path,
-                f"has {width}x{height} pixels, but its image has {full[0]}x{full[1]}",
-            )
-        present = np.flatnonzero(cv2.calcHist([mask], [0], None, [256], [0, 256])).tolist()
-        wrong = [value for value in present if value not in self.mask_values]
-        if wrong:
-            raise BadFile(
-                path,
-                f"has pixels of value {wrong[0]}; 0 to {max(self.mask_values.keys() - {255})} "
-                "(background and the classes) and 255 (ignored) are allowed",
-            )
-        mask = np.asarray(cv2.LUT(mask, self._table), np.uint8)
+        refuse_other_size(path, mask, full)
+        mask = checked(path, mask, self.mask_values)
         if shown == full:
             return mask
         resized = cv2.resize(mask, shown, interpolation=cv2.INTER_NEAREST_EXACT)

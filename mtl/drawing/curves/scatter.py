@@ -40,6 +40,8 @@ def _square(name: str, own: Mapping[str, Any], title: str) -> npt.NDArray[np.uin
     axes.plot(ends, ends, color="0.6", linewidth=1)
     axes.plot(own["truth"], own["predicted"], "o", color="black", markersize=3, alpha=0.4)
     axes.set(xlim=ends, ylim=ends, xlabel="true", ylabel="predicted")
+    axes.locator_params(nbins=5)
+    axes.tick_params(labelsize=8)
     axes.grid(alpha=0.3)
     share = "" if own["r2"] is None else f", R² {own['r2']:.3f}"
     axes.set_title(f"{title}: {shown(name)}{share}", fontsize=10)

@@ -1,0 +1,236 @@
+"""Maps of pixels in files beside their images: masks, depths and normals."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from mtl.data.image_file import read_image, read_mask
+from mtl.data.sample import IGNORE_PIXEL
+from mtl.data.sources.text_file import read_bytes
+from mtl.errors import BadFile, UserError
+
+Size = tuple[int, int]
+Array = npt.NDArray[Any]
+MAP_SUFFIXES = (".png", ".npy", ".tif", ".tiff", ".bmp", ".webp", ".gif")
+"""What a map is read from, the likeliest first; JPEG changes values."""
+BACKGROUND, IGNORED = "background", "ignored"
+OTHERS = ("error", BACKGROUND, IGNORED)
+
+
+@dataclass(frozen=True)
+class MapFiles:
+    """How the files of maps are read.
+
+    Args:
+        classes: of masks, from value 1 on; needed where there are masks and no palette.
+        palette: class to the colour (r, g, b) or the value that it has in the files of masks;
+            ``background`` and ``ignored`` may be among them.
+        others: what becomes of colours or values that are not in the palette.
+        depth_scale: metres per unit of depths in pictures.
+        depth_unknown: the value of depths that says nothing.
+        normals_axes: factors of x, y and z that bring the files' normals to x right, y down, z
+            towards the camera.
+
+    Raises:
+        UserError: a palette names something else than colours or values.
+    """
+
+    classes: tuple[str, ...] = ()
+    palette: Mapping[str, int | Sequence[int]] = field(default_factory=dict)
+    others: Literal["error", "background", "ignored"] = "error"
+    depth_scale: float = 0.001
+    depth_unknown: float = 0.0
+    normals_axes: Sequence[float] = (1.0, 1.0, 1.0)
+
+    def __post_init__(self) -> None:
+        for name, code in self.palette.items():
+            parts = [code] if isinstance(code, int) else list(code)
+            fit = all(isinstance(part, int) and 0 <= part < 256 for part in parts)
+            if len(parts) not in (1, 3) or not fit:
+                raise UserError(
+                    f"data.palette.{name}={code}: give [red, green, blue] of 0 to 255, or one value"
+                )
+        codes = [str(code) for code in self.palette.values()]
+        if len(set(codes)) < len(codes):
+            raise UserError("data.palette: two classes have the same colour")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The classes of masks, the background first."""
+        own = self.classes or tuple(n for n in self.palette if n not in (BACKGROUND, IGNORED))
+        return (BACKGROUND, *own)
+
+    def read(self, kind: str, path: Path, full: Size, shown: Size) -> Array:
+        """One map.
+
+        Args:
+            kind: ``mask``, ``depth`` or ``normals``.
+            path: of its file.
+            full: (width, height) of the image.
+            shown: of the image as it was decoded; the map is brought to that.
+
+        Raises:
+            BadFile: it can't be read, is of another size than the image, or says something that
+                can't be.
+        """
+        readers: dict[str, Callable[[Path], Array]] = {
+            "mask": self._mask,
+            "depth": self._depth,
+            "normals": self._normals,
+        }
+        found = readers[kind](path)
+        refuse_other_size(path, found, full)
+        if shown == full:
+            return found
+        nearest = cv2.INTER_NEAREST_EXACT if found.dtype == np.uint8 else cv2.INTER_NEAREST
+        return np.asarray(cv2.resize(found, shown, interpolation=nearest))
+
+    def key(self) -> str:
+        """A text that differs whenever the same files would give other maps."""
+        return f"{self}"
+
+    def _mask(self, path: Path) -> npt.NDArray[np.uint8]:
+        if not self.palette:
+            plain = _numbers(path) if path.suffix.lower() == ".npy" else read_mask(path)
+            allowed = [*range(len(self.classes) + 1), IGNORE_PIXEL]
+            return checked(path, plain, {value: value for value in allowed})
+        coloured = any(not isinstance(code, int) for code in self.palette.values())
+        pixels = _colours(path) if coloured else read_mask(path).astype(np.int64)
+        classes = {name: index for index, name in enumerate(self.names)} | {IGNORED: IGNORE_PIXEL}
+        left = {BACKGROUND: 0, IGNORED: IGNORE_PIXEL}.get(self.others)
+        codes, places = np.unique(pixels, return_inverse=True)
+        table = {_code(code): classes[name] for name, code in self.palette.items()}
+        for code in codes.tolist():
+            if code not in table and left is None:
+                what = f"colour {list(_parts(code))}" if coloured else f"value {code}"
+                raise BadFile(
+                    path,
+                    f"has pixels of {what}, which data.palette doesn't name; data.others="
+                    "background or ignored takes what it doesn't name",
+                )
+        values = np.array([table.get(code, left) for code in codes.tolist()], np.uint8)
+        return values[places].reshape(pixels.shape)
+
+    def _depth(self, path: Path) -> npt.NDArray[np.float32]:
+        if path.suffix.lower() == ".npy":
+            found = _squeezed(_numbers(path)).astype(np.float32)
+            raw = found
+        else:
+            raw = _squeezed(_pixels(path))
+            found = raw.astype(np.float32) * np.float32(self.depth_scale)
+        if found.ndim != 2:
+            raise BadFile(path, f"is of shape {found.shape}, and depths are (height, width)")
+        with np.errstate(invalid="ignore"):
+            found[(raw == self.depth_unknown) | ~np.isfinite(found)] = np.nan
+        return found
+
+    def _normals(self, path: Path) -> npt.NDArray[np.float32]:
+        if path.suffix.lower() == ".npy":
+            found = _numbers(path).astype(np.float32)
+            if found.ndim == 3 and found.shape[0] == 3 != found.shape[2]:
+                found = np.moveaxis(found, 0, 2)
+        else:
+            raw = _pixels(path)
+            if raw.ndim != 3:
+                raise BadFile(path, "is a grey picture, and normals have three channels")
+            # OpenCV keeps blue first. All black is no direction.
+            shares = raw[..., 2::-1].astype(np.float32) / np.iinfo(raw.dtype).max
+            found = np.where(shares.any(-1, keepdims=True), 2 * shares - 1, np.nan)
+        if found.ndim != 3 or found.shape[2] != 3:
+            raise BadFile(path, f"is of shape {found.shape}, and normals are (height, width, 3)")
+        length = np.linalg.norm(found, axis=-1, keepdims=True)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            units = np.where(length > 0, found / length, np.nan)
+        return np.asarray(units * np.asarray(self.normals_axes, np.float32), np.float32)
+
+
+def checked(path: Path, mask: Array, table: Mapping[int, int]) -> npt.NDArray[np.uint8]:
+    """A mask with its values replaced.
+
+    Args:
+        path: of the file.
+        mask: (H, W) whole numbers.
+        table: value in the file to the class, or IGNORE_PIXEL.
+
+    Raises:
+        BadFile: there is another value.
+    """
+    present = np.unique(mask).tolist() if mask.dtype != np.uint8 else _present(mask)
+    wrong = [value for value in present if value not in table]
+    if wrong:
+        raise BadFile(
+            path,
+            f"has pixels of value {wrong[0]:g}; 0 to {max(table.keys() - {255}, default=0)} "
+            "(background and the classes) and 255 (ignored) are allowed",
+        )
+    values = np.zeros(256, np.uint8)
+    values[list(table)] = list(table.values())
+    return np.asarray(cv2.LUT(mask.astype(np.uint8), values), np.uint8)
+
+
+def refuse_other_size(path: Path, found: Array, full: Size) -> None:
+    """See that a map is as large as its image.
+
+    Raises:
+        BadFile: it isn't.
+    """
+    height, width = found.shape[:2]
+    if (width, height) != full:
+        raise BadFile(path, f"has {width}x{height} pixels, but its image has {full[0]}x{full[1]}")
+
+
+def _present(mask: npt.NDArray[np.uint8]) -> list[int]:
+    found: list[int] = np.flatnonzero(cv2.calcHist([mask], [0], None, [256], [0, 256])).tolist()
+    return found
+
+
+def _numbers(path: Path) -> Array:
+    try:
+        found: Array = np.load(io.BytesIO(read_bytes(path)), allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise BadFile(path, f"is no .npy file of numbers ({error})") from None
+    if not isinstance(found, np.ndarray) or found.dtype.kind not in "biuf":
+        raise BadFile(path, "is no .npy file of numbers")
+    return found
+
+
+def _pixels(path: Path) -> Array:
+    """As they are, of 8 or 16 bits or floats."""
+    data = read_bytes(path)
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    if found is None:
+        raise BadFile(path, "is no picture" if data else "is empty")
+    return np.asarray(found)
+
+
+def _squeezed(values: Array) -> Array:
+    """Without an axis of one channel, first or last."""
+    if values.ndim == 3:
+        return values[..., 0] if values.shape[2] == 1 else values[0] if len(values) == 1 else values
+    return values
+
+
+def _colours(path: Path) -> npt.NDArray[np.int64]:
+    """(H, W): red, green and blue in one number."""
+    image, _ = read_image(path)
+    coded: npt.NDArray[np.int64] = image.astype(np.int64) @ np.array([1 << 16, 1 << 8, 1])
+    return coded
+
+
+def _code(code: int | Sequence[int]) -> int:
+    if isinstance(code, int):
+        return code
+    red, green, blue = code
+    return (red << 16) | (green << 8) | blue
+
+
+def _parts(code: int) -> tuple[int, int, int]:
+    return code >> 16, code >> 8 & 255, code & 255

@@ -1,0 +1,122 @@
+"""Where a table is, and the files that it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mtl.data.image_file import IMAGE_SUFFIXES
+from mtl.data.sources.base import SPLITS, Split
+from mtl.data.sources.csv_source import FilePlace
+from mtl.data.sources.folder_files import counts, split_of
+from mtl.data.sources.folder_roles import likely_folders
+from mtl.data.sources.map_files import BACKGROUND
+from mtl.data.sources.table_file import TABLE_SUFFIXES, is_table
+from mtl.data.sources.text_file import lines, read_bytes, readings
+from mtl.errors import UserError
+
+CLASS_FILE = "classes.txt"
+TRIED = 20
+"""Cells that are looked for as files."""
+_EMPTY = frozenset({BACKGROUND, "__background__", "null", "none", "unlabeled", "unlabelled"})
+
+
+def looks_like_table(root: Path) -> bool:
+    """Whether a folder has a table, or one for each split."""
+    return bool(_tables(root))
+
+
+def find_tables(
+    root: Path, given: str | Mapping[str, str] | None
+) -> list[tuple[Path, Split | None]]:
+    """The tables, and whose rows they hold where there is one for each split.
+
+    Args:
+        root: of the data.
+        given: a file, relative to the root or to where the command runs; split to file; or None for
+            the only table in the root, or those called like splits.
+
+    Raises:
+        UserError: there is none, or no telling which.
+    """
+    if isinstance(given, str):
+        return [(_there(root, given), None)]
+    if given is not None:
+        for name in given:
+            if name not in SPLITS:
+                raise UserError(f"data.table: {name} is no split; there are {', '.join(SPLITS)}")
+        if "train" not in given:
+            raise UserError("data.table names no file for train: {train: FILE, ...}")
+        return [(_there(root, given[split]), split) for split in SPLITS if split in given]
+    found = _tables(root)
+    named = {split: path for path in found if (split := _split_of(path)) is not None}
+    if len(found) == 1:
+        return [(found[0], None)]
+    if "train" in named:
+        return [(named[split], split) for split in SPLITS if split in named]
+    if not found:
+        endings = ", ".join(TABLE_SUFFIXES)
+        raise UserError(f"{root} has no table ({endings}); data.table=FILE names one")
+    names = ", ".join(path.name for path in found[:5])
+    raise UserError(f"{root} has several tables ({names}); data.table=FILE says which to read")
+
+
+def find_place(root: Path, table: Path, column: str, role: str, cells: Sequence[str]) -> FilePlace:
+    """Where the files are that a column names, and the ending that its cells lack.
+
+    Looked for in the root's folders that are called like it, below the root and beside the table,
+    and in the root's other folders.
+
+    Args:
+        root: of the data.
+        table: the file.
+        column: its name.
+        role: ``image`` or a kind of maps.
+        cells: some of it.
+
+    Raises:
+        UserError: none of the files is there.
+    """
+    if not cells:
+        raise UserError(f"{table}: the column {column} is empty")
+    folders = list(dict.fromkeys([*likely_folders(root, role), table.parent]))
+    for ending in ("", *IMAGE_SUFFIXES, ".npy"):
+        for folder in folders:
+            place = FilePlace(folder, ending)
+            if any(place.file(cell).is_file() for cell in cells[:TRIED]):
+                return place
+    raise UserError(
+        f"{table}: the files that the column {column} names, such as {cells[0]}, are neither in "
+        f"{root} nor in one of its folders; data.root=FOLDER says where they are"
+    )
+
+
+def class_file(root: Path) -> tuple[str, ...]:
+    """The names of the values of masks from 1 on, a line each in ``classes.txt``; none without it.
+
+    A first line that is called like the background is that.
+    """
+    path = root / CLASS_FILE
+    if not path.is_file():
+        return ()
+    found = tuple(lines(readings(read_bytes(path))[0]))
+    return found[1:] if found and found[0].lower() in _EMPTY else found
+
+
+def _there(root: Path, name: str) -> Path:
+    for path in (root / name, Path(name)):
+        if path.is_file():
+            return path
+    raise UserError(f"data.table={name}: there is no such file, nor {root / name}")
+
+
+def _tables(root: Path) -> list[Path]:
+    return sorted(
+        path for path in root.iterdir() if is_table(path) and counts(path.name) and path.is_file()
+    )
+
+
+def _split_of(path: Path) -> Split | None:
+    words = re.split(r"[\W_]+", path.name.split(".")[0].lower())
+    return next((split for word in words if (split := split_of(word)) is not None), None)
