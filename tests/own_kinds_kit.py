@@ -160,7 +160,7 @@ DATA = """\
 defaults: [_common, _self_]
 _target_: own_kinds_kit.Weather
 targets: {depth: own_kinds_kit.Depth, smooth: own_kinds_kit.Smooth, numbers: own_kinds_kit.Numbers}
-suggested: {name: weather, tasks: [depth, numbers], image_size: 16}
+suggested: {name: weather, tasks: [metres, numbers], image_size: 16}
 in_memory: true
 root: .
 """
@@ -179,10 +179,10 @@ smaller_is_better:
 
 
 def write_conf(folder: Path) -> Path:
-    """``data=weather`` with the heads ``depth`` and ``numbers``."""
+    """``data=weather`` with the heads ``metres`` and ``numbers``."""
     for name, content in {
         "data/weather.yaml": DATA,
-        "head/depth.yaml": HEAD.format(kind="Depth"),
+        "head/metres.yaml": HEAD.format(kind="Depth"),
         "head/numbers.yaml": HEAD.format(kind="Numbers"),
     }.items():
         path = folder / name

@@ -248,7 +248,7 @@ def write_conf(folder: Path) -> Path:
         "data/partly.yaml": PARTLY,
         "backbone/plain.yaml": BACKBONE,
         "head/failing.yaml": HEAD,
-        "head/depth.yaml": SCRIPTED,
+        "head/speed.yaml": SCRIPTED,
     }.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

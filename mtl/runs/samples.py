@@ -17,6 +17,7 @@ from mtl.runs.recount.content import SampleContent
 from mtl.runs.recount.detected import DetectionRecount
 from mtl.runs.recount.numbers import NumberRecount
 from mtl.runs.recount.overlap import OverlapRecount
+from mtl.runs.recount.pixel_means import PixelMeanRecount
 from mtl.runs.recount.ranked import ScoreRecount
 from mtl.runs.recount.values import ValueRecount
 
@@ -28,6 +29,7 @@ KINDS: dict[str, type[Recount]] = {
     "numbers": NumberRecount,
     "overlaps": OverlapRecount,
     "detections": DetectionRecount,
+    "pixel_means": PixelMeanRecount,
 }
 """How a task's columns are counted."""
 

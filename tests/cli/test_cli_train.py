@@ -215,23 +215,23 @@ def test_users_own_backbone_and_head_train(tmp_path):
         "from mtl.model.backbone.small_cnn import SmallCNN\n"
         "from mtl.model.head.segmentation import Segmentation\n"
         "class Backbone(SmallCNN): pass\n"
-        "class Depth(Segmentation): pass\n"
+        "class Things(Segmentation): pass\n"
     )
     conf = Path(__file__).parents[2] / "conf"
     for group, old, name, target in (
         ("backbone", "small_cnn", "mine", "mine.Backbone"),
-        ("head", "segmentation", "depth", "mine.Depth"),
+        ("head", "segmentation", "things", "mine.Things"),
     ):
         lines = (conf / group / f"{old}.yaml").read_text().splitlines()
         lines[0] = "# My own."
         lines = [f"_target_: {target}" if li.startswith("_target_") else li for li in lines]
         (tmp_path / "my" / group).mkdir(parents=True)
         (tmp_path / "my" / group / f"{name}.yaml").write_text("\n".join(lines))
-    arguments = ["backbone=mine", "tasks=[depth]", "epochs=1", "batch_size=4", "image_size=32"]
+    arguments = ["backbone=mine", "tasks=[things]", "epochs=1", "batch_size=4", "image_size=32"]
     arguments += ["data.train=4", "data.val=4", "data.test=4", "hydra.run.dir=run"]
     done = fresh.mtl("train", "--config-dir", "my", *arguments, cwd=tmp_path).wait()
     assert done.code == 0, done.err
-    assert "test/depth/miou" in json.loads((tmp_path / "run/results.json").read_text())["metrics"]
+    assert "test/things/miou" in json.loads((tmp_path / "run/results.json").read_text())["metrics"]
     listed = subprocess.run(
         [sys.executable, "-m", "mtl", "ls", "backbone", "--config-dir", "my"],
         cwd=tmp_path,

@@ -12,7 +12,7 @@ from mtl.errors import UserError
 pytestmark = pytest.mark.slow
 
 HEAD = """# Depth for every pixel.
-_target_: mine.Depth
+_target_: mine.Wind
 kind: mask
 target: null
 weight: 1.0
@@ -26,7 +26,7 @@ def user_dir(tmp_path: Path) -> Path:
     """A user's folder with a head and an experiment of its own."""
     for group in ("head", "experiment"):
         (tmp_path / group).mkdir()
-    (tmp_path / "head" / "depth.yaml").write_text(HEAD)
+    (tmp_path / "head" / "wind.yaml").write_text(HEAD)
     return tmp_path
 
 
@@ -83,10 +83,10 @@ def test_head_of_the_data_is_replaced_without_plus():
 
 
 def test_head_from_the_users_folder(user_dir):
-    cfg = load(["tasks=[depth]"], user_dir)
-    assert cfg.heads.depth._target_ == "mine.Depth"
-    with pytest.raises(UserError, match="no head 'depth'"):
-        load(["tasks=[depth]"])
+    cfg = load(["tasks=[wind]"], user_dir)
+    assert cfg.heads.wind._target_ == "mine.Wind"
+    with pytest.raises(UserError, match="no head 'wind'"):
+        load(["tasks=[wind]"])
 
 
 def test_experiment_of_the_user(user_dir):

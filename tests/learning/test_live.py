@@ -86,8 +86,8 @@ def terminal(columns: int, lines: int) -> Iterator[Terminal]:
 @pytest.fixture(scope="module")
 def cfg(tmp_path_factory: pytest.TempPathFactory) -> Any:
     base = ["data=alternating", "backbone=plain", "augmentation=none", "batch_size=4"]
-    own = ["head@heads.depth=depth", "heads.depth.script=[3,2,4]", "heads.depth.target=a"]
-    chosen = ["tasks=[a,b,depth]", "monitor=val/depth/rmse", "epochs=3"]
+    own = ["head@heads.speed=speed", "heads.speed.script=[3,2,4]", "heads.speed.target=a"]
+    chosen = ["tasks=[a,b,speed]", "monitor=val/speed/rmse", "epochs=3"]
     off = ["callbacks.figures.enabled=false"]
     return load([*base, *own, *chosen, *off], write_conf(tmp_path_factory.mktemp("conf")))
 
@@ -104,12 +104,12 @@ def test_every_metric_of_every_epoch_can_be_read(cfg, tmp_path: Path, width: int
         module, _ = train_on(cfg, tmp_path, window)
         lines = window.close()
     said = capsys.readouterr().out
-    assert columns(module)[-1] == "val/depth/rmse"
-    written = re.findall(r"epoch \d/3 .* val/a/accuracy ([\d.]+) .*val/depth/exact ([\d.]+)", said)
+    assert columns(module)[-1] == "val/speed/rmse"
+    written = re.findall(r"epoch \d/3 .* val/a/accuracy ([\d.]+) .*val/speed/exact ([\d.]+)", said)
     assert len(written) == 3
     rows = [line.split() for line in lines if re.match(r" *\d/3 ", line)]
     assert [row[0] for row in rows] == ["1/3", "2/3", "3/3"]
-    # loss, score, the main metrics of a, b and depth, the monitored one, time and mark.
+    # loss, score, the main metrics of a, b and speed, the monitored one, time and mark.
     assert [(row[3], row[5]) for row in rows] == written
     assert [row[6] for row in rows] == ["3.0000", "2.0000", "4.0000"]
     assert [row[-1] for row in rows] == ["best", "best", "s"]

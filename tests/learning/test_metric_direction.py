@@ -15,13 +15,13 @@ from mtl.runs.train import train
 BASE = [
     "data=alternating",
     "backbone=plain",
-    "tasks=[depth]",
-    "heads.depth.target=a",
+    "tasks=[speed]",
+    "heads.speed.target=a",
     "batch_size=4",
     "data.train=8",
     "data.val=4",
     "test=false",
-    "monitor=val/depth/rmse",
+    "monitor=val/speed/rmse",
     "callbacks.figures.enabled=false",
     "logger=none",
 ]
@@ -34,7 +34,7 @@ def run(folder: Path, *more: str) -> tuple[dict[str, Any], Path]:
 
 
 def test_the_epoch_with_the_smallest_error_is_kept(tmp_path: Path) -> None:
-    script = "heads.depth.script=[3,nan,1,2,1.5]"
+    script = "heads.speed.script=[3,nan,1,2,1.5]"
     found, folder = run(
         tmp_path,
         script,
@@ -48,7 +48,7 @@ def test_the_epoch_with_the_smallest_error_is_kept(tmp_path: Path) -> None:
         "lr=0.01",
     )
     # Progress in the first and third epoch; two without end the run.
-    assert found["best"] == {"epoch": 3, "monitor": "val/depth/rmse", "score": 1.0}
+    assert found["best"] == {"epoch": 3, "monitor": "val/speed/rmse", "score": 1.0}
     assert found["epochs"] == 5
     assert read_checkpoint(folder / "checkpoints" / "best.ckpt")["epoch"] == 2
     # The rate is halved after epochs two, four and five.
@@ -59,6 +59,6 @@ def test_the_epoch_with_the_smallest_error_is_kept(tmp_path: Path) -> None:
 
 def test_undeclared_metrics_are_refused(tmp_path: Path) -> None:
     conf = write_conf(tmp_path)
-    (conf / "head" / "depth.yaml").write_text(SCRIPTED.replace("rmse: [0, null]", "mae: [0, 1]"))
+    (conf / "head" / "speed.yaml").write_text(SCRIPTED.replace("rmse: [0, null]", "mae: [0, 1]"))
     with pytest.raises(UserError, match=r"rmse is not declared; .* smaller_is_better: {rmse:"):
         load(BASE, conf)

@@ -32,6 +32,8 @@ HEADS = {
     "segmentation": "heads.segmentation.dice=1",
     "similarity": "heads.similarity.loss=triplet_all",
     "regression": "heads.regression.loss=normal",
+    "depth": "heads.depth.loss=berhu",
+    "normals": "heads.normals.decoder=aspp",
 }
 EVERYTHING = [f"tasks=[{','.join(HEADS)}]", *HEADS.values()]
 VIEWS = {
@@ -49,6 +51,7 @@ STEPS = [
         "heads.classification.focal_gamma=1",
     ],
     ["tasks=[similarity]", "heads.similarity.loss=triplet"],
+    ["tasks=[depth,normals]", "heads.depth.loss=silog", "heads.normals.loss=l2"],
     ["tasks=[box,segmentation]", "fusion=none", "views=rotations", "ensemble=mean"],
     *(
         ["tasks=[classification,box]", f"views={view}", option, f"fusion={fusion}"]

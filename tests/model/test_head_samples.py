@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from mtl.data.batch import Batch, BoxBatch, Labelled
 from mtl.data.sample import Boxes, Target
@@ -19,9 +20,11 @@ from mtl.model.backbone.base import Stage
 from mtl.model.head.base import Head
 from mtl.model.head.box import Box
 from mtl.model.head.classification import Classification
+from mtl.model.head.depth import Depth
 from mtl.model.head.detection import Detection
 from mtl.model.head.detections import Detections
 from mtl.model.head.multilabel import Multilabel
+from mtl.model.head.normals import Normals
 from mtl.model.head.segmentation import Segmentation
 from mtl.model.head.similarity import Similarity
 from mtl.runs.samples import KeptSamples
@@ -63,6 +66,23 @@ def of_pixels() -> tuple[Tensor, Tensor]:
     return probabilities(8, 8).softmax(1), torch.tensor(truth, dtype=torch.uint8)
 
 
+def of_depths() -> tuple[Tensor, Tensor]:
+    truth = DRAW.uniform(1, 3, (COUNT, 8, 8)).astype(np.float32)
+    said = torch.tensor(truth[:, None] * DRAW.uniform(0.7, 1.4, (COUNT, 1, 8, 8)))
+    truth[DRAW.random(truth.shape) < 0.2] = np.nan
+    truth[3] = np.nan
+    return said.float(), torch.tensor(truth)
+
+
+def of_normals() -> tuple[Tensor, Tensor]:
+    truth = F.normalize(torch.tensor(DRAW.normal(0, 1, (COUNT, 8, 8, 3))), dim=-1).float()
+    noise = torch.tensor(DRAW.normal(0, 0.2, (COUNT, 8, 8, 3))).float()
+    said = F.normalize(truth + noise, dim=-1).movedim(-1, 1)
+    truth[torch.tensor(DRAW.random((COUNT, 8, 8)) < 0.2)] = torch.nan
+    truth[3] = torch.nan
+    return said, truth
+
+
 def of_objects() -> tuple[list[Detections], BoxBatch]:
     """Some images have nothing, in some nothing is found, and some objects are difficult."""
     detected, truth = [], []
@@ -92,6 +112,8 @@ CASES: list[tuple[type[Head], str, tuple[str, ...], Callable[[], Made]]] = [
     (Box, "boxes", ("iou", "mae", "mse", "recall50"), of_boxes),
     (Detection, "boxes", ("map", "map50", "recall"), of_objects),
     (Segmentation, "mask", ("miou", "pixel_accuracy"), of_pixels),
+    (Depth, "depth", ("delta1", "abs_err", "rel_err"), of_depths),
+    (Normals, "normals", ("within_11", "within_22", "within_30", "mean_angle"), of_normals),
 ]
 
 

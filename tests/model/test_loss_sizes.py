@@ -7,6 +7,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor
+from torch.nn import functional as F
 
 from mtl.config.load import load
 from mtl.config.paths import conf_dir
@@ -17,9 +18,11 @@ from mtl.model.backbone.base import Stage
 from mtl.model.build import build_network
 from mtl.model.head.box import Box
 from mtl.model.head.classification import Classification
+from mtl.model.head.depth import Depth
 from mtl.model.head.detection import Detection
 from mtl.model.head.keypoints import Keypoints
 from mtl.model.head.multilabel import Multilabel
+from mtl.model.head.normals import Normals
 from mtl.model.head.segmentation import Segmentation
 
 TASKS = ["classification", "box", "segmentation"]
@@ -97,6 +100,8 @@ HEADS: dict[str, tuple[type[Any], Any, Any]] = {
     "detection of nothing": (Detection, "boxes", boxes(3, 0)),
     "keypoints": (Keypoints, "keypoints", torch.rand(3, 3, 3) * 30),
     "segmentation": (Segmentation, "mask", torch.randint(0, 3, (3, 32, 32))),
+    "depth": (Depth, "depth", 1 + torch.rand(3, 32, 32)),
+    "normals": (Normals, "normals", F.normalize(torch.randn(3, 32, 32, 3), dim=-1)),
 }
 
 

@@ -25,7 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> mtl.OpenedRun:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         settings = ["epochs=1", "batch_size=6", "lr=0.01", "augmentation=none", "data.workers=0"]
-        settings += ["data=weather", "head@heads.depth=depth", "head@heads.numbers=numbers"]
+        settings += ["data=weather", "head@heads.metres=metres", "head@heads.numbers=numbers"]
         settings += ["backbone.width=8", "callbacks.figures.enabled=false"]
         found = mtl.train(settings, config_dir=write_conf(folder / "conf"))
         found.path = found.path.absolute()
@@ -35,9 +35,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> mtl.OpenedRun:
 def test_losses_see_the_numbers_as_they_are(run: mtl.OpenedRun) -> None:
     """A constant 0.01 after one step of Adam, whose steps are as long as the rate."""
     rows = [values(index) for index in (0, 1, 3, 4)]
-    for task, rate in (("depth", 0.01), ("numbers", 0.01)):
+    for task, target, rate in (("metres", "depth", 0.01), ("numbers", "numbers", 0.01)):
         answer = run.network.head(task).answer.detach().numpy()
-        truth = np.stack([row[task] for row in rows])
+        truth = np.stack([row[target] for row in rows])
         assert np.abs(answer).max() == pytest.approx(rate, rel=1e-3)
         errors = np.abs(answer - truth)
         expected = errors[~np.isnan(errors)].mean()
@@ -58,13 +58,13 @@ def test_predict_writes_numbers_as_they_are(run: mtl.OpenedRun, tmp_path: Path) 
     Image.fromarray(image(0).repeat(2, 0).repeat(3, 1)).save(tmp_path / "a.png")
     predictor = Predictor.open(run.path, trust=["own_kinds_kit"])
     answer = torch.linspace(-3.7, 3.7, SIDE**2).view(SIDE, SIDE)
-    predictor.network.head("depth").answer.data = answer
+    predictor.network.head("metres").answer.data = answer
     start([tmp_path / "a.png"], tmp_path / "out", decider=predictor)
     content = json.loads((tmp_path / "out" / "predictions.json").read_text())
-    assert content["tasks"]["depth"]["kind"] == OWN[0]
+    assert content["tasks"]["metres"]["kind"] == OWN[0]
     [entry] = content["images"]
-    assert entry["depth"] == {"map": "a_depth.npy"}
-    written = np.load(tmp_path / "out" / "a_depth.npy", allow_pickle=False)
+    assert entry["metres"] == {"map": "a_metres.npy"}
+    written = np.load(tmp_path / "out" / "a_metres.npy", allow_pickle=False)
     assert written.dtype == np.float32
     np.testing.assert_array_equal(written, answer.numpy().repeat(2, 0).repeat(3, 1))
     assert set(entry["numbers"]) == {"wind", "rain"}

@@ -26,9 +26,9 @@ BASE = [
     "data=alternating",
     "backbone=plain",
     "augmentation=none",
-    "tasks=[a,depth]",
-    "heads.depth.target=b",
-    "heads.depth.metrics=[exact]",
+    "tasks=[a,speed]",
+    "heads.speed.target=b",
+    "heads.speed.metrics=[exact]",
     "epochs=4",
     "batch_size=4",
     "lr=0.02",
@@ -168,7 +168,7 @@ def test_killed_resumed_repeated_and_copied(
 ) -> None:
     """Depth, whose metric never moves, is dropped after epoch 2; the run is killed in epoch 3."""
     watch = lambda self, task: self.watched.setdefault(  # noqa: E731
-        task, Plateau(1 if task == "depth" else 9, 0.0)
+        task, Plateau(1 if task == "speed" else 9, 0.0)
     )
     monkeypatch.setattr(TaskStopping, "_watch", watch)
     conf = write_conf(tmp_path / "conf")
@@ -190,7 +190,7 @@ def test_killed_resumed_repeated_and_copied(
     after = checkpoint(run, "last")["state_dict"]
     moved = {name for name in before if not before[name].equal(after[name])}
     assert moved
-    assert not any(".depth." in name for name in moved)
+    assert not any(".speed." in name for name in moved)
 
     result = mtl("rerun", f"run={run}", "out=again", TRUSTED)
     assert (result.code, result.err) == (0, "")
@@ -200,16 +200,16 @@ def test_killed_resumed_repeated_and_copied(
         "same versions and device as then; of which commit it was is not known",
         f"its code was not as committed: see {run / 'uncommitted.diff'}",
     )
-    assert "depth: val/depth/exact not better for 10 validations; out of the" in result.out
+    assert "speed: val/speed/exact not better for 10 validations; out of the" in result.out
     first, second = (
         json.loads((folder / "results.json").read_text()) for folder in (run, Path("again"))
     )
     assert lines[-1] == f"all {len(first['metrics'])} metrics agree to the last digit"
     for key in ("metrics", "best", "best_by_monitor", "left", "epochs"):
         assert first[key] == second[key], key
-    assert first["left"] == {"depth": 2}
-    assert first["best_by_monitor"].keys() == {"val/a/accuracy", "val/depth/exact"}
-    for name in ("best", "best_a_accuracy", "best_depth_exact", "last"):
+    assert first["left"] == {"speed": 2}
+    assert first["best_by_monitor"].keys() == {"val/a/accuracy", "val/speed/exact"}
+    for name in ("best", "best_a_accuracy", "best_speed_exact", "last"):
         one, other = (checkpoint(folder, name) for folder in (run, Path("again")))
         assert one["epoch"] == other["epoch"]
         assert same_weights(one["state_dict"], other["state_dict"])

@@ -29,6 +29,30 @@ def median(values: Sequence[Tensor]) -> Tensor:
     return (low + high) / 2
 
 
+def known_mean(values: Sequence[Tensor], weights: Tensor) -> Tensor:
+    """Σ weight · value over those that are not NaN, as if there were no others.
+
+    Args:
+        values: M tensors of one shape.
+        weights: (M,) at least 0.
+    """
+    total, share = torch.zeros_like(values[0]), torch.zeros_like(values[0])
+    for value, weight in zip(values, weights.unbind(), strict=True):
+        known = ~value.isnan()
+        total += value.where(known, 0) * weight.to(value)
+        share += known * weight.to(value)
+    return total / share
+
+
+def known_median(values: Sequence[Tensor]) -> Tensor:
+    """``median`` of those that are not NaN; NaN where all are."""
+    ranked = torch.stack(list(values)).sort(dim=0).values  # NaN comes last
+    known = (~ranked.isnan()).sum(0, keepdim=True)
+    low = ranked.gather(0, (known - 1).clamp(min=0) // 2)
+    high = ranked.gather(0, (known // 2).clamp(max=len(values) - 1))
+    return ((low + high) / 2).squeeze(0)
+
+
 def plurality(probabilities: Sequence[Tensor]) -> Tensor:
     """Share of the votes for each class; ties go to the class with the higher mean probability.
 

@@ -32,7 +32,7 @@ class PyramidDecoder(nn.Module):
         super().__init__()
         self.strides = tuple(stage.stride for stage in stages)
         self.pyramid = FeaturePyramidNetwork(
-            [stage.channels for stage in stages], channels, norm_layer=_norm
+            [stage.channels for stage in stages], channels, norm_layer=group_norm
         )
         self.classify = nn.Conv2d(channels, outputs, 1)
 
@@ -61,7 +61,8 @@ def narrow_pyramid(pyramid: FeaturePyramidNetwork, kept: Sequence[Tensor]) -> No
         narrow_inputs(cast(nn.Sequential, block)[0], index)
 
 
-def _norm(channels: int) -> nn.GroupNorm:
+def group_norm(channels: int) -> nn.GroupNorm:
+    """For decoders, whose batches may be a single image."""
     # More than one channel in a group: a single 1x1 map must be something to normalise.
     return nn.GroupNorm(math.gcd(GROUPS, channels) if channels > GROUPS else 1, channels)
 

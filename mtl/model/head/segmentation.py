@@ -17,17 +17,17 @@ from mtl.data.preprocess.in_graph import TensorFrame
 from mtl.data.sample import IGNORE_PIXEL, Target
 from mtl.drawing.marks import draw_mask
 from mtl.errors import UserError
-from mtl.model.backbone.base import Features, Stage
-from mtl.model.backbone.rotation import turn_filters
+from mtl.model.backbone.base import Stage
 from mtl.model.calibration.classes import PixelCalibrator
 from mtl.model.calibration.tempered import softmax_at
 from mtl.model.curves.segmentation import SegmentationCurves
 from mtl.model.head.agreement import plurality
-from mtl.model.head.base import Head, HeadMetrics
+from mtl.model.head.base import HeadMetrics
+from mtl.model.head.dense import Decoder, Dense
 from mtl.model.head.exported import Arrays, Deviation, ExportedTensor, share
 from mtl.model.head.losses import cross_entropy, full_precision, soft_dice
-from mtl.model.head.options import check_names, check_per_class, check_range, per_class_tensor
-from mtl.model.head.pyramid_decoder import PyramidDecoder, upsample
+from mtl.model.head.options import check_per_class, check_range, per_class_tensor
+from mtl.model.head.pyramid_decoder import upsample
 from mtl.model.head.scores import present, quietly, ratio
 from mtl.model.head.soft_losses import softened_divergence
 from mtl.model.samples.base import HeadSamples
@@ -85,8 +85,8 @@ class SegmentationMetrics(HeadMetrics):
         self.confusion.reset()
 
 
-class Segmentation(Head):
-    """A light pyramid decoder with cross-entropy, and Dice where asked for.
+class Segmentation(Dense):
+    """A class for every pixel by cross-entropy, and Dice where asked for.
 
     ``forward`` gives logits at the finest stride in use; ``predict`` gives (n, K, H, W)
     probabilities at the size of the network's picture. K counts the background.
@@ -96,9 +96,9 @@ class Segmentation(Head):
         stages: see Head.
         image_size: see Head.
         metrics: of ``miou``, ``pixel_accuracy``.
-        strides: of the features to use, as far as they are on offer; the finest one on offer where
-            none is.
-        channels: of the decoder.
+        strides: see Dense.
+        channels: see Dense.
+        decoder: see Dense.
         label_smoothing: 0..1.
         class_weights: one factor per class.
         focal_gamma: exponent of the focal loss; 0 for plain cross-entropy.
@@ -106,7 +106,6 @@ class Segmentation(Head):
         per_class: adds ``iou_<class>`` to the metrics.
     """
 
-    same_answers = False
     class_weights: Tensor | None
 
     def __init__(
@@ -118,15 +117,24 @@ class Segmentation(Head):
         metrics: Sequence[str] = METRICS,
         strides: Sequence[int] = (4, 8, 16, 32),
         channels: int = 64,
+        decoder: Decoder = "light",
         label_smoothing: float = 0.0,
         class_weights: Sequence[float] | None = None,
         focal_gamma: float = 0.0,
         dice: float = 0.0,
         per_class: bool = False,
     ) -> None:
-        super().__init__(target, stages, image_size, metrics)
-        check_names("segmentation", "metrics", metrics, METRICS)
-        check_range("segmentation", "channels", channels, 2)
+        super().__init__(
+            target=target,
+            stages=stages,
+            image_size=image_size,
+            metrics=metrics,
+            allowed=METRICS,
+            outputs=len(target.classes),
+            strides=strides,
+            channels=channels,
+            decoder=decoder,
+        )
         check_range("segmentation", "label_smoothing", label_smoothing, 0, 1)
         check_range("segmentation", "focal_gamma", focal_gamma, 0)
         check_range("segmentation", "dice", dice, 0)
@@ -139,32 +147,8 @@ class Segmentation(Head):
         self.focal_gamma = focal_gamma
         self.dice = dice
         self.per_class = per_class
-        used = [stage for stage in stages if stage.stride in strides] or [stages[0]]
-        self.decoder = PyramidDecoder(used, channels, len(target.classes))
         weights = per_class_tensor(class_weights)
         self.register_buffer("class_weights", weights, persistent=False)
-
-    def make_equivariant(self) -> None:
-        """Average the decoder's kernels over the quarter turns.
-
-        The output then turns with the features exactly, where the sides of their maps are
-        multiples of each other (an ``image_size`` that the largest stride in use divides).
-        """
-        turn_filters(self.decoder, "mean", "views.equivariant=true")
-
-    @property
-    def reads(self) -> tuple[int, ...]:
-        """The decoder's levels."""
-        return self.decoder.strides
-
-    def narrow(self, kept: Mapping[int, Tensor]) -> None:
-        """See ``Head``."""
-        self.decoder.narrow(kept)
-
-    def forward(self, features: Features) -> Tensor:
-        """Logits (n, K, h, w) at the finest stride in use."""
-        logits: Tensor = self.decoder(features)
-        return logits
 
     def loss(self, raw: Tensor, labels: Labelled) -> Tensor:
         """Cross-entropy, the mean over the pixels that aren't ignored, plus Dice.
@@ -188,13 +172,12 @@ class Segmentation(Head):
 
     def distillation(self, raw: Tensor, taught: Tensor, temperature: float) -> Tensor:
         """Kullback-Leibler divergence in each pixel of the picture, the mean over all of them."""
-        size = [self.image_size] * 2
-        own, wanted = (upsample(full_precision(both), size) for both in (raw, taught))
+        own, wanted = self.enlarged(raw), self.enlarged(taught)
         return softened_divergence(own, wanted, temperature).mean()
 
     def predict(self, raw: Tensor) -> Tensor:
         """Probabilities (n, K, image_size, image_size)."""
-        return upsample(full_precision(raw), [self.image_size] * 2).softmax(1)
+        return self.enlarged(raw).softmax(1)
 
     def vote(self, decisions: Sequence[Tensor]) -> Tensor:
         """Share of the votes in each pixel; ties go by the mean probability."""

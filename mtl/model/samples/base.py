@@ -19,8 +19,8 @@ class HeadSamples:
 
     Args:
         kind: how it is counted again: ``values`` (``value``, the metric being their mean, and maybe
-            ``quality`` in 0..1 and ``right``), ``classes``, ``scores``, ``numbers``,
-            ``overlaps`` or ``detections``; see ``mtl/runs/recount``.
+            ``quality`` in 0..1 and ``right``), ``classes``, ``scores``, ``numbers``, ``overlaps``,
+            ``detections`` or ``pixel_means``; see ``mtl/runs/recount``.
         columns: takes what ``Head.predict`` returned for n labelled samples, and their targets.
     """
 
