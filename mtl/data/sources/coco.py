@@ -3,49 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from mtl.config.nearest import unknown
-from mtl.data.sample import IGNORE_PIXEL, Target
+from mtl.data.sample import Target
 from mtl.data.sources.base import DataSet, Split
-from mtl.data.sources.coco_file import CocoFile
+from mtl.data.sources.coco_files import (
+    CocoFiles,
+    check_chosen,
+    check_regions,
+    chosen_names,
+    keypoints_in_all,
+    opened,
+)
 from mtl.data.sources.coco_index import Flag
 from mtl.data.sources.coco_layout import (
     by_split,
     find_files,
     find_images,
     given_files,
-    refuse_outside,
 )
-from mtl.data.sources.coco_source import CocoPart, CocoSource, rows_of
+from mtl.data.sources.coco_part import CocoPart, rows_of
+from mtl.data.sources.coco_source import CocoSource
 from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
 from mtl.errors import UserError
 from mtl.files import printable
 from mtl.words import agreeing, counted
 
 
-@dataclass(frozen=True)
-class CocoFiles:
-    """The annotation files of one split, by what they hold."""
-
-    objects: CocoFile | None = None
-    panoptic: CocoFile | None = None
-
-    @property
-    def all(self) -> list[CocoFile]:
-        """Those that there are, the first telling the images' order."""
-        return [file for file in (self.objects, self.panoptic) if file is not None]
-
-
 class CocoSet(DataSet):
     """Json files in COCO's format (Lin et al., 2014) and the images that they list.
 
-    Objects become ``label``, ``labels`` and ``boxes``, crowds as difficult ones; panoptic pictures
-    (Kirillov et al., 2019) become ``mask``. An image without annotations shows none of the classes.
+    Objects become ``label``, ``labels``, ``boxes`` and, with their polygons or run lengths,
+    ``instances``, crowds as difficult ones; panoptic pictures (Kirillov et al., 2019) become
+    ``mask``. An image without annotations shows none of the classes.
 
     Args:
         root: the folder; its layout is found (see ``coco_layout``).
@@ -53,6 +46,7 @@ class CocoSet(DataSet):
         annotations: split to json file or files, where the layout doesn't tell; relative to root.
         images: split to the folder of its images, likewise.
         classes: the category names to keep, in this order; None takes all of all files.
+        areas: whether objects' polygons and run lengths are read; without them samples are faster.
         val_fraction: share of the training images held out as ``val`` where no file is val's, 0 to
             below 1; by a hash of their names, so that adding images moves none.
         test_fraction: likewise for ``test``.
@@ -71,6 +65,7 @@ class CocoSet(DataSet):
         annotations: Mapping[str, str | Sequence[str] | None] | None = None,
         images: Mapping[str, str | None] | None = None,
         classes: Sequence[str] | None = None,
+        areas: bool = True,
         val_fraction: float = 0.2,
         test_fraction: float = 0.0,
         split_seed: int = 0,
@@ -82,8 +77,7 @@ class CocoSet(DataSet):
         self.annotations = by_split("annotations", annotations)
         self.images = by_split("images", images)
         self.chosen = None if classes is None else tuple(map(str, classes))
-        if self.chosen is not None and len(set(self.chosen)) < max(1, len(self.chosen)):
-            raise UserError("data.classes must name at least one class, and none twice")
+        self.areas = areas
         self.fractions: dict[Split, float] = {"val": val_fraction, "test": test_fraction}
         self.split_seed = split_seed
         self.index_dir = Path(index_dir)
@@ -94,17 +88,24 @@ class CocoSet(DataSet):
         Raises:
             UserError: a file or folder is missing or none of its kind.
         """
+        if self.chosen is not None:
+            check_chosen(
+                (file for files in self._files.values() for file in files.all), self.chosen
+            )
+        check_regions(self._regions)
         _ = self._parts, self.targets
 
     @property
     def targets(self) -> Mapping[str, Target]:
-        """``label``, ``labels`` and ``boxes`` of objects; ``mask`` of panoptic pictures."""
+        """Those of objects, ``mask`` of panoptic pictures, ``keypoints``; see the class."""
         found: dict[str, Target] = {}
         if self._classes:
-            for kind in ("label", "labels", "boxes"):
+            for kind in ("label", "labels", "boxes", *(["instances"] if self._with_areas else [])):
                 found[kind] = Target(kind, self._classes)
-        if self._areas:
-            found["mask"] = Target("mask", ("background", *self._areas))
+        if self._keypoints is not None:
+            found["keypoints"] = self._keypoints
+        if self._regions:
+            found["mask"] = Target("mask", ("background", *self._regions))
         return found
 
     def split(self, split: Split) -> CocoSource | None:
@@ -118,7 +119,7 @@ class CocoSet(DataSet):
             paths = " and ".join(str(file.path) for file in files.all)
             said.append(printable(f"{split}: {paths}, images in {self._whole[split].folder}"))
         given = self.chosen is not None
-        number = counted(len(self._classes or self._areas), "category")
+        number = counted(len(self._classes or self._regions), "category")
         said.append(f"classes: {number}, {'as given' if given else 'by their ids'}")
         return said
 
@@ -157,58 +158,29 @@ class CocoSet(DataSet):
             if self.annotations
             else find_files(self.root)[0]
         )
-        found = {split: self._sorted(split, files) for split, files in paths.items()}
+        found = {split: opened(split, files, self.index_dir) for split, files in paths.items()}
         if not found["train"].all:
             raise UserError(f"{paths['train'][0]} has no annotations to train on")
         return {split: files for split, files in found.items() if files.all}
 
-    def _sorted(self, split: Split, paths: Sequence[Path]) -> CocoFiles:
-        """A split's files by what they hold."""
-        kinds: dict[str, CocoFile] = {}
-        for path in paths:
-            file = CocoFile(path, self.index_dir)
-            refuse_outside(path, file.names())
-            if len(file) == 0:
-                continue
-            kind = "panoptic" if file.flags & Flag.SEGMENTS else "objects"
-            # A file of keypoints has boxes, too, of fewer classes than one of objects alone.
-            if kind in kinds and Flag.KEYPOINTS & (file.flags ^ kinds[kind].flags):
-                file = min(file, kinds[kind], key=lambda one: one.flags & Flag.KEYPOINTS)
-            elif kind in kinds:
-                raise UserError(
-                    f"{kinds[kind].path} and {path} both hold {kind} of {split}; "
-                    f"data.annotations={{{split}: FILE}} says which to read"
-                )
-            kinds[kind] = file
-        return CocoFiles(**kinds)
+    @property
+    def _with_areas(self) -> bool:
+        files = (files.objects for files in self._files.values())
+        return self.areas and any(file.flags & Flag.SEGMENTATION for file in files if file)
 
     @cached_property
     def _classes(self) -> tuple[str, ...]:
         """Of objects, in the order of their indices."""
-        files = [files.objects for files in self._files.values() if files.objects is not None]
-        every = tuple(dict.fromkeys(name for file in files for name in file.in_order))
-        return self._of_these(every)
+        return chosen_names((files.objects for files in self._files.values()), self.chosen)
 
     @cached_property
-    def _areas(self) -> tuple[str, ...]:
+    def _regions(self) -> tuple[str, ...]:
         """Of masks, without the background."""
-        files = [files.panoptic for files in self._files.values() if files.panoptic is not None]
-        every = tuple(dict.fromkeys(name for file in files for name in file.in_order))
-        found = self._of_these(every)
-        if len(found) >= IGNORE_PIXEL:
-            raise UserError(
-                f"{files[0].path} has {len(found)} categories, and masks hold {IGNORE_PIXEL - 1} "
-                "classes at most; data.classes=[...] chooses some"
-            )
-        return found
+        return chosen_names((files.panoptic for files in self._files.values()), self.chosen)
 
-    def _of_these(self, every: tuple[str, ...]) -> tuple[str, ...]:
-        if self.chosen is None or not every:
-            return every
-        for name in self.chosen:
-            if name not in every:
-                raise UserError(f"data.classes: {unknown('category', name, every)}")
-        return self.chosen
+    @cached_property
+    def _keypoints(self) -> Target | None:
+        return keypoints_in_all(self._files.values())
 
     @cached_property
     def _whole(self) -> dict[Split, CocoSource]:
@@ -224,15 +196,19 @@ class CocoSet(DataSet):
             )
             if not where.is_dir():
                 raise UserError(f"data.images: the folder {where} does not exist")
-            objects, panoptic = (
+            objects, panoptic, keypoints = (
                 None if file is None else CocoPart(file, rows_of(names, file), classes)
                 for file, classes in (
                     (files.objects, self._classes),
-                    (files.panoptic, self._areas),
+                    (files.panoptic, self._regions),
+                    (files.keypoints, chosen_names([files.keypoints], self.chosen)),
                 )
             )
             coded = np.array([name.encode("utf-8", "surrogatepass") for name in names], np.bytes_)
-            found[split] = CocoSource(where, coded, objects, panoptic)
+            points = 0 if self._keypoints is None else len(self._keypoints.classes)
+            found[split] = CocoSource(
+                where, coded, (objects, panoptic, keypoints), points, self._with_areas
+            )
         return found
 
     @property

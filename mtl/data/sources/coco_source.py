@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import cv2
@@ -11,62 +10,48 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl.data.image_file import image_size, read_image
+from mtl.data.masks import Crop
 from mtl.data.sample import Sample, TargetValue
 from mtl.data.sources.coco_file import CocoFile
 from mtl.data.sources.coco_index import Flag
+from mtl.data.sources.coco_keypoints import keypoints_of
 from mtl.data.sources.coco_layout import pictures_beside
+from mtl.data.sources.coco_part import CocoPart
 from mtl.data.sources.file_source import FileSource
+from mtl.data.sources.object_areas import area_of, with_areas
 from mtl.data.sources.objects import Size, object_values
 from mtl.data.sources.panoptic import panoptic_mask
 from mtl.errors import BadFile
 
-
-@dataclass(frozen=True)
-class CocoPart:
-    """What one file says of a split's images.
-
-    Args:
-        file: that one.
-        images: (N,) the place of each sample's image in the file, -1 where it isn't.
-        classes: C names, in the order of their indices; for masks without the background.
-    """
-
-    file: CocoFile
-    images: npt.NDArray[np.int64]
-    classes: tuple[str, ...]
-
-    def table(self) -> npt.NDArray[np.int64]:
-        """(categories,) the class of each category of the file, -1 for none."""
-        index = {name: number for number, name in enumerate(self.classes)}
-        return np.array([index.get(name, -1) for name in self.file.classes], np.int64)
-
-    def some(self, rows: npt.NDArray[np.int64]) -> CocoPart:
-        """The same of some samples."""
-        return CocoPart(self.file, self.images[rows], self.classes)
+Parts = tuple[CocoPart | None, CocoPart | None, CocoPart | None]
 
 
 class CocoSource(FileSource):
-    """Samples with ``label``, ``labels`` and ``boxes`` of one file, ``mask`` of another.
+    """Samples with the targets of objects, keypoints and panoptic pictures.
 
     Args:
         folder: of the images.
         names: (N,) their names below it, bytes in UTF-8.
-        objects: a file of objects.
-        panoptic: a file of panoptic pictures.
+        parts: a file of objects, one of panoptic pictures, and one of keypoints, which may be the
+            first.
+        points: how many an object has.
+        areas: whether objects' polygons and run lengths are read.
     """
 
     def __init__(
         self,
         folder: Path,
         names: npt.NDArray[np.bytes_],
-        objects: CocoPart | None,
-        panoptic: CocoPart | None,
+        parts: Parts,
+        points: int,
+        areas: bool,
     ) -> None:
         self.folder = folder
         self.names = names
-        self.objects = objects
-        self.panoptic = panoptic
-        self._class_of = None if objects is None else objects.table()
+        self.parts = parts
+        self.objects, self.panoptic, self.keypoints = parts
+        self.points = points
+        self.areas = areas
 
     def __len__(self) -> int:
         return len(self.names)
@@ -89,24 +74,21 @@ class CocoSource(FileSource):
 
     def files(self, index: int) -> list[Path]:
         """The image, the annotations and the panoptic picture."""
-        parts = [part for part in (self.objects, self.panoptic) if part is not None]
-        found = [self._path(index), *(part.file.path for part in parts)]
+        paths = dict.fromkeys(part.file.path for part in self.parts if part is not None)
+        found = [self._path(index), *paths]
         segments = self._segments(index)
         return found if segments is None else [*found, segments[0]]
 
     def key(self) -> str:
-        """The classes."""
-        parts = [part and (part.classes, part.file.classes) for part in self._parts]
-        return f"{type(self).__qualname__}{parts}"
+        """The classes, and whether areas are read."""
+        parts = [part and (part.classes, part.file.classes) for part in self.parts]
+        return f"{type(self).__qualname__}{parts}{self.points}{self.areas}"
 
     def some(self, rows: npt.NDArray[np.int64]) -> CocoSource:
         """The samples of these numbers, in their order."""
-        objects, panoptic = (part and part.some(rows) for part in self._parts)
-        return CocoSource(self.folder, self.names[rows], objects, panoptic)
-
-    @property
-    def _parts(self) -> tuple[CocoPart | None, CocoPart | None]:
-        return self.objects, self.panoptic
+        objects, panoptic, keypoints = (part and part.some(rows) for part in self.parts)
+        parts = objects, panoptic, keypoints
+        return CocoSource(self.folder, self.names[rows], parts, self.points, self.areas)
 
     def _path(self, index: int) -> Path:
         name: bytes = self.names[index]
@@ -114,11 +96,17 @@ class CocoSource(FileSource):
 
     def _targets(self, index: int, full: Size, shown: Size) -> dict[str, TargetValue]:
         targets: dict[str, TargetValue] = {}
-        for part in self._parts:
+        for part in self.parts:
             if part is not None and part.images[index] >= 0:
-                _check_size(part.file, int(part.images[index]), full)
+                part.check_size(int(part.images[index]), full)
         if self.objects is not None and self.objects.images[index] >= 0:
             targets |= self._objects(self.objects, int(self.objects.images[index]), full, shown)
+        if self.keypoints is not None and self.keypoints.images[index] >= 0:
+            image = int(self.keypoints.images[index])
+            rows, _ = self.keypoints.file.boxes(image, full)
+            kept = self.keypoints.class_of[self.keypoints.file.arrays["category"][rows]] >= 0
+            scale = (shown[0] / full[0], shown[1] / full[1])
+            targets["keypoints"] = keypoints_of(self.keypoints.file, rows[kept], self.points, scale)
         segments = self._segments(index)
         if segments is not None:
             targets["mask"] = self._mask(*segments, full, shown)
@@ -129,31 +117,26 @@ class CocoSource(FileSource):
     ) -> Mapping[str, TargetValue]:
         file = part.file
         rows, boxes = file.boxes(image, full)
-        labels = self._class_of[file.arrays["category"][rows]]  # type: ignore[index]
+        labels = part.class_of[file.arrays["category"][rows]]
         kept = labels >= 0
         rows, boxes, labels = rows[kept], boxes[kept], labels[kept]
-        looked_for = self._looked_for(part, image, labels)
+        looked_for = part.looked_for(image, labels)
         if looked_for is not None and not looked_for.any() and not kept.any():
             return {}
-        crowd = (file.arrays["flags"][rows] & Flag.CROWD) > 0
-        return object_values(boxes, labels, crowd, len(part.classes), full, shown, looked_for)
+        flags = file.arrays["flags"][rows]
+        crowd = (flags & Flag.CROWD) > 0
+        values = object_values(boxes, labels, crowd, len(part.classes), full, shown, looked_for)
+        if not self.areas or not (flags & Flag.SEGMENTATION > 0).all():
+            return values
+        areas = self._areas(file, rows.tolist(), full)
+        return {**values, "instances": with_areas(values["boxes"], areas, full, shown)}
 
-    def _looked_for(
-        self, part: CocoPart, image: int, labels: npt.NDArray[np.int64]
-    ) -> npt.NDArray[np.bool_] | None:
-        """Of which classes all objects are annotated: those of the file, or those that it lists."""
-        table = self._class_of
-        assert table is not None
-        known = np.zeros(len(part.classes), np.bool_)
-        if part.file.federated:
-            negative = table[part.file.listed("negative", image)]
-            partial = table[part.file.listed("partial", image)]
-            known[negative[negative >= 0]] = True
-            known[labels] = True
-            known[partial[partial >= 0]] = False
-        else:
-            known[table[table >= 0]] = True
-        return None if known.all() else known
+    def _areas(self, file: CocoFile, rows: list[int], full: Size) -> Iterator[Crop]:
+        for row, said in zip(rows, file.texts(rows), strict=True):
+            try:
+                yield area_of(said["segmentation"], full)
+            except ValueError as error:
+                raise file.broken(row, str(error)) from None
 
     def _segments(self, index: int) -> tuple[Path, int] | None:
         """The panoptic picture of a sample and the row of what is said of it."""
@@ -175,7 +158,7 @@ class CocoSource(FileSource):
         # Other categories than the chosen ones are background.
         index_of = {
             one["id"]: int(place) + 1
-            for one, place in zip(part.file.categories, part.table(), strict=True)
+            for one, place in zip(part.file.categories, part.class_of, strict=True)
         }
         try:
             mask = panoptic_mask(path, part.file.texts([row])[0]["segments_info"], index_of)
@@ -190,18 +173,3 @@ class CocoSource(FileSource):
             return mask
         resized = cv2.resize(mask, shown, interpolation=cv2.INTER_NEAREST_EXACT)
         return np.asarray(resized, np.uint8)
-
-
-def _check_size(file: CocoFile, image: int, full: Size) -> None:
-    said = file.size(image)
-    if said is not None and said != full:
-        one, other = ("x".join(map(str, size)) for size in (said, full))
-        raise BadFile(
-            file.path, f"says that {file.name(image)} has {one} pixels, but the image has {other}"
-        )
-
-
-def rows_of(names: Sequence[str], file: CocoFile) -> npt.NDArray[np.int64]:
-    """The place of each image in a file, -1 where it isn't."""
-    place = {name: row for row, name in enumerate(file.names())}
-    return np.array([place.get(name, -1) for name in names], np.int64)

@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from faster_coco_eval.core import mask as coco_mask
 
 from mtl.data.instances import Instances
-from mtl.data.masks import Masks
+from mtl.data.masks import Crop, Masks
 from mtl.data.sample import Boxes
 
 
-def area_of(segmentation: Any, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+def area_of(segmentation: Any, size: tuple[int, int]) -> Crop:
     """An object's pixels.
 
     Args:
@@ -23,7 +22,7 @@ def area_of(segmentation: Any, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
         size: (width, height) of the image.
 
     Returns:
-        (H, W).
+        They, cut to where they are.
 
     Raises:
         ValueError: it is none of these, or of another size; the end of a sentence.
@@ -48,9 +47,11 @@ def area_of(segmentation: Any, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
     else:
         raise ValueError("has no segmentation")
     try:
-        return np.asarray(coco_mask.decode(coded), np.bool_)
+        left, top, wide, high = map(int, coco_mask.toBbox(coded))
+        pixels = coco_mask.decode(coded)[top : top + high, left : left + wide]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"has run lengths that can't be read ({error})") from None
+    return left, top, np.ascontiguousarray(pixels, np.bool_)
 
 
 def _is_polygon(part: Any) -> bool:
@@ -64,7 +65,7 @@ def _is_polygon(part: Any) -> bool:
 
 def with_areas(
     boxes: Boxes,
-    areas: Iterable[npt.NDArray[np.bool_]],
+    areas: Iterable[Crop],
     full: tuple[int, int],
     shown: tuple[int, int],
 ) -> Instances:
@@ -72,11 +73,11 @@ def with_areas(
 
     Args:
         boxes: N objects, in the pixels of ``shown``.
-        areas: N of (H, W), as large as the image at full resolution.
+        areas: N of them, in the image at full resolution.
         full: its (width, height).
         shown: (width, height) of the image as it was decoded.
     """
-    masks = Masks.of(areas, (full[1], full[0]))
+    masks = Masks((full[1], full[0]), list(areas))
     if shown != full:
         scale = (shown[0] / full[0], shown[1] / full[1])
         masks = masks.scaled(scale, (0.0, 0.0), (shown[1], shown[0]))

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl.data.image_file import image_size, read_image
+from mtl.data.masks import Crop
 from mtl.data.sample import Sample, TargetValue
 from mtl.data.sources.file_source import FileSource
 from mtl.data.sources.object_areas import area_of, with_areas
@@ -125,6 +126,6 @@ class YoloSource(FileSource):
         return kept, np.array([index[names[one.number]] for one in kept], np.int64)
 
 
-def _area(one: YoloObject, full: Size) -> npt.NDArray[np.bool_]:
+def _area(one: YoloObject, full: Size) -> Crop:
     assert one.polygon is not None
     return area_of([(one.polygon * full).ravel().tolist()], full)

@@ -1,0 +1,86 @@
+"""Keypoints as COCO's files give them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mtl.data.sample import Target
+from mtl.data.sources.coco_file import CocoFile
+from mtl.data.sources.coco_index import Flag
+from mtl.errors import BadFile
+
+MIDDLE = 0.5
+"""COCO counts pixels, of which a place is the middle."""
+
+
+def keypoint_target(file: CocoFile) -> Target:
+    """What a file's keypoints are called, which a mirror exchanges, and which are joined.
+
+    Those of the categories that have any; without names they are numbered.
+
+    Raises:
+        BadFile: two categories name others.
+    """
+    named = [one for one in file.categories if one.get("keypoints")]
+    for one in named:
+        if one["keypoints"] != named[0]["keypoints"]:
+            raise BadFile(
+                file.path, f"names other keypoints for {one['name']} than for {named[0]['name']}"
+            )
+    if named:
+        names = tuple(map(str, named[0]["keypoints"]))
+    else:
+        row = int((file.arrays["flags"] & Flag.KEYPOINTS > 0).argmax())
+        count = len(file.texts([row])[0]["keypoints"]) // 3
+        names = tuple(f"point{number}" for number in range(count))
+    return Target(
+        "keypoints", names, mirrored=_mirrored(names), skeleton=_skeleton(file, named, names)
+    )
+
+
+def keypoints_of(
+    file: CocoFile, rows: npt.NDArray[np.int64], count: int, scale: tuple[float, float]
+) -> npt.NDArray[np.float32]:
+    """(N, K, 3) of the annotations that have keypoints and are no crowds.
+
+    Args:
+        file: in which they are.
+        rows: of the annotations.
+        count: K.
+        scale: from the pixels of the file to those that are wanted, along x and y.
+
+    Raises:
+        BadFile: one has another number of keypoints.
+    """
+    flags = file.arrays["flags"][rows]
+    chosen = rows[(flags & Flag.KEYPOINTS > 0) & (flags & Flag.CROWD == 0)].tolist()
+    found = np.zeros((len(chosen), count, 3), np.float32)
+    for place, (row, said) in enumerate(zip(chosen, file.texts(chosen), strict=True)):
+        numbers = said["keypoints"]
+        if len(numbers) != 3 * count:
+            raise file.broken(
+                row, f"has {len(numbers)} numbers for {count} keypoints instead of {3 * count}"
+            )
+        found[place] = np.reshape(numbers, (count, 3))
+    found[..., :2] = (found[..., :2] + MIDDLE) * scale
+    found[found[..., 2] == 0] = 0
+    return found
+
+
+def _mirrored(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    other = {name: name.replace("left", "right") for name in names if "left" in name}
+    return [(left, right) for left, right in other.items() if right in names]
+
+
+def _skeleton(
+    file: CocoFile, named: Sequence[Mapping[str, Any]], names: tuple[str, ...]
+) -> list[tuple[str, str]]:
+    pairs = named[0].get("skeleton") or [] if named else []
+    try:
+        return [(names[one - 1], names[other - 1]) for one, other in pairs]
+    except (IndexError, TypeError, ValueError):
+        raise BadFile(file.path, "has a skeleton that isn't pairs of keypoints, from 1") from None

@@ -1,0 +1,152 @@
+"""Areas and keypoints of files in COCO's format."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from coco_kit import annotation, images, opened, pictures, source_of, write
+from faster_coco_eval.core import mask as coco_mask
+
+from mtl.data.instances import Instances
+from mtl.errors import BadFile, UserError
+
+SQUARE = [2, 1, 6, 1, 6, 5, 2, 5]
+ROWS = np.zeros((10, 20), np.uint8)
+ROWS[1:5, 2:6] = 1
+"""The same in pixels."""
+NAMES = ["nose", "left_eye", "right_eye"]
+
+
+def one(root: Path, said: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
+    write(root / "annotations.json", images("a.png"), said)
+    pictures(root, "a.png")
+    return dict(source_of(opened(root, val_fraction=0, **options)).read(0).targets)
+
+
+def compressed() -> dict[str, Any]:
+    coded = coco_mask.encode(np.asfortranarray(ROWS))
+    return {"size": coded["size"], "counts": coded["counts"].decode()}
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        pytest.param([SQUARE], id="polygon"),
+        pytest.param([[2, 1, 6, 1, 6, 3, 2, 3], [2, 3, 6, 3, 6, 5, 2, 5]], id="polygons"),
+        # Column by column: 2 of 10 without, then 1 without and 4 with in each.
+        pytest.param(
+            {"size": [10, 20], "counts": [21, 4, 6, 4, 6, 4, 6, 4, 145]}, id="run lengths"
+        ),
+        pytest.param(compressed(), id="compressed"),
+    ],
+)
+def test_areas_by_hand(tmp_path: Path, segmentation: Any) -> None:
+    said = annotation(10, 7, (2, 1, 4, 4), segmentation=segmentation, iscrowd=1)
+    found = one(tmp_path, [said])["instances"]
+    assert isinstance(found, Instances)
+    (mask,) = found.masks.whole
+    assert mask.tolist() == (ROWS == 1).tolist()
+    assert (found.labels.tolist(), found.difficult.tolist()) == ([1], [True])
+
+
+def test_an_image_of_which_an_object_has_no_area_lacks_instances(tmp_path: Path) -> None:
+    said = [annotation(10, 7, (2, 1, 4, 4), segmentation=[SQUARE]), annotation(10, 7, (1, 1, 2, 2))]
+    targets = one(tmp_path, said)
+    assert "instances" not in targets
+    assert len(targets["boxes"]) == 2
+    assert "instances" not in one(tmp_path, said[:1], areas=False)
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "message"),
+    [
+        ([[1, 2, 3, 4]], "has a polygon that isn't three or more pairs of numbers"),
+        ({"size": [20, 10], "counts": "x"}, r"has a mask of size \[20, 10\] for an image of 10"),
+        ({"size": [10, 20], "counts": [3]}, "has run lengths that don't add up"),
+    ],
+)
+def test_broken_areas(tmp_path: Path, segmentation: Any, message: str) -> None:
+    with pytest.raises(BadFile, match=rf"annotation 1 of image 10 {message}"):
+        one(tmp_path, [annotation(10, 7, (2, 1, 4, 4), segmentation=segmentation)])
+
+
+def persons(**more: Any) -> list[dict[str, Any]]:
+    return [{"id": 1, "name": "person", "keypoints": NAMES, "skeleton": [[1, 2], [1, 3]], **more}]
+
+
+def test_keypoints_by_hand(tmp_path: Path) -> None:
+    pictures(tmp_path, "a.png", "b.png")
+    points = [3, 4, 2, 0, 0, 0, 19, 9, 1]
+    said = [
+        annotation(10, 1, (1, 1, 9, 9), keypoints=points),
+        annotation(10, 1, (1, 1, 9, 9), iscrowd=1, keypoints=[0] * 9),
+    ]
+    write(tmp_path / "annotations/person_keypoints_train.json", images("a.png", "b.png"), said,
+          persons())  # fmt: skip
+    data = opened(tmp_path, val_fraction=0)
+    target = data.targets["keypoints"]
+    assert target.classes == tuple(NAMES)
+    assert target.mirrored == (("left_eye", "right_eye"),)
+    assert target.skeleton == (("nose", "left_eye"), ("nose", "right_eye"))
+    first, second = (source_of(data).read(row).targets for row in range(2))
+    assert first["keypoints"].tolist() == [[[3.5, 4.5, 2], [0, 0, 0], [19.5, 9.5, 1]]]
+    assert second["keypoints"].shape == (0, 3, 3)
+    # The boxes are the same file's, until there is one of objects.
+    assert data.targets["boxes"].classes == ("person",)
+    write(tmp_path / "annotations/instances_train.json", images("a.png"),
+          [annotation(10, 3, (2, 2, 5, 5))])  # fmt: skip
+    data = opened(tmp_path, val_fraction=0)
+    first, second = (source_of(data).read(row).targets for row in range(2))
+    assert data.targets["boxes"].classes == ("cat", "dog")
+    assert len(first["boxes"]) == len(first["keypoints"]) == 1
+    assert second.keys() == {"keypoints"}
+
+
+def test_broken_keypoints(tmp_path: Path) -> None:
+    file = tmp_path / "train.json"
+    pictures(tmp_path, "a.png")
+    said = [annotation(10, 1, (1, 1, 9, 9), keypoints=[1, 2, 2])]
+    write(file, images("a.png"), said, persons())
+    with pytest.raises(BadFile, match="has 3 numbers for 3 keypoints instead of 9"):
+        source_of(opened(tmp_path, val_fraction=0)).read(0)
+    write(file, images("a.png"), said, persons(skeleton=[[1, 9]]))
+    with pytest.raises(UserError, match="has a skeleton that isn't pairs of keypoints, from 1"):
+        opened(tmp_path)
+    write(file, images("a.png"), said, persons(keypoints=[], skeleton=[]))
+    assert opened(tmp_path, val_fraction=0).targets["keypoints"].classes == ("point0",)
+
+
+@pytest.mark.parametrize(
+    ("folder", "file", "number"),
+    [
+        ("coco", "test_coco.json", 17),
+        ("300w", "test_300w.json", 68),
+        ("wflw", "test_wflw.json", 98),
+        ("ap10k", "test_ap10k.json", 17),
+    ],
+)
+def test_the_real_keypoints(
+    shared_data: Callable[[str], Path], folder: str, file: str, number: int
+) -> None:
+    root = shared_data("keypoint_json_samples") / folder
+    data = opened(root, annotations={"train": file}, val_fraction=0)
+    source = source_of(data)
+    assert len(data.targets["keypoints"].classes) == number
+    for row in range(len(source)):
+        targets = source.read(row).understood(data.targets).targets
+        for (x1, y1, x2, y2), points in zip(
+            targets["boxes"].xyxy, targets["keypoints"], strict=True
+        ):
+            known = points[points[:, 2] > 0, :2]
+            # Annotators' boxes are not always around all of them.
+            inside = (known > [x1 - 9, y1 - 9]) & (known < [x2 + 9, y2 + 9])
+            assert not len(known) or inside.mean() > 0.7
+
+
+def test_the_real_run_lengths(shared_data: Callable[[str], Path]) -> None:
+    data = opened(shared_data("coco128"), areas=True)
+    found = source_of(data, "val").read(0).targets["instances"]
+    # The boxes in the json were made from the same masks.
+    np.testing.assert_array_equal(found.masks.xyxy, found.xyxy)
