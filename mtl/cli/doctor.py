@@ -14,6 +14,7 @@ from mtl.cli.options import split_options
 from mtl.cli.table import print_rows
 from mtl.config.check import roots
 from mtl.config.load import load
+from mtl.config.mixture import nested
 from mtl.words import agreeing, counted
 
 HELP = """\
@@ -95,7 +96,11 @@ def run(arguments: list[str]) -> int:
         *(required(name, least) for name, least in REQUIRED.items()),
         *(optional(name, use) for name, use in OPTIONAL.items()),
         *device(),
-        *(data_folder(key, Path(str(path))) for key, path in roots(data)),
+        *(
+            data_folder(f"{where}.{key}", Path(str(path)))
+            for where, node in nested(data).items()
+            for key, path in roots(node)
+        ),
     ]
     show(findings)
     missing = sum(finding.state == "missing" for finding in findings)
@@ -181,11 +186,11 @@ def data_folder(key: str, path: Path) -> Finding:
     """A folder of the chosen data."""
     path = path.expanduser()
     if not path.is_dir():
-        return Finding(f"data.{key}", f"{path}: no such folder", "missing", f"data.{key}=FOLDER")
+        return Finding(f"{key}", f"{path}: no such folder", "missing", f"{key}=FOLDER")
     entries = sum(1 for _ in path.iterdir())
     if not entries:
-        return Finding(f"data.{key}", f"{path}: empty", "missing", f"data.{key}=FOLDER")
-    return Finding(f"data.{key}", f"{path}: {counted(entries, 'entry')}")
+        return Finding(f"{key}", f"{path}: empty", "missing", f"{key}=FOLDER")
+    return Finding(f"{key}", f"{path}: {counted(entries, 'entry')}")
 
 
 def show(findings: Sequence[Finding]) -> None:

@@ -12,6 +12,7 @@ from mtl.config.checkpoint_names import check_monitors
 from mtl.config.finalise import fixed
 from mtl.config.instantiate import container
 from mtl.config.labelling import label_tasks
+from mtl.config.mixture import augmentations_of, nested
 from mtl.config.monitor import check_main_metrics, check_monitor
 from mtl.config.nearest import in_words
 from mtl.config.places import settle_places
@@ -43,6 +44,11 @@ def check(
     chosen.refuse_in_recipe()
     plain_values = container(cfg) if isinstance(cfg, DictConfig) else deepcopy(dict(cfg))
     check_ranges(plain_values, chosen)
+    for name, node in augmentations_of(plain_values["data"], plain_values["augmentation"]).items():
+        try:
+            check_ranges(node, chosen, "augmentation.")
+        except UserError as error:
+            raise UserError(f"data.augmentations.{name}: {error}") from error
     if (most := plain_values["trainer"].get("limit_epochs")) is not None:
         plain_values["epochs"] = min(plain_values["epochs"], most)
     settle_places(plain_values, base)
@@ -97,18 +103,21 @@ def check_weights(backbone: Mapping[str, Any]) -> None:
         )
 
 
-def check_root(data: Mapping[str, Any]) -> None:
-    """The data folder must be there unless it will be downloaded.
+def check_root(data: dict[str, Any]) -> None:
+    """The data's folders must be there unless they will be downloaded.
 
     Raises:
-        UserError: it isn't.
+        UserError: one isn't.
     """
-    for key, folder in roots(data):
-        if data.get("download") is True or Path(str(folder)).expanduser().is_dir():
-            continue
-        hint = ", or data.download=true" if "download" in data else ""
-        hint += f"; {data['published']}" if data.get("published") else ""
-        raise UserError(f"data.{key}={folder}: no such folder; set data.{key}=FOLDER{hint}")
+    for where, node in nested(data).items():
+        for key, folder in roots(node):
+            if node.get("download") is True or Path(str(folder)).expanduser().is_dir():
+                continue
+            hint = f", or {where}.download=true" if "download" in node else ""
+            hint += f"; {node['published']}" if node.get("published") else ""
+            raise UserError(
+                f"{where}.{key}={folder}: no such folder; set {where}.{key}=FOLDER{hint}"
+            )
 
 
 def roots(data: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -56,6 +56,8 @@ def refuse_wrong_choices(overrides: Sequence[str], config_dir: Path | None = Non
             raise UserError(f"{text}: write heads.NAME.KEY=VALUE, or choose heads by tasks=[NAME]")
         if group not in there or isinstance(override.value(), dict):
             continue
+        if group == "data" and not (override.package or "data.sets.").startswith("data.sets."):
+            raise UserError(f"{text}: data sets beside others come in by data@data.sets.NAME=")
         if override.is_delete():
             raise UserError(f"{text}: {group} can't be left out; see mtl ls {group}")
         if override.is_force_add() or (override.is_add() and override.package is None):

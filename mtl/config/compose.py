@@ -22,6 +22,8 @@ from mtl.config.paths import conf_dir
 
 VERSION_BASE = "1.3"
 CONFIG_NAME = "config"
+PLACED = ("head@", "data@")
+"""How choices begin of which there are as many as the user wants."""
 
 
 def compose(overrides: Sequence[str], config_dir: Path | None = None) -> DictConfig:
@@ -116,18 +118,18 @@ def register_heads(config_dir: Path | None) -> None:
 def with_new_members(overrides: Sequence[str], config_dir: Path | None = None) -> list[str]:
     """Put the ``+`` that Hydra asks for before what is new.
 
-    That is each ``head@heads.NAME=`` and each key of a ``callbacks.NAME`` that has a
-    ``callbacks.NAME._target_=``. Which are new depends on the other choices: a data set may bring
-    heads of its own.
+    That is each ``head@heads.NAME=`` and ``data@data.sets.NAME=``, and each key of a
+    ``callbacks.NAME`` that has a ``callbacks.NAME._target_=``. Which are new depends on the other
+    choices: a data set may bring heads of its own.
     """
     mentioned = {name for o in overrides if (name := own_callback(o))}
-    if not mentioned and not any(override.startswith("head@") for override in overrides):
+    if not mentioned and not any(override.startswith(PLACED) for override in overrides):
         return list(overrides)
     cfg = compose_or_raise(group_choices(overrides, config_dir), config_dir)
     heads, fresh = choices(cfg), tuple(f"callbacks.{n}." for n in mentioned - set(cfg.callbacks))
     return [
         f"+{o}"
-        if (o.startswith("head@") and parse(o).get_key_element() not in heads)
+        if (o.startswith(PLACED) and parse(o).get_key_element() not in heads)
         or (fresh and o.startswith(fresh))
         else o
         for o in overrides

@@ -9,6 +9,7 @@ from mtl.config.backbones import write_out
 from mtl.config.complaints import HYDRA_ERRORS, complaint
 from mtl.config.compose import chosen_of, config_dir_of, flat
 from mtl.config.member_files import ALLOWED
+from mtl.config.mixture import write_out_sets
 from mtl.config.nearest import in_words, listing, unknown
 from mtl.config.packages import check_packages
 from mtl.config.schema import (
@@ -59,6 +60,7 @@ def final_values(cfg: DictConfig, hydra_node: Any = None) -> dict[str, Any]:
     check_keys(values, defaults)
     values = fit_types(values, defaults, chosen_of(node))
     values["encoder"] = write_out(values["encoder"], config_dir)
+    values["data"] = write_out_sets(values["data"], defaults["data"])
     final = settle(values)
     check_packages(final["logger"])
     check_metrics(final["heads"], defaults["heads"])

@@ -41,6 +41,8 @@ def label_tasks(heads: dict[str, dict[str, Any]], data: Mapping[str, Any]) -> No
 def target_of(task: str, head: Mapping[str, Any], targets: Mapping[str, str]) -> str:
     """The target that is asked for, else named like the task, else the only one of its kind.
 
+    Of several, the one of the data set that is named like the task (``data=mixed``) is taken.
+
     Raises:
         UserError: see ``label_tasks``.
     """
@@ -60,6 +62,9 @@ def target_of(task: str, head: Mapping[str, Any], targets: Mapping[str, str]) ->
     fitting = [name for name, k in targets.items() if k == kind]
     if not fitting:
         raise NoTargetError(f"task {task} needs {kind}, but the data can only label {there}")
+    of_set = [name for name in fitting if name.startswith(f"{task}.")]
+    if len(of_set) == 1:
+        return of_set[0]
     if len(fitting) > 1:
         raise UserError(
             f"task {task} could learn from {listing(fitting)}: choose by heads.{task}.target=NAME"

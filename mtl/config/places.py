@@ -4,6 +4,7 @@ from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from mtl.config.mixture import nested
 from mtl.errors import UserError
 
 
@@ -17,12 +18,13 @@ def settle_places(values: MutableMapping[str, Any], base: Path | None = None) ->
     Raises:
         UserError: a data folder is empty text, which would mean the current folder.
     """
-    data = values["data"]
-    for key in [key for key in data if key.startswith("root")]:
-        if isinstance(data[key], str) and not data[key].strip():
-            raise UserError(f"data.{key}= is empty: write data.{key}=FOLDER")
-        _settle(data, key, base)
-    _settle(data, "cache_dir", base)
+    for where, data in nested(values["data"]).items():
+        for key in [key for key in data if key.startswith("root")]:
+            if isinstance(data[key], str) and not data[key].strip():
+                raise UserError(f"{where}.{key}= is empty: write {where}.{key}=FOLDER")
+            _settle(data, key, base)
+        for key in [key for key in data if key.endswith("_dir")]:
+            _settle(data, key, base)
     for logger in values.get("logger", {}).values():
         _settle(logger, "store", base)
     for backbone in (values["backbone"], *(values["encoder"].get("backbones") or [])):

@@ -19,11 +19,11 @@ TARGET = re.compile(r"(^|\.)_target_(\W|$)")
 PLACES = re.compile(
     r"(data|preprocess|augmentation|views|backbone|encoder|fusion|ensemble|weighting|unfreezing"
     r"|optimizer|scheduler|trainer|trainer\.\w+|trainer\.plugins\[\d+\]"
-    r"|callbacks\.\w+|logger\.\w+|heads\.[^.]+|encoder\.backbones\[\d+\]"
+    r"|callbacks\.\w+|logger\.\w+|heads\.[^.]+|encoder\.backbones\[\d+\]|data\.sets\.[^.]+"
     r")\._target_"
 )
 """Where classes are named."""
-KINDS = re.compile(r"data\.targets\..+|heads\..+\.kind")
+KINDS = re.compile(r"data\.(sets\.[^.]+\.)?targets\..+|heads\..+\.kind")
 """Where kinds of targets are named, by their class where they are the user's own."""
 LIBRARIES = {
     "optimizer": re.compile(r"torch\.optim\.\w+"),

@@ -3,6 +3,7 @@
 from omegaconf import DictConfig
 
 from mtl.config.instantiate import container, make
+from mtl.config.mixture import augmentations_of
 from mtl.data.augmentation.spec import Augmentation
 from mtl.data.data_set import build_data_set
 from mtl.data.framework_keys import LOADING_KEYS
@@ -16,10 +17,12 @@ def build_data(cfg: DictConfig) -> MultiTaskData:
     Args:
         cfg: the whole configuration.
     """
+    nodes = augmentations_of(container(cfg.data), container(cfg.augmentation))
     return MultiTaskData(
         data_set=build_data_set(cfg),
         preprocess=make(container(cfg.preprocess), Preprocess, image_size=cfg.image_size),
         augmentation=make(container(cfg.augmentation), Augmentation),
+        augmentations={name: make(node, Augmentation) for name, node in nodes.items()},
         batch_size=cfg.batch_size,
         seed=cfg.seed,
         # Runs of older versions have fewer of them.

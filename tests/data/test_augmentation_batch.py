@@ -287,12 +287,12 @@ def test_normalise_by_hand() -> None:
 
 def test_the_engine_is_chosen() -> None:
     extra = [{"name": "GaussNoise"}]
-    assert choose_engine(Augmentation(), in_memory=True) == "batch"
-    assert choose_engine(Augmentation(), in_memory=False) == "sample"
-    assert choose_engine(Augmentation(extra=extra), in_memory=True) == "sample"
-    assert choose_engine(Augmentation(engine="sample"), in_memory=True) == "sample"
-    assert choose_engine(Augmentation(engine="batch"), in_memory=False) == "batch"
+    assert choose_engine([Augmentation()], in_memory=True) == "batch"
+    assert choose_engine([Augmentation()], in_memory=False) == "sample"
+    assert choose_engine([Augmentation(extra=extra)], in_memory=True) == "sample"
+    assert choose_engine([Augmentation(engine="sample")], in_memory=True) == "sample"
+    assert choose_engine([Augmentation(engine="batch")], in_memory=False) == "batch"
     with pytest.raises(UserError, match=r"augmentation\.extra needs augmentation\.engine=sample"):
-        choose_engine(Augmentation(engine="batch", extra=extra), in_memory=True)
+        choose_engine([Augmentation(engine="batch", extra=extra)], in_memory=True)
     with pytest.raises(UserError, match=r"augmentation\.extra"):
         BatchAugmenter(Augmentation(extra=extra), TARGETS)

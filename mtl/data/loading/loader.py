@@ -40,7 +40,8 @@ class SampleLoading(Dataset[Batch]):
         preprocess: the deterministic steps; None where the source's samples have had them.
         augment: the random steps, or None.
         seed: of the random steps.
-        copies: how many times each sample appears in an epoch.
+        copies: how many times each sample appears in an epoch. Positions beyond all copies begin
+            with the first again (see ``Shares``).
     """
 
     def __init__(
@@ -68,7 +69,8 @@ class SampleLoading(Dataset[Batch]):
         Raises:
             BadFile: it can't be read.
         """
-        copy, index = divmod(position, len(self.source))
+        again, index = divmod(position, len(self.source))
+        copy = again % self.copies
         if self.preprocess is None:
             sample = self.source.read(index).understood(self.targets)
         else:
@@ -87,7 +89,7 @@ class SampleLoading(Dataset[Batch]):
         for epoch, position in keys:
             try:
                 samples.append(self.sample(epoch, position))
-                copies.append(position // len(self.source))
+                copies.append(position // len(self.source) % self.copies)
             except BadFile as error:
                 broken.append(Broken(self.source.id(position % len(self.source)), str(error)))
         return collate(samples, self.targets, mixed_seed(self.seed, *keys[0]), copies, broken)
@@ -134,7 +136,7 @@ class ArrayLoading(Dataset[Batch]):
             ids=[self.source.ids[row] for row in rows],
             targets=found,
             seed=mixed_seed(self.seed, *keys[0]),
-            copy=torch.from_numpy(copy),
+            copy=torch.from_numpy(copy % self.copies),
         )
 
 

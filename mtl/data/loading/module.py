@@ -11,13 +11,14 @@ import torch
 from torch.utils.data import DataLoader
 
 from mtl.data.augmentation.batch import BatchAugmenter
+from mtl.data.augmentation.by_set import BySet
 from mtl.data.augmentation.engine import choose_engine
 from mtl.data.augmentation.sample import SampleAugmenter
 from mtl.data.augmentation.spec import Augmentation
 from mtl.data.batch import Batch, Broken
 from mtl.data.image_file import MAX_MEGAPIXELS, allow_megapixels
 from mtl.data.loading.cache import CachedSource
-from mtl.data.loading.loader import ArrayLoading, SampleLoading, identity, preprocessed
+from mtl.data.loading.loader import ArrayLoading, Augment, SampleLoading, identity, preprocessed
 from mtl.data.loading.sampler import EpochSampler, RankBatches
 from mtl.data.loading.windows import Windows
 from mtl.data.loading.workers import begin_worker, usable_cores
@@ -54,6 +55,8 @@ class MultiTaskData(L.LightningDataModule):
         data_set: what to load.
         preprocess: deterministic steps.
         augmentation: random steps, for training.
+        augmentations: of the sets of ``data=mixed`` that have others, by name; each with as many
+            copies.
         batch_size: samples per step and process.
         seed: of order and augmentation.
         limit: N samples of every split (see ``chosen``), or None for all.
@@ -81,11 +84,13 @@ class MultiTaskData(L.LightningDataModule):
         cache_dir: str = "outputs/cache",
         cache_size: float = 50.0,
         max_megapixels: float = MAX_MEGAPIXELS,
+        augmentations: Mapping[str, Augmentation] | None = None,
     ) -> None:
         super().__init__()
         self.data_set = data_set
         self.preprocess = preprocess
         self.augmentation = augmentation
+        self.augmentations = dict(augmentations or {})
         self.batch_size = batch_size
         self.seed = seed
         self.limit = limit
@@ -168,22 +173,25 @@ class MultiTaskData(L.LightningDataModule):
         source = self.required(split)
         copies = self.augmentation.copies if augment else 1
         in_memory = isinstance(source, ArraySource)
-        engine = choose_engine(self.augmentation, in_memory) if augment else None
+        specs = [self.augmentation, *self.augmentations.values()]
+        engine = choose_engine(specs, in_memory) if augment else None
         if isinstance(source, ArraySource) and engine != "sample":
             if augment:
                 self.batch_augmenter = BatchAugmenter(self.augmentation, self.targets)
             return ArrayLoading(source, self.targets, self.seed, copies)
-        augmenter = (
-            SampleAugmenter(self.augmentation, self.preprocess.image_size)
-            if engine == "sample"
-            else None
-        )
+        augmenter = self._sample_augmenter() if engine == "sample" else None
         if engine == "batch":
             self.batch_augmenter = BatchAugmenter(self.augmentation, self.targets)
         ready = in_memory or isinstance(source, CachedSource)
         return SampleLoading(
             source, self.targets, None if ready else self.preprocess, augmenter, self.seed, copies
         )
+
+    def _sample_augmenter(self) -> Augment:
+        size = self.preprocess.image_size
+        others = SampleAugmenter(self.augmentation, size)
+        own = {name: SampleAugmenter(spec, size) for name, spec in self.augmentations.items()}
+        return BySet(own, others) if own else others
 
     def loader(self, split: Split, training: bool = False) -> DataLoader[Batch]:
         """Batches of a split.
@@ -194,12 +202,17 @@ class MultiTaskData(L.LightningDataModule):
         """
         loading = self.loading(split, augment=training)
         trainer = self.trainer
+        ranks = trainer.world_size if trainer else 1
+        shares = self.data_set.shares(self.required(split)) if training else None
         sampler = EpochSampler(
             len(loading),
             self.seed,
             shuffle=training,
             rank=trainer.global_rank if trainer else 0,
-            ranks=trainer.world_size if trainer else 1,
+            ranks=ranks,
+            draw=None
+            if shares is None
+            else partial(shares.repeated(loading.copies).order, block=self.batch_size * ranks),
         )
         # Lightning opens the loader, and workers fetch ahead, before it tells the sampler the epoch
         # of a resumed run.

@@ -1,12 +1,15 @@
 """Which samples come when: a function of the seed and the epoch, nothing else."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import cast
 
 import numpy as np
+import numpy.typing as npt
 from torch.utils.data import BatchSampler, Sampler
 
+Draw = Callable[[np.random.Generator], npt.NDArray[np.int64]]
+"""The positions of an epoch, equally many each time."""
 Key = tuple[int, int]
 """(epoch, position); position runs over all copies of all samples."""
 
@@ -25,12 +28,20 @@ class EpochSampler(Sampler[Key]):
         ranks: number of processes. With ``shuffle``, ranks get equally many positions (the first
             few come twice where the length doesn't divide); without, each position goes to exactly
             one rank.
+        draw: what an epoch is of, where it isn't each position once; then it is shuffled already.
     """
 
     def __init__(
-        self, length: int, seed: int, shuffle: bool, rank: int = 0, ranks: int = 1
+        self,
+        length: int,
+        seed: int,
+        shuffle: bool,
+        rank: int = 0,
+        ranks: int = 1,
+        draw: Draw | None = None,
     ) -> None:
-        self.length = length
+        self.draw = draw
+        self.length = length if draw is None else len(draw(np.random.default_rng(seed)))
         self.seed = seed
         self.shuffle = shuffle
         self.rank = rank
@@ -49,7 +60,11 @@ class EpochSampler(Sampler[Key]):
     def __iter__(self) -> Iterator[Key]:
         order = np.arange(self.length)
         if self.shuffle:
-            np.random.default_rng([self.seed, self.epoch]).shuffle(order)
+            rng = np.random.default_rng([self.seed, self.epoch])
+            if self.draw is None:
+                rng.shuffle(order)
+            else:
+                order = self.draw(rng)
             order = np.resize(order, len(self) * self.ranks)
         for position in order[self.rank :: self.ranks]:
             yield self.epoch, int(position)

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from mtl.data.loading.shares import Shares
 from mtl.data.sample import Sample, Target, TargetValue
 from mtl.data.target.base import Column
 from mtl.errors import UserError
@@ -192,6 +193,14 @@ class DataSet(ABC):
             return None
         place = next((place for place in range(len(source)) if source.id(place) == sample), None)
         return None if place is None else source.read(place, size).image
+
+    def shares(self, source: Source) -> Shares | None:
+        """How often training draws which samples of a split; None: each once an epoch.
+
+        Args:
+            source: what ``split`` gave, or some of its samples.
+        """
+        return None
 
     @abstractmethod
     def split(self, split: Split) -> Source | None:

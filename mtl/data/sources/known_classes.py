@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mtl.data.loading.shares import Shares
 from mtl.data.sample import Sample, Target, TargetValue, understood
 from mtl.data.sources.base import ArraySource, DataSet, Source, Split
 from mtl.data.sources.file_source import FileSource
@@ -146,6 +147,10 @@ class KnownClasses(DataSet):
                     f"{_listed(classes.known.classes)}"
                 )
         return said
+
+    def shares(self, source: Source) -> Shares | None:
+        """The other set's."""
+        return self.data_set.shares(source)
 
     def split(self, split: Split) -> Source | None:
         """The other set's split, renumbered."""

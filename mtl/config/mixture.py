@@ -1,0 +1,141 @@
+"""Data sets inside a data set (``data=mixed``): what their keys mean, and what they can label."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mtl.config.nearest import in_words, listing, unknown
+from mtl.errors import UserError
+
+SETS = "sets"
+FOR_ALL = (
+    "suggested",
+    "workers",
+    "on_error",
+    "max_megapixels",
+    "cache",
+    "cache_dir",
+    "cache_size",
+)
+"""Keys of a data set's yaml that count for the whole alone."""
+ALIKE = ("engine", "angles")
+"""Options of augmentation that can't differ between sets."""
+
+
+def write_out_sets(data: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """A data node whose ``targets`` are those of its sets, and the sets less what isn't theirs.
+
+    Args:
+        data: may have ``sets``, each a whole node of a data set.
+        defaults: what the yaml files have there.
+
+    Raises:
+        UserError: no set, a set that is none, an option of a set that is one for all, or what
+            ``merge`` and ``shares`` name is not there.
+    """
+    if SETS not in data:
+        return dict(data)
+    if "merge" not in data:
+        raise UserError(f"data@data.{SETS}.NAME= needs data=mixed")
+    sets: dict[str, dict[str, Any]] = {}
+    for name, node in data[SETS].items():
+        where = f"data.{SETS}.{name}"
+        if not isinstance(node, dict) or "_target_" not in node:
+            raise UserError(f"{where}: is no data set; write data@{where}=voc_folder")
+        _refuse_for_all(where, node, defaults.get(SETS, {}).get(name, {}))
+        sets[name] = {key: value for key, value in node.items() if key not in FOR_ALL}
+    if not sets:
+        raise UserError("data=mixed has no sets yet: write data@data.sets.NAME=voc_folder for each")
+    own = {f"{name}.{t}": kind for name, node in sets.items() for t, kind in _targets(node)}
+    targets = _merged(own, data["merge"] or {})
+    _check_shares(data["shares"] or {}, sets)
+    for name in data["only"] or []:
+        _need_set("data.only", name, sets)
+    return {**data, SETS: sets, "targets": targets}
+
+
+def nested(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """A data node and those of its sets, by what stands before their keys: ``data.sets.cells``."""
+    sets = data.get(SETS) or {}
+    return {"data": data} | {f"data.{SETS}.{name}": node for name, node in sets.items()}
+
+
+def _targets(node: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return list((node.get("targets") or {}).items())
+
+
+def _refuse_for_all(where: str, node: Mapping[str, Any], default: Mapping[str, Any]) -> None:
+    for key in FOR_ALL:
+        if key in node and node[key] != default.get(key, node[key]):
+            raise UserError(f"{where}.{key}: is one for all sets; write data.{key}=")
+
+
+def _merged(own: Mapping[str, str], merge: object) -> dict[str, str]:
+    """Target to kind, after some became one."""
+    targets = dict(own)
+    if not isinstance(merge, dict):
+        raise UserError(f"data.merge={in_words(merge)}: write {{NAME: [a.boxes, b.boxes]}}")
+    for name, parts in merge.items():
+        where = f"data.merge.{name}"
+        if not isinstance(parts, list) or len(parts) < 2:
+            raise UserError(
+                f"{where}={in_words(parts)}: write a list of targets: [a.boxes,b.boxes]"
+            )
+        for part in parts:
+            if part not in targets:
+                raise UserError(f"{where}: {unknown('target', str(part), targets)}")
+            targets.pop(part)
+        kinds = {own[part] for part in parts}
+        if len(kinds) > 1:
+            said = listing(f"{part} ({own[part]})" for part in parts)
+            raise UserError(f"{where}: is of several kinds: {said}")
+        if name in targets:
+            raise UserError(f"{where}: there is such a target; choose another name")
+    return targets | {name: own[parts[0]] for name, parts in merge.items()}
+
+
+def _check_shares(shares: object, sets: Mapping[str, Any]) -> None:
+    if not isinstance(shares, dict):
+        raise UserError(
+            f"data.shares={in_words(shares)}: write a number for each set, {{a: 3, b: 1}}"
+        )
+    for name, share in shares.items():
+        _need_set("data.shares", name, sets)
+        if isinstance(share, bool) or not isinstance(share, int | float) or not share >= 0:
+            raise UserError(f"data.shares.{name}={in_words(share)}: must be a number, 0 or more")
+    if shares and (missing := [name for name in sets if name not in shares]):
+        raise UserError(f"data.shares: has no number for {listing(missing)}")
+    if shares and not sum(shares.values()):
+        raise UserError("data.shares: all of them are 0")
+
+
+def _need_set(where: str, name: object, sets: Mapping[str, Any]) -> None:
+    if name not in sets:
+        raise UserError(f"{where}: {unknown('set', str(name), sets)}")
+
+
+def augmentations_of(data: Mapping[str, Any], augmentation: Mapping[str, Any]) -> dict[str, Any]:
+    """The augmentation nodes of the sets that have one of their own.
+
+    Args:
+        data: as ``write_out_sets`` gives it.
+        augmentation: of the others.
+
+    Raises:
+        UserError: there is no such set or option, or it is one for all sets.
+    """
+    given = data.get("augmentations") or {}
+    if not isinstance(given, dict):
+        raise UserError(f"data.augmentations={in_words(given)}: write {{SET: {{rotate: 180}}}}")
+    found = {}
+    for name, changes in given.items():
+        where = f"data.augmentations.{name}"
+        _need_set("data.augmentations", name, data[SETS])
+        if not isinstance(changes, dict):
+            raise UserError(f"{where}={in_words(changes)}: write {{rotate: 180}}")
+        for key in changes:
+            if key not in augmentation or key == "_target_":
+                raise UserError(f"{where}: {unknown('option', str(key), augmentation)}")
+            if key in ALIKE:
+                raise UserError(f"{where}.{key}: is one for all sets; write augmentation.{key}=")
+        found[name] = {**augmentation, **changes}
+    return found
