@@ -166,6 +166,20 @@ def test_every_section_has_something_to_say(data):
     assert {"calibration-0", "turned-curves"} <= drawn
 
 
+def test_what_was_calibrated_is_told_before_and_after(tmp_path):
+    """Of two of three seeds; entries of others, and tasks with thresholds alone, are left out."""
+    sweep = write_full_sweep(tmp_path)
+    for place, run in enumerate(sorted(sweep.glob("weighting-equal*"))[:2]):
+        own = {"temperature": 1.0 + place, "ece": [0.2, 0.1 * place]}
+        tasks = {"classification": own, "box": {"temperature": 1.0}, "other": {"ece": "x"}}
+        (run / "calibration.json").write_text(json.dumps({"tasks": tasks}))
+    data = page_data(compare(find_runs([sweep])))
+    (table,) = (p for p in section(data, "calibration").parts if isinstance(p, PageTable))
+    (row,) = table.rows
+    assert [cell.text for cell in row] == ["equal", "classification", "1.500", "0.200", "0.050"]
+    assert "What mtl calibrate found" in page(compare(find_runs([sweep])), "")
+
+
 def test_sections_without_files_say_how_to_get_them(tmp_path):
     sweep = write_full_sweep(tmp_path, seeds=1)
     for name in ("metrics.csv", "curves/test.json", "eval/rotation_test.json", "figures/test.png"):

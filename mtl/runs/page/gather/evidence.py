@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from mtl.errors import BadFile
 from mtl.runs.collection.record import RunRecord
+from mtl.runs.page.gather.calibrated import Calibrated, read_calibrated
 from mtl.runs.page.gather.command import read_command
 from mtl.runs.page.gather.decisions import TaskDecisions, read_decisions
 from mtl.runs.page.gather.scalars import Logged, read_scalars
@@ -24,6 +25,7 @@ class Evidence:
         scalars: logged numbers by name.
         decisions: curves and confusions by task.
         turned: metrics over the angle, if they were measured.
+        calibrated: what ``mtl calibrate`` found, by task.
         command: that made the run; empty where the log doesn't say.
         problems: files that can't be read, with the reason.
     """
@@ -32,6 +34,7 @@ class Evidence:
     scalars: Mapping[str, Logged]
     decisions: Mapping[str, TaskDecisions]
     turned: Turned | None
+    calibrated: Mapping[str, Calibrated]
     command: str
     problems: tuple[str, ...]
 
@@ -50,5 +53,7 @@ def gather(run: RunRecord) -> Evidence:
     nothing: dict[str, TaskDecisions] = {}
     decisions = unless_broken(read_decisions, nothing)
     turned = unless_broken(read_turned, None)
+    uncalibrated: dict[str, Calibrated] = {}
+    calibrated = unless_broken(read_calibrated, uncalibrated)
     scalars, command = read_scalars(run.path), read_command(run.path)
-    return Evidence(run, scalars, decisions, turned, command, tuple(problems))
+    return Evidence(run, scalars, decisions, turned, calibrated, command, tuple(problems))

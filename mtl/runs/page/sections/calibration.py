@@ -1,5 +1,6 @@
 """Whether the tasks are as often right as they say."""
 
+from statistics import fmean
 from typing import Any
 
 from mtl.runs.page.data import PageData
@@ -31,7 +32,7 @@ from mtl.runs.page.specs import (
 
 
 def calibration(data: PageData) -> PageSection:
-    """A reliability diagram for each task that has one (Guo et al., 2017)."""
+    """A reliability diagram for each task that has one (Guo et al., 2017), and what was mended."""
     parts: list[PagePart] = []
     for place, task in enumerate(tasks_with_decisions(data)):
         found = {}
@@ -42,9 +43,32 @@ def calibration(data: PageData) -> PageSection:
         if found:
             parts.append(_chart(data, task, found, f"calibration-{place}"))
     title = "Calibration"
-    if not parts:
-        return PageSection("calibration", title, missing=NONE)
-    return PageSection("calibration", title, [SideBySide(parts)])
+    beside: list[PagePart] = [SideBySide(parts)] if parts else []
+    mended = _mended(data)
+    if mended is not None:
+        beside.append(mended)
+    return PageSection("calibration", title, beside, missing="" if beside else NONE)
+
+
+def _mended(data: PageData) -> PageTable | None:
+    """What ``mtl calibrate`` found, where it was asked: means over those runs of a row."""
+    rows = []
+    for row in data.rows:
+        for task in data.main:
+            found = [e.calibrated[task] for e in row.evidence if task in e.calibrated]
+            if found:
+                means = (
+                    fmean(each.temperature for each in found),
+                    fmean(each.before for each in found),
+                    fmean(each.after for each in found),
+                )
+                numbers = [PageCell(measured(mean), mean) for mean in means]
+                rows.append([PageCell(row.label), PageCell(task), *numbers])
+    if not rows:
+        return None
+    header = [PageColumn("runs"), PageColumn("task"), PageColumn("temperature", True)]
+    header += [PageColumn(f"calibration error {when}", True) for when in ("before", "after")]
+    return PageTable("calibrated", "What mtl calibrate found", header, rows)
 
 
 def _chart(data: PageData, task: str, found: dict[int, Reliability], name: str) -> Chart:
