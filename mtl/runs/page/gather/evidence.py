@@ -53,7 +53,7 @@ def gather(run: RunRecord) -> Evidence:
     nothing: dict[str, TaskDecisions] = {}
     decisions = unless_broken(read_decisions, nothing)
     turned = unless_broken(read_turned, None)
-    uncalibrated: dict[str, Calibrated] = {}
+    uncalibrated: Mapping[str, Calibrated] = {}
     calibrated = unless_broken(read_calibrated, uncalibrated)
     scalars, command = read_scalars(run.path), read_command(run.path)
     return Evidence(run, scalars, decisions, turned, calibrated, command, tuple(problems))
