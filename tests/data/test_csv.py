@@ -2,8 +2,7 @@
 
 import csv
 import gzip
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -294,9 +293,8 @@ def test_parquet_needs_pandas(root: Path, monkeypatch: pytest.MonkeyPatch) -> No
         opened(root)
 
 
-@pytest.mark.skipif("MTL_SHARED_DATA" not in os.environ, reason="needs real images")
-def test_the_tags_of_clothing() -> None:
-    root = Path(os.environ["MTL_SHARED_DATA"]) / "clothing"
+def test_the_tags_of_clothing(shared_data: Callable[[str], Path]) -> None:
+    root = shared_data("clothing")
     with (root / "tags.csv").open() as file:
         tags = {row["image"]: row["tags"].split(";") for row in csv.DictReader(file)}
     data = CsvTable(root=str(root), image_size=64, val_fraction=0.0)

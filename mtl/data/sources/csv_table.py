@@ -16,11 +16,11 @@ from mtl.data.sources.base import SPLITS, DataSet, Split
 from mtl.data.sources.csv_source import CsvSource, FilePlace, TableLayout
 from mtl.data.sources.hold_out import check_fractions
 from mtl.data.sources.kept_arrays import kept_arrays
-from mtl.data.sources.map_files import MapFiles
+from mtl.data.sources.map_files import MapFiles, class_file
 from mtl.data.sources.table_cells import Array
 from mtl.data.sources.table_guess import first_rows, guessed
 from mtl.data.sources.table_index import VERSION, TablePlan, Tables, about, read_index
-from mtl.data.sources.table_layout import class_file, find_place, find_tables
+from mtl.data.sources.table_layout import find_place, find_tables
 from mtl.errors import UserError
 from mtl.files import printable
 

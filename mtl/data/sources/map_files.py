@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from mtl.data.image_file import read_image, read_mask
 from mtl.data.sample import IGNORE_PIXEL
-from mtl.data.sources.text_file import read_bytes
+from mtl.data.sources.text_file import lines, read_bytes, readings
 from mtl.errors import BadFile, UserError
 
 Size = tuple[int, int]
@@ -22,7 +22,8 @@ Array = npt.NDArray[Any]
 MAP_SUFFIXES = (".png", ".npy", ".tif", ".tiff", ".bmp", ".webp", ".gif")
 """What a map is read from, the likeliest first; JPEG changes values."""
 BACKGROUND, IGNORED = "background", "ignored"
-OTHERS = ("error", BACKGROUND, IGNORED)
+CLASS_FILE = "classes.txt"
+_EMPTY = frozenset({BACKGROUND, "__background__", "null", "none", "unlabeled", "unlabelled"})
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class MapFiles:
     """How the files of maps are read.
 
     Args:
-        classes: of masks, from value 1 on; needed where there are masks and no palette.
+        classes: of masks, from value 1 on; needed where there are masks and no palette, which
+            goes before them.
         palette: class to the colour (r, g, b) or the value that it has in the files of masks;
             ``background`` and ``ignored`` may be among them.
         others: what becomes of colours or values that are not in the palette.
@@ -64,8 +66,19 @@ class MapFiles:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The classes of masks, the background first."""
-        own = self.classes or tuple(n for n in self.palette if n not in (BACKGROUND, IGNORED))
+        """The classes of masks, the background first.
+
+        Raises:
+            UserError: nobody named them.
+        """
+        own = self.classes
+        if self.palette:
+            own = tuple(name for name in self.palette if name not in (BACKGROUND, IGNORED))
+        if not own:
+            raise UserError(
+                "nobody names the classes of the masks: write data.classes in the order of the "
+                f"values from 1 on, data.palette, or a line each into {CLASS_FILE} in data.root"
+            )
         return (BACKGROUND, *own)
 
     def read(self, kind: str, path: Path, full: Size, shown: Size) -> Array:
@@ -150,6 +163,18 @@ class MapFiles:
         with np.errstate(invalid="ignore", divide="ignore"):
             units = np.where(length > 0, found / length, np.nan)
         return np.asarray(units * np.asarray(self.normals_axes, np.float32), np.float32)
+
+
+def class_file(root: Path) -> tuple[str, ...]:
+    """The names of the values of masks from 1 on, a line each in ``classes.txt``; none without it.
+
+    A first line that is called like the background is that.
+    """
+    path = root / CLASS_FILE
+    if not path.is_file():
+        return ()
+    found = tuple(lines(readings(read_bytes(path))[0]))
+    return found[1:] if found and found[0].lower() in _EMPTY else found
 
 
 def checked(path: Path, mask: Array, table: Mapping[int, int]) -> npt.NDArray[np.uint8]:

@@ -11,15 +11,11 @@ from mtl.data.sources.base import SPLITS, Split
 from mtl.data.sources.csv_source import FilePlace
 from mtl.data.sources.folder_files import counts, split_of
 from mtl.data.sources.folder_roles import likely_folders
-from mtl.data.sources.map_files import BACKGROUND
 from mtl.data.sources.table_file import TABLE_SUFFIXES, is_table
-from mtl.data.sources.text_file import lines, read_bytes, readings
 from mtl.errors import UserError
 
-CLASS_FILE = "classes.txt"
 TRIED = 20
 """Cells that are looked for as files."""
-_EMPTY = frozenset({BACKGROUND, "__background__", "null", "none", "unlabeled", "unlabelled"})
 
 
 def looks_like_table(root: Path) -> bool:
@@ -90,18 +86,6 @@ def find_place(root: Path, table: Path, column: str, role: str, cells: Sequence[
         f"{table}: the files that the column {column} names, such as {cells[0]}, are neither in "
         f"{root} nor in one of its folders; data.root=FOLDER says where they are"
     )
-
-
-def class_file(root: Path) -> tuple[str, ...]:
-    """The names of the values of masks from 1 on, a line each in ``classes.txt``; none without it.
-
-    A first line that is called like the background is that.
-    """
-    path = root / CLASS_FILE
-    if not path.is_file():
-        return ()
-    found = tuple(lines(readings(read_bytes(path))[0]))
-    return found[1:] if found and found[0].lower() in _EMPTY else found
 
 
 def _there(root: Path, name: str) -> Path:

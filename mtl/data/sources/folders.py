@@ -1,0 +1,196 @@
+"""``data=folders``: images and maps of their pixels in parallel folders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Literal
+
+from mtl.data.image_file import image_size as size_of
+from mtl.data.image_file import read_image
+from mtl.data.sample import Sample, Target, TargetValue
+from mtl.data.sources.base import DataSet, Split
+from mtl.data.sources.file_source import FileSource
+from mtl.data.sources.folders_layout import Listed, Pictured, list_folders
+from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
+from mtl.data.sources.map_files import MapFiles, Size, class_file
+from mtl.errors import UserError
+from mtl.files import printable
+from mtl.words import agreeing, counted
+
+
+class FoldersSource(FileSource):
+    """Images with the maps that they have.
+
+    Args:
+        items: of this split.
+        maps: how maps are read.
+    """
+
+    def __init__(self, items: Sequence[Pictured], maps: MapFiles) -> None:
+        self.items = list(items)
+        self.maps = maps
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def id(self, index: int) -> str:
+        """The image's path."""
+        return str(self.items[index].image)
+
+    def read(self, index: int, size: int | None = None) -> Sample:
+        """The sample at ``index``; see ``Source.read``."""
+        path = self.items[index].image
+        image, full = read_image(path, size)
+        shown = (image.shape[1], image.shape[0])
+        return Sample(image, str(path), self._targets(index, full, shown), full)
+
+    def annotations(self, index: int) -> Mapping[str, object]:
+        """The maps, without the image."""
+        full = size_of(self.items[index].image)
+        return self._targets(index, full, full)
+
+    def files(self, index: int) -> list[Path]:
+        """The image and its maps."""
+        return [self.items[index].image, *self.items[index].maps.values()]
+
+    def key(self) -> str:
+        """How maps are read."""
+        return f"{type(self).__qualname__}{self.maps.key()}"
+
+    def _targets(self, index: int, full: Size, shown: Size) -> dict[str, TargetValue]:
+        maps = self.items[index].maps.items()
+        return {kind: self.maps.read(kind, path, full, shown) for kind, path in maps}
+
+
+class Folders(DataSet):
+    """A folder of images, and folders of masks, depths or normals with files of the same names.
+
+    An image without a map lacks that target. Splits are folders around these, or in each of them;
+    without any all images train, less what is held out.
+
+    Args:
+        root: the folder.
+        image_size: not needed, since sources are told at each reading.
+        folders: ``image`` and kinds to folders below root; None for those that are called like it.
+        classes: of masks, from value 1 on; None takes ``root/classes.txt``.
+        palette: see ``MapFiles``, as for the further ones.
+        others: likewise.
+        depth_scale: likewise.
+        depth_unknown: likewise.
+        normals_axes: likewise.
+        val_fraction: share of the training images held out as ``val`` where no folder is val's, 0
+            to below 1; by a hash of their names, so that adding images moves none.
+        test_fraction: likewise for ``test``.
+        split_seed: of the hash.
+
+    Raises:
+        UserError: an option is out of its range.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str,
+        image_size: int,
+        folders: Mapping[str, str] | None = None,
+        classes: Sequence[str] | None = None,
+        palette: Mapping[str, int | Sequence[int]] | None = None,
+        others: Literal["error", "background", "ignored"] = "error",
+        depth_scale: float = 0.001,
+        depth_unknown: float = 0.0,
+        normals_axes: Sequence[float] = (1.0, 1.0, 1.0),
+        val_fraction: float = 0.2,
+        test_fraction: float = 0.0,
+        split_seed: int = 0,
+    ) -> None:
+        del image_size
+        check_fractions(val=val_fraction, test=test_fraction)
+        self.root = Path(root)
+        self.given = dict(folders or {})
+        self.chosen = tuple(map(str, classes or ()))
+        self.make_maps = partial(
+            MapFiles,
+            palette=dict(palette or {}),
+            others=others,
+            depth_scale=depth_scale,
+            depth_unknown=depth_unknown,
+            normals_axes=tuple(normals_axes),
+        )
+        self.fractions: dict[Split, float] = {"val": val_fraction, "test": test_fraction}
+        self.split_seed = split_seed
+
+    def prepare(self) -> None:
+        """List the folders.
+
+        Raises:
+            UserError: one is missing or empty, or nobody names the classes of masks.
+        """
+        _ = self._splits, self.targets
+
+    @property
+    def targets(self) -> Mapping[str, Target]:
+        """The kinds of which there is a folder; the classes of masks begin with the background."""
+        kinds = [role for role in self._listed.folders if role != "image"]
+        names = self._maps.names if "mask" in kinds else ()
+        return {kind: Target(kind, names if kind == "mask" else ()) for kind in kinds}
+
+    def split(self, split: Split) -> FoldersSource | None:
+        """That split, or None where it has no image."""
+        items = [
+            item for item, own in zip(self._listed.items, self._splits, strict=True) if own == split
+        ]
+        return FoldersSource(items, self._maps) if items else None
+
+    def decided(self) -> Sequence[str]:
+        """The folders."""
+        return [
+            printable(f"{role}: {', '.join(map(str, folders))}")
+            for role, folders in self._listed.folders.items()
+        ]
+
+    def notes(self) -> Sequence[str]:
+        """What was held out, and maps without an image."""
+        said = [
+            f"{counted(len(files), f'{kind} file')} {agreeing(len(files), 'is', 'are')} of no "
+            f"image, such as {files[0]}"
+            for kind, files in self._listed.left.items()
+        ]
+        splits, settled = self._held_out
+        said += held_out_notes(splits, self._asked, None if settled else "")
+        return [printable(line) for line in said]
+
+    @cached_property
+    def _listed(self) -> Listed:
+        if not self.root.is_dir():
+            raise UserError(f"the folder {self.root} does not exist; set data.root=")
+        return list_folders(self.root, self.given)
+
+    @cached_property
+    def _maps(self) -> MapFiles:
+        return self.make_maps(classes=self.chosen or class_file(self.root))
+
+    @property
+    def _asked(self) -> dict[Split, float]:
+        """The fractions of splits that no folder is of."""
+        told = {item.split for item in self._listed.items}
+        return {s: f for s, f in self.fractions.items() if f > 0 and s not in told}
+
+    @cached_property
+    def _held_out(self) -> tuple[list[Split], bool]:
+        """The split of each image that may train, and whether none of them ever moves."""
+        names = [i.name for i in self._listed.items if i.split in (None, "train")]
+        if not names:
+            raise UserError(f"{self.root} has folders of splits, but none for training")
+        check_enough(len(names), self._asked)
+        return hold_out(names, self._asked, self.split_seed)
+
+    @cached_property
+    def _splits(self) -> list[Split]:
+        """Of each image."""
+        held = iter(self._held_out[0])
+        return [
+            next(held) if item.split in (None, "train") else item.split
+            for item in self._listed.items
+        ]
