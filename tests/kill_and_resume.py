@@ -13,19 +13,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from omegaconf import DictConfig
 
 from mtl.config.load import load
 from mtl.runs.train import train
 
 
-def start(overrides: Sequence[str], folder: Path) -> int:
+def start(cfg: DictConfig, folder: Path) -> int:
     """Fork a process that trains; its number."""
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
         code = 1
         try:
-            train(load(overrides), folder)
+            train(cfg, folder)
             code = 0
         except BaseException:
             traceback.print_exc()
@@ -66,11 +67,11 @@ def kill_and_resume(
         SystemExit: a training failed, or was over before it could be killed.
     """
     torch.set_num_threads(1)
-    finish(start(overrides, folder / "whole"))
+    finish(start(load(overrides), folder / "whole"))
     moments = random.Random(os.getpid())
     for attempt, own in enumerate(killed):
-        target = folder / f"killed{attempt}"
-        child = start([*overrides, *own], target)
+        cfg, target = load([*overrides, *own]), folder / f"killed{attempt}"
+        child = start(cfg, target)
         written = moments.randrange(4)
         delay = moments.uniform(0.0, 0.2)
         wait_for_checkpoints(child, target / "checkpoints" / "last.ckpt", written)
@@ -80,4 +81,4 @@ def kill_and_resume(
         print(f"attempt {attempt}: status {status}, {delay:.2f} s after checkpoint {written}")
         if status != signal.SIGKILL:
             raise SystemExit("the run was over before it could be killed")
-        finish(start([*overrides, *own], target))
+        finish(start(cfg, target))

@@ -141,6 +141,15 @@ class PlainBackbone(Backbone):
         super().__init__(stages, (Stage("first", 6, 2), Stage("second", 8, 4)))
 
 
+class NormedBackbone(PlainBackbone):
+    """The same with batch statistics."""
+
+    def __init__(self, weights: str | None = "none") -> None:
+        super().__init__(weights)
+        for stage, channels in ((self.stages["first"], 6), (self.stages["second"], 8)):
+            stage.insert(1, nn.BatchNorm2d(channels))
+
+
 class FailingHead(Classification):
     """Its loss is not a number from the given call on."""
 
@@ -202,8 +211,8 @@ val: 10
 test: 10
 """
 BACKBONE = """\
-# No batch statistics.
-_target_: training_kit.PlainBackbone
+# {name}, two convolutions.
+_target_: training_kit.{name}Backbone
 weights: none
 mean: [0.5, 0.5, 0.5]
 std: [0.25, 0.25, 0.25]
@@ -246,7 +255,8 @@ def write_conf(folder: Path) -> Path:
         "data/counting.yaml": DATA.format(name="Counting"),
         "data/broken.yaml": DATA.format(name="OneBroken"),
         "data/partly.yaml": PARTLY,
-        "backbone/plain.yaml": BACKBONE,
+        "backbone/plain.yaml": BACKBONE.format(name="Plain"),
+        "backbone/normed.yaml": BACKBONE.format(name="Normed"),
         "head/failing.yaml": HEAD,
         "head/speed.yaml": SCRIPTED,
     }.items():

@@ -13,9 +13,9 @@ from mtl.config.member_files import ALLOWED, agreement, chain, text_of
 from mtl.config.nearest import in_words, unknown
 from mtl.config.notation import rule_of
 from mtl.config.paths import conf_dir
+from mtl.config.yaml_loader import LOADER
 from mtl.errors import UserError
 
-LOADER = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 TARGET = "_target_"
 ELSEWHERE = {"heads.": "head", "encoder.backbones[": "backbone"}
 """Where the members of nodes of another name lie."""

@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from mtl.config.groups import folders, members
+from mtl.config.yaml_loader import read_yaml
 
 ALLOWED = "_allowed_"
 """Key under which a file says what its options may be (see ``allowed.py``); no part of a node."""
@@ -52,7 +53,7 @@ def node_of(group: str, member: str, config_dir: Path | None = None) -> dict[str
         config_dir: a user's folder of further members.
     """
     files = chain(members(group, config_dir)[member], config_dir)
-    whole = OmegaConf.merge(*(OmegaConf.load(file) for file in files))
+    whole = OmegaConf.merge(*(OmegaConf.create(read_yaml(file)) for file in files))
     assert isinstance(whole, DictConfig)
     whole.pop("defaults", None)
     drop_allowed(whole)

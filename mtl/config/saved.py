@@ -19,6 +19,7 @@ from mtl.config.overrides import key_of, parse
 from mtl.config.schema import check_keys, fit_types, resolved
 from mtl.config.trust import Trust, refuse_resolvers, refuse_strangers
 from mtl.config.upgrade import upgraded
+from mtl.config.yaml_loader import LOADER
 from mtl.errors import UserError
 
 FILE = "config.yaml"
@@ -129,7 +130,7 @@ def read_values(run: Path) -> dict[str, Any]:
     try:
         text = file.read_text()
         refuse_bombs(text)
-        values = OmegaConf.to_container(OmegaConf.create(text))
+        values = yaml.load(text, Loader=LOADER)
     except (*HYDRA_ERRORS, OSError) as error:
         raise UserError(f"{file}: can't be read ({in_short(error)})") from error
     refuse_resolvers(values, file)
@@ -145,7 +146,7 @@ def refuse_bombs(text: str) -> None:
         yaml.YAMLError: it can't be read, has aliases, or more levels than any configuration.
     """
     depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text, Loader=LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         if isinstance(event, yaml.AliasEvent):

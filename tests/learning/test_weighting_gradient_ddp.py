@@ -27,10 +27,10 @@ METHODS = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    methods = {name: f"{own} epochs=2" for name, own in METHODS.items()}
+    methods = {name: f"{own} epochs=2 data.train=24" for name, own in METHODS.items()}
     return trained(tmp_path_factory.mktemp("ranks"), methods)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_processes_take_the_step_of_one_and_stay_equal(folder: Path, name: str) -> None:
-    assert_two_are_one(folder, name, steps=10)
+    assert_two_are_one(folder, name, steps=6)

@@ -12,13 +12,12 @@ from typing import Any
 import yaml
 
 from mtl.config.saved import refuse_bombs
+from mtl.config.yaml_loader import LOADER
 from mtl.errors import BadFile
 
 MOST_BYTES = 1_000_000
 """More than any configuration has."""
 TOP_LEVEL = re.compile(r"^(?=[^\s#-])", re.MULTILINE)
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's where PyYAML was built with it, some ten times as fast."""
 
 
 def read_plain_yaml(path: Path) -> dict[str, Any]:
