@@ -53,5 +53,7 @@ for task, facts in about["tasks"].items():
         likely = found["probabilities"] >= (least if least.size else found["probabilities"].max())
         said = [f"{classes[i]} {found['probabilities'][i]:.2f}" for i in np.flatnonzero(likely)]
         lines.append(f"{task}: " + (", ".join(said) or "nothing"))
+    else:
+        lines.append(f"{task}: " + "; ".join(f"{n} {np.round(v, 2)}" for n, v in found.items()))
 image.save(out)
 print("\n".join(lines))

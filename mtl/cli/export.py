@@ -22,6 +22,7 @@ from mtl.config.checkpoint_names import check_checkpoint
 from mtl.config.nearest import listing, unknown
 from mtl.errors import UserError
 from mtl.runs.export.formats import FORMATS
+from mtl.runs.export.understood import described
 from mtl.runs.prediction.saved_run import open_without_data
 from mtl.words import counted
 
@@ -158,7 +159,8 @@ def _file(own: Mapping[str, str], folder: Path, suffix: str) -> Path:
     """Where to write.
 
     Raises:
-        UserError: it is a folder, or has another ending than files of the format.
+        UserError: it is a folder, has another ending than files of the format, or the description
+            beside it would take the place of another file, such as a run's results.json.
     """
     if not own.get("out"):
         return folder / "exported" / f"model{suffix}"
@@ -166,6 +168,12 @@ def _file(own: Mapping[str, str], folder: Path, suffix: str) -> Path:
     out = Path(own["out"]).expanduser()
     if out.suffix != suffix:
         raise UserError(f"out={own['out']}: give a name that ends in {suffix}")
+    beside = out.with_suffix(".json")
+    if beside.exists() and not described(beside):
+        raise UserError(
+            f"out={own['out']}: {beside} is something else, and would be replaced by the file's "
+            "description; give another name"
+        )
     return out
 
 

@@ -48,9 +48,11 @@ def configured(tmp_path: Path) -> Path:
         (["checkpoint=beste"], "checkpoint=beste"),
         (["limit=0"], "limit=0: give a whole number, 1 or more"),
         (["images=photos"], "images=photos: no such file or folder"),
+        (["out=results.onnx"], "out=results.onnx: results.json is something else, and would be "),
     ],
 )
 def test_mistakes(mtl, configured: Path, arguments: list[str], said: str) -> None:
+    Path("results.json").write_text('{"metrics": {}}')
     result = mtl("export", f"run={configured}", *arguments)
     assert result.code == 2
     assert said in result.err

@@ -106,6 +106,8 @@ def test_what_differs_is_not_written(tmp_path: Path) -> None:
     assert not path.parent.exists()
     Made({path: b"graph"}, rows[2:], {}).write()
     assert path.read_bytes() == b"graph"
+    with pytest.raises(UserError, match=r"model\.onnx/below: can't be written \("):
+        Made({path / "below": b"graph"}, rows[2:], {}).write()
 
 
 def test_differences_of_batches() -> None:

@@ -61,6 +61,7 @@ class Made:
 
         Raises:
             RunError: a task differs by more than its tolerance.
+            UserError: they can't be written.
         """
         bad = {row.task: row.image for row in self.rows if not row.difference.fine}
         if bad:
@@ -68,7 +69,11 @@ class Made:
             raise RunError(
                 f"the exported file differs from torch: {listing(found)}; nothing was written"
             )
-        write_all(self.contents)
+        try:
+            write_all(self.contents)
+        except OSError as error:
+            where = next(iter(self.contents))
+            raise UserError(f"{where}: can't be written ({error.strerror or error})") from error
 
 
 def export(

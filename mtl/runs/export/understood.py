@@ -5,11 +5,20 @@ from pathlib import Path
 from typing import Any, cast
 
 from mtl.errors import BadFile
+from mtl.files import read_json
 
 KEY = "mtl_export"
 """Of the description in a file's own metadata, and of the version in the description."""
 VERSION = 2
 """Raised when a file means something else than before."""
+
+
+def described(path: Path) -> bool:
+    """Whether a file is the description of an export, of whatever version."""
+    try:
+        return KEY in read_json(path)
+    except BadFile:
+        return False
 
 
 def understood(text: str | bytes, path: Path) -> dict[str, Any]:
