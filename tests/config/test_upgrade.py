@@ -17,7 +17,7 @@ from mtl.errors import UserError
 
 BEFORE = {
     r"^mtl\.data\.(augmentation|preprocess)\.": r"mtl.\1.",
-    r"^mtl\.data\.sources\.": "mtl.data.",
+    r"^mtl\.data\.sources\.(cifar|image_folder|shapes|voc\w*)\.": r"mtl.data.\1.",
     r"^mtl\.(model|learning)\.": "mtl.",
     r"(Mean)(Fusion|Ensemble)$": r"\1",
 }
