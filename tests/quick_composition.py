@@ -75,10 +75,11 @@ def composing_once(hydras: Compose) -> Compose:
             found = with_values(composed, values, config_dir)
         except UserError:
             return hydras(overrides, config_dir)
-        with read_write(found.hydra):
-            apart = found.hydra.overrides
-            apart.task = [o for o in apart.task if o not in hydra]
-            apart.hydra = [*apart.hydra, *hydra]
+        if hydra:
+            with read_write(found.hydra):
+                apart = found.hydra.overrides
+                apart.task = [o for o in apart.task if o not in hydra]
+                apart.hydra = [*apart.hydra, *hydra]
         return moved(found, folder, config_dir)
 
     return quick

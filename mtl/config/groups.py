@@ -42,7 +42,9 @@ def groups(config_dir: Path | None = None) -> list[str]:
         entry.name
         for folder in folders(config_dir)
         for entry in folder.iterdir()
-        if entry.is_dir() and entry.name != "hydra" and any(entry.glob("*.yaml"))
+        if entry.is_dir()
+        and entry.name != "hydra"
+        and any(f.suffix == ".yaml" for f in entry.iterdir())
     }
     known = [name for name in choices() if name in found]
     return known + sorted(found - set(known))
