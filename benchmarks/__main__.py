@@ -19,6 +19,7 @@ from rich.console import Console
 
 from benchmarks import weighting
 from benchmarks.augmentation import batch_versus_albumentations, versus_pil
+from benchmarks.coco_index import coco_index
 from benchmarks.command import command_seconds
 from benchmarks.export import onnx_latency
 from benchmarks.gpu import gpu_throughput
@@ -65,6 +66,7 @@ def slow() -> dict[str, Measure]:
         },
         "misspelt_seconds": lambda: {"misspelt_seconds": command_seconds(misspelt, 2, 2.0, answer)},
         "demo_memory": demo_memory,
+        "coco_index": coco_index,
         "sweep_flat/grid": lambda: sweep_flat("grid"),
         "sweep_flat/joblib": lambda: sweep_flat("joblib"),
     }
