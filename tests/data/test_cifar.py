@@ -15,7 +15,7 @@ from torchvision.datasets import CIFAR10
 
 from mtl.data.sources import cifar_files
 from mtl.data.sources.base import SPLITS, ArraySource
-from mtl.data.sources.cifar import Cifar10, Cifar10And100, Cifar100
+from mtl.data.sources.cifar import Cifar10, Cifar10And100, Cifar100, Cifar100By20
 from mtl.errors import BadFile, UserError
 
 REAL = Path(
@@ -238,3 +238,18 @@ def test_a_real_copy_with_fewer_images() -> None:
     assert data.targets["label"].classes[3] == "cat"
     assert 90 < train.images.mean() < 150
     assert np.bincount(test.targets["label"], minlength=10).min() > 100  # type: ignore[arg-type]
+
+
+def test_each_group_is_a_task(hundred: Path) -> None:
+    content = pickle.loads((hundred / "cifar-100-python" / "meta").read_bytes())
+    data = Cifar100By20(root=str(hundred), image_size=32, verify=False, val_fraction=0.0)
+    groups = [name.replace("-", "_") for name in content["coarse_label_names"]]
+    assert list(data.targets) == groups
+    source = data.split("train")
+    assert source is not None
+    fine = Cifar100(root=str(hundred), image_size=32, verify=False, val_fraction=0.0).split("train")
+    for i in range(len(source)):
+        ((group, label),) = source.read(i).targets.items()
+        wanted = fine.read(i).targets
+        assert group == groups[wanted["coarse"]]
+        assert data.targets[group].classes[label] == content["fine_label_names"][wanted["fine"]]

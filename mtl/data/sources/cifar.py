@@ -1,4 +1,4 @@
-"""CIFAR-10, CIFAR-100, and both through one network.
+"""CIFAR-10, CIFAR-100 whole and by its groups, and both sets through one network.
 
 The sets are from Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 """
@@ -194,6 +194,45 @@ class Cifar100(_Cifar):
             val_fraction=val_fraction,
             split_seed=split_seed,
         )
+
+
+class Cifar100By20(Cifar100):
+    """Each of the twenty groups is a task (Rosenbaum et al., 2018), with the classes in it.
+
+    Targets are called by the groups, with ``_`` for ``-``; an image is labelled for its own group's
+    alone. See ``Cifar100`` for the arguments.
+    """
+
+    @cached_property
+    def _targets(self) -> Mapping[str, Target]:
+        fine = self.folders[""].classes()["fine"]
+        return {
+            name: Target("label", [fine[index] for index in members])
+            for name, members in self._members.items()
+        }
+
+    @cached_property
+    def _members(self) -> Mapping[str, list[int]]:
+        """Group to the fine classes in it, in their order."""
+        labels = [self.folders[""].read(train)[1] for train in (True, False)]
+        pairs = {
+            pair
+            for part in labels
+            for pair in zip(part["coarse"].tolist(), part["fine"].tolist(), strict=True)
+        }
+        return {
+            name.replace("-", "_"): sorted(fine for coarse, fine in pairs if coarse == index)
+            for index, name in enumerate(self.folders[""].classes()["coarse"])
+        }
+
+    def _source(self, parts: Mapping[str, _Part]) -> ArraySource:
+        (part,) = parts.values()
+        columns = {}
+        for name, members in self._members.items():
+            table = np.full(len(self.folders[""].classes()["fine"]), IGNORE_LABEL, np.int64)
+            table[members] = np.arange(len(members))
+            columns[name] = table[part.labels["fine"]]
+        return ArraySource(part.images, part.ids.tolist(), columns, self.targets)
 
 
 class Cifar10And100(_Cifar):
