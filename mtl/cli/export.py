@@ -112,6 +112,7 @@ def run(arguments: list[str]) -> int:
     FORMATS[name].refuse_missing(name)
     paths = _images(own)
 
+    from mtl.cli.compressed_file import tell_of_file
     from mtl.cli.table import print_rows
     from mtl.runs.export.export import Wanted, export
     from mtl.runs.export.graph import Colours
@@ -121,6 +122,7 @@ def run(arguments: list[str]) -> int:
 
     images = images_of(paths, limit) if paths else images_of_run(cfg, limit)
     checkpoint = own.get("checkpoint", "best")
+    tell_of_file(folder)
     predictor = Predictor.of(cfg, folder, checkpoint, "cpu")
     use_calibration(own, predictor.network, cfg, folder, checkpoint)
     wanted = Wanted(name, out, tasks, in_graph, cast(Colours, colours), any_size)

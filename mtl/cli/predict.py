@@ -137,9 +137,11 @@ def _of_run(
     cfg = open_without_data(folder, overrides, config_dir, trust_of(own))
     check_checkpoint(checkpoint, cfg)
 
+    from mtl.cli.compressed_file import tell_of_file
     from mtl.runs.prediction.identity import network_digest
     from mtl.runs.prediction.predictor import Predictor, checkpoint_file
 
+    tell_of_file(folder)
     predictor = Predictor.of(cfg, folder, checkpoint, own.get("device", "auto"))
     calibration = use_calibration(own, predictor.network, cfg, folder, checkpoint)
     settings = {

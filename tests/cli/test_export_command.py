@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from prediction_kit import entries
 
+from mtl.cli.compressed_file import tell_of_file
 from mtl.cli.main import main
 from mtl.config.load import load
 from mtl.data.image_file import read_mask
@@ -63,6 +64,20 @@ def test_a_missing_package_is_named(mtl, configured: Path, monkeypatch) -> None:
     result = mtl("export", f"run={configured}", "format=openvino")
     assert "format=openvino needs onnx, onnxscript, onnxruntime, openvino" in result.err
     assert "pip install 'mtl[openvino]'" in result.err
+
+
+def test_the_file_of_a_compression_is_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where the last step made one that is there."""
+    (tmp_path / "int8.onnx").touch()
+    for stands in ([], [{"file": "int8.onnx"}, {"file": None}], [{"file": "gone.onnx"}], 3):
+        (tmp_path / "table.json").write_text(json.dumps({"stands": stands}))
+        tell_of_file(tmp_path)
+    assert capsys.readouterr().out == ""
+    (tmp_path / "table.json").write_text('{"stands": [{}, {"file": "int8.onnx"}]}')
+    tell_of_file(tmp_path)
+    assert "int8.onnx is what mtl compress made; what follows is" in capsys.readouterr().out
 
 
 @dataclass(frozen=True)
