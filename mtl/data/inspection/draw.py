@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from mtl.data.sample import Sample, Target, TargetValue
 from mtl.drawing.enlarge import enlarged
 from mtl.drawing.marks import Canvas, draw_caption
+from mtl.drawing.panels import panels
 
 
 def draw_targets(sample: Sample, targets: Mapping[str, Target], factor: int = 1) -> Canvas:
@@ -16,9 +19,11 @@ def draw_targets(sample: Sample, targets: Mapping[str, Target], factor: int = 1)
         factor: how many times larger the picture becomes, 1 or more.
 
     Returns:
-        (H * factor, W * factor, 3) uint8 RGB.
+        (H * factor, W * factor, 3) uint8 RGB; several of these beside each other where a target
+        hides the others.
     """
-    return draw_values(enlarged(sample.image, factor), sample.targets, targets, factor)
+    drawn = draw_values(enlarged(sample.image, factor), sample.targets, targets, factor)
+    return np.concatenate(drawn, 1)
 
 
 def draw_values(
@@ -26,10 +31,11 @@ def draw_values(
     values: Mapping[str, TargetValue],
     targets: Mapping[str, Target],
     factor: int,
-) -> Canvas:
+) -> list[Canvas]:
     """Targets drawn on a picture: areas first, then boxes, captions last.
 
-    What has no place is named at the top, one line per target.
+    What has no place is named at the top, one line per target. Targets that hide others have a
+    picture of their own, also where the value is absent.
 
     Args:
         canvas: (H * factor, W * factor, 3) uint8 RGB, not changed.
@@ -37,12 +43,18 @@ def draw_values(
         targets: what they mean.
         factor: how many times larger the canvas is.
     """
-    for name in sorted(values, key=lambda name: targets[name].kind.layer):
-        canvas = targets[name].kind.draw(canvas, values[name], targets[name], factor)
+
+    def draw(below: Canvas, name: str) -> Canvas:
+        if name not in values:
+            return below
+        return targets[name].kind.draw(below, values[name], targets[name], factor)
+
+    order = sorted(targets, key=lambda name: targets[name].kind.layer)
+    covering = [name for name in order if targets[name].kind.covers]
+    first, *others = panels(canvas, order, covering, draw)
     said = {
         name: targets[name].kind.caption(value, targets[name]) for name, value in values.items()
     }
     captions = {name: text for name, text in said.items() if text is not None}
-    if len(captions) == 1:
-        return draw_caption(canvas, list(captions.values()))
-    return draw_caption(canvas, [f"{name}: {text}" for name, text in captions.items()])
+    lines = [f"{name}: {text}" for name, text in captions.items()]
+    return [draw_caption(first, list(captions.values()) if len(lines) == 1 else lines), *others]

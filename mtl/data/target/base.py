@@ -53,6 +53,9 @@ class TargetKind:
     """Whether a value is a list of objects, each of some extent."""
     exclusive: ClassVar[bool] = False
     """Whether a sample has exactly one of the classes."""
+    covers: ClassVar[bool] = False
+    """Whether what is drawn leaves nothing of the picture to be seen, and gets a picture of its own
+    where there is more to draw."""
     layer: ClassVar[int] = 1
     """Kinds with a smaller number are drawn first."""
     counted: ClassVar[str] = "known values"

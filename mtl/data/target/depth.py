@@ -26,6 +26,7 @@ class DepthKind(PixelMap):
     turned keeps its depths.
     """
 
+    covers: ClassVar[bool] = True
     counted: ClassVar[str] = "known depths"
 
     def misfit(self, value: Array, target: Target) -> str | None:

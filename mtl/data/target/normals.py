@@ -32,6 +32,7 @@ class NormalsKind(VectorMap):
     was measured in the nearest pixel.
     """
 
+    covers: ClassVar[bool] = True
     counted: ClassVar[str] = "known normals"
 
     def acting(self, linear: Tensor) -> Tensor:

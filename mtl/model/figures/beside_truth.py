@@ -108,10 +108,21 @@ def draw_beside_truth(
         left = draw_values(picture, sample.truth, targets, factor)
         moved = {task: heads[task].to_original(p, frame) for task, p in found.items()}
         right = draw_sample(heads, picture, moved)
-        tiles.append(_beside(titled(left, sample.name), titled(right, sample.remark)))
+        tiles.append(_beside(_below(left, sample.name), _below(right, sample.remark)))
     return grid(tiles, columns=min(ACROSS, len(tiles)))
 
 
+def _below(pictures: Sequence[npt.NDArray[np.uint8]], title: str) -> npt.NDArray[np.uint8]:
+    """One below the other, with a title."""
+    return titled(np.concatenate(pictures), title)
+
+
 def _beside(left: npt.NDArray[np.uint8], right: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """On white, where two tasks learn from one target and only one of the two shows both."""
+    height = max(len(left), len(right))
+    left, right = (
+        np.pad(column, ((0, height - len(column)), (0, 0), (0, 0)), constant_values=255)
+        for column in (left, right)
+    )
     gap = np.full((len(left), GAP, 3), 255, np.uint8)
     return np.concatenate([left, gap, right], axis=1)

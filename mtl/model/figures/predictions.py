@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from mtl.data.sample import Target
 from mtl.drawing.marks import draw_caption
+from mtl.drawing.panels import panels
 from mtl.model.network import Network
 
 
@@ -35,8 +36,10 @@ def draw_sample(
     tasks: Mapping[str, Drawing],
     canvas: npt.NDArray[np.uint8],
     predictions: Mapping[str, Any],
-) -> npt.NDArray[np.uint8]:
+) -> list[npt.NDArray[np.uint8]]:
     """Draw all tasks' decisions on one image, areas first and captions last.
+
+    Those that hide others have a picture of their own.
 
     Args:
         tasks: who draws each.
@@ -44,11 +47,13 @@ def draw_sample(
         predictions: task to prediction in the canvas's frame.
     """
     order = sorted(predictions, key=lambda task: tasks[task].target.kind.layer)
-    for task in order:
-        canvas = tasks[task].draw(canvas, predictions[task])
+    covering = [task for task in order if tasks[task].target.kind.covers]
+    first, *others = panels(
+        canvas, order, covering, lambda below, task: tasks[task].draw(below, predictions[task])
+    )
     captions = {task: tasks[task].captions(predictions[task]) for task in predictions}
     several = sum(map(bool, captions.values())) > 1
     lines = [
         f"{task}: {line}" if several else line for task, found in captions.items() for line in found
     ]
-    return draw_caption(canvas, lines)
+    return [draw_caption(first, lines), *others]

@@ -1,10 +1,15 @@
-"""``formats=[pictures]``: images and videos with what was found drawn on them."""
+"""``formats=[pictures]``: images and videos with what was found drawn on them.
+
+Depths, normals and the like, which hide a picture, are drawn beside it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
+
+import numpy as np
 
 from mtl.drawing.write import write_photograph
 from mtl.model.figures.predictions import draw_sample
@@ -29,7 +34,7 @@ class Pictures(Output):
     def make(self, shot: Shot, name: str, found: Mapping[str, Any]) -> Picture | str:
         """The name of the image's file, or a frame for the video."""
         assert shot.pixels is not None
-        drawn = draw_sample(self.tasks, shot.pixels, found)
+        drawn = np.concatenate(draw_sample(self.tasks, shot.pixels, found), 1)
         if shot.frame is not None:
             return drawn
         file = f"{name}{'.jpg' if shot.file.suffix.lower() in JPEG_SUFFIXES else '.png'}"
@@ -42,9 +47,8 @@ class Pictures(Output):
             return {"picture": made}
         if self._video is None:
             assert shot.fps is not None
-            self._video = VideoFile(
-                self.folder / f"{name}.mp4", shot.fps, shot.width, shot.height
-            )
+            height, width = made.shape[:2]
+            self._video = VideoFile(self.folder / f"{name}.mp4", shot.fps, width, height)
         self._video.add(made)
         return {}
 
