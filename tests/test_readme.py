@@ -142,7 +142,9 @@ def check_command(command: str, arguments: list[str], folder: Path) -> None:
     config_dir, rest = split_options(arguments)
     own, overrides = own_keys(rest, CHECKED[command].KEYS)
     if command in ("inspect", "split"):
-        load(overrides, config_dir, needs_data=False)
+        # The format of a folder that is not there can't be guessed.
+        named = any(override.startswith("data=") for override in overrides)
+        load(overrides if named else ["data=csv", *overrides], config_dir, needs_data=False)
         return
     if "rotate" in own:
         assert angles(own["rotate"])

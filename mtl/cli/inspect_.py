@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import cast
 
+from mtl.cli.guessed_format import with_format
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import one_of, own_keys, place, refuse_folder, whole_number
 from mtl.cli.suggested import tasks_for, train_command
@@ -20,7 +21,8 @@ broken and which are not read, where splits, classes and targets come from, and 
 before training; draws augmented samples of a split with their targets. Objects that the chosen
 heads can't be taught are counted. At the end stands the command that trains on the data.
 
-  OVERRIDES     as for mtl train: data=voc_folder data.root=FOLDER augmentation=c_rmtl
+  OVERRIDES     as for mtl train: data=voc_folder data.root=FOLDER augmentation=c_rmtl;
+                with data.root=FOLDER alone the format of the folder is guessed
   out=          the picture (outputs/inspect/NAME.png)
   samples=      how many are drawn (16)
   split=        train, val or test (train)
@@ -45,6 +47,7 @@ def run(arguments: list[str]) -> int:
     split = own.get("split", "train")
     one_of("split", split, SPLITS)
     samples = whole_number("samples", own.get("samples", "16"))
+    overrides = with_format(overrides)
     cfg = load(overrides, config_dir)
     out = place(own, "out", Path(f"outputs/inspect/{cfg.name}.png"))
     if out.suffix.lower() != ".png":

@@ -255,7 +255,7 @@ def refuse_other_layouts(root: Path) -> None:
     """
     for folder in (root, *folders_in(root)):
         inside = {path.name.lower(): path for path in folders_in(folder)}
-        if "jpegimages" in inside and inside.keys() & VOC_FOLDERS:
+        if looks_like_voc(folder):
             raise UserError(
                 f"{folder} is in VOC layout and has no folder per class: write data=voc_folder "
                 f"data.root={folder}"
@@ -263,9 +263,21 @@ def refuse_other_layouts(root: Path) -> None:
         beside = [inside[name] for name in ("labels", "annotations") if name in inside]
         if "images" in inside and beside and not any(map(_is_image, walk(beside[0]))):
             raise UserError(
-                f"{folder} holds images and {beside[0].name} and no folder per class; boxes and "
-                "masks are read in VOC layout, by data=voc_folder"
+                f"{folder} holds images and {beside[0].name} and no folder per class; mtl inspect "
+                f"data.root={folder} says what reads it"
             )
+
+
+def looks_like_voc(root: Path) -> bool:
+    """Whether a folder is in VOC layout, by the names of the folders in it."""
+    inside = {path.name.lower() for path in folders_in(root)}
+    return "jpegimages" in inside and bool(inside & VOC_FOLDERS)
+
+
+def looks_like_image_folder(root: Path) -> bool:
+    """Whether a folder, or one of a split in it, holds folders of images."""
+    splits = (folder for folder in folders_in(root) if split_of(folder.name))
+    return any(map(_holds_classes, (root, *splits)))
 
 
 def split_folders(root: Path) -> dict[Split, Path]:

@@ -1,0 +1,71 @@
+"""The formats of folders that nobody named."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mtl.cli.guessed_format import with_format
+from mtl.config.groups import members
+from mtl.data.sources.formats import FORMATS, LAST, formats_of
+from mtl.errors import UserError
+
+TREES = {
+    "voc_folder": ["JPEGImages/a.jpg", "Annotations/a.xml"],
+    "coco": ["annotations/instances_train2017.json", "train2017/a.jpg"],
+    "yolo": ["data.yaml", "images/train/a.jpg", "labels/train/a.txt"],
+    "csv": ["photos/a.jpg", "table.tsv"],
+    "folders": ["train/images/a.jpg", "train/masks/a.png"],
+    "image_folder": ["train/cat/a.jpg", "train/dog/b.jpg", "val/cat/c.jpg"],
+}
+
+
+def tree(root: Path, files: list[str]) -> Path:
+    for name in files:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def test_every_format_is_a_data_set_and_has_an_example() -> None:
+    assert set(TREES) == {*FORMATS, LAST} <= set(members("data"))
+
+
+@pytest.mark.parametrize("name", TREES)
+def test_a_folder_is_recognised(name: str, tmp_path: Path) -> None:
+    assert formats_of(tree(tmp_path, TREES[name])) == [name]
+
+
+def test_nothing_else_is_recognised(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"looks like none of voc_folder, coco, .*; data=NAME says"):
+        formats_of(tree(tmp_path, ["notes/a.txt", "b.jpg"]))
+    with pytest.raises(UserError, match=r"gone does not exist"):
+        formats_of(tmp_path / "gone")
+
+
+def test_a_root_alone_gets_its_format_and_others_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree(tmp_path, [*TREES["csv"], "masks/a.png"])
+    root = f"data.root={tmp_path}"
+    assert with_format([root, "epochs=3"]) == ["data=csv", root, "epochs=3"]
+    said = capsys.readouterr()
+    assert f"{tmp_path} looks like data=csv\n" in said.out + said.err
+    again = f"too: mtl inspect data=folders {root} epochs=3\n"
+    assert again in said.out + said.err
+    for whole in (["data=coco", root], ["experiment=bccd", root], ["epochs=3"]):
+        assert with_format(whole) == whole
+
+
+@pytest.mark.parametrize(
+    ("name", "formats"),
+    [
+        ("bccd", ["voc_folder"]),
+        ("pennfudan", ["voc_folder", "folders"]),
+        ("coco128", ["coco", "yolo", "folders"]),
+        ("clothing", ["csv", "folders"]),
+        ("fashion_mnist", ["image_folder"]),
+    ],
+)
+def test_real_folders(name: str, formats: list[str], shared_data: Callable[[str], Path]) -> None:
+    assert formats_of(shared_data(name)) == formats
