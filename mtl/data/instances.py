@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mtl.data.batch import BoxBatch
-from mtl.data.masks import Masks
+from mtl.data.masks import Crop, Masks
 from mtl.data.sample import Boxes
 
 
@@ -126,6 +126,12 @@ class InstanceBatch(BoxBatch):
             pixels = self.pixels[start : start + wide * high].cpu().numpy().copy()
             crops.append((left, top, pixels.reshape(high, wide)))
         return Masks(self.size, crops)
+
+    def counted_masks(self, row: int) -> list[Crop]:
+        """Those of a sample's objects that are not difficult."""
+        difficult = self.difficult[row][self.valid[row]].tolist()
+        pairs = zip(self.masks_of(row).crops, difficult, strict=True)
+        return [crop for crop, hard in pairs if not hard]
 
     def shown(self, row: Tensor, place: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """Whether masks have the pixels at places in the picture.

@@ -80,7 +80,9 @@ def test_the_best_detection_chooses_first() -> None:
     boxes = np.array([[0, 0, 10, 8], [0, 0, 10, 10]], np.float32)
     there = np.array([[0, 0, 10, 10], [50, 50, 60, 60]], np.float32)
     assert overlaps(boxes, there).tolist() == [[0.8, 0], [1, 0]]
-    places = same_class(boxes, np.array([0, 0]), there, np.array([0, 1]), np.array([0.5, 0.9]))
+    places = same_class(
+        overlaps(boxes, there), np.array([0, 0]), np.array([0, 1]), np.array([0.5, 0.9])
+    )
     # At IoU 0.9 the first has nothing, and the second takes the object.
     assert places.tolist() == [[0, -1], [-1, 0]]
 

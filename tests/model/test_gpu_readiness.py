@@ -28,6 +28,7 @@ HEADS = {
     "multilabel": "heads.multilabel.focal_gamma=2",
     "box": "heads.box.grid=3",
     "detection": "heads.detection.convs=1",
+    "instance": "heads.instance.grid=7",
     "keypoints": "heads.keypoints.sigma=1.5",
     "segmentation": "heads.segmentation.dice=1",
     "similarity": "heads.similarity.loss=triplet_all",

@@ -7,6 +7,7 @@ from mtl.model.calibration.base import FittedTask, HeadCalibrator
 from mtl.model.calibration.thresholds import choose
 from mtl.model.calibration.values import Aim
 from mtl.model.curves.detection import DetectionCurves
+from mtl.model.curves.overlap import Overlap, of_boxes
 from mtl.model.head.detections import Detections
 
 
@@ -18,14 +19,22 @@ class DetectionCalibrator(HeadCalibrator):
         usual: the score from which on detections are drawn.
         lowest: the score that every detection exceeds.
         note: why the head has no temperature.
+        overlap: of what the IoU is.
     """
 
-    def __init__(self, classes: Sequence[str], usual: float, lowest: float, note: str) -> None:
+    def __init__(
+        self,
+        classes: Sequence[str],
+        usual: float,
+        lowest: float,
+        note: str,
+        overlap: Overlap = of_boxes,
+    ) -> None:
         super().__init__()
         self.usual = usual
         self.lowest = lowest
         self.note = note
-        self.curves = DetectionCurves(classes, usual)
+        self.curves = DetectionCurves(classes, usual, overlap)
 
     def update(self, prediction: Sequence[Detections], labels: Labelled) -> None:
         """Match n images' detections with their objects."""

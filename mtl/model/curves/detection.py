@@ -14,7 +14,8 @@ from mtl.model.curves.base import Curves, HeadCurves
 from mtl.model.curves.coco import RECALLS, precision_at_recalls
 from mtl.model.curves.entries import ALL, Reached, numbers, one_against_rest
 from mtl.model.curves.kept import Kept
-from mtl.model.curves.matching import greedy, overlaps, same_class
+from mtl.model.curves.matching import Floats, Places, greedy, same_class
+from mtl.model.curves.overlap import Overlap, objects_of, of_boxes
 from mtl.model.curves.ranking import Ranking
 from mtl.model.curves.table import confusion_entry, of_confusion
 from mtl.model.head.detection_metrics import countable
@@ -24,8 +25,6 @@ from mtl.model.head.scores import quietly
 BACKGROUND = "background"
 HALF = np.array([0.5])
 """IoU from which a detection is of an object."""
-
-Places = npt.NDArray[np.int64]
 
 
 class DetectionCurves(HeadCurves):
@@ -45,10 +44,17 @@ class DetectionCurves(HeadCurves):
     Args:
         classes: C names.
         threshold: of scores; one, or one for each class.
+        overlap: of what the IoU is.
     """
 
-    def __init__(self, classes: Sequence[str], threshold: float | Sequence[float]) -> None:
+    def __init__(
+        self,
+        classes: Sequence[str],
+        threshold: float | Sequence[float],
+        overlap: Overlap = of_boxes,
+    ) -> None:
         super().__init__()
+        self.overlap = overlap
         self.classes = tuple(classes)
         self.threshold = np.broadcast_to(np.asarray(threshold, np.float32), len(classes))
         self.kept = Kept(
@@ -62,11 +68,11 @@ class DetectionCurves(HeadCurves):
         assert isinstance(truth, BoxBatch)
         prediction = [found.cpu() for found in prediction]
         for row, found in enumerate(countable(prediction, truth)):
-            self._image(found, *objects_of(truth, row))
+            self._image(found, self.overlap(found, truth, row), objects_of(truth, row)[1])
 
-    def _image(self, found: Detections, boxes: npt.NDArray[np.float32], truth: Places) -> None:
-        own, label = found.boxes.float().numpy(), found.labels.numpy()
-        place = same_class(own, label, boxes, truth, HALF)[:, 0]
+    def _image(self, found: Detections, iou: Floats, truth: Places) -> None:
+        label = found.labels.numpy()
+        place = same_class(iou, label, truth, HALF)[:, 0]
         counts = torch.from_numpy(place > -2)
         device = self.confusion.device
         self.kept.update(
@@ -75,7 +81,7 @@ class DetectionCurves(HeadCurves):
             right=torch.from_numpy(place >= 0)[counts].to(device),
         )
         sure = (place > -2) & (found.scores.numpy() >= self.threshold[label])
-        pairs = confused(own[sure], label[sure], place[sure], boxes, truth, len(self.classes))
+        pairs = confused(iou[sure], label[sure], place[sure], truth, len(self.classes))
         self.confusion.update(torch.from_numpy(pairs).to(device))
 
     def matched(self) -> tuple[dict[str, npt.NDArray[Any]], Places]:
@@ -115,35 +121,21 @@ class DetectionCurves(HeadCurves):
         self.confusion.reset()
 
 
-def objects_of(truth: BoxBatch, row: int) -> tuple[npt.NDArray[np.float32], Places]:
-    """One image's objects that are not difficult: (g, 4) xyxy and (g,) classes."""
-    counted = truth.valid[row] & ~truth.difficult[row]
-    return truth.xyxy[row][counted].float().numpy(), truth.labels[row][counted].numpy()
-
-
-def confused(
-    boxes: npt.NDArray[np.float32],
-    labels: Places,
-    place: Places,
-    objects: npt.NDArray[np.float32],
-    truth: Places,
-    background: int,
-) -> Places:
+def confused(iou: Floats, labels: Places, place: Places, truth: Places, background: int) -> Places:
     """Pairs (m, 2) of what an object is and what it was taken for.
 
     Args:
-        boxes: (d, 4) of one image's detections, best first.
+        iou: (d, g) of one image's detections, best first, with its objects.
         labels: (d,) their classes.
         place: (d,) the objects of their class that they are of, -1 for none.
-        objects: (g, 4).
-        truth: (g,) their classes.
+        truth: (g,) classes of the objects.
         background: index of the class of nothing.
     """
     place = place.copy()
     rest = np.flatnonzero(place < 0)
     missed = np.setdiff1d(np.arange(len(truth)), place)
     if len(rest) and len(missed):
-        chosen = greedy(overlaps(boxes[rest], objects[missed]), HALF)[:, 0]
+        chosen = greedy(iou[np.ix_(rest, missed)], HALF)[:, 0]
         place[rest] = np.where(chosen < 0, -1, missed[chosen])
     missed = np.setdiff1d(np.arange(len(truth)), place)
     # The last entry is what the place -1 leads to.

@@ -10,9 +10,8 @@ Places = npt.NDArray[np.int64]
 
 
 def same_class(
-    boxes: npt.NDArray[np.float32],
+    iou: Floats,
     labels: Places,
-    objects: npt.NDArray[np.float32],
     truth: Places,
     thresholds: Floats,
 ) -> Places:
@@ -22,9 +21,8 @@ def same_class(
     that is enough (Lin et al., 2014). Of a class the best 100 take part.
 
     Args:
-        boxes: (d, 4) xyxy, best detection first.
+        iou: (d, g), best detection first.
         labels: (d,) classes of the detections.
-        objects: (g, 4) xyxy.
         truth: (g,) classes of the objects.
         thresholds: (T,) IoU, ascending.
 
@@ -37,7 +35,7 @@ def same_class(
         found[own[MOST:]] = -2
         own = own[:MOST]
         if len(there):
-            chosen = greedy(overlaps(boxes[own], objects[there]), thresholds)
+            chosen = greedy(iou[np.ix_(own, there)], thresholds)
             found[own] = np.where(chosen < 0, -1, there[chosen])
     return found
 

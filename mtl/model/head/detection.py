@@ -4,7 +4,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -24,13 +24,14 @@ from mtl.errors import UserError
 from mtl.model.backbone.base import Features, Stage
 from mtl.model.calibration.detection import DetectionCalibrator
 from mtl.model.curves.detection import DetectionCurves
+from mtl.model.curves.overlap import Overlap, of_boxes
 from mtl.model.head.base import Head
 from mtl.model.head.box_fusion import supported, weighted_boxes_fusion
 from mtl.model.head.detection_metrics import COCO_NAMES, DetectionMetrics
 from mtl.model.head.detection_parity import Cut, detection_differences
 from mtl.model.head.detections import DetectionBatch, Detections
 from mtl.model.head.exported import BOX_TOLERANCE, Arrays, Deviation, ExportedTensor
-from mtl.model.head.fcos_targets import Points, assign, orphans, to_find
+from mtl.model.head.fcos_targets import Assignment, Points, assign, orphans, to_find
 from mtl.model.head.losses import giou_loss
 from mtl.model.head.options import check_names, check_per_class, check_range
 from mtl.model.head.pyramid_decoder import narrow_pyramid
@@ -80,6 +81,8 @@ class Detection(Head):
     whole_objects = True
     may_leave_out = True
     coco_key = "detections"
+    batches: ClassVar[type[DetectionBatch]] = DetectionBatch
+    """Of which type decisions are."""
 
     def __init__(
         self,
@@ -155,8 +158,13 @@ class Detection(Head):
             levels = OrderedDict((k, x.new_zeros(1, *x.shape[1:])) for k, x in levels.items())
         maps = list(self.pyramid(levels).values())
         self.points.fit([(found.shape[-2], found.shape[-1]) for found in maps])
-        raw: dict[str, Tensor] = self.outputs(maps)
+        raw = self.answers(maps)
         return {name: rows[:0] for name, rows in raw.items()} if nothing else raw
+
+    def answers(self, maps: list[Tensor]) -> dict[str, Tensor]:
+        """What ``forward`` returns, of the pyramid's levels, (n, channels, h, w) each."""
+        raw: dict[str, Tensor] = self.outputs(maps)
+        return raw
 
     def loss(self, raw: dict[str, Tensor], labels: Labelled) -> Tensor:
         """Focal + GIoU + centerness, summed over the batch, per foreground point.
@@ -170,10 +178,19 @@ class Detection(Head):
         boxes = labels.value
         assert isinstance(boxes, BoxBatch)
         boxes = boxes.at_least_one()
-        logits, sides, centerness = _full_precision(raw)
+        return self.found_loss(raw, boxes, assign(self.points, boxes))
+
+    def found_loss(self, raw: dict[str, Tensor], boxes: BoxBatch, found: Assignment) -> Tensor:
+        """``loss``, of objects whose points are known.
+
+        Args:
+            raw: output of ``forward``.
+            boxes: of n images, with places for at least one object.
+            found: which point answers for which.
+        """
+        logits, sides, centerness = full_precision_of(raw)
         # Every point has an object to look at, if a made-up one: how many points answer for a real
         # one is known on the GPU alone, and asking it would make the step wait.
-        found = assign(self.points, boxes)
         label = torch.where(found.foreground, boxes.labels.gather(1, found.object), -1)
         truth = boxes.xyxy.gather(1, found.object.unsqueeze(-1).expand(-1, -1, 4)).to(sides.dtype)
         truth = torch.where(found.foreground.unsqueeze(-1), truth, self.points.boxes(sides.dtype))
@@ -206,8 +223,8 @@ class Detection(Head):
         of the teacher's confidence, which is what the foreground points are to ``loss``, and by the
         number of images where that is larger.
         """
-        logits, sides, centerness = _full_precision(raw)
-        its_logits, its_sides, its_centerness = _full_precision(taught)
+        logits, sides, centerness = full_precision_of(raw)
+        its_logits, its_sides, its_centerness = full_precision_of(taught)
         surer = torch.maximum(logits.detach(), its_logits).amax(-1).sigmoid()
         confidence = its_logits.amax(-1).sigmoid() * its_centerness.sigmoid()
         classes = binary_divergence(logits, its_logits, temperature).sum(-1)
@@ -230,7 +247,12 @@ class Detection(Head):
 
         A candidate's score is the geometric mean of its class's probability and its centerness.
         """
-        logits, sides, centerness = _full_precision(raw)
+        candidates, _ = self.candidates_of(raw)
+        return candidates.suppressed(self.nms, self.detections, len(self.target.classes))
+
+    def candidates_of(self, raw: dict[str, Tensor]) -> tuple[DetectionBatch, Tensor]:
+        """The best of all points' answers, in ``candidates`` places, and (n, R) their points."""
+        logits, sides, centerness = full_precision_of(raw)
         scores = (logits.sigmoid() * centerness.sigmoid().unsqueeze(-1)).sqrt_()
         classes = scores.shape[-1]
         most = min(self.candidates, scores.shape[1] * classes)
@@ -239,8 +261,7 @@ class Detection(Head):
         boxes = self.points.decode(sides).gather(1, spots[..., None].expand(-1, -1, 4))
         boxes = boxes.clamp(0, self.image_size)
         good = scores > self.score_threshold
-        candidates = DetectionBatch(boxes, scores, where % classes, good)
-        return candidates.suppressed(self.nms, self.detections, classes)
+        return DetectionBatch(boxes, scores, where % classes, good), spots
 
     @property
     def output_count(self) -> int:
@@ -260,7 +281,7 @@ class Detection(Head):
 
         What lies outside it altogether is dropped.
         """
-        found = DetectionBatch.of(decision)
+        found = self.batches.of(decision)
         boxes = boxes_back(found.boxes, placement, self.image_size)
         return replace(found, boxes=boxes).without_empty()
 
@@ -294,7 +315,7 @@ class Detection(Head):
         self, prediction: Sequence[Detections], frame: TensorFrame | None
     ) -> dict[str, Tensor]:
         """See ``exports``."""
-        found = DetectionBatch.of(prediction)
+        found = self.batches.of(prediction)
         if frame is not None:
             boxes = frame.boxes_to_original(found.boxes)
             found = replace(found, boxes=boxes).without_empty()
@@ -343,7 +364,13 @@ class Detection(Head):
             self.draw_threshold,
             self.score_threshold,
             note="its score is no sigmoid of a logit",
+            overlap=self.overlap,
         )
+
+    @property
+    def overlap(self) -> Overlap:
+        """By what detections are matched with objects."""
+        return of_boxes
 
     def make_metrics(self) -> DetectionMetrics:
         """Fresh metrics for one split."""
@@ -351,12 +378,17 @@ class Detection(Head):
 
     def make_curves(self) -> DetectionCurves:
         """Fresh ones for one split, the tables of what is drawn."""
-        return DetectionCurves(self.target.classes, self.class_thresholds)
+        return DetectionCurves(self.target.classes, self.class_thresholds, self.overlap)
 
     def make_samples(self) -> HeadSamples:
         """Detections, matched with objects."""
-        classes, side = len(self.target.classes), self.image_size
-        return HeadSamples("detections", partial(detection_columns, classes=classes, side=side))
+        columns = partial(
+            detection_columns,
+            classes=len(self.target.classes),
+            side=self.image_size,
+            overlap=self.overlap,
+        )
+        return HeadSamples("detections", columns)
 
     def unbatch(self, prediction: Sequence[Detections]) -> list[Detections]:
         """Image by image, on the CPU."""
@@ -366,7 +398,7 @@ class Detection(Head):
         """Into the original image; what lies outside it altogether is dropped."""
         boxes = torch.from_numpy(frame.boxes_to_original(prediction.boxes.float().numpy()))
         inside = (boxes[:, 2:] > boxes[:, :2]).all(dim=1)
-        return Detections(boxes, prediction.scores, prediction.labels)[inside]
+        return replace(prediction, boxes=boxes)[inside]
 
     @property
     def joins_tiles(self) -> bool:
@@ -376,7 +408,7 @@ class Detection(Head):
     def from_tiles(self, predictions: Sequence[Detections], tiles: Sequence[Tile]) -> Detections:
         """Each tile's objects that are its to tell of; where two tell of one, the better box."""
         found = [self._told_by(tile, seen) for tile, seen in zip(tiles, predictions, strict=True)]
-        union = DetectionBatch.joined([DetectionBatch.of([one]) for one in found])
+        union = self.batches.joined([self.batches.of([one]) for one in found])
         every = union.scores.shape[1]
         return union.suppressed(self.nms, every, len(self.target.classes))[0]
 
@@ -385,17 +417,20 @@ class Detection(Head):
         boxes = seen.boxes + torch.tensor([left, top] * 2)
         centres = (boxes[:, :2] + boxes[:, 2:]) / 2
         own = torch.from_numpy(tile.answers_for(centres.numpy()))
-        return Detections(boxes, seen.scores, seen.labels)[own]
+        return replace(seen, boxes=boxes)[own]
 
     def draw(self, canvas: npt.NDArray[np.uint8], prediction: Detections) -> npt.NDArray[np.uint8]:
         """Boxes with ``name 0.87``, where the score reaches the threshold of the class."""
-        least = torch.tensor(self.class_thresholds)[prediction.labels]
-        shown = prediction[prediction.scores >= least]
+        shown = prediction[self._sure(prediction)]
         captions = [
             f"{self.target.classes[label]} {score:.2f}"
             for label, score in zip(shown.labels.tolist(), shown.scores.tolist(), strict=True)
         ]
         return draw_boxes(canvas, shown.boxes.numpy(), captions, shown.labels.tolist())
+
+    def _sure(self, prediction: Detections) -> Tensor:
+        """(k,) bool: whose scores reach the thresholds of their classes."""
+        return prediction.scores >= torch.tensor(self.class_thresholds)[prediction.labels]
 
     def record(self, prediction: Detections) -> Mapping[str, Any]:
         """``detections``: COCO-style dicts of bbox (x, y, width, height), category and score."""
@@ -417,7 +452,7 @@ class Detection(Head):
         }
 
 
-def _full_precision(raw: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+def full_precision_of(raw: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """Class logits (n, P, C), sides (n, P, 4), centerness (n, P); float32 where it was less."""
     logits, sides, centerness = (
         raw[name].float() if raw[name].dtype in (torch.float16, torch.bfloat16) else raw[name]

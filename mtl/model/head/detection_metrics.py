@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -50,7 +50,12 @@ class DetectionMetrics(HeadMetrics):
         super().__init__()
         self.names = tuple(names)
         self.classes = tuple(classes)
-        self._precision = _AveragePrecision(per_class)
+        self.per_class = per_class
+        self._precision = self.make_precision(per_class)
+
+    def make_precision(self, per_class: bool) -> Metric:
+        """What takes n images' detections and their objects, and gives torchmetrics' numbers."""
+        return _AveragePrecision(per_class)
 
     def update(self, prediction: Sequence[Detections], labels: Labelled) -> None:
         """Count n images.
@@ -69,7 +74,7 @@ class DetectionMetrics(HeadMetrics):
             self._precision.update([], BoxBatch.collate([]).map(lambda t: t.to(device)))
         found = self._precision.compute()
         values = {name: found[COCO_NAMES[name]] for name in self.names}
-        if self._precision.per_class and "map_per_class" in found:  # absent without any image
+        if self.per_class and "map_per_class" in found:  # absent without any image
             indices = found["classes"].reshape(-1).tolist()
             for index, value in zip(indices, found["map_per_class"].reshape(-1), strict=True):
                 values[f"map_{self.classes[index]}"] = value
@@ -119,18 +124,24 @@ class _AveragePrecision(Metric):
         self.object_count.append(counted.sum(dim=1).float())
 
     def compute(self) -> dict[str, Tensor]:
-        detected = _split(self.detected, self.detected_count, 6)
-        objects = _split(self.objects, self.object_count, 5)
-        metric = MeanAveragePrecision(
-            backend="faster_coco_eval", class_metrics=self.per_class, sync_on_compute=False
-        )
-        metric.warn_on_many_detections = False
+        detected = split(self.detected, self.detected_count, 6)
+        objects = split(self.objects, self.object_count, 5)
+        metric = average_precision("bbox", self.per_class)
         metric.update(
             [{"boxes": d[:, :4], "scores": d[:, 4], "labels": d[:, 5].long()} for d in detected],
             [{"boxes": o[:, :4], "labels": o[:, 4].long()} for o in objects],
         )
         values: dict[str, Tensor] = metric.compute()
         return values
+
+
+def average_precision(of: Literal["bbox", "segm"], per_class: bool) -> MeanAveragePrecision:
+    """COCO's evaluation on a single rank, by boxes or by masks."""
+    metric = MeanAveragePrecision(
+        iou_type=of, backend="faster_coco_eval", class_metrics=per_class, sync_on_compute=False
+    )
+    metric.warn_on_many_detections = False
+    return metric
 
 
 def countable(prediction: Sequence[Detections], truth: BoxBatch) -> Sequence[Detections]:
@@ -158,7 +169,7 @@ def countable(prediction: Sequence[Detections], truth: BoxBatch) -> Sequence[Det
 def _inside(found: Detections, part: Tensor) -> Detections:
     """Detections cut to a part of the picture (4,), without those that lie outside."""
     boxes = found.boxes.clamp(min=part[:2].repeat(2), max=part[2:].repeat(2))
-    return replace(found, boxes=boxes)[(boxes[:, 2:] > boxes[:, :2]).all(dim=1)]
+    return found.cut(boxes)[(boxes[:, 2:] > boxes[:, :2]).all(dim=1)]
 
 
 def _known(found: Detections, truth: BoxBatch, row: int) -> Tensor:
@@ -184,9 +195,7 @@ def _overlaps(found: Detections, truth: BoxBatch, row: int) -> Tensor:
     return of_class
 
 
-def _split(
-    values: list[Tensor] | Tensor, counts: list[Tensor] | Tensor, width: int
-) -> list[Tensor]:
+def split(values: list[Tensor] | Tensor, counts: list[Tensor] | Tensor, width: int) -> list[Tensor]:
     """Flat values to one (count, width) tensor per image, in main memory."""
     flat, lengths = (v if isinstance(v, Tensor) else torch.cat(v) for v in (values, counts))
     return list(torch.split(flat.cpu().reshape(-1, width), lengths.long().tolist()))

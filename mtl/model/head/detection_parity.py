@@ -14,8 +14,11 @@ SAME = 1.0
 """Pixels that two boxes of one object are less apart than."""
 SCORE_TOLERANCE = 1e-4
 OVERLAP_TOLERANCE = 1e-3
+MASK_TOLERANCE = 1e-2
+"""A box that is off by a thousandth of its side moves its mask's edge."""
 
 Bools = npt.NDArray[np.bool_]
+Places = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Objects:
         count = int(arrays["count"][row])
         return cls(*(arrays[part][row, :count] for part in ("boxes", "scores", "labels")))
 
-    def some(self, places: npt.NDArray[np.int64]) -> "Objects":
+    def some(self, places: Places) -> "Objects":
         """Some of them, in this order."""
         return Objects(self.boxes[places], self.scores[places], self.labels[places])
 
@@ -75,6 +78,7 @@ def detection_differences(eager: Arrays, file: Arrays, cut: Cut) -> list[Deviati
                 largest("boxes, pixels", here.boxes, there.boxes, BOX_TOLERANCE),
                 largest("scores", here.scores, there.scores, SCORE_TOLERANCE),
                 Deviation("objects one lacks", float(lacking), 0.0),
+                *_masks(eager, file, row, rows, columns),
             ]
         )
     first, *others = found
@@ -83,7 +87,15 @@ def detection_differences(eager: Arrays, file: Arrays, cut: Cut) -> list[Deviati
     return first
 
 
-def _same(one: Objects, other: Objects) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _masks(eager: Arrays, file: Arrays, row: int, rows: Places, columns: Places) -> list[Deviation]:
+    """Of the masks of the same objects, where there are masks."""
+    if "masks" not in eager:
+        return []
+    here, there = eager["masks"][row][rows], file["masks"][row][columns]
+    return [largest("masks", here, there, MASK_TOLERANCE)]
+
+
+def _same(one: Objects, other: Objects) -> tuple[Places, Places]:
     """Places of what is the same object: of one class, and less than ``SAME`` apart."""
     gap = np.abs(one.boxes[:, None] - other.boxes).max(axis=2, initial=0)
     gap[one.labels[:, None] != other.labels] = 1e6
@@ -95,8 +107,8 @@ def _same(one: Objects, other: Objects) -> tuple[npt.NDArray[np.int64], npt.NDAr
 def _alone(
     one: Objects,
     other: Objects,
-    rows: npt.NDArray[np.int64],
-    columns: npt.NDArray[np.int64],
+    rows: Places,
+    columns: Places,
     cut: Cut,
 ) -> int:
     """How many of one's objects the other lacks without being on the edge of having them."""

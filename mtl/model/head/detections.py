@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import overload
+from typing import ClassVar, Self, overload
 
 import torch
 from torch import Tensor
@@ -24,6 +24,9 @@ class Detections:
         labels: (k,) int64 class indices.
     """
 
+    parts: ClassVar[tuple[str, ...]] = ("boxes", "scores", "labels")
+    """What there is of each object."""
+
     boxes: Tensor
     scores: Tensor
     labels: Tensor
@@ -31,12 +34,16 @@ class Detections:
     def __len__(self) -> int:
         return len(self.scores)
 
-    def __getitem__(self, rows: Tensor | slice) -> Detections:
-        return Detections(self.boxes[rows], self.scores[rows], self.labels[rows])
+    def __getitem__(self, rows: Tensor | slice) -> Self:
+        return replace(self, **{part: getattr(self, part)[rows] for part in self.parts})
 
-    def cpu(self) -> Detections:
+    def cpu(self) -> Self:
         """The same in main memory."""
-        return Detections(self.boxes.cpu(), self.scores.cpu(), self.labels.cpu())
+        return replace(self, **{part: getattr(self, part).cpu() for part in self.parts})
+
+    def cut(self, boxes: Tensor) -> Self:
+        """The same objects as far as they lie in other boxes of the same picture."""
+        return replace(self, boxes=boxes)
 
 
 @dataclass(frozen=True)
@@ -50,30 +57,34 @@ class DetectionBatch(Sequence[Detections]):
         valid: (n, R) bool: whether there is an object in this place; those come first.
     """
 
+    single: ClassVar[type[Detections]] = Detections
+    """Of one image."""
+
     boxes: Tensor
     scores: Tensor
     labels: Tensor
     valid: Tensor
 
     @classmethod
-    def of(cls, found: Sequence[Detections]) -> DetectionBatch:
+    def of(cls, found: Sequence[Detections]) -> Self:
         """The same objects in as many places as the image with the most has."""
-        if isinstance(found, DetectionBatch):
+        if isinstance(found, cls):
             return found
-        boxes, scores, labels = (
-            pad_sequence([getattr(one, part) for one in found], batch_first=True)
-            for part in ("boxes", "scores", "labels")
-        )
+        parts = {
+            part: pad_sequence([getattr(one, part) for one in found], batch_first=True)
+            for part in cls.single.parts
+        }
+        scores = parts["scores"]
         places = torch.arange(scores.shape[1], device=scores.device)
         counts = torch.tensor([len(one) for one in found], device=scores.device)
-        return cls(boxes, scores, labels, places < counts[:, None])
+        return cls(**parts, valid=places < counts[:, None])
 
     @classmethod
-    def joined(cls, batches: Sequence[DetectionBatch]) -> DetectionBatch:
+    def joined(cls, batches: Sequence[Self]) -> Self:
         """The objects of several detectors in the same images, best first."""
-        parts = ("boxes", "scores", "labels", "valid")
-        whole = cls(*(torch.cat([getattr(b, part) for b in batches], dim=1) for part in parts))
-        return whole.best_first()
+        parts = (*cls.single.parts, "valid")
+        joined = {part: torch.cat([getattr(b, part) for b in batches], dim=1) for part in parts}
+        return cls(**joined).best_first()
 
     @cached_property
     def counts(self) -> list[int]:
@@ -92,33 +103,36 @@ class DetectionBatch(Sequence[Detections]):
         if isinstance(index, slice):
             return [self[row] for row in range(*index.indices(len(self)))]
         count = self.counts[index]
-        return Detections(
-            self.boxes[index, :count], self.scores[index, :count], self.labels[index, :count]
-        )
+        return self.single(**{p: getattr(self, p)[index, :count] for p in self.single.parts})
 
-    def best_first(self, most: int | None = None) -> DetectionBatch:
+    def best_first(self, most: int | None = None) -> Self:
         """What is valid in order of its scores, equal ones as they were; then what is not.
 
         Args:
             most: how many places to keep.
         """
-        order = self.scores.masked_fill(~self.valid, -1).argsort(
-            dim=1, descending=True, stable=True
-        )
-        return self.taken(order[:, :most])
+        return self.taken(self.order[:, :most])
 
-    def taken(self, places: Tensor) -> DetectionBatch:
+    @property
+    def order(self) -> Tensor:
+        """(n, R) int64: the places, those that are valid first, in order of their scores."""
+        scores = self.scores.masked_fill(~self.valid, -1)
+        return scores.argsort(dim=1, descending=True, stable=True)
+
+    def taken(self, places: Tensor) -> Self:
         """Other places in another order, (n, k) int64."""
-        return DetectionBatch(
-            self.boxes.gather(1, places[..., None].expand(-1, -1, 4)),
-            *(part.gather(1, places) for part in (self.scores, self.labels, self.valid)),
-        )
+        parts = {p: taken(getattr(self, p), places) for p in (*self.single.parts, "valid")}
+        return replace(self, **parts)
 
-    def only(self, wanted: Tensor) -> DetectionBatch:
+    def cut(self, boxes: Tensor) -> Self:
+        """See ``Detections``."""
+        return replace(self, boxes=boxes)
+
+    def only(self, wanted: Tensor) -> Self:
         """Those of (n, R) bool alone; the places stay."""
         return replace(self, valid=self.valid & wanted)
 
-    def without_empty(self) -> DetectionBatch:
+    def without_empty(self) -> Self:
         """Without boxes that have no area, as those that were clipped away."""
         return self.only((self.boxes[..., 2:] > self.boxes[..., :2]).all(dim=-1)).best_first()
 
@@ -129,7 +143,7 @@ class DetectionBatch(Sequence[Detections]):
         )
         return found
 
-    def suppressed(self, overlap: float, most: int, classes: int) -> DetectionBatch:
+    def suppressed(self, overlap: float, most: int, classes: int) -> Self:
         """Without the boxes that overlap a better one of their class (non-maximum suppression).
 
         Args:
@@ -138,3 +152,9 @@ class DetectionBatch(Sequence[Detections]):
             classes: how many there are.
         """
         return self.only(self.kept(overlap, most, classes)).best_first(most)
+
+
+def taken(rows: Tensor, places: Tensor) -> Tensor:
+    """(n, R, ...) at (n, k) int64 places of each row."""
+    ones = (1,) * (rows.dim() - 2)
+    return rows.gather(1, places.view(*places.shape, *ones).expand(-1, -1, *rows.shape[2:]))

@@ -37,7 +37,8 @@ class SampleMeans(HeadMetrics):
         if not self._sums.update_called:  # nothing to add, but other ranks may wait for us
             self._sums.update(torch.zeros((0, len(self.names)), device=self._sums.device))
         sums, count = self._sums.compute()
-        return {} if count == 0 else dict(zip(self.names, sums / count, strict=True))
+        # torchmetrics makes a scalar of one number.
+        return {} if count == 0 else dict(zip(self.names, sums.reshape(-1) / count, strict=True))
 
     def reset(self) -> None:
         """Forget everything."""

@@ -11,8 +11,8 @@ from torch.nn import functional as F
 from mtl.data.batch import BoxBatch, Labelled
 from mtl.data.sample import IGNORE_PIXEL
 from mtl.model.curves.coco import OVERLAPS
-from mtl.model.curves.detection import objects_of
 from mtl.model.curves.matching import same_class
+from mtl.model.curves.overlap import Overlap, objects_of, of_boxes
 from mtl.model.head.box_errors import FOUND, box_errors
 from mtl.model.head.detection_metrics import countable
 from mtl.model.head.detections import Detections
@@ -114,7 +114,11 @@ def overlap_columns(prediction: Tensor, labels: Labelled) -> Columns:
 
 
 def detection_columns(
-    prediction: Sequence[Detections], labels: Labelled, classes: int, side: int
+    prediction: Sequence[Detections],
+    labels: Labelled,
+    classes: int,
+    side: int,
+    overlap: Overlap = of_boxes,
 ) -> Columns:
     """Detections that count, with a bit for each IoU threshold at which they are of an object.
 
@@ -123,6 +127,7 @@ def detection_columns(
         labels: their objects.
         classes: how many.
         side: of the picture, pixels.
+        overlap: of what the IoU is.
     """
     truth = labels.on_cpu.value
     assert isinstance(truth, BoxBatch)
@@ -132,7 +137,7 @@ def detection_columns(
     for row, own in enumerate(countable([one.cpu() for one in prediction], truth)):
         boxes, there = objects_of(truth, row)
         label, said = own.labels.numpy(), own.boxes.float().numpy()
-        places = same_class(said, label, boxes, there, OVERLAPS)
+        places = same_class(overlap(own, truth, row), label, there, OVERLAPS)
         counts = places[:, 0] > -2
         bits = ((places >= 0) << np.arange(len(OVERLAPS))).sum(1)
         rows["label"].append(label[counts].astype(np.int32))

@@ -10,7 +10,7 @@ from mtl.runs.prediction.decider import Speaker
 from mtl.runs.prediction.journal import JsonLine, Journal, as_json
 from mtl.runs.prediction.outputs.base import Output
 
-KEYS = ("category_id", "bbox", "score")
+KEYS = ("category_id", "bbox", "segmentation", "score")
 
 
 class Coco(Output):
@@ -41,7 +41,7 @@ class Coco(Output):
                 separator = "["
                 for number, entry in _numbered(journal, named):
                     for found in entry.get(task, {}).get(key, ()):
-                        result = {"image_id": number} | {k: found[k] for k in KEYS}
+                        result = {"image_id": number} | {k: found[k] for k in KEYS if k in found}
                         file.write(f"{separator}\n{as_json(result)}")
                         separator = ","
                 file.write("]\n" if separator == "," else "[]\n")
