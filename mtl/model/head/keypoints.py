@@ -136,7 +136,7 @@ class Keypoints(Head):
         assert isinstance(truth, Tensor)
         maps = full_precision(raw)
         size = (maps.shape[-2], maps.shape[-1])
-        cells = truth[..., :2].to(maps.dtype) / self._cell(maps)
+        cells = self._scaled(truth[..., :2].to(maps.dtype), maps, to_pixels=False)
         error = (maps - gaussians(cells, size, self.sigma)).square().sum((-2, -1))
         known = truth[..., 2] > 0
         return (error * known).sum() / energy(self.sigma) / known.sum().clamp(min=1)
@@ -152,13 +152,17 @@ class Keypoints(Head):
         """(n, K, 3); see the class."""
         maps = full_precision(raw)
         cells, heights = peaks(maps)
-        places = (cells * self._cell(maps)).clamp(0, self.image_size)
+        places = self._scaled(cells, maps, to_pixels=True).clamp(0, self.image_size)
         return torch.cat([places, heights.clamp(0, 1).unsqueeze(-1)], -1)
 
-    def _cell(self, maps: Tensor) -> Tensor:
-        """(2,) width and height of a cell, pixels."""
+    def _scaled(self, places: Tensor, maps: Tensor, to_pixels: bool) -> Tensor:
+        """(..., 2) from cells of heat maps to pixels of the picture, or back."""
         height, width = maps.shape[-2:]
-        return maps.new_tensor([self.image_size / width, self.image_size / height])
+        # Numbers and no tensor of them, which a GPU would have to be sent.
+        factors = [self.image_size / side for side in (width, height)]
+        axes = zip(places.unbind(-1), factors, strict=True)
+        scaled = [axis * f if to_pixels else axis / f for axis, f in axes]
+        return torch.stack(scaled, -1)
 
     def average(self, decisions: Sequence[Tensor], weights: Tensor) -> Tensor:
         """The mean of each place, weighted by its score too, and the mean score."""
