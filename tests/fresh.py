@@ -114,9 +114,11 @@ def _module(argv: Sequence[str]) -> None:
 
 
 def serve() -> None:
-    """Fork the server; in a process without threads of its own that has gone backward nowhere."""
+    """Fork the server, in a process that has gone backward in no training yet."""
     resource_tracker.ensure_running()
-    with patch.object(util, "spawnv_passfds", _forked):
+    with warnings.catch_warnings(), patch.object(util, "spawnv_passfds", _forked):
+        # Python warns of any thread; xdist's only waits.
+        warnings.simplefilter("ignore", DeprecationWarning)
         forkserver.ensure_running()
 
 
