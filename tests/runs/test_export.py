@@ -1,15 +1,18 @@
 """Networks in files that run without this package."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from export_kit import SIZE, SMALL, File, eager, graph_of, in_graph, noise, photograph
+from PIL import Image
 from prediction_kit import TARGETS, TASKS
 
 from mtl.config.load import load
-from mtl.errors import RunError, UserError
+from mtl.data.sources.one_image import OneImage
+from mtl.errors import BadFile, RunError, UserError
 from mtl.model.build import build_network
 from mtl.model.calibration.values import TaskCalibration
 from mtl.model.head.exported import Deviation
@@ -17,7 +20,8 @@ from mtl.model.network import Network
 from mtl.runs.export.export import Made
 from mtl.runs.export.formats import FORMATS
 from mtl.runs.export.graph import Graph
-from mtl.runs.export.parity import Row, compared
+from mtl.runs.export.parity import Row, compared, parity
+from mtl.runs.export.pictures import Images, batches
 
 pytestmark = pytest.mark.slow
 in_test_all = pytest.mark.skipif(
@@ -176,3 +180,21 @@ def test_pooled_heads_take_any_size() -> None:
     file = File(graph_of(network("tasks=[classification,multilabel]")), any_size=True)
     assert fine(file, noise(2, 3, 48, 40))
     assert fine(file, noise(1, 3, SIZE, SIZE))
+
+
+def test_broken_images_are_left_out_where_training_left_them_out(tmp_path: Path) -> None:
+    """The first by itself, then eight at a time; without any that can be read nothing is said."""
+    for number in range(11):
+        Image.fromarray(photograph(4, 4, number)).save(tmp_path / f"{number}.png")
+    (tmp_path / "3.png").write_bytes(b"broken")
+    places = [(OneImage(tmp_path / f"{number}.png"), 0) for number in range(11)]
+    graph, steps = SimpleNamespace(resize=None, colours="rgb"), in_graph()
+    found = [*batches(Images("x", places, skips=True), graph, steps)]  # type: ignore[arg-type]
+    assert [[Path(name).stem for name in names] for names, _ in found] == [
+        ["0"], ["1", "2", "4", "5", "6", "7", "8", "9"], ["10"],
+    ]  # fmt: skip
+    assert [tuple(batch.shape) for _, batch in found] == [(n, 3, SIZE, SIZE) for n in (1, 8, 1)]
+    with pytest.raises(BadFile, match=r"3\.png: is not an image"):
+        [*batches(Images("x", places), graph, steps)]  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="no image of x can be read; name others: images=FOLDER"):
+        parity(graph, eager, Images("x", places[3:4], skips=True), steps)  # type: ignore[arg-type]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.sample import Sample
+from mtl.errors import UserError
 from mtl.model.head.exported import Deviation, largest
 from mtl.runs.export.graph import Graph
 from mtl.runs.export.pictures import Images, batches
@@ -62,6 +63,7 @@ def parity(
 
     Raises:
         BadFile: an image can't be read.
+        UserError: there is none that can.
     """
     found: dict[tuple[str, str], Row] = {}
     for names, batch in batches(images, graph, preprocess):
@@ -71,6 +73,8 @@ def parity(
             found[key] = found[key].together(row) if key in found else row
         if watch is not None:
             watch(len(names))
+    if not found:
+        raise UserError(f"no image of {images.name} can be read; name others: images=FOLDER")
     return list(found.values())
 
 

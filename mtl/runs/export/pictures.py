@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from omegaconf import DictConfig
 from torch import Tensor
@@ -15,7 +16,7 @@ from mtl.data.preprocess.normalise import Normalise
 from mtl.data.preprocess.picture import picture
 from mtl.data.sources.base import Source, Split
 from mtl.data.sources.one_image import OneImage
-from mtl.errors import UserError
+from mtl.errors import BadFile, UserError
 from mtl.runs.export.graph import Graph
 
 AT_ONCE = 8
@@ -30,14 +31,18 @@ class Images:
     Args:
         name: of where they come from, for people.
         places: each in its source.
+        skips: whether those that can't be read are left out.
     """
 
     name: str
     places: Sequence[tuple[Source, int]]
+    skips: bool = False
 
 
 def images_of_run(cfg: DictConfig, most: int | None) -> Images:
     """Images of a run's own data, evenly spread over its validation split.
+
+    Broken ones are left out where they were in training (``data.on_error=skip``).
 
     Args:
         cfg: the run's configuration.
@@ -52,7 +57,7 @@ def images_of_run(cfg: DictConfig, most: int | None) -> Images:
         source = data.files(split)
         if source is not None:
             places = [(source, row) for row in _spread(len(source), most)]
-            return Images(f"the {split} split", places)
+            return Images(f"the {split} split", places, data.on_error == "skip")
     raise UserError("the run's data has no images; name some: images=FOLDER")
 
 
@@ -78,23 +83,41 @@ def batches(
         preprocess: the steps.
 
     Raises:
-        BadFile: an image can't be read.
+        BadFile: an image can't be read, and isn't to be left out.
     """
     normalise = Normalise(preprocess.mean, preprocess.std)
-    at_once = 1 if graph.resize is not None else AT_ONCE
-    for start in [0, *range(1, len(images.places), at_once)]:
-        places = images.places[start : 1 if start == 0 else start + at_once]
-        names = [source.id(row) for source, row in places]
-        if graph.resize is not None:
-            yield names, as_it_is(*places[0], preprocess, graph)
-        else:
-            ready = [picture(source, row, preprocess, {})[0].image for source, row in places]
-            pixels = torch.from_numpy(np.stack(ready)).permute(0, 3, 1, 2)
-            yield names, normalise(pixels).contiguous()
+    names: list[str] = []
+    read: list[npt.NDArray[np.uint8]] = []
+    most = 1
+
+    def batch() -> Tensor:
+        pixels = torch.from_numpy(np.stack(read))
+        if graph.resize is None:
+            pixels = normalise(pixels.permute(0, 3, 1, 2)).contiguous()
+        return pixels
+
+    for source, row in images.places:
+        try:
+            pixels = _pixels(source, row, preprocess, graph)
+        except BadFile:
+            if not images.skips:
+                raise
+            continue
+        names.append(source.id(row))
+        read.append(pixels)
+        if len(read) == most:
+            yield names, batch()
+            names, read = [], []
+            most = 1 if graph.resize is not None else AT_ONCE
+    if read:
+        yield names, batch()
 
 
-def as_it_is(source: Source, row: int, preprocess: Preprocess, graph: Graph) -> Tensor:
-    """An image as it is decoded, (1, H, W, 3) uint8, its colours in the graph's order."""
+def _pixels(
+    source: Source, row: int, preprocess: Preprocess, graph: Graph
+) -> npt.NDArray[np.uint8]:
+    """(H, W, 3): as it is decoded, its colours in the graph's order, or as the network sees it."""
+    if graph.resize is None:
+        return picture(source, row, preprocess, {})[0].image
     pixels = source.read(row, preprocess.image_size).image
-    ordered = pixels[..., ::-1] if graph.colours == "bgr" else pixels
-    return torch.from_numpy(np.ascontiguousarray(ordered))[None]
+    return np.ascontiguousarray(pixels[..., ::-1] if graph.colours == "bgr" else pixels)
