@@ -49,6 +49,14 @@ def kinds(data: Folders, split: Any = "train") -> dict[str, set[str]]:
     return {Path(source.id(i)).name: set(source.annotations(i)) for i in range(len(source))}
 
 
+def test_images_without_any_map_are_kept_or_dropped(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        picture(tmp_path / "photos" / f"{name}.png")
+    mask(tmp_path / "masks/b.png")
+    assert kinds(opened(tmp_path)) == {"a.png": set(), "b.png": {"mask"}}
+    assert kinds(opened(tmp_path, unlabelled="drop")) == {"b.png": {"mask"}}
+
+
 def test_maps_go_by_the_names_of_their_images_and_may_be_missing(tmp_path: Path) -> None:
     for name in ("a", "b", "in/c"):
         picture(tmp_path / "photos" / f"{name}.png")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
@@ -74,6 +75,7 @@ class Folders(DataSet):
         root: the folder.
         image_size: not needed, since sources are told at each reading.
         folders: ``image`` and kinds to folders below root; None for those that are called like it.
+        unlabelled: ``keep`` or ``drop``: what becomes of images without any map.
         classes: of masks, from value 1 on; None takes ``root/classes.txt``.
         palette: see ``MapFiles``, as for the further ones.
         others: likewise.
@@ -95,6 +97,7 @@ class Folders(DataSet):
         root: str,
         image_size: int,
         folders: Mapping[str, str] | None = None,
+        unlabelled: Literal["keep", "drop"] = "keep",
         classes: Sequence[str] | None = None,
         palette: Mapping[str, int | Sequence[int]] | None = None,
         others: Literal["error", "background", "ignored"] = "error",
@@ -109,6 +112,7 @@ class Folders(DataSet):
         check_fractions(val=val_fraction, test=test_fraction)
         self.root = Path(root)
         self.given = dict(folders or {})
+        self.dropping = unlabelled == "drop"
         self.chosen = tuple(map(str, classes or ()))
         self.make_maps = partial(
             MapFiles,
@@ -165,7 +169,10 @@ class Folders(DataSet):
     def _listed(self) -> Listed:
         if not self.root.is_dir():
             raise UserError(f"the folder {self.root} does not exist; set data.root=")
-        return list_folders(self.root, self.given)
+        found = list_folders(self.root, self.given)
+        if not self.dropping:
+            return found
+        return replace(found, items=[item for item in found.items if item.maps])
 
     @cached_property
     def _maps(self) -> MapFiles:
