@@ -111,6 +111,10 @@ def test_labels_agree(scenes: list[Scene]) -> None:
             y, x = np.nonzero(scene.hits.owner == k + 1)
             assert box.tolist() == [x.min(), y.min(), x.max() + 1, y.max() + 1]
             assert (mask[y, x] == label + 1).all()
+        solids = truth.instances(scene)
+        assert np.array_equal(solids.xyxy, solids.masks.xyxy)
+        for k, seen in enumerate(solids.masks.whole):
+            assert np.array_equal(seen, scene.hits.owner == k + 1)
         normals, depth = truth.normals(scene), truth.depth(scene)
         known = np.isfinite(normals[..., 0])
         assert np.allclose(np.linalg.norm(normals[known], axis=1), 1, atol=1e-5)

@@ -22,10 +22,11 @@ class Scenes(Generated[Scene]):
 
     Targets: ``label``, the class of the main solid, whose visible area is at least 1.4 times that
     of any other; ``labels``, the classes present; ``boxes``, tight around each solid's visible
-    pixels; ``mask``, 0 for ground and sky and class + 1 for solids; ``depth``, known up to 10 m;
-    ``normals``, unknown in the sky; ``numbers``: how high the camera stands and how far it looks
-    down, and how high the lamp is; ``keypoints`` of the main solid. At least 60 % of each solid is
-    seen. Colours and textures are drawn alike for all classes. See ``Generated`` for the arguments.
+    pixels, and ``instances``, with these; ``mask``, 0 for ground and sky and class + 1 for solids;
+    ``depth``, known up to 10 m; ``normals``, unknown in the sky; ``keypoints`` of the main solid;
+    ``numbers``: how high the camera stands and how far it looks down, and how high the lamp is. At
+    least 60 % of each solid is seen. Colours and textures are drawn alike for all classes. See
+    ``Generated`` for the arguments.
     """
 
     @property
@@ -35,6 +36,7 @@ class Scenes(Generated[Scene]):
             "label": Target("label", CLASSES),
             "labels": Target("labels", CLASSES),
             "boxes": Target("boxes", CLASSES),
+            "instances": Target("instances", CLASSES),
             "mask": Target("mask", ("background", *CLASSES)),
             "depth": Target("depth"),
             "normals": Target("normals"),
@@ -55,6 +57,7 @@ class Scenes(Generated[Scene]):
             "label": made.placed[0].shape,
             "labels": truth.labels(made),
             "boxes": truth.boxes(made),
+            "instances": truth.instances(made),
             "mask": truth.mask(made),
             "depth": truth.depth(made),
             "normals": truth.normals(made),

@@ -5,6 +5,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from mtl.data.instances import Instances
+from mtl.data.masks import Masks
 from mtl.data.sample import Boxes
 from mtl.data.sources.scenes_camera import Floats
 from mtl.data.sources.scenes_cast import normals as world_normals
@@ -39,6 +41,13 @@ def boxes(scene: Scene) -> Boxes:
         found[k] = columns.min(), rows.min(), columns.max() + 1, rows.max() + 1
     classes = np.array([one.shape for one in scene.placed], np.int64)
     return Boxes(found, classes, np.zeros(len(classes), np.bool_))
+
+
+def instances(scene: Scene) -> Instances:
+    """The boxes with each solid's visible pixels."""
+    owner = scene.hits.owner
+    seen = (owner == k + 1 for k in range(len(scene.placed)))
+    return Instances.of(boxes(scene), Masks.of(seen, owner.shape))
 
 
 def depth(scene: Scene) -> Floats:
