@@ -24,6 +24,7 @@ from typing import Any
 from unittest.mock import patch
 
 import preloaded  # noqa: F401  what a training needs, before the fork
+import torch
 
 HERE = Path(__file__).parent
 PATHS = [str(HERE), str(HERE.parent)]
@@ -162,6 +163,8 @@ def _run(
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
+    # pytest's process may have counted the GPUs, which forks of it don't use.
+    torch.cuda._is_in_bad_fork = lambda: False
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         os.dup2(os.open(f"{cwd}/printed/{name}", os.O_WRONLY | os.O_APPEND), descriptor)
     function(*arguments)

@@ -9,7 +9,7 @@ from mtl.config.backbones import write_out
 from mtl.config.complaints import HYDRA_ERRORS, complaint
 from mtl.config.compose import chosen_of, config_dir_of, flat
 from mtl.config.member_files import ALLOWED
-from mtl.config.mixture import write_out_sets
+from mtl.config.mixture import SETS, write_out_sets
 from mtl.config.nearest import in_words, listing, unknown
 from mtl.config.packages import check_packages
 from mtl.config.schema import (
@@ -82,7 +82,8 @@ def forget_replaced(
     """Drop what a recipe says of a part that the command line replaced, where it makes no sense.
 
     ``experiment=bccd data=shapes``: the recipe's ``data.root`` was of the data set it had chosen.
-    What the command line itself says is left to be refused. Heads may come with the data.
+    What the command line itself says is left to be refused. Heads may come with the data, and a
+    recipe's data sets beside others make no sense where these can't be mixed.
 
     Args:
         values: the resolved configuration; changed in place.
@@ -93,12 +94,24 @@ def forget_replaced(
     replaced = {key for key, value in written.items() if "." not in key and value[:1] != "{"}
     if "data" in replaced:
         replaced.add("heads")
+        if not any(key.startswith("data@") for key in written) and "merge" not in defaults["data"]:
+            values["data"].pop(SETS, None)
+        _choose_targets_anew(values, written)
     typed = [key for key in written if key not in replaced]
     for key in unknown_keys(values, defaults, ""):
         group, *path = key.split(".")
         own = any(f"{key}.".startswith(f"{t}.") or t.startswith(f"{key}.") for t in typed)
         if group in replaced and path and not own:
             drop(values, key.split("."))
+
+
+def _choose_targets_anew(values: dict[str, Any], written: Mapping[str, str]) -> None:
+    """Forget the targets of heads that the recipe's own data had and the data now lacks."""
+    there = values["data"].get("targets") or {}
+    for task, head in values["heads"].items():
+        typed = f"heads.{task}.target" in written
+        if SETS not in values["data"] and not typed and head.get("target") not in (None, *there):
+            head["target"] = None
 
 
 def drop(node: dict[str, Any], path: Sequence[str]) -> None:
