@@ -15,6 +15,7 @@ from mtl.data.sources.mixed import Mixed, merged
 from mtl.errors import UserError
 
 SHAPES = ["data=mixed", "data@data.sets.one=shapes", "data@data.sets.two=shapes"]
+SHAPES += [f"data.sets.{name}.{split}=4" for name in ("one", "two") for split in ("train", "val")]
 
 
 class Few(Source):
