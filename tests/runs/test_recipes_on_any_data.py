@@ -1,5 +1,6 @@
 """Every recipe on every data set: a training step, or one line that says what to change."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,7 +118,9 @@ def test_every_recipe(recipe: str, data: dict[str, list[str]]) -> None:
         except UserError as error:
             said = str(error)
             assert "\n" not in said
-            assert name in LABELS_ONLY, (name, said)
+            needed = re.search(r"needs (\w+), but the data can only label", said)
+            lacks = needed is not None and f"({needed[1]})" not in said
+            assert name in LABELS_ONLY or lacks, (name, said)
             # What to change is there to be copied.
             assert "it can train tasks=[" in said or ".target=NAME" in said, (name, said)
             assert recipe not in ("none", "recipe_vgg16"), (name, said)
