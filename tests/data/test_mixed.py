@@ -135,6 +135,15 @@ def test_only_some_sets_are_used_and_keep_the_numbering_of_all() -> None:
     assert data.targets["boxes"].classes == ("red", "white", "cat")
 
 
+def test_what_the_files_lack_is_not_merged_and_empty_shares_are_said() -> None:
+    assert "mask" not in mixed(merge={"mask": ["a.mask", "b.mask"]}).targets
+    data = mixed(shares={"a": 0, "b": 1}, only=["a"])
+    source = data.split("train")
+    assert source is not None
+    with pytest.raises(UserError, match="a share above 0 have no sample"):
+        data.shares(source)
+
+
 @pytest.mark.parametrize(
     ("options", "quotas"),
     [

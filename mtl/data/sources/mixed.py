@@ -117,7 +117,11 @@ class Mixed(DataSet):
         return put_together(parts, self.targets) if parts else None
 
     def shares(self, source: Source) -> Shares | None:
-        """By ``sampling`` and ``batches``; None where each sample comes once, all mixed."""
+        """By ``sampling`` and ``batches``; None where each sample comes once, all mixed.
+
+        Raises:
+            UserError: nothing would be drawn, since every set with a share is empty.
+        """
         if self.sampling == "proportional" and self.batches == "mixed" and not self.numbers:
             return None
         number = {name: place for place, name in enumerate(self.sets)}
@@ -125,7 +129,10 @@ class Mixed(DataSet):
             [number[set_of(source.id(index))] for index in range(len(source))], np.int64
         )
         sizes = np.bincount(groups, minlength=len(number)).astype(float)
-        return Shares(groups, self._wanted(sizes), apart=self.batches == "apart")
+        wanted = self._wanted(sizes)
+        if not any(share and size for share, size in zip(wanted, sizes, strict=True)):
+            raise UserError("data.shares: the sets with a share above 0 have no sample here")
+        return Shares(groups, wanted, apart=self.batches == "apart")
 
     def _wanted(self, sizes: npt.NDArray[np.float64]) -> list[float]:
         if self.numbers:
@@ -145,7 +152,9 @@ class Mixed(DataSet):
         name_of = {part: name for name, parts in self.merge.items() for part in parts}
         targets = {name: target for name, target in own.items() if name not in name_of}
         for name, parts in self.merge.items():
-            targets[name] = merged(name, {part: own[part] for part in parts if part in own})
+            # Files may lack what the set's yaml says they can have, such as masks.
+            if there := {part: own[part] for part in parts if part in own}:
+                targets[name] = merged(name, there)
         found: dict[str, dict[str, tuple[str, Classes]]] = {name: {} for name in self.sets}
         for path, target in own.items():
             data_set, _, short = path.partition(".")
