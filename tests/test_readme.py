@@ -283,11 +283,11 @@ def test_own_members_train_and_predict(mtl, files):
     result = mtl(*shown, "weighting=learned", *small)
     assert result.code == 0, result.err
     metrics = json.loads((files / "run/results.json").read_text())["metrics"]
-    assert {"test/count/exact", "test/count/mae", "test/classification/accuracy"} <= set(metrics)
-    assert metrics["test/count/mae"] >= 0
+    assert {"test/area/close", "test/area/mae", "test/classification/accuracy"} <= set(metrics)
+    assert metrics["test/area/mae"] >= 0
     shown = mtl(
         "predict", "--config-dir", "mine", "trust=[mine]", "run=run", "input=run/figures/val.png"
     )
     assert shown.code == 0, shown.err
     (image,) = json.loads((files / "run/predictions/predictions.json").read_text())["images"]
-    assert image["count"]["count"] >= 0
+    assert image["area"]["area"] >= 0

@@ -13,7 +13,7 @@ from mtl.errors import UserError
 pytestmark = pytest.mark.skipif(
     "not config.getoption('--all-combinations', False)", reason="an export takes seconds"
 )
-HEADS = [name for name in every("head") if name not in ("count",)]
+HEADS = [name for name in every("head") if name not in ("area",)]
 GROUPS = ("backbone", "ensemble", "head")
 COMBINED = list(zip(product(every("encoder"), every("fusion")), cycle(every("views"))))
 

@@ -33,6 +33,7 @@ HEADS = {
     "segmentation": "heads.segmentation.dice=1",
     "similarity": "heads.similarity.loss=triplet_all",
     "regression": "heads.regression.loss=normal",
+    "count": "heads.count.of=all",
     "depth": "heads.depth.loss=berhu",
     "normals": "heads.normals.decoder=aspp",
 }

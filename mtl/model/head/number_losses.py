@@ -36,6 +36,19 @@ def normal_divergence(error: Tensor, log_variance: Tensor, taught_log_variance: 
     return (wider.exp() + error.square() * (-log_variance).exp() - 1 - wider) / 2
 
 
+def poisson_divergence(log_count: Tensor, truth: Tensor) -> Tensor:
+    """Kullback-Leibler divergence of Poisson distributions, nats: half the deviance.
+
+    It is the negative log-likelihood of the truth less that of the best answer, so that 0 is
+    perfect (McCullagh and Nelder, Generalized Linear Models, 1989).
+
+    Args:
+        log_count: logarithm of the expected count.
+        truth: count from 0 up, of the same shape.
+    """
+    return torch.xlogy(truth, truth) - truth * log_count - truth + log_count.exp()
+
+
 def distance(error: Tensor, loss: str, delta: float) -> Tensor:
     """Of each number from what it should be.
 

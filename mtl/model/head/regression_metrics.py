@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from mtl.data.batch import Labelled
-from mtl.model.curves.explained import explained
+from mtl.model.curves.explained import Floats, explained
 from mtl.model.curves.kept import Kept
 from mtl.model.head.base import HeadMetrics
 from mtl.model.head.scores import present
@@ -45,24 +46,33 @@ class RegressionMetrics(HeadMetrics):
         """Metric name to scalar."""
         rows = self.kept.rows()
         said, truth = (rows[name].astype(np.float64) for name in ("said", "truth"))
-        known = ~np.isnan(truth)
-        error = np.where(known, said - np.nan_to_num(truth), 0)
-        count = known.sum(0)
-        own = {
-            "r2": explained(said, truth),
-            "mae": np.divide(np.abs(error).sum(0), count, where=count > 0, out=_unknown(count)),
-            "rmse": np.sqrt(
-                np.divide((error**2).sum(0), count, where=count > 0, out=_unknown(count))
-            ),
-        }
+        own = self.of_each(said, truth)
         by_number = {name: torch.from_numpy(own[name]).float() for name in self.metrics}
         values = {name: each.nanmean() for name, each in by_number.items()}
         return present(values, by_number if self.per_class else {}, self.names)
+
+    def of_each(self, said: Floats, truth: Floats) -> dict[str, Floats]:
+        """Every metric of each number, (K,), NaN where it has none.
+
+        Args:
+            said: (n, K).
+            truth: (n, K), NaN where unknown.
+        """
+        known = ~np.isnan(truth)
+        error = np.where(known, said - np.nan_to_num(truth), 0)
+        return {
+            "r2": explained(said, truth),
+            "mae": own_means(np.abs(error), known),
+            "rmse": np.sqrt(own_means(error**2, known)),
+        }
 
     def reset(self) -> None:
         """Forget everything."""
         self.kept.reset()
 
 
-def _unknown(count: np.ndarray) -> np.ndarray:
-    return np.full(len(count), np.nan)
+def own_means(values: Floats, known: npt.NDArray[np.bool_]) -> Floats:
+    """The mean of each column's known entries, NaN without any."""
+    count = known.sum(0)
+    found: Floats = np.where(known, values, 0).sum(0) / np.where(count, count, np.nan)
+    return found
