@@ -66,7 +66,8 @@ class Evaluation(nn.Module):
         ``<split>/score`` is the mean over tasks of each task's main metric.
 
         Args:
-            device: on which processes exchange numbers.
+            device: on which processes exchange numbers, and where all that comes back lies;
+                metrics are found on the CPU or on the network's device, as each likes.
             add_up: see ``Reduce``.
         """
         values: dict[str, Tensor] = {}
@@ -74,7 +75,7 @@ class Evaluation(nn.Module):
         losses: list[Tensor] = []
         for task, name in self.main.items():
             counted = cast(HeadMetrics, self.metrics[task])
-            found = counted.compute()
+            found = {name: value.to(device) for name, value in counted.compute().items()}
             counted.reset()
             values.update({f"{self.split}/{task}/{key}": value for key, value in found.items()})
             if name in found:

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mtl.learning.optimizer.schedule import advance
 from mtl.learning.scheduler.cosine import cosine, cosine_factor
 from mtl.learning.scheduler.onecycle import one_cycle
 from mtl.learning.scheduler.plateau import plateau
@@ -61,3 +62,14 @@ def test_plateau_lowers_after_patience() -> None:
     for score in (0.5, 0.5, 0.5):
         schedule.step(score)
     assert opt.param_groups[0]["lr"] == pytest.approx(0.1)
+
+
+def test_nothing_moves_before_the_optimisers_first_step() -> None:
+    # A gradient scaler leaves out the first steps, and torch warns of a schedule that goes on.
+    opt = optimizer(1.0)
+    schedule = step(opt, steps=2, mode="max", every=0.5, factor=0.5)
+    advance(schedule)
+    assert schedule.get_last_lr() == [1.0]
+    opt.step()
+    advance(schedule)
+    assert schedule.get_last_lr() == [0.5]

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 
 def with_schedule(optimizer: Optimizer, scheduler: Any, monitor: str) -> dict[str, Any]:
@@ -28,8 +28,16 @@ def with_schedule(optimizer: Optimizer, scheduler: Any, monitor: str) -> dict[st
 
 
 def advance(scheduler: Any) -> None:
-    """Step everything but plateaus, which wait for the epoch's metrics."""
-    if not isinstance(scheduler, ReduceLROnPlateau):
+    """Step everything but plateaus, which wait for the epoch's metrics.
+
+    Nothing moves before the optimiser's first step either: a gradient scaler (16-mixed) leaves
+    out steps until its scale fits, and the schedule's first learning rate is not lost with them.
+    """
+    if isinstance(scheduler, ReduceLROnPlateau):
+        return
+    # What torch's schedules ask too, before they warn of it.
+    waits = isinstance(scheduler, LRScheduler) and not hasattr(scheduler.optimizer, "_opt_called")
+    if not waits:
         scheduler.step()
 
 
