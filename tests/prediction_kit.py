@@ -13,6 +13,7 @@ from rich.console import Console
 
 from mtl.config.load import load
 from mtl.data.image_file import read_image
+from mtl.data.image_format import ImageFormat
 from mtl.data.sample import Target
 from mtl.model.build import build_network
 from mtl.runs.prediction.decider import Prepared
@@ -117,6 +118,7 @@ class ShadeDecider:
     """Remembers what it decided on."""
 
     batch_size = 2
+    images = ImageFormat()
 
     def __init__(self, *tasks: str) -> None:
         every = {"shade": Shade(), "halves": Halves()}

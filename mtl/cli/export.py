@@ -114,13 +114,15 @@ def run(arguments: list[str]) -> int:
 
     from mtl.cli.compressed_file import tell_of_file
     from mtl.cli.table import print_rows
+    from mtl.data.image_format import format_of
     from mtl.runs.export.export import Wanted, export
     from mtl.runs.export.graph import Colours
     from mtl.runs.export.pictures import images_of, images_of_run
     from mtl.runs.prediction.predictor import Predictor
     from mtl.terminal import console, say
 
-    images = images_of(paths, limit) if paths else images_of_run(cfg, limit)
+    pixels = format_of(cfg.data)
+    images = images_of(paths, limit, pixels) if paths else images_of_run(cfg, limit)
     checkpoint = own.get("checkpoint", "best")
     tell_of_file(folder)
     predictor = Predictor.of(cfg, folder, checkpoint, "cpu")

@@ -6,7 +6,7 @@ from typing import cast
 from mtl.cli.guessed_format import with_format
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import one_of, own_keys, place, refuse_folder, whole_number
-from mtl.cli.suggested import tasks_for, train_command
+from mtl.cli.suggested import normalised, tasks_for, train_command
 from mtl.config.backbones import without_first_weights
 from mtl.config.load import load
 from mtl.config.overrides import key_of
@@ -19,7 +19,9 @@ usage: mtl inspect [OVERRIDES] [out=FILE.png] [samples=16] [split=train]
 Prints how many samples each split has, class frequencies, what lacks which target, which files are
 broken and which are not read, where splits, classes and targets come from, and what is worth a look
 before training; draws augmented samples of a split with their targets. Objects that the chosen
-heads can't be taught are counted. At the end stands the command that trains on the data.
+heads can't be taught are counted. At the end stands the command that trains on the data, with the
+mean and deviation of each channel where images aren't 8-bit colours (data.channels,
+data.pixel_range).
 
   OVERRIDES     as for mtl train: data=voc_folder data.root=FOLDER augmentation=c_rmtl;
                 with data.root=FOLDER alone the format of the folder is guessed
@@ -55,6 +57,7 @@ def run(arguments: list[str]) -> int:
     refuse_folder("out", own.get("out"))
 
     from mtl.data.build import build_data
+    from mtl.data.inspection.channel_statistics import channel_statistics
     from mtl.data.inspection.inspect import inspect, print_lines
     from mtl.data.inspection.labelled import doubts
     from mtl.data.inspection.looked import Looked, find_all
@@ -81,6 +84,8 @@ def run(arguments: list[str]) -> int:
         lines.append(str(error))
     without_first_weights(cfg)
     lines += left_out_lines(build_network(cfg, data.targets), data)
+    if not data.images.usual:
+        overrides = normalised(overrides, cfg, channel_statistics(data))
     print_lines(console, "worth a look", lines)
     print_lines(console, "train on it", [train_command(overrides, config_dir)])
     return 0

@@ -24,6 +24,23 @@ def train_command(overrides: Sequence[str], config_dir: Path | None) -> str:
     return shlex.join(["mtl", "train", *flag, *overrides])
 
 
+def normalised(
+    overrides: Sequence[str], cfg: DictConfig, statistics: tuple[list[float], list[float]]
+) -> list[str]:
+    """The overrides with mean and deviation, unless they say these.
+
+    Args:
+        overrides: that the configuration was composed of.
+        cfg: the configuration.
+        statistics: mean and deviation of each channel.
+    """
+    group = "backbone" if cfg.preprocess.mean == cfg.backbone.mean else "preprocess"
+    pairs = zip((f"{group}.mean", f"{group}.std"), statistics, strict=True)
+    said = {key_of(override) for override in overrides}
+    missing = [f"{key}=[{','.join(map(str, v))}]" for key, v in pairs if key not in said]
+    return [*overrides, *missing]
+
+
 def tasks_for(
     targets: "Mapping[str, Target]",
     labelled: Collection[str],

@@ -7,6 +7,7 @@ from mtl.config.mixture import augmentations_of
 from mtl.data.augmentation.spec import Augmentation
 from mtl.data.data_set import build_data_set
 from mtl.data.framework_keys import LOADING_KEYS
+from mtl.data.image_format import format_of
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.preprocess.base import Preprocess
 
@@ -25,6 +26,7 @@ def build_data(cfg: DictConfig) -> MultiTaskData:
         augmentations={name: make(node, Augmentation) for name, node in nodes.items()},
         batch_size=cfg.batch_size,
         seed=cfg.seed,
+        images=format_of(cfg.data),
         # Runs of older versions have fewer of them.
         **{key: cfg.data[key] for key in LOADING_KEYS if key in cfg.data},
     )

@@ -36,6 +36,10 @@ _EXIF_ORIENTATION = 0x0112
 _SIDEWAYS = (5, 6, 7, 8)
 
 
+class UnknownImage(BadFile):
+    """A file that PIL can't make out."""
+
+
 def allow_megapixels(most: float) -> None:
     """Set the size from which on images are broken files, for this process.
 
@@ -66,14 +70,10 @@ def read_image(
         BadFile: the file is missing, empty, cut off, too large (see ``allow_megapixels``) or no
             image, or has 32-bit pixels whose range can't be known.
     """
-    data = _bytes(path)
+    data = whole_file(path)
     with _opened(path, io.BytesIO(data)) as header:
         full = _upright_size(header)
-        marks = _END_MARKS.get(header.format or "")
-        # OpenCV would paint the missing part grey, and some writers pad files: PIL tells these
-        # apart, but takes several times as long.
-        if marks is not None and marks not in data[-64:]:
-            _load(path, header)
+        _refuse_cut(path, data, header)
         if header.mode in ("F", "I"):
             return _of_floats(path, header), full
         beyond = full[0] * full[1] > _OPENCV_PIXELS or max(full) > _OPENCV_SIDE
@@ -101,7 +101,7 @@ def read_mask(path: Path | str) -> npt.NDArray[np.uint8]:
     Raises:
         BadFile: as for ``read_image``, or the pixels are colours and not indices.
     """
-    with _opened(path, io.BytesIO(_bytes(path))) as mask:
+    with _opened(path, io.BytesIO(whole_file(path))) as mask:
         if mask.mode not in ("P", "L", "1"):
             raise BadFile(
                 path,
@@ -131,7 +131,34 @@ def _reduction(full: tuple[int, int], size: int | None) -> int:
     return next((factor for factor in _REDUCED if min(full) // factor >= size), 1)
 
 
-def _bytes(path: Path | str) -> bytes:
+def refuse_broken(path: Path | str, data: bytes) -> None:
+    """See that an image can be decoded as a whole.
+
+    Args:
+        path: for messages.
+        data: what is in the file.
+
+    Raises:
+        BadFile: it is empty, cut off, too large or, as UnknownImage, nothing that PIL knows.
+    """
+    with _opened(path, io.BytesIO(data)) as header:
+        _refuse_cut(path, data, header)
+
+
+def _refuse_cut(path: Path | str, data: bytes, header: Image.Image) -> None:
+    marks = _END_MARKS.get(header.format or "")
+    # OpenCV would paint the missing part grey, and some writers pad files: PIL tells these apart,
+    # but takes several times as long.
+    if marks is not None and marks not in data[-64:]:
+        _load(path, header)
+
+
+def whole_file(path: Path | str) -> bytes:
+    """What is in a file.
+
+    Raises:
+        BadFile: it can't be read.
+    """
     try:
         return Path(path).read_bytes()
     except OSError as error:
@@ -151,7 +178,7 @@ def _opened(path: Path | str, file: BinaryIO) -> Image.Image:
             return Image.open(file)
     except UnidentifiedImageError:
         file.seek(0)
-        raise BadFile(path, _unknown(file.read(4))) from None
+        raise UnknownImage(path, _unknown(file.read(4))) from None
     except Image.DecompressionBombError as error:
         raise _too_large(path, error) from None
     except (OSError, SyntaxError, ValueError) as error:

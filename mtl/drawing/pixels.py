@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mtl.drawing.enlarge import enlarged
+from mtl.drawing.three import in_three
 
 LEAST_SIDE = 320
 """Of pictures that people look at, in pixels: captions must be readable."""
@@ -19,7 +20,7 @@ def to_pixels(
     Smoothly enlarged they would take ten times the bytes.
 
     Args:
-        image: (n, 3, S, S) float, normalised.
+        image: (n, C, S, S) float, normalised.
         mean: that was subtracted, per channel, in 0..1.
         std: that was divided by, per channel, in 0..1.
         least_side: of a picture, in pixels.
@@ -29,8 +30,8 @@ def to_pixels(
     """
     side = image.shape[-1]
     factor = max(1, -(-least_side // side))
-    scale = torch.tensor(std, device=image.device).view(1, 3, 1, 1)
-    offset = torch.tensor(mean, device=image.device).view(1, 3, 1, 1)
+    scale = torch.tensor(std, device=image.device).view(1, -1, 1, 1)
+    offset = torch.tensor(mean, device=image.device).view(1, -1, 1, 1)
     plain = ((image.float() * scale + offset).clamp(0, 1) * 255).round().to(torch.uint8)
     pictures = plain.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    return [enlarged(picture, factor) for picture in pictures]
+    return [enlarged(in_three(picture), factor) for picture in pictures]

@@ -7,10 +7,12 @@ from omegaconf import DictConfig
 
 from mtl.config.instantiate import container, make, without
 from mtl.config.measures import DIRECTIONS
+from mtl.data.image_format import format_of
 from mtl.data.sample import Target
 from mtl.data.target.registry import kind_of
 from mtl.errors import UserError
 from mtl.model.backbone.base import Backbone
+from mtl.model.backbone.image_channels import take_channels
 from mtl.model.backbone.rotation import apply_rotation
 from mtl.model.encoder.base import Encoder
 from mtl.model.ensemble.base import Ensemble
@@ -36,12 +38,14 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
     """
     tasks = list(cfg.tasks)
     chosen = container(cfg.backbone)
+    channels = format_of(cfg.data).channels
 
     def make_backbone(settings: Mapping[str, Any] | None = None) -> Backbone:
         node = chosen if settings is None else settings
         own = {key: value for key, value in node.items() if key not in BACKBONE_FRAMEWORK_KEYS}
         made = cast(Backbone, make(own, Backbone))
         # A user's own backbone need not have the keys.
+        take_channels(made, channels)
         apply_rotation(made, node.get("rotation", "none"), node.get("rotation_pool", "max"))
         return made
 
@@ -87,7 +91,7 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
     for module in encoder.modules():
         if isinstance(module, Backbone):
             module.checkpointing = views.checkpointing
-    return Network(views, encoder, fusion, heads, names, ensemble)
+    return Network(views, encoder, fusion, heads, names, ensemble, channels)
 
 
 def _check_views(task: str, head: Head, views: Views, fusion: Fusion) -> None:

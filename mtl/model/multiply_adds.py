@@ -24,7 +24,8 @@ def multiply_adds(network: Network, image_size: int) -> int | None:
         None where the network can't be counted; the log says why.
     """
     modes = {module: module.training for module in network.modules()}
-    image = next(network.parameters()).new_zeros((1, 3, image_size, image_size))
+    shape = (1, network.image_channels, image_size, image_size)
+    image = next(network.parameters()).new_zeros(shape)
     counter = FlopCounterMode(display=False)
     try:
         network.eval()

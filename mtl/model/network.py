@@ -29,6 +29,7 @@ class Network(nn.Module):
         heads: task name to head.
         target_names: task name to the name of the data's target that labels it.
         ensemble: combines decisions.
+        image_channels: of the images.
 
     Raises:
         UserError: a head doesn't go with the ensemble.
@@ -42,6 +43,7 @@ class Network(nn.Module):
         heads: Mapping[str, Head],
         target_names: Mapping[str, str],
         ensemble: Ensemble,
+        image_channels: int = 3,
     ) -> None:
         super().__init__()
         self.views: Views = views
@@ -50,6 +52,7 @@ class Network(nn.Module):
         self.heads = nn.ModuleDict(heads)
         self.target_names = dict(target_names)
         self.ensemble: Ensemble = ensemble
+        self.image_channels = image_channels
         self.encoder_channels: nn.Module = nn.Identity()
         """``ChannelChoice`` where some channels of the encoder are read by no head."""
         self.head_channels: nn.Module = nn.Identity()

@@ -47,7 +47,8 @@ def _see_once(network: Network, size: int) -> None:
     """An empty picture, so that heads know the sizes of the maps."""
     training = network.training
     network.eval()
-    network(torch.zeros(1, 3, size, size, device=next(network.parameters()).device))
+    like = next(network.parameters())
+    network(like.new_zeros(1, network.image_channels, size, size))
     network.train(training)
 
 

@@ -16,7 +16,6 @@ from mtl.config.kinds import named_kinds
 from mtl.config.load import load
 from mtl.config.saved import open_run as read_run
 from mtl.config.trust import leaves
-from mtl.data.image_file import read_image
 from mtl.files import read_json
 from mtl.model.network import Network
 from mtl.runs.baselines.training import train_run
@@ -87,7 +86,8 @@ class OpenedRun:
         """Decide on images.
 
         Args:
-            images: a file, folder or glob; or a sequence of files and (H, W, 3) uint8 RGB arrays.
+            images: a file, folder or glob; or a sequence of files and (H, W, 3) uint8 RGB arrays,
+                or what files hold where ``data.channels`` or ``data.pixel_range`` say so.
 
         Returns:
             For each image task to what ``predictions.json`` holds of it, masks as (H, W) uint8
@@ -98,7 +98,8 @@ class OpenedRun:
             BadFile: an image, or the checkpoint, can't be read.
         """
         paths = find_images(str(images)) if isinstance(images, str | Path) else images
-        pictures = [read_image(Path(i))[0] if isinstance(i, str | Path) else i for i in paths]
+        own = self._predictor.images
+        pictures = [own.raw(Path(i)) if isinstance(i, str | Path) else i for i in paths]
         return [
             {task: dict(self.network.head(task).record(found)) for task, found in row.items()}
             for row in self._predictor(pictures)

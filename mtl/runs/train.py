@@ -247,6 +247,7 @@ def _train(
     quiet_lightning()
     _seed(cfg.seed)
     data = build_data(cfg)
+    data.check_channels()
     data.prepare_data()
     data.required("train")
     _check_validation(cfg, data)

@@ -39,11 +39,11 @@ class BatchAugmenter(nn.Module):
         """Augment a batch; the outcome depends on the batch with its ``seed`` and ``copy`` alone.
 
         Args:
-            batch: ``image`` (B, 3, S, S) uint8.
+            batch: ``image`` (B, C, S, S) uint8, or float in 0..255.
 
         Returns:
-            The batch with its image as uint8, changed, and its targets with it as their kinds do
-            it. A spec without steps returns the batch itself.
+            The batch with its image changed, of the same type, and its targets with it as their
+            kinds do it. A spec without steps returns the batch itself.
         """
         if len(batch) == 0:
             return batch
@@ -101,7 +101,8 @@ class BatchAugmenter(nn.Module):
         spread = spread.view(-1, 2, 1, 1, 1)
         gain = 1 + spread[:, 0] * self.spec.contrast
         offset = spread[:, 1] * (self.spec.brightness * 255)
-        return (image.float() * gain).add_(offset).round_().clamp_(0, 255).to(torch.uint8)
+        changed = (image.float() * gain).add_(offset).clamp_(0, 255)
+        return changed if image.is_floating_point() else changed.round_().to(torch.uint8)
 
 
 def move(
@@ -110,13 +111,13 @@ def move(
     """Move images by one affine map each, and their targets with them.
 
     Args:
-        batch: ``image`` (B, 3, H, W).
+        batch: ``image`` (B, C, H, W).
         motion: the maps; flips alone are exact.
         targets: what the targets of the batch mean.
         mode: ``bilinear`` or ``nearest``, of the image.
 
     Returns:
-        The batch with its image as uint8, moved.
+        The batch with its image moved, of the same type.
     """
     if motion.warps:
         image = resample(batch.image, motion.matrix, mode, motion.spec.fill)

@@ -33,12 +33,12 @@ class Carrying:
         self._maps = 0
 
     def __call__(
-        self, image: npt.NDArray[np.uint8], parts: Mapping[str, PlacedParts]
+        self, image: npt.NDArray[Any], parts: Mapping[str, PlacedParts]
     ) -> tuple[npt.NDArray[Any], dict[str, PlacedParts]]:
         """Image and parts, moved alike.
 
         Args:
-            image: (H, W, 3) uint8.
+            image: (H, W, C) uint8, or float in 0..1.
             parts: by target name.
         """
         # A map of its own shows what was brought in from outside: albumentations fills all alike.
@@ -82,7 +82,7 @@ def _numbered(parts: Mapping[str, PlacedParts]) -> npt.NDArray[np.float32]:
     return np.column_stack([together, np.arange(len(together))]).astype(np.float32)
 
 
-def _corner(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def _corner(image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """The picture's middle, a point to its right and one below, whose order a mirror changes."""
     x, y = image.shape[1] / 2, image.shape[0] / 2
     return np.array([(x, y), (x + 1, y), (x, y + 1)], np.float32)

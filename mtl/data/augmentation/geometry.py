@@ -82,14 +82,14 @@ def resample(
     """Move pictures, each by its own map.
 
     Args:
-        picture: (B, C, H, W) uint8.
+        picture: (B, C, H, W) uint8, or float in 0..255.
         matrix: (B, 2, 3) on the CPU; more than B of them with ``rows``.
         mode: ``bilinear`` or ``nearest``.
         fill: value outside the old picture.
         rows: (B,) int64 beside the pictures, of each picture's matrix, where there are more.
 
     Returns:
-        (B, C, H, W) uint8, rounded, in the picture's memory format.
+        (B, C, H, W) of the picture's type, rounded where that is uint8, in its memory format.
     """
     size = (picture.shape[-2], picture.shape[-1])
     planes = [plane.float() for plane in sampling_grid(matrix, size)]
@@ -97,19 +97,20 @@ def resample(
     if rows is not None:
         across, down = across[rows], down[rows]
     moved = torch.empty_like(picture)
+    rounding = 0.0 if picture.is_floating_point() else 0.5
     at_once = len(picture)
     if picture.device.type == "cpu":
         # A few at a time stay in the processor's cache, and need no fresh memory from the system.
         at_once = max(1, CACHED_VALUES * at_once // picture.numel())
     for start in range(0, len(picture), at_once):
         part = slice(start, start + at_once)
-        pixels = picture[part].float()
+        pixels = picture[part].to(torch.float32, copy=True)
         grid = (across[part] + down[part]).permute(0, 2, 3, 1)
         if fill:
             pixels.sub_(fill)
         found = F.grid_sample(pixels, grid, mode=mode, align_corners=False)
         # Back to the picture's order before bytes are made, which are slower to rearrange.
-        moved[part] = pixels.copy_(found).add_(fill + 0.5)
+        moved[part] = pixels.copy_(found).add_(fill + rounding)
     return moved
 
 

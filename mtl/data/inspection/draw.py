@@ -8,13 +8,14 @@ from mtl.data.sample import Sample, Target, TargetValue
 from mtl.drawing.enlarge import enlarged
 from mtl.drawing.marks import Canvas, draw_caption
 from mtl.drawing.panels import panels
+from mtl.drawing.three import in_three
 
 
 def draw_targets(sample: Sample, targets: Mapping[str, Target], factor: int = 1) -> Canvas:
     """A sample's image with its targets; see ``draw_values``.
 
     Args:
-        sample: image (H, W, 3) uint8; not changed.
+        sample: image (H, W, C); not changed.
         targets: what the data set can label, by name.
         factor: how many times larger the picture becomes, 1 or more.
 
@@ -22,7 +23,7 @@ def draw_targets(sample: Sample, targets: Mapping[str, Target], factor: int = 1)
         (H * factor, W * factor, 3) uint8 RGB; several of these beside each other where a target
         hides the others.
     """
-    drawn = draw_values(enlarged(sample.image, factor), sample.targets, targets, factor)
+    drawn = draw_values(enlarged(in_three(sample.image), factor), sample.targets, targets, factor)
     return np.concatenate(drawn, 1)
 
 

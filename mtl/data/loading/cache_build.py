@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ from mtl.errors import BadFile
 
 IMAGES = "images.npy"
 BROKEN = "broken.json"
-Entry = tuple[npt.NDArray[np.uint8], Mapping[str, TargetValue]] | BadFile
-"""A sample's image (S, S, 3) and targets, or why it can't be read."""
+Entry = tuple[npt.NDArray[Any], Mapping[str, TargetValue]] | BadFile
+"""A sample's image (S, S, C) and targets, or why it can't be read."""
 
 
 def write_shard(
@@ -76,7 +77,7 @@ def write_entries(
     Raises:
         OSError: the disk is full or can't be written to.
     """
-    blank = np.zeros((1, side, side, 3), np.uint8)
+    blank, entries = _blank(iter(entries), side)
     broken: dict[int, tuple[str, str]] = {}
     with NpyStack(folder / IMAGES, blank) as images, ColumnWriter(folder, targets) as columns:
         for row, entry in enumerate(entries):
@@ -91,6 +92,18 @@ def write_entries(
     (folder / BROKEN).write_text(json.dumps(broken))
     (folder / KEYS).write_bytes(b"".join(keys))
     (folder / ABOUT).write_text(json.dumps({**about, "samples": len(keys)}))
+
+
+def _blank(entries: Iterator[Entry], side: int) -> tuple[npt.NDArray[Any], Iterator[Entry]]:
+    """(1, S, S, C) of zeros, like the first image that can be read, and all entries."""
+    ahead: list[Entry] = []
+    image = np.zeros((side, side, 3), np.uint8)
+    for entry in entries:
+        ahead.append(entry)
+        if not isinstance(entry, BadFile):
+            image = entry[0]
+            break
+    return np.zeros_like(image)[None], chain(ahead, entries)
 
 
 def _entries(

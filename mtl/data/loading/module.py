@@ -17,6 +17,7 @@ from mtl.data.augmentation.sample import SampleAugmenter
 from mtl.data.augmentation.spec import Augmentation
 from mtl.data.batch import Batch, Broken
 from mtl.data.image_file import MAX_MEGAPIXELS, allow_megapixels
+from mtl.data.image_format import USUAL, ImageFormat
 from mtl.data.loading.cache import CachedSource
 from mtl.data.loading.loader import ArrayLoading, Augment, SampleLoading, identity, preprocessed
 from mtl.data.loading.sampler import EpochSampler, RankBatches
@@ -29,6 +30,7 @@ from mtl.data.sources.base import SPLITS, ArraySource, DataSet, Source, Split
 from mtl.data.sources.known_classes import KnownClasses
 from mtl.data.sources.limited import limited
 from mtl.errors import UserError
+from mtl.words import counted
 
 MOST_WORKERS = 8
 WHOLLY = {"16-true": torch.float16, "bf16-true": torch.bfloat16, "64-true": torch.float64}
@@ -68,6 +70,7 @@ class MultiTaskData(L.LightningDataModule):
         cache_dir: where.
         max_megapixels: of an image; a larger one is a broken file.
         cache_size: of all caches there together, gigabytes; those used least recently make room.
+        images: what the data set's are.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class MultiTaskData(L.LightningDataModule):
         cache_size: float = 50.0,
         max_megapixels: float = MAX_MEGAPIXELS,
         augmentations: Mapping[str, Augmentation] | None = None,
+        images: ImageFormat = USUAL,
     ) -> None:
         super().__init__()
         self.data_set = data_set
@@ -100,6 +104,7 @@ class MultiTaskData(L.LightningDataModule):
         self.cache_dir = Path(cache_dir)
         self.cache_size = cache_size
         self.max_megapixels = max_megapixels
+        self.images = images
         allow_megapixels(max_megapixels)
         self.skipped: dict[str, str] = {}
         self.failure: str | None = None
@@ -116,6 +121,20 @@ class MultiTaskData(L.LightningDataModule):
     def prepare_data(self) -> None:
         """Download or check the files, once."""
         self.data_set.prepare()
+
+    def check_channels(self) -> None:
+        """See that there is a mean and a deviation for each channel.
+
+        Raises:
+            UserError: there are more or fewer.
+        """
+        mean, std, channels = self.preprocess.mean, self.preprocess.std, self.images.channels
+        if {len(mean), len(std)} != {channels}:
+            raise UserError(
+                f"images have {counted(channels, 'channel')} (data.channels), and backbone.mean "
+                f"and backbone.std are of {len(mean)} and {len(std)}: mtl inspect with the same "
+                "data prints those of the training split"
+            )
 
     def in_terms_of(self, known: Mapping[str, Target]) -> None:
         """Number classes as a network was trained on them; after ``prepare_data``.
@@ -189,8 +208,11 @@ class MultiTaskData(L.LightningDataModule):
 
     def _sample_augmenter(self) -> Augment:
         size = self.preprocess.image_size
-        others = SampleAugmenter(self.augmentation, size)
-        own = {name: SampleAugmenter(spec, size) for name, spec in self.augmentations.items()}
+        others = SampleAugmenter(self.augmentation, size, self.images)
+        own = {
+            name: SampleAugmenter(spec, size, self.images)
+            for name, spec in self.augmentations.items()
+        }
         return BySet(own, others) if own else others
 
     def loader(self, split: Split, training: bool = False) -> DataLoader[Batch]:

@@ -41,6 +41,15 @@ class Denoise(Standard):
         self.median = A.MedianBlur(blur_limit=(kernel, kernel), p=1)
 
     def filter(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """The median of each pixel's surroundings, per channel."""
+        """The median of each pixel's surroundings, per channel.
+
+        Raises:
+            UserError: the image is of more than 8 bits.
+        """
+        if image.dtype != np.uint8:
+            raise UserError(
+                "preprocess=denoise takes images of 8 bits, and data.pixel_range says that they "
+                "have more; choose preprocess=standard"
+            )
         filtered: npt.NDArray[np.uint8] = self.median(image=image)["image"]
         return filtered

@@ -49,7 +49,16 @@ class Enhance(Standard):
             self.steps.append(A.Sharpen(alpha=(sharpen, sharpen), lightness=(1, 1), p=1))
 
     def filter(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-        """Contrast and edges brought out; same shape and type."""
+        """Contrast and edges brought out; same shape and type.
+
+        Raises:
+            UserError: the image has other channels or values than CLAHE knows.
+        """
+        if image.shape[2] != 3 or image.dtype != np.uint8:
+            raise UserError(
+                "preprocess=enhance takes colours of 8 bits, and data.channels or "
+                "data.pixel_range say that images are others; choose preprocess=standard"
+            )
         for step in self.steps:
             image = step(image=image)["image"]
         return image

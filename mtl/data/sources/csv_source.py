@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl.config.columns import MAPS
-from mtl.data.image_file import image_size, read_image
+from mtl.data.image_format import ImageFormat
 from mtl.data.sample import Sample, Target, TargetValue
 from mtl.data.sources.file_source import FileSource
 from mtl.data.sources.map_files import MapFiles, Size
@@ -45,6 +45,7 @@ class TableLayout:
         places: key of a column that names files to where these are.
         maps: how maps are read.
         stamp: a text that differs whenever the table has changed.
+        images: how images are read.
     """
 
     image: str
@@ -53,6 +54,7 @@ class TableLayout:
     places: Mapping[str, FilePlace]
     maps: MapFiles
     stamp: str
+    images: ImageFormat
 
 
 class CsvSource(FileSource):
@@ -82,7 +84,7 @@ class CsvSource(FileSource):
         """The sample at ``index``; see ``Source.read``."""
         path = self._file(self.layout.image, index)
         assert path is not None
-        image, full = read_image(path, size)
+        image, full = self.layout.images.read(path, size)
         targets = self._of_row(index) | self._of_files(index, full, image.shape[1::-1])
         return Sample(image, str(path), targets, full)
 
@@ -90,7 +92,7 @@ class CsvSource(FileSource):
         """The targets; only where there are maps the image's size is looked at, too."""
         maps = {}
         if any(target.kind.name in MAPS for target in self.layout.meaning.values()):
-            full = image_size(self.id(index))
+            full = self.layout.images.size(self.id(index))
             maps = self._of_files(index, full, full)
         return self._of_row(index) | maps
 
@@ -109,10 +111,11 @@ class CsvSource(FileSource):
         return [path for path in found if path is not None]
 
     def key(self) -> str:
-        """The table, what its columns are and how maps are read."""
+        """The table, what its columns are and how files are read."""
         layout = self.layout
         plain = {name: target.plain for name, target in layout.meaning.items()}
-        return f"{type(self).__qualname__}{layout.stamp}{layout.targets}{plain}{layout.maps.key()}"
+        files = f"{layout.maps.key()}{layout.images.key()}"
+        return f"{type(self).__qualname__}{layout.stamp}{layout.targets}{plain}{files}"
 
     def _file(self, column: str, index: int) -> Path | None:
         name = text_at(self.arrays, column, int(self.rows[index]))

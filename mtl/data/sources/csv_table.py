@@ -11,6 +11,7 @@ import numpy as np
 
 from mtl.config.columns import IMAGE, MAPS, column_targets
 from mtl.config.nearest import listing, unknown
+from mtl.data.image_format import format_of
 from mtl.data.sample import Target
 from mtl.data.sources.base import SPLITS, DataSet, Split
 from mtl.data.sources.csv_source import CsvSource, FilePlace, TableLayout
@@ -50,6 +51,8 @@ class CsvTable(DataSet):
         split_seed: of the hash.
         stratify: a column of kind ``label`` in each class of which the fractions are held out.
         index_dir: where what a large table holds is kept for the next start.
+        channels: of the images, see ``ImageFormat``.
+        pixel_range: of their values, likewise.
 
     Raises:
         UserError: an option is out of its range.
@@ -75,6 +78,8 @@ class CsvTable(DataSet):
         split_seed: int = 0,
         stratify: str | None = None,
         index_dir: str = "outputs/cache/index",
+        channels: int = 3,
+        pixel_range: Sequence[float] | None = None,
     ) -> None:
         del image_size
         check_fractions(val=val_fraction, test=test_fraction)
@@ -96,6 +101,7 @@ class CsvTable(DataSet):
         self.split_seed = split_seed
         self.stratify = stratify
         self.index_dir = Path(index_dir)
+        self.images = format_of({"channels": channels, "pixel_range": pixel_range})
 
     def prepare(self) -> None:
         """Read the table and find the files that it names.
@@ -229,7 +235,9 @@ class CsvTable(DataSet):
             for name, role in self._columns.items()
             if role in (IMAGE, *MAPS)
         }
-        return TableLayout(plan.key(plan.image), keys, meaning, places, maps, self._stamp)
+        return TableLayout(
+            plan.key(plan.image), keys, meaning, places, maps, self._stamp, self.images
+        )
 
     def _units(self, kind: str, names: Sequence[str]) -> Sequence[str]:
         if kind != "numbers" or not self.units:

@@ -8,8 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Literal
 
-from mtl.data.image_file import image_size as size_of
-from mtl.data.image_file import read_image
+from mtl.data.image_format import ImageFormat, format_of
 from mtl.data.sample import Sample, Target, TargetValue
 from mtl.data.sources.base import DataSet, Split
 from mtl.data.sources.file_source import FileSource
@@ -27,11 +26,13 @@ class FoldersSource(FileSource):
     Args:
         items: of this split.
         maps: how maps are read.
+        images: how images are.
     """
 
-    def __init__(self, items: Sequence[Pictured], maps: MapFiles) -> None:
+    def __init__(self, items: Sequence[Pictured], maps: MapFiles, images: ImageFormat) -> None:
         self.items = list(items)
         self.maps = maps
+        self.images = images
 
     def __len__(self) -> int:
         return len(self.items)
@@ -43,13 +44,13 @@ class FoldersSource(FileSource):
     def read(self, index: int, size: int | None = None) -> Sample:
         """The sample at ``index``; see ``Source.read``."""
         path = self.items[index].image
-        image, full = read_image(path, size)
+        image, full = self.images.read(path, size)
         shown = (image.shape[1], image.shape[0])
         return Sample(image, str(path), self._targets(index, full, shown), full)
 
     def annotations(self, index: int) -> Mapping[str, object]:
         """The maps, without the image."""
-        full = size_of(self.items[index].image)
+        full = self.images.size(self.items[index].image)
         return self._targets(index, full, full)
 
     def files(self, index: int) -> list[Path]:
@@ -57,8 +58,8 @@ class FoldersSource(FileSource):
         return [self.items[index].image, *self.items[index].maps.values()]
 
     def key(self) -> str:
-        """How maps are read."""
-        return f"{type(self).__qualname__}{self.maps.key()}"
+        """How images and maps are read."""
+        return f"{type(self).__qualname__}{self.maps.key()}{self.images.key()}"
 
     def _targets(self, index: int, full: Size, shown: Size) -> dict[str, TargetValue]:
         maps = self.items[index].maps.items()
@@ -86,6 +87,8 @@ class Folders(DataSet):
             to below 1; by a hash of their names, so that adding images moves none.
         test_fraction: likewise for ``test``.
         split_seed: of the hash.
+        channels: of the images, see ``ImageFormat``.
+        pixel_range: of their values, likewise.
 
     Raises:
         UserError: an option is out of its range.
@@ -107,6 +110,8 @@ class Folders(DataSet):
         val_fraction: float = 0.2,
         test_fraction: float = 0.0,
         split_seed: int = 0,
+        channels: int = 3,
+        pixel_range: Sequence[float] | None = None,
     ) -> None:
         del image_size
         check_fractions(val=val_fraction, test=test_fraction)
@@ -124,6 +129,7 @@ class Folders(DataSet):
         )
         self.fractions: dict[Split, float] = {"val": val_fraction, "test": test_fraction}
         self.split_seed = split_seed
+        self.images = format_of({"channels": channels, "pixel_range": pixel_range})
 
     def prepare(self) -> None:
         """List the folders.
@@ -145,7 +151,7 @@ class Folders(DataSet):
         items = [
             item for item, own in zip(self._listed.items, self._splits, strict=True) if own == split
         ]
-        return FoldersSource(items, self._maps) if items else None
+        return FoldersSource(items, self._maps, self.images) if items else None
 
     def decided(self) -> Sequence[str]:
         """The folders."""

@@ -16,6 +16,7 @@ from mtl.data.sources.folder_roles import USUAL, role_of
 from mtl.data.sources.map_files import MAP_SUFFIXES
 from mtl.errors import UserError
 
+PICTURE_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
 _OF_MAPS = re.compile(r"[ _.-]+(mask|masks|seg|segmentation|label|labels|gt|depth|normals?)$", re.I)
 """What stands behind an image's name in the name of its map."""
 
@@ -80,7 +81,7 @@ def list_folders(root: Path, given: Mapping[str, str]) -> Listed:
         _refuse_lack(top, there)
         for role, folder in there.items():
             folders.setdefault(role, []).append(folder)
-        images = _by_name(there[IMAGE], IMAGE_SUFFIXES)
+        images = _by_name(there[IMAGE], PICTURE_SUFFIXES)
         maps = {}
         for kind in (role for role in there if role != IMAGE):
             maps[kind] = _of_images(_by_name(there[kind], MAP_SUFFIXES), images)
@@ -90,7 +91,7 @@ def list_folders(root: Path, given: Mapping[str, str]) -> Listed:
             own = {kind: files[name] for kind, files in maps.items() if name in files}
             items.append(Pictured(name, path, own, split or _split_of(name)))
     if not items:
-        raise UserError(f"{listing(folders[IMAGE])} has no image ({', '.join(IMAGE_SUFFIXES)})")
+        raise UserError(f"{listing(folders[IMAGE])} has no image ({', '.join(PICTURE_SUFFIXES)})")
     for kind, files in left.items():
         if files and not any(kind in item.maps for item in items):
             raise UserError(
@@ -112,7 +113,7 @@ def _found(top: Path) -> dict[str, Path]:
     inside = folders_in(top)
     found = {}
     for role, names in USUAL.items():
-        suffixes = IMAGE_SUFFIXES if role == IMAGE else MAP_SUFFIXES
+        suffixes = PICTURE_SUFFIXES if role == IMAGE else MAP_SUFFIXES
         own = [folder for folder in inside if role_of(folder) == role]
         own.sort(key=lambda folder: names.index(_plain(folder)))
         there = next((folder for folder in own if any(_files(folder, suffixes))), None)

@@ -81,7 +81,7 @@ def _settings(preprocess: Preprocess) -> dict[str, object]:
 
 def _check_shapes(network: Network, teacher: Teacher) -> None:
     side = teacher.pupil.image_size
-    image = torch.zeros(2, 3, side, side)
+    image = torch.zeros(2, network.image_channels, side, side)
     training = network.training
     network.eval()
     with torch.no_grad():

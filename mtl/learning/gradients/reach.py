@@ -80,7 +80,7 @@ def _outputs(network: Network, image_size: int) -> dict[str, Any]:
 
 def _empty_image(network: Network, image_size: int) -> Tensor:
     like = next(network.parameters())
-    return torch.zeros((1, 3, image_size, image_size), device=like.device, dtype=like.dtype)
+    return like.new_zeros((1, network.image_channels, image_size, image_size))
 
 
 def reachable(raw: Any) -> set[int]:

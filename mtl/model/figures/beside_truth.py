@@ -32,7 +32,7 @@ class ShownSample:
     """A sample that is to be drawn.
 
     Args:
-        image: (3, S, S) float of any precision, normalised, on the CPU.
+        image: (C, S, S) float of any precision, normalised, on the CPU.
         name: of its file, or its id.
         truth: what the tasks are asked for, by target, in pixels of the network's picture.
         remark: stands above what the network says.

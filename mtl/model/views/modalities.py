@@ -57,6 +57,11 @@ class Modalities(Views):
                 raise UserError(f"views.names={in_words(list(names))}:{hint} allowed: {allowed}")
         if adapter not in ADAPTERS:
             raise UserError(f"views.adapter={adapter}: allowed: {', '.join(ADAPTERS)}")
+        if len(mean) != 3:
+            raise UserError(
+                f"views=modalities are made of three colours, and images have {len(mean)} channels "
+                "(data.channels): choose other views"
+            )
         super().__init__([Placement.window(n, -1, -1, 1, 1) for n in names], checkpointing)
         self.names = tuple(names)
         learned = [n for n in names if n != COLOUR] if adapter == "learned" else []

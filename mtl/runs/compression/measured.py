@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mtl.config.instantiate import container
 from mtl.config.measures import measure_of
+from mtl.data.image_format import format_of
 from mtl.errors import RunError
 from mtl.model.multiply_adds import multiply_adds
 from mtl.runs.baselines.gain import gain
@@ -62,21 +63,21 @@ def timed(work: Workpiece, repeats: int, batches: Sequence[int] = BATCHES) -> La
         repeats: see ``latencies``.
         batches: likewise.
     """
-    side = int(work.cfg.image_size)
+    side, channels = int(work.cfg.image_size), format_of(work.cfg.data).channels
     if not repeats:
         return {}
     if work.file is not None:
-        return latencies(None, work.file, side, repeats, batches)
+        return latencies(None, work.file, side, channels, repeats, batches)
     path = work.out / MODEL
     if FORMATS["onnx"].missing:
         work.say("ONNX Runtime is not timed: pip install 'mtl[compress]'")
-        return latencies(work.network, None, side, repeats, batches)
+        return latencies(work.network, None, side, channels, repeats, batches)
     try:
         work.export(work.network, path)
     except RunError as error:
         work.say(f"ONNX Runtime is not timed: {error}")
-        return latencies(work.network, None, side, repeats, batches)
-    return latencies(work.network, path, side, repeats, batches)
+        return latencies(work.network, None, side, channels, repeats, batches)
+    return latencies(work.network, path, side, channels, repeats, batches)
 
 
 def _delta_m(work: Workpiece, now: TaskMetrics, first: Stand) -> float | None:

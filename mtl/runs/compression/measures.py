@@ -38,6 +38,7 @@ def latencies(
     network: Network | None,
     model: Path | None,
     side: int,
+    channels: int,
     repeats: int,
     batches: Sequence[int] = BATCHES,
 ) -> Latencies:
@@ -47,6 +48,7 @@ def latencies(
         network: on the CPU, in evaluation mode; None where the file alone counts.
         model: an ONNX file; None where there is none.
         side: of the pictures in pixels.
+        channels: of the pictures.
         repeats: of a batch of one; larger batches are repeated a quarter as often. 0: nothing is
             timed.
         batches: their sizes.
@@ -58,7 +60,7 @@ def latencies(
         runs["onnx"] = _session(model)
     found: dict[str, dict[int, Latency]] = {name: {} for name in runs}
     for batch in batches if repeats else ():
-        image = torch.randn(batch, 3, side, side, generator=torch.Generator().manual_seed(0))
+        image = torch.randn(batch, channels, side, side, generator=torch.Generator().manual_seed(0))
         times = _in_turns(runs, image, repeats if batch == 1 else max(3, repeats // 4))
         for name, taken in times.items():
             median, p95 = np.percentile(taken, [50, 95])

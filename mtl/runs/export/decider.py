@@ -33,7 +33,7 @@ class FileDecider(OnPictures):
     """
 
     def __init__(self, exported: Exported, speakers: Speakers, batch_size: int) -> None:
-        super().__init__(speakers.preprocess, batch_size)
+        super().__init__(speakers.preprocess, batch_size, speakers.images)
         self._exported = exported
         self._heads = speakers.heads
         self._as_they_are = exported.description["preprocess"]["in_graph"] is True
@@ -57,7 +57,7 @@ class FileDecider(OnPictures):
         speakers = speakers_of(exported, trust)
         made = cls(exported, speakers, batch_size)
         side = speakers.preprocess.image_size
-        [said] = made([np.full((side, side, 3), 127, np.uint8)])
+        [said] = made([np.full((side, side, speakers.images.channels), 127, np.uint8)])
         try:
             for task, head in made.tasks.items():
                 head.record(said[task])
@@ -74,7 +74,7 @@ class FileDecider(OnPictures):
         """See ``Decider``; an image as it is where the graph prepares it."""
         if not self._as_they_are:
             return super().prepared(image)
-        source = OneImage(image)
+        source = OneImage(image, self.images)
         sample = source.read(0, self.preprocess.image_size)
         height, width = sample.image.shape[:2]
         frame = self._own_preprocess().frame(height, width)
@@ -117,7 +117,7 @@ class FileDecider(OnPictures):
         return [dict(zip(by_task, row, strict=True)) for row in rows]
 
     def _as_input(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[Any]:
-        """(B, H, W, 3) pixels as the graph takes them."""
+        """(B, H, W, C) pixels as the graph takes them."""
         if self._as_they_are:
             return np.ascontiguousarray(images[..., ::-1]) if self._mirrored else images
         normal = self._normalise(torch.from_numpy(images).permute(0, 3, 1, 2))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mtl import __version__
 from mtl.config.instantiate import container
+from mtl.data.image_format import format_of
 from mtl.data.preprocess.base import Preprocess
 from mtl.runs.export.graph import Graph
 from mtl.runs.export.understood import KEY, VERSION
@@ -40,6 +41,7 @@ def describe(
         "run": str(cfg.name),
         "image_size": graph.image_size,
         "input": _input(graph, any_size),
+        "images": asdict(format_of(cfg.data)),
         "preprocess": {
             "in_graph": graph.resize is not None,
             "steps": preprocess.described,
@@ -52,13 +54,13 @@ def describe(
 
 
 def _input(graph: Graph, any_size: bool) -> dict[str, Any]:
-    size = graph.image_size
+    size, channels = graph.image_size, graph.network.image_channels
     if graph.resize is not None:
         return {
             "name": "image",
             "type": "uint8",
             "axes": ["image", "row", "column", "colour"],
-            "shape": ["batch", "height", "width", 3],
+            "shape": ["batch", "height", "width", channels],
             "colours": graph.colours,
             "meaning": "images of one size as they are decoded, upright",
         }
@@ -67,7 +69,7 @@ def _input(graph: Graph, any_size: bool) -> dict[str, Any]:
         "name": "image",
         "type": "float32",
         "axes": ["image", "colour", "row", "column"],
-        "shape": ["batch", 3, *sides],
+        "shape": ["batch", channels, *sides],
         "colours": "rgb",
         "meaning": "pictures after the steps of preprocess: (pixel / 255 - mean) / std",
     }

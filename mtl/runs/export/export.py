@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from mtl.config.nearest import listing
+from mtl.data.image_format import ImageFormat, format_of
 from mtl.data.preprocess.base import Preprocess
 from mtl.errors import RunError, UserError
 from mtl.files import write_all
@@ -132,6 +133,7 @@ def untested(
                 f"any_size=true: {listing(fixed)} decide in pixels of one size; leave it out, or "
                 "choose another size with image_size=N"
             )
+    _refuse_unusual(wanted, format_of(cfg.data))
     in_graph = preprocess if wanted.preprocess_in_graph else None
     graph = Graph(network, tasks, in_graph, wanted.colours).eval()
     program = traced(graph, wanted.any_size)
@@ -140,3 +142,20 @@ def untested(
     description = describe(graph, example, cfg, preprocess, wanted.form, wanted.any_size)
     contents = form.contents(program, list(example), text_of(description), wanted.out)
     return graph, description, contents
+
+
+def _refuse_unusual(wanted: Wanted, images: ImageFormat) -> None:
+    """See that images can go in as they are.
+
+    Raises:
+        UserError: they are not of 8 bits, or have no colours whose order could be another.
+    """
+    if wanted.preprocess_in_graph and images.span is not None:
+        raise UserError(
+            "preprocess_in_graph=true takes images of 8 bits, and data.pixel_range says that these "
+            "have others; leave it out, and the network's pictures are what goes in"
+        )
+    if wanted.colours != "rgb" and images.channels != 3:
+        raise UserError(
+            f"colours={wanted.colours}: images of {images.channels} channels have one order alone"
+        )

@@ -58,18 +58,20 @@ class Graph(nn.Module):
 
     @property
     def example(self) -> Tensor:
-        """Two images of what goes in: (2, H, W, 3) uint8 or (2, 3, S, S) float32."""
+        """Two images of what goes in: (2, H, W, C) uint8 or (2, C, S, S) float32."""
         size = self.image_size
         if self.resize is None:
-            return torch.zeros(2, 3, size, size)
+            return torch.zeros(2, self.network.image_channels, size, size)
         # Sides that can't be mistaken for any other number in the graph.
-        return torch.zeros(2, 3 * size + 1, 2 * size + 3, 3, dtype=torch.uint8)
+        return torch.zeros(
+            2, 3 * size + 1, 2 * size + 3, self.network.image_channels, dtype=torch.uint8
+        )
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Images to ``<task>.<name>``.
 
         Args:
-            image: (B, H, W, 3) uint8 with preprocessing, else (B, 3, S, S) float32, normalised.
+            image: (B, H, W, C) uint8 with preprocessing, else (B, C, S, S) float32, normalised.
         """
         frame = None
         if self.resize is not None and self.normalise is not None:

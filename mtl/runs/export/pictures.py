@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from mtl.data.build import build_data
+from mtl.data.image_format import ImageFormat
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.normalise import Normalise
 from mtl.data.preprocess.picture import picture
@@ -61,9 +62,10 @@ def images_of_run(cfg: DictConfig, most: int | None) -> Images:
     raise UserError("the run's data has no images; name some: images=FOLDER")
 
 
-def images_of(paths: Sequence[Path], most: int | None) -> Images:
+def images_of(paths: Sequence[Path], most: int | None, images: ImageFormat) -> Images:
     """Images of a user's, evenly spread."""
-    return Images("images=", [(OneImage(paths[i]), 0) for i in _spread(len(paths), most)])
+    chosen = [(OneImage(paths[i], images), 0) for i in _spread(len(paths), most)]
+    return Images("images=", chosen)
 
 
 def _spread(there: int, most: int | None) -> list[int]:

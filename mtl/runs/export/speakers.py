@@ -11,6 +11,7 @@ from mtl.config.allowed import Chosen
 from mtl.config.instantiate import make
 from mtl.config.ranges import check_ranges
 from mtl.config.trust import Trust, refuse_resolvers, refuse_strangers
+from mtl.data.image_format import USUAL, ImageFormat
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.sample import Target
 from mtl.errors import BadFile
@@ -22,6 +23,7 @@ from mtl.runs.export.read import Exported
 
 MOST_SIDE = 2**14
 """Of the network's picture, pixels."""
+MOST_CHANNELS = 2**10
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,12 @@ class Speakers:
     Args:
         heads: task to head; they can tell of decisions, and have no weights to make any.
         preprocess: the steps before the network.
+        images: what goes into these.
     """
 
     heads: Mapping[str, Head]
     preprocess: Preprocess
+    images: ImageFormat = USUAL
 
 
 def speakers_of(exported: Exported, trust: Trust) -> Speakers:
@@ -63,7 +67,8 @@ def speakers_of(exported: Exported, trust: Trust) -> Speakers:
         if size > MOST_SIDE:
             raise ValueError(f"image_size={size}")
         preprocess = make(values["preprocess"], Preprocess, image_size=size)
-        return Speakers({name: _head(task, size) for name, task in tasks.items()}, preprocess)
+        heads = {name: _head(task, size) for name, task in tasks.items()}
+        return Speakers(heads, preprocess, _images(about))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise BadFile(
             exported.path, f"its description isn't one of mtl export's ({error!r})"
@@ -74,6 +79,15 @@ def _refuse_foreign(values: Mapping[str, Any], path: Path, trust: Trust) -> None
     refuse_resolvers(values, path)
     refuse_strangers(values, trust)
     check_ranges(values, Chosen(trust.folder))
+
+
+def _images(about: Mapping[str, Any]) -> ImageFormat:
+    """Files of older versions don't say; their images are as usual."""
+    said = about.get("images", {"channels": 3, "span": None})
+    channels, span = int(said["channels"]), said["span"]
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise ValueError(f"channels={channels}")
+    return ImageFormat(channels, None if span is None else (float(span[0]), float(span[1])))
 
 
 def _head(task: Mapping[str, Any], image_size: int) -> Head:

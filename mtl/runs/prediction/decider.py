@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from mtl.data.image_format import ImageFormat
 from mtl.data.sample import Target
 from mtl.data.tile import Tile
 from mtl.model.figures.predictions import Drawing
@@ -64,6 +65,7 @@ class Decider(Protocol):
     """
 
     batch_size: int
+    images: ImageFormat
 
     @property
     def tasks(self) -> Mapping[str, Speaker]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mtl.data.image_format import USUAL, ImageFormat
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.picture import picture
 from mtl.data.sources.one_image import OneImage
@@ -22,10 +23,14 @@ class OnPictures(ABC):
     Args:
         preprocess: the deterministic steps that the network was trained with.
         batch_size: images that are decided on together, 1 or more.
+        images: what they are.
     """
 
-    def __init__(self, preprocess: Preprocess, batch_size: int) -> None:
+    def __init__(
+        self, preprocess: Preprocess, batch_size: int, images: ImageFormat = USUAL
+    ) -> None:
         self.preprocess = preprocess
+        self.images = images
         self.batch_size = batch_size
         self._local = threading.local()
 
@@ -42,7 +47,7 @@ class OnPictures(ABC):
         """Decide on images in memory.
 
         Args:
-            images: (H, W, 3) uint8 RGB each, of any size.
+            images: (H, W, 3) uint8 RGB each, or what files hold; of any size.
 
         Returns:
             For each image task to prediction, in the pixels of the image (see ``Head.unbatch``).
@@ -59,7 +64,7 @@ class OnPictures(ABC):
 
         ``content`` is the network's picture and its place in the image at full resolution.
         """
-        source = OneImage(image)
+        source = OneImage(image, self.images)
         sample, frame = picture(source, 0, self._own_preprocess(), {})
         return Prepared((sample.image, frame), frame.width, frame.height, source.whole)
 

@@ -14,6 +14,7 @@ from mtl.config.instantiate import container, make
 from mtl.config.kinds import named_kinds
 from mtl.config.saved import read_config
 from mtl.data.image_file import MAX_MEGAPIXELS, allow_megapixels
+from mtl.data.image_format import USUAL, ImageFormat, format_of
 from mtl.data.preprocess.base import Preprocess
 from mtl.data.preprocess.normalise import Normalise
 from mtl.data.sample import Target
@@ -36,6 +37,7 @@ class Predictor(OnPictures):
         preprocess: the deterministic steps it was trained with.
         batch_size: images that go through the network together, 1 or more.
         device: where it runs.
+        images: what they are.
     """
 
     def __init__(
@@ -44,8 +46,9 @@ class Predictor(OnPictures):
         preprocess: Preprocess,
         batch_size: int,
         device: torch.device | str = "cpu",
+        images: ImageFormat = USUAL,
     ) -> None:
-        super().__init__(preprocess, batch_size)
+        super().__init__(preprocess, batch_size, images)
         self.device = torch.device(device)
         self.network = network.eval().to(self.device)
         self.normalise = Normalise(preprocess.mean, preprocess.std).to(self.device)
@@ -101,7 +104,8 @@ class Predictor(OnPictures):
         if cfg.trainer.channels_last:
             network = network.to(memory_format=torch.channels_last)
         preprocess = make(container(cfg.preprocess), Preprocess, image_size=cfg.image_size)
-        return cls(network, preprocess, cfg.batch_size, device_named(device))
+        images = format_of(cfg.data)
+        return cls(network, preprocess, cfg.batch_size, device_named(device), images)
 
     @property
     def tasks(self) -> Mapping[str, Head]:

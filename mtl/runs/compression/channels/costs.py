@@ -94,7 +94,7 @@ def _spent(network: Network, modules: Sequence[nn.Module], side: int) -> tuple[F
     handles += [module.register_forward_hook(end) for module in modules]
     try:
         with torch.no_grad(), counter:
-            network(torch.zeros(1, 3, side, side))
+            network(torch.zeros(1, network.image_channels, side, side))
     finally:
         for handle in handles:
             handle.remove()

@@ -112,7 +112,7 @@ def _side(network: Network, image_size: int) -> int:
     if image_size <= SIDE:
         return image_size
     try:
-        network(torch.zeros(1, 3, SIDE, SIDE))
+        network(torch.zeros(1, network.image_channels, SIDE, SIDE))
     except Exception:  # a user's own member may raise anything
         return image_size
     return SIDE
@@ -125,7 +125,7 @@ def _called(network: Network, side: int) -> set[nn.Module]:
         module.register_forward_hook(lambda module, inputs, output: found.add(module))
         for module in network.modules()
     ]
-    network(torch.zeros(1, 3, side, side))
+    network(torch.zeros(1, network.image_channels, side, side))
     for handle in handles:
         handle.remove()
     return found

@@ -72,7 +72,7 @@ class Marks:
         chosen = [module for module in network.modules() if isinstance(module, ChannelChoice)]
         handles = [module.register_forward_pre_hook(choose) for module in chosen]
         with self._watching_features(add):
-            network(torch.zeros(1, 3, side, side))
+            network(torch.zeros(1, network.image_channels, side, side))
         for handle in handles:
             handle.remove()
 
@@ -105,13 +105,17 @@ class Marks:
         found, out = self._run(self._images(1), {})
         return found, bool(out.any())
 
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        return self.network.image_channels, self.side, self.side
+
     def _images(self, count: int) -> Tensor:
         generator = torch.Generator().manual_seed(0)
-        return torch.rand(count, 3, self.side, self.side, generator=generator)
+        return torch.rand(count, *self._shape, generator=generator)
 
     def seen_of_images(self) -> Rows:
         """Where the picture itself is read."""
-        return self._run(torch.full((1, 3, self.side, self.side), torch.nan), {})[0]
+        return self._run(torch.full((1, *self._shape), torch.nan), {})[0]
 
     def _run(self, image: Tensor, marked: Mapping[nn.Module, Tensor]) -> tuple[Rows, Flags]:
         found: dict[int, Flags] = {}

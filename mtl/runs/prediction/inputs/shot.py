@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from mtl.data.image_file import image_size, read_image
+import numpy.typing as npt
+
+from mtl.data.image_file import read_image
 from mtl.data.tile import Tile, Tiling, tiles_of
+from mtl.drawing.three import in_three
 from mtl.runs.prediction.decider import Decider, Picture, Prepared
 
 
@@ -73,7 +77,7 @@ class Preparation:
         """
         if self.tiling is None and not self.drawn:
             return 1, 0
-        width, height = image_size(path)
+        width, height = self.decider.images.size(path)
         return len(self.tiles(width, height)) or 1, width * height
 
     def tiles(self, width: int, height: int) -> list[Tile]:
@@ -89,8 +93,8 @@ class Preparation:
             BadFile: it can't be read.
         """
         if self.tiling is not None:
-            pixels, (width, height) = read_image(path)
-            if self.tiles(width, height):
+            pixels = self.decider.images.raw(path)
+            if self.tiles(pixels.shape[1], pixels.shape[0]):
                 return self._cut(path, pixels)
         prepared = self.decider.prepared(path)
         if not self.drawn:
@@ -103,12 +107,17 @@ class Preparation:
         shot = self._cut(path, pixels)
         return replace(shot, frame=number, fps=fps)
 
-    def _cut(self, path: Path, pixels: Picture) -> Shot:
+    def _cut(self, path: Path, pixels: npt.NDArray[Any]) -> Shot:
         height, width = pixels.shape[:2]
         tiles = self.tiles(width, height)
         images = [tile.cut(pixels) for tile in tiles] or [pixels]
         parts = [replace(self.decider.prepared(image), pixels=None) for image in images]
-        return Shot(path, width, height, parts, tiles, pixels if self.drawn else None)
+        shown = self._shown(path, pixels) if self.drawn else None
+        return Shot(path, width, height, parts, tiles, shown)
+
+    def _shown(self, path: Path, pixels: npt.NDArray[Any]) -> Picture:
+        images = self.decider.images
+        return in_three(pixels if images.usual else images.of_array(path, pixels))
 
 
 def _whole(path: Path, prepared: Prepared) -> Shot:
