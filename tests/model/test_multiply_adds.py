@@ -18,6 +18,7 @@ def test_a_convolution_by_hand() -> None:
         nn.AvgPool2d(4),
         nn.Conv2d(5, 2, 1),
     )
+    network.image_channels = 3  # type: ignore[assignment]
     network[1].eval()
     before = network[1].running_mean.clone()
     assert multiply_adds(network, 32) == 16 * 16 * 27 * 5 + 4 * 4 * 5 * 2  # type: ignore[arg-type]
@@ -27,6 +28,8 @@ def test_a_convolution_by_hand() -> None:
 
 def test_what_cannot_be_counted_is_absent_and_said(caplog: pytest.LogCaptureFixture) -> None:
     class Odd(nn.Module):
+        image_channels = 3
+
         def __init__(self) -> None:
             super().__init__()
             self.weight = nn.Parameter(torch.zeros(1))

@@ -20,6 +20,8 @@ from mtl.runs.compression.prune.choice import Shrinking, by_worth, evenly
 class Small(nn.Module):
     """A residual block of 4 channels, a depthwise layer, a scalar gate, a vector, two norms."""
 
+    image_channels = 3
+
     def __init__(self) -> None:
         super().__init__()
         self.encoder, self.fusion = nn.Identity(), nn.Identity()
