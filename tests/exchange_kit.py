@@ -11,9 +11,11 @@ from mtl.model.backbone.small_cnn import SmallCNN
 from mtl.model.encoder.base import Encoder
 from mtl.model.encoder.cgc import CGC
 from mtl.model.encoder.cross_stitch import CrossStitch
+from mtl.model.encoder.dselect_k import DSelectK
 from mtl.model.encoder.mmoe import MMoE
 from mtl.model.encoder.mtan import MTAN
 from mtl.model.encoder.nddr import NDDR
+from mtl.model.encoder.ple import PLE
 from mtl.model.views.single import Single
 
 TASKS = ("a", "b", "c")
@@ -23,6 +25,8 @@ MEMBERS: dict[str, Callable[..., Encoder]] = {
     "mtan": MTAN,
     "mmoe": MMoE,
     "cgc": CGC,
+    "ple": PLE,
+    "dselect_k": DSelectK,
 }
 
 

@@ -15,6 +15,8 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "mtan": [{}],
     "mmoe": [{}, {"at": "second"}, {"at": "first"}],
     "cgc": [{}, {"at": "second", "task_experts": 2}, {"shared_experts": 2}],
+    "ple": [{}, {"levels": ["second"], "task_experts": 2}, {"shared_experts": 2}],
+    "dselect_k": [{}, {"experts": 3, "at": "second"}],
 }
 CASES = [(name, options) for name, found in OPTIONS.items() for options in found]
 

@@ -68,11 +68,13 @@ STEPS = [
         for encoder, exchange in (
             ("cgc", "none"),
             ("cross_stitch", "concat"),
+            ("dselect_k", "none"),
             ("mmoe", "none"),
             ("mtan", "none"),
             ("multi_branch", "attention"),
             ("nddr", "none"),
             ("per_task", "none"),
+            ("ple", "none"),
         )
     ),
 ]
