@@ -5,9 +5,11 @@ import torch
 
 from mtl.data.sample import Target
 from mtl.model.backbone.base import Features, Stage
+from mtl.model.backbone.rotation import turn_filters
 from mtl.model.head.aspp_decoder import AsppDecoder
 from mtl.model.head.depth import Depth
-from mtl.model.head.pyramid_decoder import PyramidDecoder
+from mtl.model.head.dpt_decoder import DptDecoder
+from mtl.model.head.pyramid_decoder import PyramidDecoder, upsample
 from mtl.model.head.segmentation import Segmentation
 
 STAGES = (Stage("a", 4, 4), Stage("b", 6, 8), Stage("c", 8, 16))
@@ -40,7 +42,45 @@ def test_aspp_sees_what_is_far_away_and_what_is_fine() -> None:
     assert given[8].grad is None
 
 
-@pytest.mark.parametrize("kind", [PyramidDecoder, AsppDecoder])
+def test_dpt_makes_four_levels_of_one_map() -> None:
+    decoder = DptDecoder((Stage("body", 12, 14),), 8, 3)
+    levels = decoder._levels({14: torch.randn(2, 12, 3, 5)})
+    assert [tuple(maps.shape) for maps in levels] == [
+        (2, 8, 12, 20),
+        (2, 8, 6, 10),
+        (2, 8, 3, 5),
+        (2, 8, 2, 3),
+    ]
+    assert decoder.strides == (14,)
+    assert decoder({14: torch.randn(2, 12, 3, 5)}).shape == (2, 3, 12, 20)
+    assert decoder({14: torch.randn(1, 12, 1, 1)}).isfinite().all()
+
+
+def test_dpt_refines_levels_that_are_there() -> None:
+    """With convolutions that do nothing it adds up the levels, each enlarged from the last."""
+    decoder = DptDecoder(STAGES, 8, 1)
+    assert decoder(features()).shape == (2, 1, 8, 8)
+    for name, parameter in decoder.named_parameters():
+        if "layers" in name:
+            torch.nn.init.zeros_(parameter)
+    given = features()
+    fine, middle, coarse = decoder._levels(given)
+    seen: list[torch.Tensor] = []
+    decoder.classify.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    decoder(given)
+    wanted = fine + upsample(middle + upsample(coarse, (4, 4)), (8, 8))
+    torch.testing.assert_close(seen[0], wanted)
+
+
+def test_dpt_turns_with_its_map() -> None:
+    decoder = DptDecoder((Stage("body", 5, 16),), 4, 2).eval()
+    turn_filters(decoder, "mean", "views.equivariant=true")
+    maps = torch.randn(1, 5, 4, 4)
+    found = decoder({16: maps.rot90(1, (2, 3))})
+    torch.testing.assert_close(found, decoder({16: maps}).rot90(1, (2, 3)))
+
+
+@pytest.mark.parametrize("kind", [PyramidDecoder, AsppDecoder, DptDecoder])
 def test_reading_fewer_channels_is_reading_zeros(kind: type[PyramidDecoder]) -> None:
     decoder, given = kind(STAGES, 8, 2).eval(), features()
     kept = {s.stride: torch.arange(1, s.channels, 2) for s in STAGES}
@@ -58,3 +98,5 @@ def test_heads_take_their_decoder_by_name() -> None:
         head = kind(target=target, stages=STAGES, image_size=32, decoder="aspp", channels=8)
         assert head.reads == (4, 16)
         assert head(features()).shape[-2:] == (8, 8)
+        head = kind(target=target, stages=STAGES, image_size=32, decoder="dpt", channels=8)
+        assert head.reads == (4, 8, 16)

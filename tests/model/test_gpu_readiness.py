@@ -53,7 +53,7 @@ STEPS = [
         "heads.classification.focal_gamma=1",
     ],
     ["tasks=[similarity]", "heads.similarity.loss=triplet"],
-    ["tasks=[depth,normals]", "heads.depth.loss=silog", "heads.normals.loss=l2"],
+    ["tasks=[depth,normals]", "heads.depth.loss=silog", "heads.normals.decoder=dpt"],
     ["tasks=[box,segmentation]", "fusion=none", "views=rotations", "ensemble=mean"],
     *(
         ["tasks=[classification,box]", f"views={view}", option, f"fusion={fusion}"]

@@ -1,6 +1,8 @@
 """The one description that every backbone gives of itself."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -35,19 +37,33 @@ class Backbone(nn.Module):
     Args:
         stages: stage name to module, in the order of execution.
         description: one ``Stage`` for each, in the same order.
+        outputs: where a single stage hands out several maps at once, and its module a sequence of
+            them: the name, channels and stride of each, from fine to coarse. The coarsest is what
+            ``description`` says of the stage.
     """
 
-    def __init__(self, stages: dict[str, nn.Module], description: tuple[Stage, ...]) -> None:
+    def __init__(
+        self,
+        stages: dict[str, nn.Module],
+        description: tuple[Stage, ...],
+        outputs: Sequence[Stage] = (),
+    ) -> None:
         super().__init__()
         if list(stages) != [stage.name for stage in description]:
             raise ValueError("stages and description differ")
         self.stages = nn.ModuleDict(stages)
         self.description = description
+        self.outputs = tuple(outputs)
         self.checkpointing = False
 
     @property
     def feature_stages(self) -> tuple[Stage, ...]:
-        """The stages whose outputs ``forward`` returns: the last one of each stride."""
+        """What ``forward`` returns: ``outputs``, or the last stage of each stride."""
+        return self.outputs or self.run_stages
+
+    @property
+    def run_stages(self) -> tuple[Stage, ...]:
+        """The last stage of each stride, for those who ``run`` stage by stage."""
         return tuple({stage.stride: stage for stage in self.description}.values())
 
     def forward(self, image: Tensor) -> Features:
@@ -59,6 +75,9 @@ class Backbone(nn.Module):
         Returns:
             Stride to the output of the last stage with that stride.
         """
+        if self.outputs:
+            maps = self._run(self.description[0].name, image)
+            return {s.stride: out for s, out in zip(self.outputs, maps, strict=True)}
         features: Features = {}
         for stage in self.description:
             image = self.run(stage.name, image)
@@ -71,11 +90,18 @@ class Backbone(nn.Module):
         Args:
             stage: its name.
             x: output of the stage before, or the image.
+
+        Returns:
+            Its output; the coarsest where it has several.
         """
+        found = self._run(stage, x)
+        result: Tensor = found[-1] if self.outputs else found
+        return result
+
+    def _run(self, stage: str, x: Tensor) -> Any:
         module = self.stages[stage]
         if not (self.checkpointing and self.training and torch.is_grad_enabled()):
-            result: Tensor = module(x)
-            return result
+            return module(x)
         return checkpointed(module, x)
 
 

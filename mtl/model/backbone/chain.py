@@ -1,15 +1,17 @@
 """timm's feature extractors, cut into a chain of stages."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from mtl.errors import UserError
 from mtl.model.backbone.base import Stage
 
-Chain = tuple[dict[str, nn.Module], tuple[Stage, ...]]
+Chain = tuple[dict[str, nn.Module], tuple[Stage, ...], tuple[Stage, ...]]
+"""Stages, their description, and the outputs of a single one that has several."""
 
 
 class _ChannelsLast(nn.Module):
@@ -25,42 +27,84 @@ class _ChannelsLast(nn.Module):
         return result.permute(0, 3, 1, 2)
 
 
-class _Coarsest(nn.Module):
-    """The last output of a feature extractor that has many."""
+class _Whole(nn.Module):
+    """A feature extractor that has many outputs.
 
-    def __init__(self, net: nn.Module, channels_last: bool) -> None:
+    Args:
+        net: it.
+        channels_last: whether its maps are (B, H, W, C).
+        places: of the outputs that are handed out; None: all, their channels side by side.
+    """
+
+    def __init__(self, net: nn.Module, channels_last: bool, places: Sequence[int] | None) -> None:
         super().__init__()
         self.net = net
         self.channels_last = channels_last
+        self.places = places
 
-    def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.net(x)[-1]
-        return result.permute(0, 3, 1, 2) if self.channels_last else result
+    def forward(self, x: Tensor) -> Tensor | list[Tensor]:
+        maps = [m.permute(0, 3, 1, 2) if self.channels_last else m for m in self.net(x)]
+        if self.places is None:
+            return torch.cat(maps, 1)
+        chosen = [maps[place] for place in self.places]
+        return chosen[0] if len(chosen) == 1 else chosen
 
 
-def cut(net: nn.Module, size: int) -> Chain:
+def cut(net: nn.Module, size: int, depths: int = 1) -> Chain:
     """Cut a feature extractor of timm behind each of its outputs.
 
-    Where the outputs don't follow from each other (transformers, HRNet), the whole is one stage
-    ``body`` with the coarsest output.
+    Where the outputs don't follow from each other (HRNet, many transformers), the whole is one
+    stage ``body`` that hands out the last output of each stride. A plain vision transformer has one
+    stride.
 
     Args:
         net: made with ``features_only=True``.
         size: side in pixels of a picture that it takes, for a trial.
+        depths: how many outputs of a plain vision transformer, evenly spread over its blocks, are
+            put side by side.
 
     Returns:
-        Stages ``stage1``, ``stage2``, ... and their description.
+        Stages ``stage1``, ``stage2``, ..., their description, and what ``body`` hands out.
+
+    Raises:
+        UserError: there are no so many outputs of one stride.
     """
+    if depths > 1:
+        return _spread(net, depths)
     channels_last = str(getattr(net, "output_fmt", "NCHW")).endswith("NHWC")
     info: Any = net.feature_info
     parts = _split(net)
     if channels_last:
         parts = [_ChannelsLast(part, first=i == 0) for i, part in enumerate(parts)]
     if not _same(net, parts, size, channels_last):
-        body = Stage("body", info.channels()[-1], info.reduction()[-1])
-        return {"body": _Coarsest(net, channels_last)}, (body,)
+        last = {stride: place for place, stride in enumerate(info.reduction())}
+        outputs = [Stage(f"stride{s}", info.channels()[last[s]], s) for s in sorted(last)]
+        whole = _Whole(net, channels_last, [last[stage.stride] for stage in outputs])
+        return (*_body(whole, outputs[-1]), tuple(outputs) if len(outputs) > 1 else ())
     stages = {f"stage{number}": part for number, part in enumerate(parts, 1)}
-    return stages, tuple(map(Stage, stages, info.channels(), info.reduction()))
+    return stages, tuple(map(Stage, stages, info.channels(), info.reduction())), ()
+
+
+def _body(whole: _Whole, coarsest: Stage) -> tuple[dict[str, nn.Module], tuple[Stage, ...]]:
+    return {"body": whole}, (Stage("body", coarsest.channels, coarsest.stride),)
+
+
+def _spread(net: Any, depths: int) -> Chain:
+    """A plain vision transformer with some of its blocks' outputs side by side."""
+    blocks = list(net.feature_info.info)
+    strides = {block["reduction"] for block in blocks}
+    if len(strides) > 1 or depths > len(blocks) or not hasattr(net, "out_indices"):
+        what = (
+            f"has {len(blocks)} blocks" if len(strides) == 1 else "has outputs of several strides"
+        )
+        raise UserError(
+            f"backbone.depths={depths}: this model {what}; depths are for plain vision "
+            "transformers, up to as many as they have blocks"
+        )
+    net.out_indices = [(number + 1) * len(blocks) // depths - 1 for number in range(depths)]
+    channels = sum(blocks[place]["num_chs"] for place in net.out_indices)
+    channels_last = str(net.output_fmt).endswith("NHWC")
+    return (*_body(_Whole(net, channels_last, None), Stage("", channels, strides.pop())), ())
 
 
 def _steps(net: nn.Module, outputs: list[str]) -> Iterator[tuple[str, nn.Module]]:

@@ -1,7 +1,7 @@
 """Activations computed twice instead of kept."""
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
 
-def checkpointed(module: nn.Module, x: Tensor) -> Tensor:
+def checkpointed(module: nn.Module, x: Tensor) -> Any:
     """Run a module without keeping what is inside it (Chen et al., 2016).
 
     Running statistics count the batch once, although it comes by twice.
@@ -21,12 +21,12 @@ def checkpointed(module: nn.Module, x: Tensor) -> Tensor:
 
     if torch.compiler.is_compiling():
         # Compiled, what is inside is computed twice without being run twice.
-        return cast(Tensor, checkpoint(module, x, use_reentrant=False))
+        return checkpoint(module, x, use_reentrant=False)
 
     def contexts() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         return nullcontext(), _StatisticsKept(module)
 
-    return cast(Tensor, checkpoint(module, x, use_reentrant=False, context_fn=contexts))
+    return checkpoint(module, x, use_reentrant=False, context_fn=contexts)
 
 
 class _StatisticsKept(AbstractContextManager[None]):

@@ -1,7 +1,9 @@
 """Any model of timm that gives feature maps."""
 
+import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import timm
@@ -26,13 +28,18 @@ class Timm(Backbone):
     """A feature extractor from timm (Wightman, 2019).
 
     The stages end where timm's ``features_only`` outputs lie. A model whose outputs don't follow
-    from each other (transformers, HRNet) becomes one stage ``body`` with its coarsest output.
+    from each other (HRNet, many transformers) becomes one stage ``body`` with all of them; a plain
+    vision transformer (ViT, DINOv2, DINOv3) has a single stride, that of its patches.
 
     Args:
         model: timm's name of it, with or without a tag for its weights (``resnet18.a1_in1k``).
-        weights: ``none``, ``imagenet`` (timm's own, downloaded) or a file.
+        weights: ``none``, ``imagenet`` (timm's own, downloaded) or a file, whose names and shapes
+            timm's filter for published weights of the model may change first: it knows those of
+            DINOv2 and DINOv3, and resizes what they know of places to another ``img_size``.
         options: further arguments of ``timm.create_model`` (``{drop_path_rate: 0.1}``,
             ``{img_size: 128}`` for transformers).
+        depths: of a plain vision transformer, how many blocks' outputs are put side by side, evenly
+            spread and the last among them; 4 are what dense heads with ``decoder=dpt`` expect.
 
     Raises:
         UserError: no such model, or one that gives no feature maps, or options that read weights.
@@ -43,14 +50,25 @@ class Timm(Backbone):
         model: str = "mobilenetv3_large_100",
         weights: str | None = "none",
         options: Mapping[str, Any] | None = None,
+        depths: int = 1,
     ) -> None:
         arguments = dict(options or {})
         for key in OTHER_WAYS & arguments.keys():
             raise UserError(f"backbone.options.{key}: weights are chosen by backbone.weights")
+        if depths > 1 and "out_indices" in arguments:
+            raise UserError(
+                "backbone.options.out_indices: backbone.depths says which; set one of them"
+            )
         net = _features(model, arguments)
-        super().__init__(*cut(net, _trial_size(net, model, arguments)))
+        super().__init__(*cut(net, _trial_size(net, model, arguments), depths))
         inner = getattr(net, "model", net)  # timm wraps transformers once more
-        apply_weights(self, weights, inner, lambda: self.imagenet(model, arguments))
+        apply_weights(
+            self,
+            weights,
+            inner,
+            lambda: self.imagenet(model, arguments),
+            partial(_as_timm_names_it, inner),
+        )
 
     @staticmethod
     def imagenet(model: str, options: Mapping[str, Any]) -> State:
@@ -64,6 +82,15 @@ class Timm(Backbone):
         except Exception as error:  # the hub's client has errors of many libraries
             raise no_download(model, error) from error
         return state
+
+
+def _as_timm_names_it(model: nn.Module, state: State) -> State:
+    """Tensors of a published file under timm's names and in the model's shapes."""
+    translate = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
+    if translate is None:
+        return state
+    translated: State = translate(dict(state), model)
+    return translated
 
 
 def _trial_size(net: nn.Module, model: str, options: Mapping[str, Any]) -> int:

@@ -21,7 +21,11 @@ log = logging.getLogger(__name__)
 
 
 def apply_weights(
-    backbone: Backbone, weights: str | None, original: nn.Module, imagenet: Callable[[], State]
+    backbone: Backbone,
+    weights: str | None,
+    original: nn.Module,
+    imagenet: Callable[[], State],
+    translate: Callable[[State], State] = dict,
 ) -> None:
     """Fill a fresh backbone as ``backbone.weights`` says.
 
@@ -30,6 +34,7 @@ def apply_weights(
         weights: ``none`` (or None), ``imagenet``, or the path of a file.
         original: the model that the backbone's tensors were taken from; files may use its names.
         imagenet: gives the ImageNet tensors under the original model's names.
+        translate: brings what a file holds to the original model's names, where it has others.
 
     Raises:
         UserError: no such file, no such weights, or no tensor fits.
@@ -37,7 +42,7 @@ def apply_weights(
     """
     if weights is None or weights == "none":
         return
-    state = imagenet() if weights == "imagenet" else read_weights(weights)
+    state = imagenet() if weights == "imagenet" else translate(read_weights(weights))
     load_weights(backbone, state, original_names(backbone, original), source=weights)
 
 

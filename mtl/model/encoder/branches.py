@@ -80,7 +80,7 @@ class Branches(Encoder):
     @property
     def feature_stages(self) -> tuple[Stage, ...]:
         """The first branch's."""
-        return self._branches()[0].feature_stages
+        return self._branches()[0].run_stages
 
     def stage_of(self, parameter: str) -> str:
         """The stage in ``branches.<n>.stages.<stage>.…``, and ``encoder`` for the adapters.
@@ -163,11 +163,11 @@ def _between(branch: Backbone, tied: Iterable[str]) -> list[list[Stage]]:
 
 def _adapters(first: Backbone, branch: Backbone) -> nn.ModuleDict:
     """Stride to a 1x1 convolution where a branch's channels differ from the first's."""
-    wanted = {stage.stride: stage.channels for stage in first.feature_stages}
+    wanted = {stage.stride: stage.channels for stage in first.run_stages}
     return nn.ModuleDict(
         {
             str(stage.stride): nn.Conv2d(stage.channels, wanted[stage.stride], 1)
-            for stage in branch.feature_stages
+            for stage in branch.run_stages
             if stage.channels != wanted[stage.stride]
         }
     )
@@ -189,7 +189,7 @@ def _check_counts(count: int, backbones: int, views: int) -> None:
 
 
 def _check_strides(branches: Sequence[Backbone]) -> None:
-    first, *others = [[stage.stride for stage in b.feature_stages] for b in branches]
+    first, *others = [[stage.stride for stage in b.run_stages] for b in branches]
     for number, strides in enumerate(others, 2):
         if strides != first:
             raise UserError(

@@ -77,7 +77,7 @@ class ExchangeEncoder(Encoder):
     @property
     def feature_stages(self) -> tuple[Stage, ...]:
         """The backbones' own."""
-        return self._backbone(self.tasks[0]).feature_stages
+        return self._backbone(self.tasks[0]).run_stages
 
     def stage_of(self, parameter: str) -> str:
         """The stage in ``backbones.<task>.stages.<stage>.…``."""

@@ -52,4 +52,6 @@ def part(backbone: Backbone, stages: Sequence[Stage]) -> Backbone:
         backbone: the whole.
         stages: at least one; the part's input is what comes out of the stage before them.
     """
+    if len(stages) == len(backbone.description):
+        return backbone
     return Backbone({s.name: backbone.stages[s.name] for s in stages}, tuple(stages))

@@ -10,15 +10,17 @@ from mtl.model.backbone.base import Features, Stage
 from mtl.model.backbone.rotation import turn_filters
 from mtl.model.head.aspp_decoder import AsppDecoder
 from mtl.model.head.base import Head
+from mtl.model.head.dpt_decoder import DptDecoder
 from mtl.model.head.losses import full_precision
 from mtl.model.head.options import check_names, check_range
 from mtl.model.head.pyramid_decoder import PyramidDecoder, upsample
 
-DECODERS: Mapping[str, type[PyramidDecoder] | type[AsppDecoder]] = {
+DECODERS: Mapping[str, type[PyramidDecoder | AsppDecoder | DptDecoder]] = {
     "light": PyramidDecoder,
     "aspp": AsppDecoder,
+    "dpt": DptDecoder,
 }
-Decoder = Literal["light", "aspp"]
+Decoder = Literal["light", "aspp", "dpt"]
 
 
 class Dense(Head):
@@ -36,7 +38,8 @@ class Dense(Head):
         strides: of the features to use, as far as they are on offer; the finest one on offer where
             none is.
         channels: of the decoder.
-        decoder: ``light`` (see ``PyramidDecoder``) or ``aspp`` (see ``AsppDecoder``).
+        decoder: ``light`` (see ``PyramidDecoder``), ``aspp`` (see ``AsppDecoder``) or ``dpt`` (see
+            ``DptDecoder``).
     """
 
     same_answers = False

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mtl.model.backbone.base import Features, Stage
+from mtl.model.backbone.base import Features, Stage, laid_out_as
 from mtl.model.head.pyramid_decoder import group_norm, upsample
 from mtl.model.narrow import narrow_inputs
 
@@ -57,7 +57,7 @@ class DptDecoder(nn.Module):
         total = self.refine[-1](levels[-1])
         for place in reversed(range(len(levels) - 1)):
             skipped = self.skip[place](levels[place])
-            total = self.refine[place](upsample(total, skipped.shape[-2:]) + skipped)
+            total = self.refine[place](skipped + upsample(total, skipped.shape[-2:]))
         maps: Tensor = self.classify(total)
         return maps
 
@@ -67,7 +67,8 @@ class DptDecoder(nn.Module):
         for place, scale in enumerate(self.scales):
             maps = self.project[place](features[self.strides[place % len(self.strides)]])
             if scale > 1:
-                maps = upsample(maps, [int(side * scale) for side in maps.shape[-2:]])
+                larger = [int(side * scale) for side in maps.shape[-2:]]
+                maps = laid_out_as(upsample(maps, larger), maps)
             elif scale < 1:
                 maps = F.avg_pool2d(maps, 2, ceil_mode=True)
             found.append(self.smooth[place](maps))
