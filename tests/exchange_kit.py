@@ -12,6 +12,7 @@ from mtl.model.encoder.base import Encoder
 from mtl.model.encoder.cgc import CGC
 from mtl.model.encoder.cross_stitch import CrossStitch
 from mtl.model.encoder.dselect_k import DSelectK
+from mtl.model.encoder.ltb import LTB
 from mtl.model.encoder.mmoe import MMoE
 from mtl.model.encoder.mtan import MTAN
 from mtl.model.encoder.nddr import NDDR
@@ -27,6 +28,7 @@ MEMBERS: dict[str, Callable[..., Encoder]] = {
     "cgc": CGC,
     "ple": PLE,
     "dselect_k": DSelectK,
+    "ltb": LTB,
 }
 
 

@@ -150,13 +150,14 @@ class MultiTaskModule(L.LightningModule):
         With several processes or batches it is a loss of 0 where this one has none, since the
         others need the step.
 
-        Dropout is seeded by the batch, so that a resumed run drops the same units as an unbroken
-        one.
+        Dropout and other random choices are seeded by the batch, so that a resumed run makes the
+        same ones as an unbroken one.
 
         Raises:
             RunError: a loss is not finite.
         """
         torch.manual_seed(batch.seed)
+        self.network.encoder.begin_step(self.current_epoch / cast(int, self.trainer.max_epochs))
         self.accumulation.begin(batch)
         encode = self.network.encode if self.gradient_step is None else self.gradient_step.encode
         part = self.accumulation.part(batch, *self.counted_losses(batch, encode))

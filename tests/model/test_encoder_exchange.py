@@ -17,6 +17,7 @@ OPTIONS: dict[str, list[dict[str, Any]]] = {
     "cgc": [{}, {"at": "second", "task_experts": 2}, {"shared_experts": 2}],
     "ple": [{}, {"levels": ["second"], "task_experts": 2}, {"shared_experts": 2}],
     "dselect_k": [{}, {"experts": 3, "at": "second"}],
+    "ltb": [{}],
 }
 CASES = [(name, options) for name, found in OPTIONS.items() for options in found]
 

@@ -69,6 +69,7 @@ STEPS = [
             ("cgc", "none"),
             ("cross_stitch", "concat"),
             ("dselect_k", "none"),
+            ("ltb", "none"),
             ("mmoe", "none"),
             ("mtan", "none"),
             ("multi_branch", "attention"),

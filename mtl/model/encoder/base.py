@@ -69,6 +69,14 @@ class Encoder(nn.Module, ABC):
             their features get the same object.
         """
 
+    def begin_step(self, progress: float) -> None:
+        """Called before each training step, for what changes in the course of a training.
+
+        Args:
+            progress: share of the epochs that are done, from 0 to below 1; the same in all steps of
+                an epoch, and in a resumed run as in an unbroken one.
+        """
+
     def gauges(self) -> dict[str, Tensor]:
         """Scalars worth a curve in the log, by name."""
         return {}

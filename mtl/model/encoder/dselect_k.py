@@ -91,8 +91,8 @@ class Selectors(nn.Module):
         """(B, inputs) to digits (B, strides, k, digits) in 0..1 and shares (B, strides, k)."""
         digits = smooth_step(self.digits(seen), self.gamma)
         shares: Tensor = self.shares(seen)
-        shares = shares.unflatten(-1, self.shape).softmax(-1)
-        return digits.unflatten(-1, (*self.shape, self.width)), shares
+        shares = torch.unflatten(shares, -1, self.shape).softmax(-1)
+        return torch.unflatten(digits, -1, (*self.shape, self.width)), shares
 
 
 def smooth_step(t: Tensor, gamma: float) -> Tensor:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from mtl.model.backbone.base import Backbone, Features
@@ -58,7 +59,8 @@ class GatedExperts(ExpertEncoder):
     def weights(self, task: str, summary: Tensor) -> Tensor:
         """(B, C) seen by the gates, to (B, strides, experts of the task) with sum 1 over these."""
         logits: Tensor = self.gates[task](summary)
-        return logits.unflatten(-1, (len(self.gated), len(self.pool(task)))).softmax(-1)
+        shape = len(self.gated), len(self.pool(task))
+        return torch.unflatten(logits, -1, shape).softmax(-1)
 
     def forward(self, image: Tensor) -> dict[str, Features]:
         """Stem, all experts, and each task's mixture of what they say."""

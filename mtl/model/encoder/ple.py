@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from mtl.model.backbone.base import Backbone, Features
@@ -136,7 +137,7 @@ class Level(nn.Module):
     def _ask(self, task: str, seen: Tensor, said: Sequence[Features]) -> Features:
         pool = self.pool(task)
         logits: Tensor = self.gates[task](seen.mean((-2, -1)))
-        weights = logits.unflatten(-1, (len(self.strides), len(pool))).softmax(-1)
+        weights = torch.unflatten(logits, -1, (len(self.strides), len(pool))).softmax(-1)
         if self.training:
             own = [place for place, number in enumerate(pool) if self.owners[number] == task]
             self.own_shares[task] = weights.detach()[..., own].sum(-1).mean()
