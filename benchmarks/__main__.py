@@ -18,11 +18,13 @@ os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # the profiler tells of every st
 from rich.console import Console
 
 from benchmarks import weighting
+from benchmarks.attributes import attribute_tasks
 from benchmarks.augmentation import batch_versus_albumentations, versus_pil
 from benchmarks.coco_index import coco_index
 from benchmarks.command import command_seconds
 from benchmarks.export import onnx_latency
 from benchmarks.gpu import gpu_throughput
+from benchmarks.grey_pictures import grey_pictures
 from benchmarks.int8 import GOALS, int8_latency
 from benchmarks.memory import demo_memory
 from benchmarks.prediction import predict_throughput
@@ -43,6 +45,7 @@ def quick() -> dict[str, Measure]:
         "batch_augmentation": lambda: {"batch_augmentation": batch_versus_albumentations()},
         "files": versus_pil,
         "step_overhead": lambda: {"step_overhead": step_overhead()},
+        "attribute_tasks": attribute_tasks,
         "views": views_cost,
         "gpu_throughput": gpu_throughput,
         "predict_throughput": predict_throughput,
@@ -66,6 +69,7 @@ def slow() -> dict[str, Measure]:
         },
         "misspelt_seconds": lambda: {"misspelt_seconds": command_seconds(misspelt, 2, 2.0, answer)},
         "demo_memory": demo_memory,
+        "grey_pictures": lambda: {"grey_pictures": grey_pictures()},
         "coco_index": coco_index,
         "sweep_flat/grid": lambda: sweep_flat("grid"),
         "sweep_flat/joblib": lambda: sweep_flat("joblib"),

@@ -89,7 +89,7 @@ def side_by_side(overrides: Sequence[str], rounds: int) -> tuple[list[float], li
         data.prepare_data()
         network = build_network(cfg, data.targets)
         turns = Turns(by_hand(cfg, copy.deepcopy(network), data))
-        with_progress_bar(cfg, Path(folder), data, network, turns)
+        with_progress_bar(cfg, Path(folder), data, network, [turns, Throughput()])
     # The first epoch of each warms up.
     return turns.framework[1:], turns.hand[1:]
 
@@ -126,10 +126,14 @@ class Turns(L.Callback):
 
 
 def with_progress_bar(
-    cfg: DictConfig, folder: Path, data: MultiTaskData, network: Network, turns: Turns
+    cfg: DictConfig,
+    folder: Path,
+    data: MultiTaskData,
+    network: Network,
+    watching: Sequence[L.Callback],
 ) -> None:
     """Train as ``mtl train`` does, with a terminal's progress bar that nobody sees."""
-    callbacks = [turns, *build_callbacks(cfg), Throughput(), Tracking(cfg)]
+    callbacks = [*watching, *build_callbacks(cfg), Tracking(cfg)]
     loggers = build_loggers(cfg, folder, None)
     unseen: dict[str, Any] = {"file": io.StringIO(), "force_terminal": True}
     console = Console(**unseen)

@@ -110,9 +110,11 @@ class MultiTaskModule(L.LightningModule):
         if len(batch):
             images = batch.image
             features = self.network.encode(images) if encode is None else encode(images)
-            for task, (raw, labels) in self.network.decode(features, batch).items():
-                losses[task] = self.task_weights[task] * self.network.loss(task, raw, labels)
-                counts[task] = len(labels.index)
+            outputs = self.network.decode(features, batch)
+            for task, loss in self.network.losses(outputs).items():
+                weight = self.task_weights[task]
+                losses[task] = loss if weight == 1 else weight * loss
+                counts[task] = len(outputs[task][1].index)
         return losses, counts
 
     def new_accumulation(self) -> Accumulation:
@@ -320,7 +322,11 @@ class MultiTaskModule(L.LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Log the test metrics."""
-        self.log_dict(self.test.results(self.device, self._add_up))
+        self.log_dict(self.test_results())
+
+    def test_results(self) -> dict[str, Tensor]:
+        """What ``test_step`` has counted, by full name; then start afresh."""
+        return self.test.results(self.device, self._add_up)
 
     def _add_up(self, value: Tensor) -> Tensor:
         """Over all processes."""

@@ -1,6 +1,6 @@
 """Views, encoder, fusion, heads and ensemble put together."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -14,6 +14,7 @@ from mtl.model.encoder.base import Encoder
 from mtl.model.ensemble.base import Ensemble
 from mtl.model.fusion.base import Fusion
 from mtl.model.head.base import Head
+from mtl.model.head.stacks import HeadStacks
 from mtl.model.single_values import allow_single_values
 from mtl.model.views.base import Views, stream_rows
 from mtl.model.views.placement import see
@@ -59,6 +60,7 @@ class Network(nn.Module):
         """``ChannelChoice`` where the heads read some channels of what is fused only."""
         self.retired: frozenset[str] = frozenset()
         """Tasks that are trained no more: in training mode no sample is labelled for them."""
+        self.stacks = HeadStacks(self.heads)
         for task in self.tasks:
             ensemble.check(task, self.head(task))
         allow_single_values(self)
@@ -122,14 +124,23 @@ class Network(nn.Module):
             batch: says which samples are labelled.
         """
         streams, size = self.fusion.streams, len(batch)
-        outputs: dict[str, tuple[Any, Labelled]] = {}
-        for task in self.learning:
-            labels = self.labels(task, batch)
-            if labels is not None:
-                rows = stream_rows(labels.index, streams, size)
-                raw = self.head(task)(pick(features[task], rows, streams * size))
-                outputs[task] = (raw, labels)
-        return outputs
+        found = {task: self.labels(task, batch) for task in self.learning}
+        labelled = {task: labels for task, labels in found.items() if labels is not None}
+
+        def picked(task: str) -> Features:
+            rows = stream_rows(labelled[task].index, streams, size)
+            return pick(features[task], rows, streams * size)
+
+        raws: dict[str, Any] = {}
+        # In training alone, so that what is decided doesn't depend on which tasks are together.
+        if self.training:
+            keys = {t: (id(features[t]), _rows(own, size)) for t, own in labelled.items()}
+            for tasks in self.stacks.groups(keys):
+                raws |= self.stacks.outputs(tasks, picked(tasks[0]))
+        return {
+            task: (raws[task] if task in raws else self.head(task)(picked(task)), labels)
+            for task, labels in labelled.items()
+        }
 
     def labels(self, task: str, batch: Batch) -> Labelled | None:
         """Of a task; None where no sample has one."""
@@ -159,6 +170,22 @@ class Network(nn.Module):
             labels: likewise.
         """
         return self.ensemble.loss(task, self.head(task), raw, labels)
+
+    def losses(self, outputs: Mapping[str, tuple[Any, Labelled]]) -> dict[str, Tensor]:
+        """Scalar loss of every task.
+
+        Args:
+            outputs: see ``labelled_outputs``.
+        """
+        found: dict[str, Tensor] = {}
+        if self.training and self.ensemble.leaves_losses:
+            keys = {task: _form(labels) for task, (_, labels) in outputs.items()}
+            for tasks in self.stacks.groups(keys):
+                found |= self.stacks.losses(tasks, outputs)
+        return {
+            task: found[task] if task in found else self.loss(task, *of_task)
+            for task, of_task in outputs.items()
+        }
 
     def decide(self, task: str, raw: Any) -> Any:
         """Raw output for S·n rows to n decisions, as ``Head.predict`` makes them."""
@@ -256,3 +283,14 @@ class Network(nn.Module):
             for part, gauges in found.items()
             for name, value in gauges.items()
         }
+
+
+def _rows(labels: Labelled, size: int) -> Hashable:
+    """Which samples are labelled; None for all."""
+    return None if len(labels.index) == size else labels.on_cpu.index.numpy().tobytes()
+
+
+def _form(labels: Labelled) -> Hashable:
+    """The shape and the type of the labels; another one for each where they are no tensor."""
+    value = labels.value
+    return (value.shape, value.dtype) if isinstance(value, Tensor) else id(value)

@@ -53,10 +53,18 @@ class GradientsByTask:
     Args:
         entries: of all parameters.
         compared: the parameters whose gradients the method sees.
+        stacked: whether all tasks' gradients at the features may be had from one pass; see
+            ``only_stacks_behind``.
     """
 
-    def __init__(self, entries: Sequence[ParameterReach], compared: Sequence[nn.Parameter]) -> None:
+    def __init__(
+        self,
+        entries: Sequence[ParameterReach],
+        compared: Sequence[nn.Parameter],
+        stacked: bool = False,
+    ) -> None:
         self.entries = entries
+        self.stacked = stacked
         self.compared = {id(parameter) for parameter in compared}
 
     def reached(self, *tasks: str, after_features: bool | None = None) -> list[nn.Parameter]:
@@ -97,27 +105,73 @@ class GradientsByTask:
             Task to its gradient at parameters, and to that at the features. Of accumulated batches
             the first is at everything that the task reaches.
         """
-        found: dict[str, Gradients] = {}
-        features: dict[str, Row] = {}
-        ends = leaves.leaves if leaves is not None else []
         everything = part.batches > 1
-        for number, (task, loss) in enumerate(part.losses.items()):
-            more = number < len(part.losses) - 1
-            inputs = self.reached(task, after_features=True if leaves is not None else None)
-            upstream = (scale * part.shares[task]).to(loss.dtype).reshape(loss.shape)
-            gradients = torch.autograd.grad(
-                loss, [*ends, *inputs], upstream, retain_graph=more, allow_unused=True
-            )
-            row: Row = list(gradients[: len(ends)])
-            found[task] = owned(inputs, list(gradients[len(ends) :]))
-            if leaves is None:
-                continue
-            features[task] = row
+        ends = leaves.leaves if leaves is not None else []
+        if leaves is not None and self.stacked and len(part.losses) > 1:
+            found, features = self._in_one(part, scale, ends)
+        else:
+            found, features = self._one_by_one(part, scale, leaves is not None, ends)
+        if leaves is None:
+            return found, {}
+        for number, task in enumerate(part.losses):
             before = (
                 self.reached(task, after_features=False)
                 if everything
                 else self.own_or_compared(task)
             )
-            keep = more or not everything
-            found[task] |= owned(before, leaves.back(row, before, keep=keep))
+            keep = number < len(part.losses) - 1 or not everything
+            found[task] |= owned(before, leaves.back(features[task], before, keep=keep))
         return found, features
+
+    def _one_by_one(
+        self, part: Part, scale: Tensor, behind: bool, ends: Sequence[Tensor]
+    ) -> tuple[dict[str, Gradients], dict[str, Row]]:
+        """A pass for each task, to ``ends`` and to what lies behind them, or to everything."""
+        found: dict[str, Gradients] = {}
+        features: dict[str, Row] = {}
+        for number, (task, loss) in enumerate(part.losses.items()):
+            inputs = self.reached(task, after_features=True if behind else None)
+            gradients = torch.autograd.grad(
+                loss,
+                [*ends, *inputs],
+                _upstream(part, scale, task),
+                retain_graph=number < len(part.losses) - 1,
+                allow_unused=True,
+            )
+            features[task] = list(gradients[: len(ends)])
+            found[task] = owned(inputs, list(gradients[len(ends) :]))
+        return found, features
+
+    def _in_one(
+        self, part: Part, scale: Tensor, ends: Sequence[Tensor]
+    ) -> tuple[dict[str, Gradients], dict[str, Row]]:
+        """The same by one pass to ``ends`` for all tasks, and one to the heads, which are apart."""
+        inputs = {
+            entry.parameter: entry.tasks[0]
+            for entry in trainable(self.entries)
+            if entry.after_features and entry.tasks[0] in part.losses
+        }
+        losses = torch.stack([loss.float() for loss in part.losses.values()])
+        upstream = torch.stack([_upstream(part, scale, task).float() for task in part.losses])
+        rows = torch.autograd.grad(
+            losses,
+            list(ends),
+            upstream.diag(),
+            retain_graph=True,
+            allow_unused=True,
+            is_grads_batched=True,
+        )
+        own = torch.autograd.grad(losses, list(inputs), upstream, allow_unused=True)
+        found: dict[str, Gradients] = {task: {} for task in part.losses}
+        for parameter, gradient in owned(list(inputs), list(own)).items():
+            found[inputs[parameter]][parameter] = gradient
+        columns = [[None] * len(losses) if row is None else row.unbind() for row in rows]
+        features: dict[str, Row] = {
+            task: [column[place] for column in columns] for place, task in enumerate(part.losses)
+        }
+        return found, features
+
+
+def _upstream(part: Part, scale: Tensor, task: str) -> Tensor:
+    loss = part.losses[task]
+    return (scale * part.shares[task]).to(loss.dtype).reshape(loss.shape)

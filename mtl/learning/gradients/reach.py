@@ -10,6 +10,7 @@ from torch.utils._pytree import tree_leaves
 
 from mtl.errors import UserError
 from mtl.model.encoder.stage_names import check_stages
+from mtl.model.head.stacks import stacks
 from mtl.model.network import Network
 
 
@@ -112,6 +113,31 @@ def shares_features(network: Network, image_size: int) -> bool:
     features = network.encode(_empty_image(network, image_size))
     network.train(was_training)
     return len({tuple(id(map_) for map_ in found.values()) for found in features.values()}) == 1
+
+
+@torch.no_grad()
+def only_stacks_behind(
+    network: Network, entries: Iterable[ParameterReach], image_size: int
+) -> bool:
+    """Whether heads that stack, each its own task's, are all that lies behind the features.
+
+    Args:
+        network: any.
+        entries: its ``layout``.
+        image_size: side in pixels of what it sees.
+    """
+    if not all(stacks(network.head(task)) for task in network.tasks):
+        return False
+    if any(entry.after_features and len(entry.tasks) != 1 for entry in entries):
+        return False
+    was_training = network.training
+    network.eval()
+    encoded = network.encode(_empty_image(network, image_size))
+    fused = network.fused(encoded)
+    network.train(was_training)
+    return all(
+        map_ is encoded[task][stride] for task, own in fused.items() for stride, map_ in own.items()
+    )
 
 
 def compared_parameters(

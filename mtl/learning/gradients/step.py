@@ -21,7 +21,12 @@ from mtl.learning.gradients.features import FeatureLeaves
 from mtl.learning.gradients.known_weights import weighted_gradients
 from mtl.learning.gradients.per_task import GradientsByTask
 from mtl.learning.gradients.ranks import add_over_ranks, world
-from mtl.learning.gradients.reach import compared_parameters, layout, trainable
+from mtl.learning.gradients.reach import (
+    compared_parameters,
+    layout,
+    only_stacks_behind,
+    trainable,
+)
 from mtl.learning.weighting.bases.base import Weighting
 from mtl.learning.weighting.bases.gramian import GradientWeighting, GramianWeighting
 from mtl.learning.weighting.bases.rows import RowWeighting
@@ -77,7 +82,12 @@ class GradientStep:
             self.compared = compared_parameters(network, self.entries, weighting.at, image_size)
         if isinstance(weighting, GradientWeighting):
             weighting.bind(self.compared)
-        self.per_task = GradientsByTask(self.entries, self.compared)
+        self.per_task = GradientsByTask(
+            self.entries,
+            self.compared,
+            stacked=self.place != "parameters"
+            and only_stacks_behind(network, self.entries, image_size),
+        )
         self.leaves: FeatureLeaves | None = None
         self.observer: Callable[[dict[str, Gradients], float], None] | None = None
         self._forget()

@@ -65,6 +65,11 @@ class Ensemble(nn.Module):
         losses = [head.loss(own, labels) for own in split(raw, self.streams)]
         return torch.stack(losses).mean()
 
+    @property
+    def leaves_losses(self) -> bool:
+        """Whether a task's loss is its head's and nothing else."""
+        return self.streams == 1 and type(self).loss is Ensemble.loss
+
     def decide(self, task: str, head: Head, raw: Any) -> Any:
         """Raw output for S·n samples to n decisions, as ``Head.predict`` makes them."""
         decisions = [head.predict(own) for own in split(raw, self.streams)]

@@ -68,6 +68,12 @@ class Head(nn.Module, ABC):
     between_networks: ClassVar[bool] = True
     """Whether decisions of separately trained networks mean the same and can be combined."""
 
+    stacks: ClassVar[bool] = False
+    """Whether many heads of this very class may run as one, by ``torch.vmap`` over their weights.
+
+    ``forward`` and ``loss`` then do the same whatever the values are, change no buffer, and look at
+    neither ``target`` nor ``metrics``. A subclass has to say it anew."""
+
     coco_key: ClassVar[str | None] = None
     """Of ``record``, under which lie COCO's results: bbox, category_id and score each."""
 

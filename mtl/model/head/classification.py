@@ -105,6 +105,7 @@ class Classification(ClassProbabilities):
         per_class: adds ``recall_<class>`` (and ``auroc_<class>``) to the metrics.
     """
 
+    stacks = True
     class_weights: Tensor | None
 
     def __init__(

@@ -106,6 +106,7 @@ class Multilabel(ClassProbabilities):
         per_class: adds ``map_<class>`` and ``f1_<class>`` to the metrics.
     """
 
+    stacks = True
     positive_weights: Tensor | None
 
     def __init__(

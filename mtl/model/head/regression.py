@@ -61,6 +61,7 @@ class Regression(Head):
     """
 
     any_size = True
+    stacks = True
 
     def __init__(
         self,
