@@ -160,7 +160,8 @@ class Batch:
     """What a step sees.
 
     Args:
-        image: (B, 3, H, W) uint8 RGB as loaded; float and normalised once on the device.
+        image: (B, 3, H, W) uint8 RGB as loaded, of grey pictures perhaps one plane that is seen
+            three times (``is_grey``); float and normalised once on the device.
         ids: B sample ids.
         targets: target name to Labelled; a target that no sample has is absent.
         seed: seed of this batch's random choices (0 outside training).
@@ -204,6 +205,11 @@ class Batch:
             image=self.image.pin_memory(),
             targets={name: found.map(Tensor.pin_memory) for name, found in self.targets.items()},
         )
+
+
+def is_grey(image: Tensor) -> bool:
+    """Whether the colours of (B, C, H, W) pictures are one plane in memory."""
+    return image.shape[1] > 1 and image.stride(1) == 0
 
 
 def collate(

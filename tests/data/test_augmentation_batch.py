@@ -13,7 +13,7 @@ from mtl.data.augmentation.engine import choose_engine
 from mtl.data.augmentation.geometry import affine_matrices, clip_boxes, move_boxes, turn_boxes
 from mtl.data.augmentation.sample import SampleAugmenter
 from mtl.data.augmentation.spec import Augmentation
-from mtl.data.batch import Batch, BoxBatch, collate
+from mtl.data.batch import Batch, BoxBatch, collate, is_grey
 from mtl.data.preprocess.normalise import Normalise
 from mtl.data.sample import Boxes, Sample, Target
 from mtl.data.target.motion import Motion
@@ -63,6 +63,20 @@ def centroid(weights: np.ndarray) -> np.ndarray:
 def test_nothing_to_do_returns_the_batch_itself() -> None:
     batch = noise()
     assert BatchAugmenter(Augmentation(), TARGETS)(batch) is batch
+
+
+def test_grey_pictures_are_augmented_as_their_three_equal_colours_are() -> None:
+    batch = noise()
+    plane = batch.image[:, :1].contiguous()
+    augment = BatchAugmenter(Augmentation(hflip=0.5, rotate=20, brightness=0.2), TARGETS)
+    grey = augment(replace(batch, image=plane.expand(-1, 3, -1, -1)))
+    coloured = augment(replace(batch, image=plane.repeat(1, 3, 1, 1)))
+    assert is_grey(grey.image)
+    assert torch.equal(grey.image, coloured.image)
+    normalise = Normalise((0.4, 0.5, 0.6), (0.2, 0.3, 0.4))
+    ready = normalise(grey.image)
+    assert torch.equal(ready, normalise(coloured.image))
+    assert ready.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_sure_flips_move_every_pixel_exactly() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from mtl.data.augmentation.engine import refuse_extra
 from mtl.data.augmentation.geometry import affine_matrices, flipped, resample
 from mtl.data.augmentation.spec import Augmentation
-from mtl.data.batch import Batch
+from mtl.data.batch import Batch, is_grey
 from mtl.data.sample import Target
 from mtl.data.target.motion import Motion, Turn
 
@@ -47,6 +47,9 @@ class BatchAugmenter(nn.Module):
         """
         if len(batch) == 0:
             return batch
+        if is_grey(batch.image):
+            plane: Batch = self(replace(batch, image=batch.image[:, :1]))
+            return replace(plane, image=plane.image.expand_as(batch.image))
         generator = torch.Generator().manual_seed(batch.seed)
         # Every number is always drawn, so that one step more leaves the others as they were.
         uniform = torch.rand((len(batch), 10), generator=generator, dtype=torch.float64)

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from mtl.data.batch import Batch, Broken, Labelled, collate
@@ -132,12 +134,20 @@ class ArrayLoading(Dataset[Batch]):
             if len(has):
                 found[name] = Labelled(torch.from_numpy(has), kind.cut(taken))
         return Batch(
-            image=torch.from_numpy(self.source.images[rows]).permute(0, 3, 1, 2),
+            image=_taken(self.source.images, rows),
             ids=[self.source.ids[row] for row in rows],
             targets=found,
             seed=mixed_seed(self.seed, *keys[0]),
             copy=torch.from_numpy(copy % self.copies),
         )
+
+
+def _taken(images: npt.NDArray[np.uint8], rows: npt.NDArray[np.int64]) -> Tensor:
+    """(B, 3, H, W) of some pictures; one plane for all colours where the array has but one."""
+    if images.strides[3]:
+        return torch.from_numpy(images[rows]).permute(0, 3, 1, 2)
+    plane = torch.from_numpy(images[..., 0][rows])
+    return plane.unsqueeze(1).expand(-1, images.shape[3], -1, -1)
 
 
 def preprocessed(source: ArraySource, preprocess: Preprocess) -> ArraySource:

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mtl.data.batch import is_grey
+
 
 class Normalise(nn.Module):
     """Subtract the mean and divide by the standard deviation.
@@ -35,6 +37,9 @@ class Normalise(nn.Module):
         Returns:
             (B, 3, H, W) float32 in channels_last memory format.
         """
+        if is_grey(image):
+            plane = image[:, 0, :, :, None].to(torch.float32)
+            return (plane * self.scale).add_(self.bias).permute(0, 3, 1, 2)
         batch, channels, height, width = image.shape
         # Whole rows of interleaved colours at once: one row of factors fits them all.
         rows = image.permute(0, 2, 3, 1).reshape(batch, height, width * channels)

@@ -60,7 +60,8 @@ class ArraySource(Source):
     batches.
 
     Args:
-        images: (N, H, W, 3) uint8 RGB.
+        images: (N, H, W, 3) uint8 RGB; of grey pictures a view of one plane three times
+            (``np.broadcast_to``), which is augmented once.
         ids: N names.
         targets: target name to a column of N values: (N,) int64 for ``label``, (N, C) int8 for
             ``labels``, a sequence of N Boxes (or None) for ``boxes``, (N, H, W) uint8 for

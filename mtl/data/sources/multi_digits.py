@@ -138,7 +138,7 @@ class _MultiDigits(DataSet):
         canvas[:, :SIDE, :SIDE] = first[0][lefts]
         corner = canvas[:, SHIFT : SHIFT + SIDE, SHIFT : SHIFT + SIDE]
         np.maximum(corner, second[0][rights], out=corner)
-        images = np.repeat(canvas[..., None], 3, axis=3)
+        images = np.broadcast_to(canvas[..., None], (*canvas.shape, 3))
         columns = {"left": first[1][lefts], "right": second[1][rights]}
         ids = [f"{split}/{i}" for i in range(len(lefts))]
         return ArraySource(images, ids, columns, self.targets)
