@@ -27,6 +27,16 @@ def line_width(canvas: Canvas) -> int:
     return max(1, round(2 * _scale(canvas)))
 
 
+def _text_size(canvas: Canvas, text: str) -> tuple[int, int, int]:
+    """Width and height of the strip that a line is written on, and where its letters stand."""
+    size = _scale(canvas)
+    # OpenCV ends the process at text that is no valid UTF-8.
+    (width, height), base = cv2.getTextSize(
+        printable(text), cv2.FONT_HERSHEY_SIMPLEX, 0.55 * size, max(1, round(size))
+    )
+    return width + 2, height + base + 1, height + 1
+
+
 def draw_text(canvas: Canvas, text: str, x: int, y: int, background: RGB) -> None:
     """Write on a filled strip whose top left corner is at (x, y), moved inside the canvas.
 
@@ -38,33 +48,43 @@ def draw_text(canvas: Canvas, text: str, x: int, y: int, background: RGB) -> Non
         background: of the strip; letters are black or white, whichever is read better.
     """
     size = _scale(canvas)
-    thickness = max(1, round(size))
-    # OpenCV ends the process at text that is no valid UTF-8.
-    text = printable(text)
-    (width, height), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.55 * size, thickness)
-    x = int(np.clip(x, 0, max(0, canvas.shape[1] - width - 2)))
-    y = int(np.clip(y, 0, max(0, canvas.shape[0] - height - base - 2)))
-    cv2.rectangle(canvas, (x, y), (x + width + 2, y + height + base + 1), background, -1)
+    width, height, foot = _text_size(canvas, text)
+    x = int(np.clip(x, 0, max(0, canvas.shape[1] - width)))
+    y = int(np.clip(y, 0, max(0, canvas.shape[0] - height - 1)))
+    cv2.rectangle(canvas, (x, y), (x + width, y + height), background, -1)
     ink = (0, 0, 0) if sum(background) > 382 else (255, 255, 255)
     cv2.putText(
         canvas,
-        text,
-        (x + 1, y + height + 1),
+        printable(text),
+        (x + 1, y + foot),
         cv2.FONT_HERSHEY_SIMPLEX,
         0.55 * size,
         ink,
-        thickness,
+        max(1, round(size)),
         cv2.LINE_AA,
     )
 
 
 def draw_caption(canvas: Canvas, lines: Sequence[str]) -> Canvas:
-    """Write lines from the top left corner down."""
+    """Write lines from the top left corner down; one that is too long goes on in the next."""
     canvas = canvas.copy()
     step = max(8, round(20 * _scale(canvas)))
-    for row, line in enumerate(lines):
-        draw_text(canvas, line, 0, row * step, (32, 32, 32))
+    rows = [row for line in lines for row in _broken(canvas, line)]
+    for number, row in enumerate(rows):
+        draw_text(canvas, row, 0, number * step, (32, 32, 32))
     return canvas
+
+
+def _broken(canvas: Canvas, line: str) -> list[str]:
+    """A line as rows that fit, broken between words."""
+    rows: list[str] = []
+    for word in line.split(" "):
+        longer = f"{rows[-1]} {word}" if rows else word
+        if rows and _text_size(canvas, longer)[0] <= canvas.shape[1]:
+            rows[-1] = longer
+        else:
+            rows.append(word)
+    return rows
 
 
 def draw_boxes(
@@ -76,6 +96,8 @@ def draw_boxes(
 ) -> Canvas:
     """Draw boxes in the colours of their classes.
 
+    Where many small objects lie together a caption is left out that would cover an equal one.
+
     Args:
         canvas: not changed.
         xyxy: (N, 4) pixels.
@@ -85,6 +107,7 @@ def draw_boxes(
     """
     canvas = canvas.copy()
     thickness = line_width(canvas)
+    written: dict[str, list[tuple[int, int]]] = {}
     for i, (box, caption, index) in enumerate(zip(xyxy, captions, classes, strict=True)):
         thin = dashed is not None and dashed[i]
         ink = GREY if thin else color(index)
@@ -94,7 +117,12 @@ def draw_boxes(
         )
         if caption:
             height = round(16 * _scale(canvas)) + 2
-            draw_text(canvas, caption, x1, y1 - height if y1 >= height else y1, ink)
+            y = y1 - height if y1 >= height else y1
+            wide, high, _ = _text_size(canvas, caption)
+            there = written.setdefault(caption, [])
+            if not any(abs(x1 - u) < wide and abs(y - v) < high for u, v in there):
+                draw_text(canvas, caption, x1, y, ink)
+                there.append((x1, y))
     return canvas
 
 

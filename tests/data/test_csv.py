@@ -14,6 +14,7 @@ from mtl.config.columns import column_targets, targets_of
 from mtl.data.sources import kept_arrays
 from mtl.data.sources.base import Source
 from mtl.data.sources.csv_table import CsvTable
+from mtl.data.sources.table_file import read_table
 from mtl.errors import BadFile, UserError
 
 COLUMNS = {
@@ -284,6 +285,29 @@ def test_several_tables_or_none_are_told(root: Path) -> None:
     (root / "two.tsv").touch()
     with pytest.raises(UserError, match=r"several tables \(one\.csv, two\.tsv\); data\.table=FILE"):
         opened(root)
+
+
+def test_parquet_says_what_csv_says(tmp_path: Path) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    columns = {
+        "file": ["a.png", "b.png", "c.png"],
+        "number": pandas.array([3, None, 5], dtype="Int64"),
+        "height": [1.5, float("nan"), 2.0],
+        "sharp": [True, False, None],
+        "tags": [["x", "y"], [], None],
+    }
+    pandas.DataFrame(columns).to_parquet(tmp_path / "t.parquet")
+    names, rows = read_table(tmp_path / "t.parquet", ";")
+    assert names == list(columns)
+    assert [cells for _, cells in rows] == [
+        ["a.png", "3", "1.5", "True", "x;y"],
+        ["b.png", "", "", "False", ";"],
+        ["c.png", "5", "2.0", "", ""],
+    ]
+    (tmp_path / "u.parquet").write_bytes(b"no")
+    with pytest.raises(BadFile, match="can't be read as parquet"):
+        read_table(tmp_path / "u.parquet", ";")
 
 
 def test_parquet_needs_pandas(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,18 @@ def test_a_root_alone_gets_its_format_and_others_are_told(
         ("coco128", ["coco", "yolo", "folders"]),
         ("clothing", ["csv", "folders"]),
         ("fashion_mnist", ["image_folder"]),
+        ("coco_json_6", ["coco"]),
     ],
 )
 def test_real_folders(name: str, formats: list[str], shared_data: Callable[[str], Path]) -> None:
     assert formats_of(shared_data(name)) == formats
+
+
+def test_a_json_file_of_no_split_is_coco_by_its_keys(tmp_path: Path) -> None:
+    tree(tmp_path, ["a.jpg"])
+    middle = " " * 200_000
+    (tmp_path / "labels.json").write_text(f'{{"images": [{middle}], "categories": []}}')
+    assert formats_of(tmp_path) == ["coco"]
+    (tmp_path / "labels.json").write_text('{"images": []}')
+    with pytest.raises(UserError, match="looks like none of"):
+        formats_of(tmp_path)

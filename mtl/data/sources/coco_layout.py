@@ -15,11 +15,31 @@ from mtl.words import counted
 Value = TypeVar("Value")
 OTHERS = ("captions", "image_info")
 """How files begin that tell nothing that is learnt here."""
+KEYS = ("images", "annotations", "categories")
+"""Of a file, at least two of them near its ends."""
+ENDS = 2**16
+"""Bytes."""
 
 
 def looks_like_coco(root: Path) -> bool:
-    """Whether a folder has files that ``data=coco`` would look at, by their names alone."""
-    return any(path.parent != root or split_of_file(path) for path in _files(root))
+    """Whether a folder has files that ``data=coco`` would look at, by their names and places.
+
+    Of one in the folder itself whose name says no split the beginning and the end are looked at.
+    """
+    return any(
+        path.parent != root or split_of_file(path) or _has_keys(path) for path in _files(root)
+    )
+
+
+def _has_keys(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            seen = file.read(ENDS)
+            file.seek(max(0, path.stat().st_size - ENDS))
+            seen += file.read()
+    except OSError:
+        return False
+    return sum(f'"{key}"'.encode() in seen for key in KEYS) > 1
 
 
 def find_files(root: Path) -> tuple[dict[Split, list[Path]], list[str]]:

@@ -108,7 +108,8 @@ def _parquet(path: Path, within: str) -> tuple[list[str], Iterator[Row]]:
             "install pandas pyarrow, or save the table as .csv"
         ) from None
     try:
-        frame = pandas.read_parquet(path)
+        # Else whole numbers become floats where one is missing, and 3 the class "3.0".
+        frame = pandas.read_parquet(path, dtype_backend="numpy_nullable")
     except FileNotFoundError:
         raise BadFile(path, "does not exist") from None
     except Exception as error:  # pandas and pyarrow raise anything
