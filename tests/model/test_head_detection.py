@@ -361,3 +361,25 @@ def test_halves_cut_off_at_the_border_of_a_tile_are_dropped() -> None:
     assert whole.boxes.tolist() == [[5, 5, 15, 15], [26.5, 10, 34, 20], [36, 0, 44, 9]]
     torch.testing.assert_close(whole.scores, torch.tensor([0.9, 0.8, 0.6]))
     assert whole.labels.tolist() == [0, 1, 0]
+
+
+def test_boxes_begin_with_a_size_and_go_on_learning() -> None:
+    """A ReLU ends the branch of the sides, and those that are 0 everywhere would stay so."""
+    torch.manual_seed(0)
+    features = {
+        stage.stride: torch.randn(2, stage.channels, 128 // stage.stride, 128 // stage.stride)
+        for stage in STAGES
+    }
+    boxes = objects([[20, 30, 60, 90, 0, 0]], [[50, 10, 120, 70, 1, 0]])
+    for seed in range(3):
+        detection = head()
+        torch.manual_seed(seed)
+        for layer in detection.outputs.regression_head.children():
+            if isinstance(layer, nn.Conv2d):
+                nn.init.normal_(layer.weight, std=0.01)
+        raw = detection(features)
+        assert (raw["bbox_regression"] > 0).all()
+        detection.loss(raw, labelled(boxes)).backward()
+        bias = detection.outputs.regression_head.bbox_reg.bias.grad
+        assert bias is not None
+        assert (bias != 0).all()

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.detection.fcos import FCOSHead
 from torchvision.ops import FeaturePyramidNetwork, sigmoid_focal_loss
@@ -45,6 +45,8 @@ RAW = ("cls_logits", "bbox_regression", "bbox_ctrness")
 """The parts of the raw output."""
 NORM_GROUPS = 32
 """Of the group normalisation inside torchvision's FCOS head."""
+FIRST_SIDE = 2.0
+"""From a point to each side of its box before anything is learned, in strides."""
 
 
 class Detection(Head):
@@ -136,6 +138,8 @@ class Detection(Head):
         self.strides = tuple(level.stride for level in levels)
         self.pyramid = FeaturePyramidNetwork([level.channels for level in levels], channels)
         self.outputs = FCOSHead(channels, 1, len(target.classes), convs)
+        # Its last operation is a ReLU: sides that begin at 0 end there for good, in some networks.
+        nn.init.constant_(self.outputs.regression_head.bbox_reg.bias, FIRST_SIDE)
         self.points = Points(self.strides, image_size)
         self.class_weights: Tensor
         weights = [1.0] * len(target.classes) if class_weights is None else list(class_weights)
