@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from mtl.errors import BadFile as BadFile
     from mtl.errors import RunError as RunError
     from mtl.errors import UserError as UserError
+    from mtl.learning.init.base import Init as Init
     from mtl.learning.scheduler.base import Schedule as Schedule
     from mtl.learning.unfreezing.base import StageFreezing as StageFreezing
     from mtl.learning.weighting.bases.base import Weighting as Weighting
@@ -127,7 +128,8 @@ _HOMES = {
     "present": "mtl.model.head.scores",
     "quietly": "mtl.model.head.scores",
     "Ensemble": "mtl.model.ensemble.base",
-    # weighting, unfreezing
+    # init, weighting, unfreezing
+    "Init": "mtl.learning.init.base",
     "Weighting": "mtl.learning.weighting.bases.base",
     "LossWeighting": "mtl.learning.weighting.bases.losses",
     "GramianWeighting": "mtl.learning.weighting.bases.gramian",

@@ -22,10 +22,10 @@ from training_kit import fit, same_weights, write_conf
 from mtl.config.load import load
 
 BASE = "backbone=plain augmentation=none scheduler=constant optimizer=sgd optimizer.momentum=0"
-BASE += " optimizer.nesterov=false lr=0.05 data.val=2 data.test=2 data.workers=0"
-BASE += " trainer.gradient_clip_val=1"
+BASE += " optimizer.nesterov=false lr=0.05 data.workers=0 trainer.gradient_clip_val=1"
+FEW = "data.train=40 data.val=2 data.test=2"
 # With two classes of tasks that take turns, a process often lacks what the other has.
-PARTIAL = f"{BASE} data=alternating data.train=40"
+PARTIAL = f"{BASE} data=alternating {FEW}"
 
 Training = Callable[[DictConfig, Path], object]
 

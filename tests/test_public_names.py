@@ -23,6 +23,7 @@ BASES = {
     "fusion": ("Fusion",),
     "head": ("Head", "HeadMetrics", "HeadCurves", "HeadSamples"),
     "ensemble": ("Ensemble",),
+    "init": ("Init",),
     "weighting": ("LossWeighting", "GramianWeighting", "RowWeighting", "TaskGradients"),
     "unfreezing": ("StageFreezing",),
 }

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger
 from torch import Tensor, nn
 
+from mtl.config.instantiate import container
 from mtl.data.build import build_data
 from mtl.data.sample import IGNORE_LABEL, Sample, Target
 from mtl.data.sources.base import ArraySource, DataSet, Source, Split
@@ -28,6 +29,7 @@ from mtl.model.backbone.base import Backbone, Stage
 from mtl.model.build import build_network
 from mtl.model.head.base import HeadMetrics
 from mtl.model.head.classification import Classification
+from mtl.model.network import Network
 
 SIZE = 16
 READS: Counter[str] = Counter()
@@ -309,6 +311,16 @@ def checkpoint(folder: Path, name: str) -> dict[str, Any]:
     """``best`` or ``last``, loaded without running any code of it."""
     found: dict[str, Any] = torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
     return found
+
+
+def save_as_run(folder: Path, cfg: DictConfig, network: Network) -> Path:
+    """A folder with the checkpoint that a run with these weights would have left; the folder."""
+    state = {f"network.{name}": value for name, value in network.state_dict().items()}
+    targets = {network.target_names[t]: network.head(t).target.plain for t in network.tasks}
+    about = {"settings": container(cfg), "targets": targets, "epoch": 0, "metrics": {}}
+    (folder / "checkpoints").mkdir(parents=True)
+    torch.save({"state_dict": state, "mtl": about}, folder / "checkpoints" / "best.ckpt")
+    return folder
 
 
 def same_weights(left: Mapping[str, Tensor], right: Mapping[str, Tensor]) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import needed, one_of, own_keys, refuse_misspelt, trust_of
 from mtl.cli.table import print_rows
-from mtl.config.checkpoint_names import check_checkpoint
+from mtl.config.checkpoint_names import check_checkpoint, checkpoint_file
 from mtl.config.nearest import listing
 from mtl.config.saved import open_run
 from mtl.errors import UserError
@@ -77,7 +77,6 @@ def run(arguments: list[str]) -> int:
     from mtl.runs.calibration.fitting import fit_run
     from mtl.runs.calibration.use import identity
     from mtl.runs.calibration.writing import write_calibration
-    from mtl.runs.prediction.predictor import checkpoint_file
     from mtl.terminal import say
 
     found = fit_run(cfg, folder, cast(Literal["val", "test"], split), checkpoint, aim)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtl.cli.own_keys import one_of
+from mtl.config.checkpoint_names import checkpoint_file
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -43,7 +44,6 @@ def use_calibration(
         return None
 
     from mtl.runs.calibration.use import calibrate_network
-    from mtl.runs.prediction.predictor import checkpoint_file
     from mtl.terminal import say
 
     file, asked = checkpoint_file(folder, checkpoint), own.get("calibrated") == "true"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mtl.cli.named_runs import items
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import needed, own_keys, place, refuse_file, trust_of, whole_number
-from mtl.config.checkpoint_names import check_checkpoint
+from mtl.config.checkpoint_names import check_checkpoint, checkpoint_file
 from mtl.config.compression import step_nodes
 from mtl.config.saved import read_config
 from mtl.errors import UserError
@@ -85,7 +85,7 @@ def run(arguments: list[str]) -> int:
     )
     cfg = read(folder)
     check_checkpoint(checkpoint, cfg)
-    if not (folder / "checkpoints" / f"{checkpoint}.ckpt").is_file():
+    if not checkpoint_file(folder, checkpoint).is_file():
         raise UserError(f"run={folder}: it has no checkpoint {checkpoint} yet")
 
     from mtl.runs.compression.pipeline import Order, compress

@@ -20,7 +20,7 @@ from mtl.cli.own_keys import (
     whole_number,
 )
 from mtl.cli.predict_file import exported_file, open_file, refuse_changes, settings_of
-from mtl.config.checkpoint_names import check_checkpoint
+from mtl.config.checkpoint_names import check_checkpoint, checkpoint_file
 from mtl.config.trust import Trust
 from mtl.errors import UserError
 from mtl.words import counted
@@ -139,7 +139,7 @@ def _of_run(
 
     from mtl.cli.compressed_file import tell_of_file
     from mtl.runs.prediction.identity import network_digest
-    from mtl.runs.prediction.predictor import Predictor, checkpoint_file
+    from mtl.runs.prediction.predictor import Predictor
 
     tell_of_file(folder)
     predictor = Predictor.of(cfg, folder, checkpoint, own.get("device", "auto"))

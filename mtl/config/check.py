@@ -8,13 +8,13 @@ from typing import Any
 from omegaconf import DictConfig
 
 from mtl.config.allowed import UNKNOWN, Chosen
-from mtl.config.checkpoint_names import check_monitors
+from mtl.config.checkpoint_names import check_monitors, checkpoint_file
 from mtl.config.finalise import fixed
 from mtl.config.instantiate import container
 from mtl.config.labelling import label_tasks
 from mtl.config.mixture import augmentations_of, nested
 from mtl.config.monitor import check_main_metrics, check_monitor
-from mtl.config.nearest import in_words
+from mtl.config.nearest import in_words, unknown
 from mtl.config.places import settle_places
 from mtl.config.ranges import check_ranges
 from mtl.errors import UserError
@@ -25,6 +25,7 @@ def check(
     needs_data: bool = True,
     base: Path | None = None,
     chosen: Chosen = UNKNOWN,
+    begins: bool = True,
 ) -> DictConfig:
     """Hold a finalised configuration to everything that can be known without data and torch.
 
@@ -33,6 +34,7 @@ def check(
         needs_data: whether the data's folders must be there.
         base: what relative paths are relative to where that isn't the current folder.
         chosen: the members that it was made of.
+        begins: whether a training may begin with it, for which ``init`` has to be there.
 
     Returns:
         The same with ``heads.<task>.target`` filled in, ``epochs`` within its limit, and its paths
@@ -59,6 +61,9 @@ def check(
         if needs_data:
             check_weights(backbone)
     label_tasks(plain_values["heads"], plain_values["data"])
+    for task in plain_values["unfreezing"].get("heads") or ():
+        if task not in plain_values["heads"]:
+            raise UserError(f"unfreezing.heads: {unknown('task', task, plain_values['heads'])}")
     check_main_metrics(plain_values["heads"])
     check_monitor(plain_values["monitor"], plain_values["heads"])
     for name, callback in plain_values["callbacks"].items():
@@ -68,6 +73,8 @@ def check(
     check_monitors(plain_values["callbacks"], plain_values["heads"])
     if needs_data:
         check_root(plain_values["data"])
+        if begins:
+            check_init(plain_values["init"])
     return fixed(plain_values)
 
 
@@ -100,6 +107,26 @@ def check_weights(backbone: Mapping[str, Any]) -> None:
     ):
         raise UserError(
             f"backbone.weights={in_words(weights)}: must be none, imagenet or a file that exists"
+        )
+
+
+def check_init(init: Mapping[str, Any]) -> None:
+    """The run whose weights a training begins with must be there.
+
+    Raises:
+        UserError: it isn't, or lacks the checkpoint.
+    """
+    if "run" not in init or "checkpoint" not in init:
+        return
+    run, name = Path(init["run"]), init["checkpoint"]
+    if not run.is_dir():
+        raise UserError(f"init.run={run}: no such folder; write init.run=outputs/runs/NAME/TIME")
+    if not checkpoint_file(run, name).is_file():
+        there = sorted(file.stem for file in checkpoint_file(run, name).parent.glob("*.ckpt"))
+        raise UserError(
+            f"init.checkpoint={name}: {unknown('checkpoint', name, there)}"
+            if there
+            else f"init.run={run}: no checkpoints in it"
         )
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
@@ -19,6 +20,16 @@ KEEPER = "mtl.learning.callbacks.checkpoint.BestAndLast"
 
 Monitors = str | Sequence[str]
 """``tasks``, or names of metrics."""
+
+
+def checkpoint_file(run: str | Path, name: str) -> Path:
+    """Where a run keeps a checkpoint.
+
+    Args:
+        run: its folder.
+        name: ``best``, ``last``, or that of a further best one.
+    """
+    return Path(run) / "checkpoints" / f"{name}.ckpt"
 
 
 def best_by_monitor(monitors: Monitors, heads: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:

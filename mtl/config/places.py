@@ -27,6 +27,7 @@ def settle_places(values: MutableMapping[str, Any], base: Path | None = None) ->
             _settle(data, key, base)
     for logger in values.get("logger", {}).values():
         _settle(logger, "store", base)
+    _settle(values.get("init", {}), "run", base)
     for backbone in (values["backbone"], *(values["encoder"].get("backbones") or [])):
         _settle(backbone, "weights", base, lambda text: text not in ("none", "imagenet"))
 

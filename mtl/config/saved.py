@@ -96,7 +96,7 @@ def changed(
     anew = Chosen(config_dir, {key_of(o): str(parse(o).value()) for o in chosen})
     values = settle(fit_types(values, reference, anew))
     refuse_strangers(values, Trust(trust, config_dir))
-    return check(values, needs_data, chosen=anew)
+    return check(values, needs_data, chosen=anew, begins=False)
 
 
 def read_config(run: Path) -> DictConfig:
@@ -114,7 +114,7 @@ def read_config(run: Path) -> DictConfig:
             f"run={run}: was written by an older version ({changes[0]}); "
             f"write: mtl upgrade run={run}"
         )
-    return OmegaConf.create(values)
+    return OmegaConf.create(new)
 
 
 def read_values(run: Path) -> dict[str, Any]:

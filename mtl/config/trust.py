@@ -17,8 +17,8 @@ from mtl.errors import UserError
 
 TARGET = re.compile(r"(^|\.)_target_(\W|$)")
 PLACES = re.compile(
-    r"(data|preprocess|augmentation|views|backbone|encoder|fusion|ensemble|weighting|unfreezing"
-    r"|optimizer|scheduler|trainer|trainer\.\w+|trainer\.plugins\[\d+\]"
+    r"(data|preprocess|augmentation|views|backbone|encoder|fusion|ensemble|init|weighting"
+    r"|unfreezing|optimizer|scheduler|trainer|trainer\.\w+|trainer\.plugins\[\d+\]"
     r"|callbacks\.\w+|logger\.\w+|heads\.[^.]+|encoder\.backbones\[\d+\]|data\.sets\.[^.]+"
     r")\._target_"
 )

@@ -41,6 +41,8 @@ ADDED: dict[str, dict[str, Any]] = {
 """Keys that can't be missing and that older nodes of a class lack, with what held before."""
 TOP: dict[str, Any] = {"baselines": False}
 """Likewise of keys at the top."""
+SINCE: dict[str, Any] = {"init": {"_target_": "mtl.learning.init.none.NoInit"}}
+"""Groups that came later, with what held before; a run that lacks them is of this version still."""
 
 
 def upgraded(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -56,6 +58,7 @@ def upgraded(values: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     new = cast(dict[str, Any], _node(values, "", changes))
     _weigh_boxes(values, new, changes)
     if short_keys().keys() - TOP.keys() <= new.keys():
+        new = {**new, **{group: dict(node) for group, node in SINCE.items() if group not in new}}
         for key, value in TOP.items():
             if key not in new:
                 new[key] = value

@@ -84,7 +84,7 @@ def load_network_weights(network: Network, path: Path) -> None:
     saved = read_checkpoint(path)
     as_small_as(saved, network)
     try:
-        network.load_state_dict(_of_network(saved))
+        network.load_state_dict(network_state(saved))
     except RuntimeError as error:
         reason = str(error).splitlines()[1].strip() if "\n" in str(error) else str(error)
         raise UserError(f"{path} doesn't fit this configuration: {reason}") from error
@@ -102,12 +102,17 @@ def as_small_as(saved: Mapping[str, Any], network: Network) -> None:
     """
     about = saved.get("mtl")
     if isinstance(about, Mapping) and about.get("resized") is True:
-        state = _of_network(saved)
+        state = network_state(saved)
         take_channels(network, state)
         take_shapes(network, state)
 
 
-def _of_network(saved: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+def network_state(saved: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """The tensors of the network, by their names in it.
+
+    Args:
+        saved: content of a checkpoint.
+    """
     prefix = "network."
     state = saved["state_dict"].items()
     return {name.removeprefix(prefix): v for name, v in state if name.startswith(prefix)}

@@ -7,6 +7,7 @@ import pytorch_lightning as L
 from omegaconf import DictConfig
 
 from mtl.config.backbones import without_first_weights
+from mtl.config.checkpoint_names import checkpoint_file
 from mtl.config.measures import LOSS
 from mtl.data.build import build_data
 from mtl.data.loading.module import MultiTaskData
@@ -18,7 +19,7 @@ from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 from mtl.model.network import Network
 from mtl.runs.calibration.use import calibrate_network
-from mtl.runs.prediction.predictor import checkpoint_file, known_targets
+from mtl.runs.prediction.predictor import known_targets
 from mtl.terminal import say
 
 
@@ -70,7 +71,7 @@ def trained(
         UserError: there is no checkpoint, the weights don't fit, or the data has none of the
             classes that the run knows.
     """
-    path = folder / "checkpoints" / f"{checkpoint}.ckpt"
+    path = checkpoint_file(folder, checkpoint)
     if not path.exists():
         raise UserError(f"{path} doesn't exist: the run has not finished an epoch")
     cfg = cfg.copy()

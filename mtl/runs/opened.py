@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig
 
-from mtl.config.checkpoint_names import check_checkpoint
+from mtl.config.checkpoint_names import check_checkpoint, checkpoint_file
 from mtl.config.compose import compose
 from mtl.config.instantiate import container
 from mtl.config.kinds import named_kinds
@@ -24,7 +24,7 @@ from mtl.runs.evaluate import evaluate
 from mtl.runs.folder import log_command
 from mtl.runs.prediction.decider import Picture
 from mtl.runs.prediction.inputs.find import find_images
-from mtl.runs.prediction.predictor import Predictor, checkpoint_file
+from mtl.runs.prediction.predictor import Predictor
 from mtl.runs.prediction.saved_run import open_without_data
 
 

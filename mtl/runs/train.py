@@ -12,6 +12,7 @@ import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import LambdaCallback
 
+from mtl.config.instantiate import container, make
 from mtl.config.kinds import named_kinds
 from mtl.config.paths import SWEEP_FILE
 from mtl.data.build import build_data
@@ -41,6 +42,7 @@ from mtl.learning.checkpoints import (
 from mtl.learning.ending import why_stopped
 from mtl.learning.first_look import look_at_labels
 from mtl.learning.gradients.shared_count import shared_parameters
+from mtl.learning.init.base import Init
 from mtl.learning.logger.tracker import closing
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.outcome import outcome, remember
@@ -222,15 +224,21 @@ def _left(
 
 
 def _taken_up(
-    cfg: DictConfig, data: MultiTaskData, module: MultiTaskModule, last: Path | None
+    cfg: DictConfig, data: MultiTaskData, module: MultiTaskModule, last: Path | None, tells: bool
 ) -> int | None:
-    """The step that a run goes on from; None of a new one, whose heads look at the labels first.
+    """The step that a run goes on from; None of a new one.
+
+    The heads of a new one look at the labels first, and then it gets its first weights.
 
     Raises:
-        UserError: see ``_left``.
+        UserError: see ``_left`` and ``Init.begin``.
     """
     if last is None:
         look_at_labels(module.network, data)
+        init: Init = make(container(cfg.init), Init)
+        for line in init.begin(module.network):
+            if tells:
+                say(line)
         return None
     saved = _left(cfg, data, module, last)
     data.first_epoch = int(saved["epoch"]) + 1
@@ -255,7 +263,7 @@ def _train(
     network = build_network(cfg, data.targets)
     module = build_module(cfg, network, make_module)
     last = run.last_checkpoint
-    resumed_step = _taken_up(cfg, data, module, last)
+    resumed_step = _taken_up(cfg, data, module, last, run.writes)
     loggers = build_loggers(cfg, run.path, None if resumed_step is None else resumed_step + 1)
     opened.enter_context(closing(loggers))
     throughput = Throughput()

@@ -3,11 +3,17 @@
 from pathlib import Path
 
 import pytest
-from ranks_kit import BASE, PARTIAL, assert_two_are_one, trained
+from ranks_kit import BASE, FEW, PARTIAL, assert_two_are_one, trained
 
 pytestmark = pytest.mark.slow
 
-FULL = f"{BASE} data=shapes tasks=[classification,box] image_size=32 data.train=40"
+FULL = f"{BASE} data=shapes tasks=[classification,box] image_size=32 {FEW}"
+SETS = f"{BASE} data=mixed tasks=[a,b] heads.a.target=one.a heads.b.target=two.b"
+SETS += "".join(
+    f" data@data.sets.{name}=alternating data.sets.{name}.train={number}"
+    f" data.sets.{name}.val=2 data.sets.{name}.test=2"
+    for name, number in (("one", 16), ("two", 8))
+)
 METHODS = {
     "full": f"{FULL} weighting=upgrad",
     "stage": f"{PARTIAL} weighting=cagrad weighting.at=second",
@@ -23,14 +29,19 @@ METHODS = {
     "every_accumulated": f"{PARTIAL} weighting=cagrad weighting.at=second weighting.every=2 "
     "trainer.accumulate_grad_batches=2",
 }
+MIXED = {
+    "sets": f"{SETS} data.sampling=equal weighting=pcgrad",
+    "sets_apart": f"{SETS} data.batches=apart weighting=uncertainty",
+}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    methods = {name: f"{own} epochs=2 data.train=24" for name, own in METHODS.items()}
-    return trained(tmp_path_factory.mktemp("ranks"), methods)
+    methods = {name: f"{own} data.train=24" for name, own in METHODS.items()} | MIXED
+    cases = {name: f"{own} epochs=2" for name, own in methods.items()}
+    return trained(tmp_path_factory.mktemp("ranks"), cases)
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [*METHODS, *MIXED])
 def test_processes_take_the_step_of_one_and_stay_equal(folder: Path, name: str) -> None:
     assert_two_are_one(folder, name, steps=6)

@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from mtl.config.backbones import without_first_weights
+from mtl.config.member_files import node_of
 from mtl.config.nearest import in_words, listing, unknown
 from mtl.config.paths import LESSONS
 from mtl.config.saved import changed
@@ -98,7 +99,9 @@ class Distill(Step):
         chosen = {} if self.backbone is None else {"backbone": self.backbone}
         chosen |= self.overrides
         overrides = [f"{key}={in_words(value)}" for key, value in chosen.items()]
-        cfg = changed(work.cfg, overrides, work.config_dir, trust=work.trust)
+        before = work.cfg.copy()
+        before.init = node_of("init", "none")
+        cfg = changed(before, overrides, work.config_dir, trust=work.trust)
         if list(cfg.tasks) != list(work.cfg.tasks):
             raise UserError("distill.overrides: a student keeps the run's tasks, for the table")
         for name in LINKED:

@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from mtl.config.checkpoint_names import checkpoint_file
 from mtl.config.instantiate import make
 from mtl.data.build import build_data
 from mtl.errors import UserError
@@ -30,7 +31,7 @@ from mtl.runs.compression.target import (
 )
 from mtl.runs.environment import write_environment
 from mtl.runs.folder import RunFolder
-from mtl.runs.prediction.predictor import checkpoint_file, known_targets
+from mtl.runs.prediction.predictor import known_targets
 from mtl.runs.stopping import after_interruption, stopped_by_signals
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
+from mtl.config.checkpoint_names import checkpoint_file
 from mtl.config.instantiate import container
 from mtl.files import printable, read_json, write_all
 from mtl.learning.checkpoints import read_checkpoint
 from mtl.runs.compression.base import TaskMetrics, Workpiece
 from mtl.runs.compression.table import Stand, markdown
-from mtl.runs.prediction.predictor import checkpoint_file
 
 CHECKPOINT = Path("checkpoints") / "best.ckpt"
 MODEL = "model.onnx"

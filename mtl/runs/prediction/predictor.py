@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from omegaconf import DictConfig
 
+from mtl.config.checkpoint_names import checkpoint_file
 from mtl.config.instantiate import container, make
 from mtl.config.kinds import named_kinds
 from mtl.config.saved import read_config
@@ -146,13 +147,3 @@ def device_named(name: str) -> torch.device:
     if name == "cuda" and not there:
         raise UserError("device=cuda: torch finds no GPU here; write device=cpu or leave it out")
     return torch.device("cuda" if there and name != "cpu" else "cpu")
-
-
-def checkpoint_file(run: Path, checkpoint: str) -> Path:
-    """Where a run keeps a checkpoint.
-
-    Args:
-        run: its folder.
-        checkpoint: ``best``, ``last``, or the name of a further best one.
-    """
-    return run / "checkpoints" / f"{checkpoint}.ckpt"

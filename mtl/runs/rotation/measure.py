@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from torch.utils.tensorboard import SummaryWriter
 
 from mtl.config.backbones import without_first_weights
+from mtl.config.checkpoint_names import checkpoint_file
 from mtl.data.build import build_data
 from mtl.data.sources.base import Split
 from mtl.drawing.write import write_png
@@ -46,7 +47,7 @@ def measure(
     without_first_weights(cfg)
     data = build_data(cfg)
     data.prepare_data()
-    path = folder / "checkpoints" / f"{checkpoint}.ckpt"
+    path = checkpoint_file(folder, checkpoint)
     data.in_terms_of(known_targets(cfg, folder, path))
     data.required(split)
     network = build_network(cfg, data.targets)
