@@ -60,6 +60,8 @@ class Network(nn.Module):
         """``ChannelChoice`` where the heads read some channels of what is fused only."""
         self.retired: frozenset[str] = frozenset()
         """Tasks that are trained no more: in training mode no sample is labelled for them."""
+        self.idle: frozenset[str] = frozenset()
+        """Likewise tasks from which nothing learns at the moment, since it is frozen."""
         self.stacks = HeadStacks(self.heads)
         for task in self.tasks:
             ensemble.check(task, self.head(task))
@@ -76,8 +78,9 @@ class Network(nn.Module):
 
     @property
     def learning(self) -> tuple[str, ...]:
-        """The tasks less those that are trained no more, in training mode."""
-        return tuple(t for t in self.tasks if not (self.training and t in self.retired))
+        """The tasks less those that nothing is to learn from, in training mode."""
+        left_out = self.retired | self.idle if self.training else frozenset()
+        return tuple(task for task in self.tasks if task not in left_out)
 
     def encode(self, image: Tensor) -> dict[str, Features]:
         """Images to features of every task, for all streams, each in the frame of its view.

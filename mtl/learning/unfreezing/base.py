@@ -9,8 +9,9 @@ from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from mtl.learning.fitting import in_training, need_unused, tell
+from mtl.learning.module import MultiTaskModule
 from mtl.learning.optimizer.stages import stage_parameters
-from mtl.model.encoder.base import Encoder
+from mtl.learning.unfreezing.frozen_heads import FrozenHeads
 from mtl.model.network import Network
 from mtl.words import agreeing
 
@@ -21,17 +22,21 @@ class StageFreezing(L.Callback, ABC):
     At the start of every epoch all of it is set anew from the epoch's number, so that a resumed
     run does what an unbroken one does. A frozen stage is a fixed function: its parameters need no
     gradients and have none (no optimiser touches them or its state of them), and its modules are
-    in eval mode, running statistics and dropout included. Everything outside of the backbone's
-    stages always trains.
+    in eval mode, running statistics and dropout included. What lies outside of the backbone's
+    stages always trains, but for the heads that are to stay as they are.
 
     Nothing is frozen before the first epoch starts: DDP, which wraps the network before, would
     never average the gradients of a parameter that was frozen then.
 
     While stages are still to come, early stopping does not count, and after each of them a plateau
     schedule begins to count anew.
+
+    Args:
+        heads: tasks whose heads never train.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, heads: Sequence[str] = ()) -> None:
+        self.heads = FrozenHeads(heads)
         self.stages: tuple[str, ...] = ()
         self.since: dict[str, int] = {}
         self._trainable: list[nn.Parameter] = []
@@ -71,10 +76,11 @@ class StageFreezing(L.Callback, ABC):
         """Make the plan."""
         if stage != "fit":
             return
-        encoder = _encoder(pl_module)
+        encoder = _network(pl_module).encoder
         self.stages = tuple(stage_parameters(encoder))
         self.since = self.plan(self.stages, cast(int, trainer.max_epochs))
-        self._trainable = [p for p in encoder.parameters() if p.requires_grad]
+        heads = self.heads.parameters(_network(pl_module))
+        self._trainable = [p for p in (*encoder.parameters(), *heads) if p.requires_grad]
 
     def teardown(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Leave the network as it was found."""
@@ -82,6 +88,7 @@ class StageFreezing(L.Callback, ABC):
             for parameter in self._trainable:
                 parameter.requires_grad_(True)
             self._trainable = []
+            _network(pl_module).idle = frozenset()
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Say what will happen.
@@ -90,12 +97,15 @@ class StageFreezing(L.Callback, ABC):
             UserError: DDP would wait for gradients that frozen stages don't have.
         """
         need_unused(trainer, "unfreezing")
-        tell(trainer, self.describe())
+        tell(trainer, self.describe() + self.heads.described)
+        if self.heads.tasks:
+            size = cast(MultiTaskModule, pl_module).settings["image_size"]
+            self.heads.begin(_network(pl_module), size)
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Freeze what is frozen in this epoch, and nothing else."""
         epoch = trainer.current_epoch
-        self._freeze(_encoder(pl_module), self.frozen(epoch))
+        self._freeze(_network(pl_module), self.frozen(epoch))
         new = [s for s in reversed(self.stages) if self.since.get(s) == epoch and epoch > 0]
         if not new:
             return
@@ -106,15 +116,18 @@ class StageFreezing(L.Callback, ABC):
         counts = _share(_count(pl_module, trains=True), _count(pl_module))
         tell(trainer, f"epoch {epoch + 1}: {', '.join(new)} {verb} now ({counts} parameters)")
 
-    def _freeze(self, encoder: Encoder, frozen: set[str]) -> None:
+    def _freeze(self, network: Network, frozen: set[str]) -> None:
+        encoder = network.encoder
         groups = stage_parameters(encoder)
         fixed = {id(p) for stage in frozen for p in groups[stage]}
+        fixed |= {id(p) for p in self.heads.parameters(network)}
         for parameter in self._trainable:
             parameter.requires_grad_(id(parameter) not in fixed)
             if not parameter.requires_grad:
                 parameter.grad = None
         encoder.train()
         _fix(encoder, fixed)
+        self.heads.settle(network)
 
     def on_train_batch_end(
         self,
@@ -144,8 +157,8 @@ class StageFreezing(L.Callback, ABC):
                 stopping.wait_count = -1
 
 
-def _encoder(module: L.LightningModule) -> Encoder:
-    return cast(Network, module.network).encoder
+def _network(module: L.LightningModule) -> Network:
+    return cast(Network, module.network)
 
 
 def _fix(module: nn.Module, fixed: set[int]) -> None:

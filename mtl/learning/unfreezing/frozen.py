@@ -8,19 +8,20 @@ from mtl.model.encoder.stage_names import check_stages
 
 
 class Frozen(StageFreezing):
-    """Some stages never train; the heads and everything else outside of the backbone do.
+    """Some stages never train, nor do some heads; everything else does.
 
     Args:
         stages: names of the backbone's stages; None freezes all of them.
+        heads: tasks whose heads never train.
 
     Raises:
-        UserError: an empty list.
+        UserError: nothing is named.
     """
 
-    def __init__(self, stages: Sequence[str] | None) -> None:
-        super().__init__()
-        if stages is not None and not stages:
-            raise UserError("unfreezing.stages=[]: name a stage, or write unfreezing=none")
+    def __init__(self, stages: Sequence[str] | None, heads: Sequence[str] = ()) -> None:
+        super().__init__(heads)
+        if stages is not None and not stages and not heads:
+            raise UserError("unfreezing.stages=[]: name a stage or heads, or write unfreezing=none")
         self.chosen = stages
 
     def plan(self, stages: Sequence[str], epochs: int) -> dict[str, int]:

@@ -26,15 +26,21 @@ class Staged(StageFreezing):
         every: one stage more after every so many epochs, from 1; None goes by ``at``.
         patience: of a plateau: validations without progress, from 1.
         min_delta: of a plateau: smaller progress is none.
+        heads: tasks whose heads never train.
 
     Raises:
         UserError: ``at`` is none of these, or both it and ``every`` are given.
     """
 
     def __init__(
-        self, at: str | Mapping[str, int], every: int | None, patience: int, min_delta: float
+        self,
+        at: str | Mapping[str, int],
+        every: int | None,
+        patience: int,
+        min_delta: float,
+        heads: Sequence[str] = (),
     ) -> None:
-        super().__init__()
+        super().__init__(heads)
         if every is not None and at != "auto":
             raise UserError(
                 f"unfreezing.every={every}: only with unfreezing.at=auto, not {_written(at)}"
