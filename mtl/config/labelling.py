@@ -5,7 +5,7 @@ from typing import Any
 
 from mtl.config.columns import targets_of
 from mtl.config.kinds import check_kind
-from mtl.config.nearest import in_words, listing
+from mtl.config.nearest import in_words, listing, unknown
 from mtl.errors import UserError
 
 
@@ -21,11 +21,15 @@ def label_tasks(heads: dict[str, dict[str, Any]], data: Mapping[str, Any]) -> No
         data: the data node; ``targets`` maps target name to kind.
 
     Raises:
-        UserError: the data can't label a task, there is more than one way, or no such kind.
+        UserError: the data can't label a task, there is more than one way, or no such kind; or
+            ``balance`` names no target.
     """
     targets = targets_of(data)
     for name, kind in targets.items():
         check_kind(f"data.targets.{name}", kind)
+    balance = data.get("balance")
+    if balance is not None and balance not in targets:
+        raise UserError(f"data.balance: {unknown('target', str(balance), targets)}")
     for task, head in heads.items():
         if head.get("kind") is not None:
             check_kind(f"heads.{task}.kind", head["kind"])

@@ -9,6 +9,8 @@ from mtl.errors import UserError
 SETS = "sets"
 FOR_ALL = (
     "suggested",
+    "balance",
+    "balance_power",
     "workers",
     "on_error",
     "max_megapixels",
@@ -48,6 +50,10 @@ def write_out_sets(data: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict
     own = {f"{name}.{t}": kind for name, node in sets.items() for t, kind in _targets(node)}
     targets = _merged(own, data["merge"] or {})
     _check_shares(data["shares"] or {}, sets)
+    if data.get("balance") is not None and data["batches"] == "apart":
+        raise UserError(
+            "data.balance: draws samples of all sets for a step; write data.batches=mixed"
+        )
     for name in data["only"] or []:
         _need_set("data.only", name, sets)
     return {**data, SETS: sets, "targets": targets}
@@ -57,6 +63,23 @@ def nested(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """A data node and those of its sets, by what stands before their keys: ``data.sets.cells``."""
     sets = data.get(SETS) or {}
     return {"data": data} | {f"data.{SETS}.{name}": node for name, node in sets.items()}
+
+
+def sets_of_tasks(
+    data: Mapping[str, Any], heads: Mapping[str, Mapping[str, Any]]
+) -> dict[str, list[str]]:
+    """The tasks whose samples come from several sets, each with these.
+
+    Args:
+        data: as ``write_out_sets`` gives it.
+        heads: of the chosen tasks, with their targets.
+    """
+    merge: Mapping[str, list[str]] = data.get("merge") or {}
+    sets = {
+        task: list(dict.fromkeys(part.partition(".")[0] for part in merge.get(head["target"], ())))
+        for task, head in heads.items()
+    }
+    return {task: names for task, names in sets.items() if len(names) > 1}
 
 
 def _targets(node: Mapping[str, Any]) -> list[tuple[str, str]]:

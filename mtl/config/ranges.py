@@ -21,6 +21,8 @@ FRAMEWORK = {
     "image_size": "whole 8..",
     "lr": "0<..",
     "data.limit": "null | whole 1..",
+    "data.balance": "null | text",
+    "data.balance_power": "0..",
     "data.workers": "auto | whole 0..",
     "data.cache_size": "0<..",
     "data.max_megapixels": "0<..",

@@ -2,6 +2,8 @@
 
 LOADING_KEYS = (
     "limit",
+    "balance",
+    "balance_power",
     "workers",
     "on_error",
     "max_megapixels",

@@ -10,6 +10,7 @@ import pytorch_lightning as L
 import torch
 from torch.utils.data import DataLoader
 
+from mtl.config.nearest import unknown
 from mtl.data.augmentation.batch import BatchAugmenter
 from mtl.data.augmentation.by_set import BySet
 from mtl.data.augmentation.engine import choose_engine
@@ -18,9 +19,11 @@ from mtl.data.augmentation.spec import Augmentation
 from mtl.data.batch import Batch, Broken
 from mtl.data.image_file import MAX_MEGAPIXELS, allow_megapixels
 from mtl.data.image_format import USUAL, ImageFormat
+from mtl.data.loading.balance import balanced
 from mtl.data.loading.cache import CachedSource
 from mtl.data.loading.loader import ArrayLoading, Augment, SampleLoading, identity, preprocessed
 from mtl.data.loading.sampler import EpochSampler, RankBatches
+from mtl.data.loading.shares import Shares
 from mtl.data.loading.windows import Windows
 from mtl.data.loading.workers import begin_worker, usable_cores
 from mtl.data.preprocess.base import Preprocess
@@ -62,6 +65,8 @@ class MultiTaskData(L.LightningDataModule):
         batch_size: samples per step and process.
         seed: of order and augmentation.
         limit: N samples of every split (see ``chosen``), or None for all.
+        balance: a target whose rare classes training draws more often (see ``balanced``).
+        balance_power: how much more often.
         workers: data-loading processes, or ``auto``: none for sets in memory, else one per core
             and 8 at most.
         on_error: what a broken file does: ``raise`` stops, ``skip`` leaves the sample out and
@@ -81,6 +86,8 @@ class MultiTaskData(L.LightningDataModule):
         batch_size: int,
         seed: int,
         limit: int | None = None,
+        balance: str | None = None,
+        balance_power: float = 1.0,
         workers: int | Literal["auto"] = "auto",
         on_error: Literal["raise", "skip"] = "raise",
         cache: bool = False,
@@ -98,6 +105,8 @@ class MultiTaskData(L.LightningDataModule):
         self.batch_size = batch_size
         self.seed = seed
         self.limit = limit
+        self.balance = balance
+        self.balance_power = balance_power
         self.workers = workers
         self.on_error = on_error
         self.cache = cache
@@ -225,7 +234,7 @@ class MultiTaskData(L.LightningDataModule):
         loading = self.loading(split, augment=training)
         trainer = self.trainer
         ranks = trainer.world_size if trainer else 1
-        shares = self.data_set.shares(self.required(split)) if training else None
+        shares = self.shares(self.required(split)) if training else None
         sampler = EpochSampler(
             len(loading),
             self.seed,
@@ -251,6 +260,24 @@ class MultiTaskData(L.LightningDataModule):
             persistent_workers=workers > 0,
             pin_memory=torch.cuda.is_available(),
         )
+
+    def shares(self, source: Source) -> Shares | None:
+        """How often training draws which samples; None: each once an epoch.
+
+        Args:
+            source: of the training samples.
+
+        Raises:
+            UserError: ``balance`` names no target with classes that samples show.
+        """
+        shares = self.data_set.shares(source)
+        if self.balance is None:
+            return shares
+        if self.balance not in self.targets:
+            there = unknown("target", self.balance, self.targets)
+            raise UserError(f"data.balance: {there}")
+        target = self.targets[self.balance]
+        return balanced(source, self.balance, target, self.balance_power, shares)
 
     def _worker_count(self, loading: SampleLoading | ArrayLoading) -> int:
         if self.workers != "auto":
