@@ -17,6 +17,9 @@ GAIN = "delta_m"
 CHANGE = "delta"
 """A task's part in it."""
 
+OF_SET = "."
+"""Between the name of a data set and a metric on its samples alone: ``cells.iou``."""
+
 Mode = Literal["min", "max"]
 
 
@@ -79,6 +82,10 @@ def measure_of(task: str, metric: str, head: Mapping[str, Any]) -> Measure:
         stem = name.removesuffix("*")
         if stem != name and metric.startswith(stem) and metric != stem:
             return measure
+    # ``cells.iou``: of one of several data sets.
+    _, dot, of_all = metric.partition(OF_SET)
+    if dot and of_all in known:
+        return known[of_all]
     raise UserError(
         f"heads.{task}.metrics: {metric} is not declared; its yaml has to say which way is better, "
         f"with bounds: larger_is_better: {{{metric}: [0, 1]}} or "

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from mtl.config.measures import Mode, mode_of
+from mtl.config.mixture import sets_of_tasks
 from mtl.data.batch import Batch
 from mtl.data.sources.base import Split
 from mtl.learning.evaluation import Evaluation
@@ -69,7 +70,8 @@ class MultiTaskModule(L.LightningModule):
         self.make_scheduler = make_scheduler
         self.monitor = monitor
         self.settings = dict(settings)
-        self.val, self.test = Evaluation(network, "val"), Evaluation(network, "test")
+        sets = sets_of_tasks(self.settings["data"], self.settings["heads"])
+        self.val, self.test = Evaluation(network, "val", sets), Evaluation(network, "test", sets)
         self.interval = Interval()
         self.accumulation = self.new_accumulation()
         self.gradient_step: GradientStep | None = None

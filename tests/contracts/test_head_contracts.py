@@ -8,6 +8,7 @@ import pytest
 import torch
 from contracts_kit import SIZE, alone, build, config, data, every, labelled_only, subject
 
+from mtl.data.batch import Labelled
 from mtl.data.preprocess.base import Frame
 from mtl.data.tile import Tile
 from mtl.drawing.curves.pictures import pictures
@@ -73,7 +74,14 @@ def test_metrics_do_not_depend_on_how_samples_are_batched(module: MultiTaskModul
         for rows in batches:
             metrics.update(*decisions(module, rows))
         results.append({name: float(value) for name, value in metrics.compute().items()})
+    metrics = head.make_metrics()
+    decision, labels = decisions(module, [0, 1, 2, 3])
+    for rows in ([0], list(range(1, len(labels.index)))):
+        own = Labelled(labels.index[rows], labels.value[torch.tensor(rows)])
+        metrics.update(head.some(decision, rows), own)
+    results.append({name: float(value) for name, value in metrics.compute().items()})
     assert results[0] == pytest.approx(results[1], abs=1e-4)
+    assert results[0] == pytest.approx(results[2], abs=1e-4)
 
 
 def test_curves_do_not_depend_on_how_samples_are_batched(module: MultiTaskModule) -> None:

@@ -362,6 +362,21 @@ class Head(nn.Module, ABC):
     def unbatch(self, prediction: Any) -> list[Any]:
         """What ``predict`` returned, sample by sample, on the CPU."""
 
+    def some(self, prediction: Any, rows: Sequence[int]) -> Any:
+        """What ``predict`` would have returned for some of the samples.
+
+        Here of tensors and lists that run over the samples, and mappings of these.
+
+        Args:
+            prediction: for n samples.
+            rows: their numbers.
+        """
+        if isinstance(prediction, Mapping):
+            return {key: self.some(value, rows) for key, value in prediction.items()}
+        if isinstance(prediction, Tensor):
+            return prediction[list(rows)]
+        return [prediction[row] for row in rows]
+
     def to_original(self, prediction: Any, frame: Frame) -> Any:
         """One sample's prediction from the network's picture to the original image.
 
