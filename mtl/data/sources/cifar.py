@@ -3,9 +3,9 @@
 The sets are from Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -13,34 +13,22 @@ import numpy.typing as npt
 from mtl.data.sample import IGNORE_LABEL, Target
 from mtl.data.sources.base import ArraySource, DataSet, Split
 from mtl.data.sources.cifar_files import CifarFolder
+from mtl.data.sources.mixed import Mixed
 from mtl.errors import UserError
 
-
-@dataclass(frozen=True)
-class _Part:
-    """Some images of one set with their ids and label columns."""
-
-    images: npt.NDArray[np.uint8]
-    ids: npt.NDArray[np.str_]
-    labels: Mapping[str, npt.NDArray[np.int64]]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, rows: npt.NDArray[np.int64]) -> "_Part":
-        labels = {name: column[rows] for name, column in self.labels.items()}
-        return _Part(self.images[rows], self.ids[rows], labels)
+Labels = Mapping[str, npt.NDArray[np.int64]]
+"""Columns by their names."""
 
 
 class _Cifar(DataSet):
-    """What the three have in common.
+    """What the sets have in common.
 
     ``train`` is the published training part less what is held out as ``val``; ``test`` is the
     published test part.
 
     Args:
-        folders: name of each set (the beginning of its ids) to its files.
-        columns: target name to the set's name and its label column.
+        folder: the files.
+        columns: the label columns that are targets.
         image_size: the images stay as they are; resizing to this is the preprocessing's work.
         download: fetch missing files.
         verify: refuse files that differ from the published ones.
@@ -53,8 +41,8 @@ class _Cifar(DataSet):
 
     def __init__(
         self,
-        folders: Mapping[str, CifarFolder],
-        columns: Mapping[str, tuple[str, str]],
+        folder: CifarFolder,
+        columns: Sequence[str],
         *,
         image_size: int,
         download: bool,
@@ -64,8 +52,8 @@ class _Cifar(DataSet):
     ) -> None:
         if not 0 <= val_fraction < 1:
             raise UserError(f"data.val_fraction={val_fraction}: allowed is 0 up to below 1")
-        self.folders = folders
-        self.columns = columns
+        self.folder = folder
+        self.columns = tuple(columns)
         self.image_size = image_size
         self.download = download
         self.verify = verify
@@ -78,8 +66,7 @@ class _Cifar(DataSet):
         Raises:
             UserError: a file is missing or, with ``verify``, not the published one.
         """
-        for folder in self.folders.values():
-            folder.prepare(self.download, self.verify)
+        self.folder.prepare(self.download, self.verify)
 
     @property
     def targets(self) -> Mapping[str, Target]:
@@ -88,10 +75,8 @@ class _Cifar(DataSet):
 
     @cached_property
     def _targets(self) -> Mapping[str, Target]:
-        return {
-            target: Target("label", self.folders[name].classes()[column])
-            for target, (name, column) in self.columns.items()
-        }
+        classes = self.folder.classes()
+        return {column: Target("label", classes[column]) for column in self.columns}
 
     def split(self, split: Split) -> ArraySource | None:
         """That split, in memory; None for ``val`` where nothing is held out.
@@ -103,39 +88,28 @@ class _Cifar(DataSet):
 
     @cached_property
     def _test(self) -> ArraySource:
-        return self._source({name: self._part(name, train=False) for name in self.folders})
+        images, labels = self.folder.read(train=False)
+        return self._source("test", images, labels, np.arange(len(images)))
 
     @cached_property
     def _train_val(self) -> Mapping[Split, ArraySource | None]:
-        train, val = {}, {}
-        for name in self.folders:
-            part = self._part(name, train=True)
-            order = np.random.default_rng(self.split_seed).permutation(len(part))
-            held_out = round(len(part) * self.val_fraction)
-            val[name] = part[np.sort(order[:held_out])]
-            train[name] = part[np.sort(order[held_out:])]
-        some = any(len(part) for part in val.values())
-        return {"train": self._source(train), "val": self._source(val) if some else None}
+        images, labels = self.folder.read(train=True)
+        order = np.random.default_rng(self.split_seed).permutation(len(images))
+        held_out = round(len(images) * self.val_fraction)
+        val = self._source("train", images, labels, np.sort(order[:held_out]))
+        train = self._source("train", images, labels, np.sort(order[held_out:]))
+        return {"train": train, "val": val if len(val) else None}
 
-    def _part(self, name: str, train: bool) -> _Part:
-        images, labels = self.folders[name].read(train)
-        prefix = "/".join(filter(None, [name, "train" if train else "test"]))
-        return _Part(images, np.array([f"{prefix}/{i}" for i in range(len(images))]), labels)
+    def _source(
+        self, part: str, images: npt.NDArray[np.uint8], labels: Labels, rows: npt.NDArray[np.int64]
+    ) -> ArraySource:
+        columns = self._label_columns({name: column[rows] for name, column in labels.items()})
+        ids = [f"{part}/{row}" for row in rows]
+        return ArraySource(images[rows], ids, columns, self.targets)
 
-    def _source(self, parts: Mapping[str, _Part]) -> ArraySource:
-        # Evenly mixed, so that the first N of a split hold some of each set.
-        place = np.concatenate([(np.arange(len(p)) + 0.5) / max(1, len(p)) for p in parts.values()])
-        order = np.argsort(place, kind="stable")
-        columns = {}
-        for target, (name, column) in self.columns.items():
-            values = [
-                p.labels[column] if n == name else np.full(len(p), IGNORE_LABEL, np.int64)
-                for n, p in parts.items()
-            ]
-            columns[target] = np.concatenate(values)[order]
-        images = np.concatenate([p.images for p in parts.values()])[order]
-        ids = np.concatenate([p.ids for p in parts.values()])[order]
-        return ArraySource(images, ids.tolist(), columns, self.targets)
+    def _label_columns(self, labels: Labels) -> Labels:
+        """Target to its column."""
+        return {target: labels[target] for target in self.columns}
 
 
 class Cifar10(_Cifar):
@@ -158,8 +132,8 @@ class Cifar10(_Cifar):
         split_seed: int = 0,
     ) -> None:
         super().__init__(
-            {"": CifarFolder.cifar10(root)},
-            {"label": ("", "label")},
+            CifarFolder.cifar10(root),
+            ["label"],
             image_size=image_size,
             download=download,
             verify=verify,
@@ -186,8 +160,8 @@ class Cifar100(_Cifar):
         split_seed: int = 0,
     ) -> None:
         super().__init__(
-            {"": CifarFolder.cifar100(root)},
-            {"fine": ("", "fine"), "coarse": ("", "coarse")},
+            CifarFolder.cifar100(root),
+            ["fine", "coarse"],
             image_size=image_size,
             download=download,
             verify=verify,
@@ -205,7 +179,7 @@ class Cifar100By20(Cifar100):
 
     @cached_property
     def _targets(self) -> Mapping[str, Target]:
-        fine = self.folders[""].classes()["fine"]
+        fine = self.folder.classes()["fine"]
         return {
             name: Target("label", [fine[index] for index in members])
             for name, members in self._members.items()
@@ -214,7 +188,7 @@ class Cifar100By20(Cifar100):
     @cached_property
     def _members(self) -> Mapping[str, list[int]]:
         """Group to the fine classes in it, in their order."""
-        labels = [self.folders[""].read(train)[1] for train in (True, False)]
+        labels = [self.folder.read(train)[1] for train in (True, False)]
         pairs = {
             pair
             for part in labels
@@ -222,21 +196,23 @@ class Cifar100By20(Cifar100):
         }
         return {
             name.replace("-", "_"): sorted(fine for coarse, fine in pairs if coarse == index)
-            for index, name in enumerate(self.folders[""].classes()["coarse"])
+            for index, name in enumerate(self.folder.classes()["coarse"])
         }
 
-    def _source(self, parts: Mapping[str, _Part]) -> ArraySource:
-        (part,) = parts.values()
+    def _label_columns(self, labels: Labels) -> Labels:
         columns = {}
         for name, members in self._members.items():
-            table = np.full(len(self.folders[""].classes()["fine"]), IGNORE_LABEL, np.int64)
+            table = np.full(len(self.folder.classes()["fine"]), IGNORE_LABEL, np.int64)
             table[members] = np.arange(len(members))
-            columns[name] = table[part.labels["fine"]]
-        return ArraySource(part.images, part.ids.tolist(), columns, self.targets)
+            columns[name] = table[labels["fine"]]
+        return columns
 
 
-class Cifar10And100(_Cifar):
+class Cifar10And100(Mixed):
     """Both sets at once, each image labelled for its own task: targets ``cifar10``, ``cifar100``.
+
+    The groups of CIFAR-100 are there too, as ``cifar100.coarse``. See ``Cifar10`` for the other
+    arguments.
 
     Args:
         root: folder that holds ``cifar-10-batches-py``.
@@ -254,15 +230,24 @@ class Cifar10And100(_Cifar):
         val_fraction: float = 0.1,
         split_seed: int = 0,
     ) -> None:
+        options = {
+            "download": download,
+            "verify": verify,
+            "val_fraction": val_fraction,
+            "split_seed": split_seed,
+        }
+        roots = {Cifar10: ("cifar10", root), Cifar100: ("cifar100", root100)}
         super().__init__(
-            {
-                "cifar10": CifarFolder.cifar10(root),
-                "cifar100": CifarFolder.cifar100(root100, "data.root100"),
+            sets={
+                name: {"_target_": f"{__name__}.{made.__name__}", "root": folder, **options}
+                for made, (name, folder) in roots.items()
             },
-            {"cifar10": ("cifar10", "label"), "cifar100": ("cifar100", "fine")},
+            merge={"cifar10": ["cifar10.label"], "cifar100": ["cifar100.fine"]},
+            sampling="proportional",
+            temperature=1.0,
+            shares=None,
+            batches="mixed",
+            only=None,
             image_size=image_size,
-            download=download,
-            verify=verify,
-            val_fraction=val_fraction,
-            split_seed=split_seed,
         )
+        cast(Cifar100, self.sets["cifar100"]).folder.key = "data.root100"

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from mtl.data.sample import Sample, Target, TargetValue, understood
 from mtl.data.sources.base import ArraySource, Source
 from mtl.data.sources.file_source import FileSource
 from mtl.data.sources.known_classes import Classes
-from mtl.data.target.base import Column
+from mtl.data.target.base import Column, TargetKind
 
 AFTER_SET = ":"
 """Between a set's name and the sample's own id."""
@@ -151,6 +152,30 @@ def evenly(sizes: Sequence[int]) -> np.ndarray[tuple[int, int], np.dtype[np.int6
     return np.stack([part, row], axis=1)[np.argsort(place, kind="stable")]
 
 
+def _one_column(
+    kind: TargetKind,
+    columns: Sequence[Column | None],
+    sizes: Sequence[int],
+    order: npt.NDArray[np.int64],
+) -> Column:
+    """A target's column in the whole, out of those of the parts that have it."""
+    there = [column for column in columns if column is not None]
+    if there and all(isinstance(column, np.ndarray) for column in there):
+        shape = np.shape(there[0])[1:]
+        filled = [
+            np.full((size, *shape), kind.unknown, kind.dtype) if column is None else column
+            for column, size in zip(columns, sizes, strict=True)
+        ]
+        joined: Column = np.concatenate(filled)[order]
+        return joined
+    values = [
+        None if column is None else kind.value_at(column, row)
+        for column, size in zip(columns, sizes, strict=True)
+        for row in range(size)
+    ]
+    return kind.column([values[place] for place in order])
+
+
 def _one_array(
     parts: Sequence[SetPart], sources: Sequence[ArraySource], meaning: Mapping[str, Target]
 ) -> ArraySource:
@@ -158,16 +183,11 @@ def _one_array(
     starts = np.cumsum([0, *(len(source) for source in sources)])
     order = starts[rows[:, 0]] + rows[:, 1]
     found = [part.columns(source) for part, source in zip(parts, sources, strict=True)]
-    columns = {}
-    for name, target in meaning.items():
-        values: list[TargetValue | None] = []
-        for source, own in zip(sources, found, strict=True):
-            there = own.get(name)
-            values += [
-                None if there is None else target.kind.value_at(there, row)
-                for row in range(len(source))
-            ]
-        columns[name] = target.kind.column([values[place] for place in order])
+    sizes = [len(source) for source in sources]
+    columns = {
+        name: _one_column(target.kind, [own.get(name) for own in found], sizes, order)
+        for name, target in meaning.items()
+    }
     ids = [part.id(row) for part, s in zip(parts, sources, strict=True) for row in range(len(s))]
     return ArraySource(
         np.concatenate([source.images for source in sources])[order],
