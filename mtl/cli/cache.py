@@ -15,19 +15,22 @@ from mtl.words import counted
 
 if TYPE_CHECKING:
     from mtl.data.loading.cache_store import Shard
+    from mtl.data.sources.kept_arrays import KeptFile
 
 HELP = """\
-usage: mtl cache [data.cache_dir=outputs/cache] [clear=true]
+usage: mtl cache [data.cache_dir=outputs/cache] [data.index_dir=FOLDER] [clear=true]
 
 Lists what data.cache=true keeps: of which images, preprocessed how, how many, in how many files of
 which size, and when they were used last. Entries belong to images: a changed one gets a new entry,
 and those used least recently go where data.cache_size would be exceeded. Many small files become
-few as soon as no run reads them.
+few as soon as no run reads them. Likewise what is kept of large tables and json files.
 
   data.cache_dir=   the folder of the caches (outputs/cache)
+  data.index_dir=   that of what large files hold (index in it)
   clear=            true deletes them (false)"""
-KEYS = ("data.cache_dir", "clear")
+KEYS = ("data.cache_dir", "data.index_dir", "clear")
 HEADER = ("images of", "as", "number", "files", "size", "used")
+INDEX = "what the file holds"
 OLDER = "written by an older version; not read any more"
 
 
@@ -35,7 +38,7 @@ def run(arguments: list[str]) -> int:
     """Run the command.
 
     Args:
-        arguments: ``data.cache_dir=`` and ``clear=``.
+        arguments: ``data.cache_dir=``, ``data.index_dir=`` and ``clear=``.
 
     Returns:
         0, also where there is no cache.
@@ -46,26 +49,31 @@ def run(arguments: list[str]) -> int:
     _, rest = split_options(arguments)
     own, others = own_keys(rest, KEYS)
     if others:
-        raise UserError(f"{others[0]}: mtl cache takes data.cache_dir=FOLDER and clear=true")
+        keys = "data.cache_dir=FOLDER, data.index_dir=FOLDER and clear=true"
+        raise UserError(f"{others[0]}: mtl cache takes {keys}")
     clear = own.get("clear", "false")
     one_of("clear", clear, ("true", "false"))
     folder = place(own, "data.cache_dir", Path("outputs/cache"))
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"data.cache_dir={folder} is no folder")
+    index = place(own, "data.index_dir", folder / "index")
+    for key, path in (("data.cache_dir", folder), ("data.index_dir", index)):
+        if path.exists() and not path.is_dir():
+            raise UserError(f"{key}={path} is no folder")
 
     from mtl.data.loading.cache_store import Store
+    from mtl.data.sources.kept_arrays import all_kept, forget_kept
     from mtl.terminal import say
 
-    store = Store(folder)
+    store, where = Store(folder), f"{folder}" if folder in index.parents else f"{folder}, {index}"
     if clear == "true":
-        say(f"{in_words(store.clear())} freed in {folder}")
+        say(f"{in_words(store.clear() + forget_kept(index))} freed in {where}")
         return 0
-    shards = store.shards()
-    if not shards:
-        say(f"{folder} holds no cache; data.cache=true makes one")
+    shards, kept, now = store.shards(), all_kept(index), time.time()
+    if not shards and not kept:
+        say(f"{where} holds no cache; data.cache=true makes one")
         return 0
-    print_rows(rows(shards, time.time()), HEADER, right=[2, 3, 4])
-    say(f"{in_words(sum(shard.size for shard in shards))} in {folder}; clear=true deletes it")
+    print_rows([*rows(shards, now), *file_rows(kept, now)], HEADER, right=[2, 3, 4])
+    size = sum(shard.size for shard in shards) + sum(one.size for one in kept)
+    say(f"{in_words(size)} in {where}; clear=true deletes it")
     return 0
 
 
@@ -92,6 +100,19 @@ def rows(shards: list[Shard], now: float) -> list[list[str]]:
         else:
             found.append(["", OLDER, "", files, size, ""])
     return found
+
+
+def file_rows(kept: list[KeptFile], now: float) -> list[list[str]]:
+    """A row for each large file of which something is kept.
+
+    Args:
+        kept: of all files.
+        now: seconds since 1970.
+    """
+    return [
+        [one.file, INDEX, "", f"{one.files}", in_words(one.size), ago(now - one.used)]
+        for one in kept
+    ]
 
 
 def in_words(size: int) -> str:

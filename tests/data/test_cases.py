@@ -182,11 +182,11 @@ def test_predict_and_eval_show_the_network_the_same(
 ) -> None:
     from mtl.data.preprocess.picture import picture
     from mtl.data.preprocess.standard import Standard
-    from mtl.data.sources.image_folder import ImageFolderSource
+    from mtl.data.sources.class_folders import ClassFolderSource
     from mtl.data.sources.one_image import OneImage
 
     file = case("predict-not-eval") / "noise.jpg"
     steps = Standard(image_size=32, mean=(0.5,) * 3, std=(0.25,) * 3, fit="stretch")
-    evaluated, _ = picture(ImageFolderSource([(file, 0)], ("a",)), 0, steps, {})
+    evaluated, _ = picture(ClassFolderSource([(file, "label", 0)], ("a",)), 0, steps, {})
     predicted, _ = picture(OneImage(file), 0, steps, {})
     assert np.array_equal(evaluated.image, predicted.image)

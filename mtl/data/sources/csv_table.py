@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from mtl.data.sources.base import SPLITS, DataSet, Split
 from mtl.data.sources.csv_source import CsvSource, FilePlace, TableLayout
 from mtl.data.sources.hold_out import check_fractions
 from mtl.data.sources.kept_arrays import kept_arrays
-from mtl.data.sources.map_files import MapFiles, class_file
+from mtl.data.sources.map_files import MapOptions, class_file, map_files
 from mtl.data.sources.table_cells import Array
 from mtl.data.sources.table_guess import first_rows, guessed
 from mtl.data.sources.table_index import VERSION, TablePlan, Tables, about, read_index
@@ -39,11 +39,6 @@ class CsvTable(DataSet):
         classes: target to its classes; those found, sorted, for labels, and of masks those in
             ``root/classes.txt``.
         separator: of the names in a cell of ``labels``.
-        palette: see ``MapFiles``, as for the further ones.
-        others: likewise.
-        depth_scale: likewise.
-        depth_unknown: likewise.
-        normals_axes: likewise.
         val_fraction: share of the training rows held out as ``val`` where the table tells no val, 0
             to below 1; by a hash of the images' names, or of their groups, so that adding rows
             moves none.
@@ -53,6 +48,7 @@ class CsvTable(DataSet):
         index_dir: where what a large table holds is kept for the next start.
         channels: of the images, see ``ImageFormat``.
         pixel_range: of their values, likewise.
+        maps: how files of masks, depths and normals are read, see ``MapFiles``.
 
     Raises:
         UserError: an option is out of its range.
@@ -68,11 +64,6 @@ class CsvTable(DataSet):
         units: Mapping[str, str] | None = None,
         classes: Mapping[str, Sequence[str]] | None = None,
         separator: str = ";",
-        palette: Mapping[str, int | Sequence[int]] | None = None,
-        others: Literal["error", "background", "ignored"] = "error",
-        depth_scale: float = 0.001,
-        depth_unknown: float = 0.0,
-        normals_axes: Sequence[float] = (1.0, 1.0, 1.0),
         val_fraction: float = 0.2,
         test_fraction: float = 0.0,
         split_seed: int = 0,
@@ -80,6 +71,7 @@ class CsvTable(DataSet):
         index_dir: str = "outputs/cache/index",
         channels: int = 3,
         pixel_range: Sequence[float] | None = None,
+        **maps: Unpack[MapOptions],
     ) -> None:
         del image_size
         check_fractions(val=val_fraction, test=test_fraction)
@@ -89,14 +81,7 @@ class CsvTable(DataSet):
         self.units = dict(units or {})
         self.chosen = {name: tuple(map(str, own)) for name, own in (classes or {}).items()}
         self.separator = separator
-        self.make_maps = partial(
-            MapFiles,
-            palette=dict(palette or {}),
-            others=others,
-            depth_scale=depth_scale,
-            depth_unknown=depth_unknown,
-            normals_axes=tuple(normals_axes),
-        )
+        self.map_options = maps
         self.fractions: dict[Split, float] = {"val": val_fraction, "test": test_fraction}
         self.split_seed = split_seed
         self.stratify = stratify
@@ -224,12 +209,12 @@ class CsvTable(DataSet):
                 classes = names[next(iter(columns))]
             elif kind == "mask":
                 areas = self.chosen.get(target) or class_file(self.root)
-                classes = self.make_maps(classes=areas).names
+                classes = map_files(areas, self.map_options).names
             meaning[target] = Target(kind, classes, units=self._units(kind, classes))
             keys[target] = tuple(plan.key(column) for column in columns)
             if kind in ("label", "labels") and not classes:
                 raise UserError(f"{self._tables[0][0]}: the column {next(iter(columns))} is empty")
-        maps = self.make_maps(classes=areas)
+        maps = map_files(areas, self.map_options)
         places = {
             plan.key(name): self._place(name)
             for name, role in self._columns.items()

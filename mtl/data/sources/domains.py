@@ -4,61 +4,15 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from mtl.data.image_file import IMAGE_SUFFIXES, read_image
-from mtl.data.sample import Sample, Target
+from mtl.data.image_file import IMAGE_SUFFIXES
+from mtl.data.sample import Target
 from mtl.data.sources.base import SPLITS, DataSet, Split
-from mtl.data.sources.file_source import FileSource
+from mtl.data.sources.class_folders import ClassFolderSource, Item
 from mtl.data.sources.folder_files import files_below, folders_in
 from mtl.data.sources.hold_out import check_fractions, hold_out
 from mtl.errors import UserError
 from mtl.files import printable
 from mtl.words import counted
-
-Item = tuple[Path, str, int]
-"""An image's file, its domain and its class index."""
-
-
-class DomainSource(FileSource):
-    """Samples that are labelled for their own domain's target alone.
-
-    Args:
-        items: the images.
-        classes: the names behind the indices.
-    """
-
-    def __init__(self, items: Sequence[Item], classes: tuple[str, ...]) -> None:
-        self.items = list(items)
-        self.classes = classes
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def id(self, index: int) -> str:
-        """The image's path."""
-        return str(self.items[index][0])
-
-    def read(self, index: int, size: int | None = None) -> Sample:
-        """The sample at ``index``; see ``Source.read``."""
-        path = self.items[index][0]
-        image, full = read_image(path, size)
-        return Sample(image, str(path), self.annotations(index), full)
-
-    def annotations(self, index: int) -> Mapping[str, object]:
-        """The class, which the folder's name tells, as the domain's target."""
-        _, domain, label = self.items[index]
-        return {domain: label}
-
-    def strata(self) -> Sequence[tuple[str, int]]:
-        """Domains and classes."""
-        return [(domain, label) for _, domain, label in self.items]
-
-    def files(self, index: int) -> list[Path]:
-        """The image."""
-        return [self.items[index][0]]
-
-    def key(self) -> str:
-        """The classes."""
-        return f"{type(self).__qualname__}{self.classes}"
 
 
 class Domains(DataSet):
@@ -123,10 +77,10 @@ class Domains(DataSet):
             for split, share in self.fractions.items()
         ]
 
-    def split(self, split: Split) -> DomainSource | None:
+    def split(self, split: Split) -> ClassFolderSource | None:
         """That split, or None where nothing is held out."""
         items = self._splits[split]
-        return DomainSource(items, self._classes) if items else None
+        return ClassFolderSource(items, self._classes) if items else None
 
     @cached_property
     def _folders(self) -> dict[str, Path]:

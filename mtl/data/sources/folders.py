@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Unpack
 
 from mtl.data.image_format import ImageFormat, format_of
 from mtl.data.sample import Sample, Target, TargetValue
@@ -14,7 +14,7 @@ from mtl.data.sources.base import DataSet, Split
 from mtl.data.sources.file_source import FileSource
 from mtl.data.sources.folders_layout import Listed, Pictured, list_folders
 from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
-from mtl.data.sources.map_files import MapFiles, Size, class_file
+from mtl.data.sources.map_files import MapFiles, MapOptions, Size, class_file, map_files
 from mtl.errors import UserError
 from mtl.files import printable
 from mtl.words import agreeing, counted
@@ -78,17 +78,13 @@ class Folders(DataSet):
         folders: ``image`` and kinds to folders below root; None for those that are called like it.
         unlabelled: ``keep`` or ``drop``: what becomes of images without any map.
         classes: of masks, from value 1 on; None takes ``root/classes.txt``.
-        palette: see ``MapFiles``, as for the further ones.
-        others: likewise.
-        depth_scale: likewise.
-        depth_unknown: likewise.
-        normals_axes: likewise.
         val_fraction: share of the training images held out as ``val`` where no folder is val's, 0
             to below 1; by a hash of their names, so that adding images moves none.
         test_fraction: likewise for ``test``.
         split_seed: of the hash.
         channels: of the images, see ``ImageFormat``.
         pixel_range: of their values, likewise.
+        maps: how their files are read, see ``MapFiles``.
 
     Raises:
         UserError: an option is out of its range.
@@ -102,16 +98,12 @@ class Folders(DataSet):
         folders: Mapping[str, str] | None = None,
         unlabelled: Literal["keep", "drop"] = "keep",
         classes: Sequence[str] | None = None,
-        palette: Mapping[str, int | Sequence[int]] | None = None,
-        others: Literal["error", "background", "ignored"] = "error",
-        depth_scale: float = 0.001,
-        depth_unknown: float = 0.0,
-        normals_axes: Sequence[float] = (1.0, 1.0, 1.0),
         val_fraction: float = 0.2,
         test_fraction: float = 0.0,
         split_seed: int = 0,
         channels: int = 3,
         pixel_range: Sequence[float] | None = None,
+        **maps: Unpack[MapOptions],
     ) -> None:
         del image_size
         check_fractions(val=val_fraction, test=test_fraction)
@@ -119,14 +111,7 @@ class Folders(DataSet):
         self.given = dict(folders or {})
         self.dropping = unlabelled == "drop"
         self.chosen = tuple(map(str, classes or ()))
-        self.make_maps = partial(
-            MapFiles,
-            palette=dict(palette or {}),
-            others=others,
-            depth_scale=depth_scale,
-            depth_unknown=depth_unknown,
-            normals_axes=tuple(normals_axes),
-        )
+        self.map_options = maps
         self.fractions: dict[Split, float] = {"val": val_fraction, "test": test_fraction}
         self.split_seed = split_seed
         self.images = format_of({"channels": channels, "pixel_range": pixel_range})
@@ -182,7 +167,7 @@ class Folders(DataSet):
 
     @cached_property
     def _maps(self) -> MapFiles:
-        return self.make_maps(classes=self.chosen or class_file(self.root))
+        return map_files(self.chosen or class_file(self.root), self.map_options)
 
     @property
     def _asked(self) -> dict[Split, float]:

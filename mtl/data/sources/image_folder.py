@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from mtl.data.image_file import IMAGE_SUFFIXES, read_image
-from mtl.data.sample import Sample, Target
+from mtl.data.image_file import IMAGE_SUFFIXES
+from mtl.data.sample import Target
 from mtl.data.sources.base import SPLITS, DataSet, Split
-from mtl.data.sources.file_source import FileSource
+from mtl.data.sources.class_folders import ClassFolderSource, Item
 from mtl.data.sources.folder_files import files_below, folders_in, split_of, walk
 from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
 from mtl.errors import UserError
@@ -17,50 +17,6 @@ from mtl.files import printable
 from mtl.words import agreeing, counted
 
 VOC_FOLDERS = frozenset({"annotations", "imagesets", "segmentationclass"})
-Item = tuple[Path, int]
-"""An image's file and its class index."""
-
-
-class ImageFolderSource(FileSource):
-    """Samples with a ``label``.
-
-    Args:
-        items: files and class indices.
-        classes: the names behind the indices.
-    """
-
-    def __init__(self, items: Sequence[Item], classes: tuple[str, ...]) -> None:
-        self.items = list(items)
-        self.classes = classes
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def id(self, index: int) -> str:
-        """The image's path."""
-        return str(self.items[index][0])
-
-    def read(self, index: int, size: int | None = None) -> Sample:
-        """The sample at ``index``; see ``Source.read``."""
-        path, label = self.items[index]
-        image, full = read_image(path, size)
-        return Sample(image, str(path), {"label": label}, full)
-
-    def annotations(self, index: int) -> Mapping[str, object]:
-        """The label, which the folder's name tells."""
-        return {"label": self.items[index][1]}
-
-    def strata(self) -> Sequence[int]:
-        """The labels."""
-        return [label for _, label in self.items]
-
-    def files(self, index: int) -> list[Path]:
-        """The image."""
-        return [self.items[index][0]]
-
-    def key(self) -> str:
-        """The classes."""
-        return f"{type(self).__qualname__}{self.classes}"
 
 
 class ImageFolder(DataSet):
@@ -110,10 +66,10 @@ class ImageFolder(DataSet):
         """``label``; its classes are the sorted names of the folders."""
         return {"label": Target("label", tuple(map(printable, self._classes)))}
 
-    def split(self, split: Split) -> ImageFolderSource | None:
+    def split(self, split: Split) -> ClassFolderSource | None:
         """That split, or None where it is neither a folder nor held out."""
         items = self._splits.get(split)
-        return None if items is None else ImageFolderSource(items, self._classes)
+        return None if items is None else ClassFolderSource(items, self._classes)
 
     def write_lists(self, overwrite: bool) -> Mapping[Path, int]:
         """Refused: folders tell the splits, or else a hash does, in every run alike."""
@@ -203,7 +159,7 @@ class ImageFolder(DataSet):
         """The images of each folder, before any are held out."""
         found = {
             split: [
-                (path, label)
+                (path, "label", label)
                 for label, files in enumerate(of_class.values())
                 for path in files
                 if _is_image(path)
@@ -230,7 +186,7 @@ class ImageFolder(DataSet):
         for label, name in enumerate(self._classes):
             names = [
                 path.relative_to(self.root).with_suffix("").as_posix()
-                for path, its in items
+                for path, _, its in items
                 if its == label
             ]
             found, settled = hold_out(names, self._asked, self.split_seed)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,28 @@ Array = npt.NDArray[Any]
 WORTH = 16 * 2**20
 """Bytes of a file from which on reading it again takes longer than a moment."""
 _STAMP = "stamp.txt"
+"""Of what file the arrays are, and in which state it was; its time of change is their last use."""
+_TEMPORARY = ".temporary-"
+_NAME = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True)
+class KeptFile:
+    """What is kept of one file.
+
+    Args:
+        place: the folder.
+        file: that was read.
+        files: number of files in the folder.
+        size: of these, bytes.
+        used: when last, seconds since 1970.
+    """
+
+    place: Path
+    file: str
+    files: int
+    size: int
+    used: float
 
 
 class MappedArrays(dict[str, Array]):
@@ -62,17 +87,19 @@ def kept_arrays(
         return make()
     if stat.st_size < WORTH:
         return make()
-    stamp = f"{version} {stat.st_size} {stat.st_mtime_ns}"
+    stamp = f"{version} {stat.st_size} {stat.st_mtime_ns}\n{path.absolute()}"
     what = f"{version.split(maxsplit=1)[0]} {path.absolute()}"
     place = folder / hashlib.blake2b(os.fsencode(what), digest_size=16).hexdigest()
     try:
         if (place / _STAMP).read_text() == stamp:
-            return MappedArrays(place)
+            found = MappedArrays(place)
+            os.utime(place / _STAMP)
+            return found
     except OSError:
         pass
     log.info("reading %s for the first time", path)
     arrays = make()
-    aside = folder / f".temporary-{secrets.token_hex(8)}"
+    aside = folder / f"{_TEMPORARY}{secrets.token_hex(8)}"
     try:
         aside.mkdir(parents=True)
         for key, array in arrays.items():
@@ -91,3 +118,29 @@ def kept_arrays(
         return arrays
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def all_kept(folder: Path) -> list[KeptFile]:
+    """What ``kept_arrays`` keeps in a folder, the last used first.
+
+    Args:
+        folder: need not be there.
+    """
+    found = []
+    for place in folder.iterdir() if folder.is_dir() else ():
+        # Another process may take it away meanwhile.
+        with suppress(OSError):
+            if _NAME.fullmatch(place.name):
+                sizes = [file.stat().st_size for file in place.iterdir()]
+                stamp = place / _STAMP
+                file = stamp.read_text().partition("\n")[2]
+                found.append(KeptFile(place, file, len(sizes), sum(sizes), stamp.stat().st_mtime))
+    return sorted(found, key=lambda kept: -kept.used)
+
+
+def forget_kept(folder: Path) -> int:
+    """Delete it; who has it open reads on. The bytes that were freed."""
+    found = all_kept(folder)
+    for kept in found:
+        shutil.rmtree(kept.place, ignore_errors=True)
+    return sum(kept.size for kept in found)

@@ -6,12 +6,13 @@ import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mtl.config.nearest import unknown
 from mtl.data.image_file import read_image, read_mask
 from mtl.data.sample import IGNORE_PIXEL
 from mtl.data.sources.text_file import lines, read_bytes, readings
@@ -24,6 +25,38 @@ MAP_SUFFIXES = (".png", ".npy", ".tif", ".tiff", ".bmp", ".webp", ".gif")
 BACKGROUND, IGNORED = "background", "ignored"
 CLASS_FILE = "classes.txt"
 _EMPTY = frozenset({BACKGROUND, "__background__", "null", "none", "unlabeled", "unlabelled"})
+
+
+Others = Literal["error", "background", "ignored"]
+
+
+class MapOptions(TypedDict, total=False):
+    """Options of data sets with maps, which they hand on; see ``MapFiles``."""
+
+    palette: Mapping[str, int | Sequence[int]] | None
+    others: Others
+    depth_scale: float
+    depth_unknown: float
+    normals_axes: Sequence[float]
+
+
+def map_files(classes: Sequence[str], options: MapOptions) -> MapFiles:
+    """``MapFiles`` of options as a yaml has them.
+
+    Args:
+        classes: of masks; see ``MapFiles``.
+        options: those that are given.
+
+    Raises:
+        UserError: there is no such option, or see ``MapFiles``.
+    """
+    for name in options:
+        if name not in MapOptions.__annotations__:
+            raise UserError(f"data: {unknown('option', name, MapOptions.__annotations__)}")
+    given: dict[str, Any] = {**options, "palette": dict(options.get("palette") or {})}
+    if "normals_axes" in given:
+        given["normals_axes"] = tuple(given["normals_axes"])
+    return MapFiles(classes=tuple(classes), **given)
 
 
 @dataclass(frozen=True)
@@ -47,7 +80,7 @@ class MapFiles:
 
     classes: tuple[str, ...] = ()
     palette: Mapping[str, int | Sequence[int]] = field(default_factory=dict)
-    others: Literal["error", "background", "ignored"] = "error"
+    others: Others = "error"
     depth_scale: float = 0.001
     depth_unknown: float = 0.0
     normals_axes: Sequence[float] = (1.0, 1.0, 1.0)

@@ -167,15 +167,15 @@ class Mixed(DataSet):
 def merged(name: str, parts: Mapping[str, Target]) -> Target:
     """The target that several become: all their classes by their names, in the order they come.
 
+    Args:
+        name: of the whole.
+        parts: targets of one kind, which the configuration has seen to.
+
     Raises:
-        UserError: they are of several kinds, or masks whose classes differ: what is background in
-            one may be of a class of the other's.
+        UserError: they are masks whose classes differ: what is background in one may be of a class
+            of the other's; or numbers in several units.
     """
     targets = list(parts.values())
-    kinds = {target.kind for target in targets}
-    if len(kinds) > 1:
-        said = ", ".join(f"{part} ({target.kind})" for part, target in parts.items())
-        raise UserError(f"data.merge.{name}: is of several kinds: {said}")
     known = {target.classes for target in targets}
     if len(known) > 1 and targets[0].kind.name == "mask":
         raise UserError(
