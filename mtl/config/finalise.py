@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from mtl.config.backbones import write_out
 from mtl.config.complaints import HYDRA_ERRORS, complaint
 from mtl.config.compose import chosen_of, config_dir_of, flat
+from mtl.config.each_target import heads_of_targets, tasks_named
 from mtl.config.member_files import ALLOWED
 from mtl.config.mixture import SETS, write_out_sets
 from mtl.config.nearest import in_words, listing, unknown
@@ -57,6 +58,9 @@ def final_values(cfg: DictConfig, hydra_node: Any = None) -> dict[str, Any]:
     config_dir = config_dir_of(node)
     defaults = defaults_of(node, config_dir)
     forget_replaced(values, defaults, [str(o) for o in node.overrides.task])
+    values["heads"] |= heads_of_targets(values["heads"], values["data"])
+    own = heads_of_targets(defaults["heads"], values["data"])
+    defaults = {**defaults, "heads": {**defaults["heads"], **own}}
     check_keys(values, defaults)
     values = fit_types(values, defaults, chosen_of(node))
     values["encoder"] = write_out(values["encoder"], config_dir)
@@ -144,7 +148,10 @@ def settle(values: dict[str, Any]) -> dict[str, Any]:
     Raises:
         UserError: tasks that are no heads, or a value still ``???``.
     """
-    values = {**values, "heads": chosen_heads(values["tasks"], values["heads"])}
+    tasks, heads, targets = values["tasks"], values["heads"], values["data"].get("targets") or {}
+    if isinstance(tasks, list):
+        tasks = tasks_named(tasks, heads, targets)
+    values = {**values, "tasks": tasks, "heads": chosen_heads(tasks, heads)}
     for key, value in flat(values).items():
         if value == MISSING:
             raise UserError(f"{key} is needed: write {key}=...")

@@ -9,6 +9,7 @@ from mtl.errors import UserError
 SETS = "sets"
 FOR_ALL = (
     "suggested",
+    "each",
     "balance",
     "balance_power",
     "workers",

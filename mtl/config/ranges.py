@@ -28,6 +28,7 @@ FRAMEWORK = {
     "data.max_megapixels": "0<..",
     "data.on_error": "raise | skip",
     "data.published": "text",
+    "data.each": "null | text",
     "backbone.mean": "1.. of 0..1",
     "backbone.std": "1.. of 0<..",
     "backbone.stride": "whole 1..",

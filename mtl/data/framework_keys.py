@@ -12,4 +12,4 @@ LOADING_KEYS = (
     "cache_size",
 )
 """What the data module takes."""
-DATA_FRAMEWORK_KEYS = ("targets", "suggested", "published", "augmentations", *LOADING_KEYS)
+DATA_FRAMEWORK_KEYS = ("targets", "each", "suggested", "published", "augmentations", *LOADING_KEYS)

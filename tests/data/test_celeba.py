@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mtl.config.groups import members
+from mtl.config.load import load
 from mtl.data.sources.base import SPLITS
 from mtl.data.sources.celeba import ATTRIBUTES, PARTITION, CelebA
 from mtl.errors import BadFile, UserError
@@ -64,6 +64,32 @@ def test_broken_lists_are_said(root: Path) -> None:
         CelebA(root=str(root / "nowhere"), image_size=64).prepare()
 
 
-def test_the_yaml_names_forty() -> None:
-    text = members("data")["celeba"].read_text()
-    assert text.count("/head@_global_.heads.") == text.count(": label\n") == 40
+def test_tasks_by_pattern_with_one_heads_options() -> None:
+    own = ["data=celeba", "heads.classification.label_smoothing=0"]
+    cfg = load(own, needs_data=False)
+    assert len(cfg.tasks) == len(cfg.heads) == 40
+    assert {head.label_smoothing for head in cfg.heads.values()} == {0}
+    assert all(head.target == task for task, head in cfg.heads.items())
+    few = load([*own, "tasks=[Male,Wearing_*,Ma?e]"], needs_data=False).tasks
+    wearing = [f"Wearing_{what}" for what in ("Earrings", "Hat", "Lipstick", "Necklace", "Necktie")]
+    assert few == ["Male", *wearing]
+
+
+def test_one_of_the_tasks_may_have_options_of_its_own() -> None:
+    own = ["data=celeba", "tasks=[Male,Young]", "head@heads.Male=classification"]
+    heads = load([*own, "heads.Male.weight=2"], needs_data=False).heads
+    assert (heads.Male.weight, heads.Young.weight) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ("tasks=[Wears_*]", r"tasks=\[Wears_\*\]: no target 'Wears_\*'"),
+        ("tasks=[Smilin]", "no head 'Smilin'; did you mean 'Smiling'"),
+        ("data.each=classify", r"data\.each: no head 'classify'; did you mean 'classification'"),
+        ("heads.classification.metrics=[acuracy]", "no metric 'acuracy'; did you mean 'accuracy'"),
+    ],
+)
+def test_mistakes(own: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load(["data=celeba", own], needs_data=False)
