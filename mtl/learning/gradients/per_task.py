@@ -161,7 +161,10 @@ class GradientsByTask:
             allow_unused=True,
             is_grads_batched=True,
         )
-        own = torch.autograd.grad(losses, list(inputs), upstream, allow_unused=True)
+        # All heads may be frozen.
+        own = (
+            torch.autograd.grad(losses, list(inputs), upstream, allow_unused=True) if inputs else ()
+        )
         found: dict[str, Gradients] = {task: {} for task in part.losses}
         for parameter, gradient in owned(list(inputs), list(own)).items():
             found[inputs[parameter]][parameter] = gradient
