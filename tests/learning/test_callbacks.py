@@ -1,5 +1,6 @@
 """Checkpoints, early stopping, throughput and lines, each by itself."""
 
+import re
 from math import inf, nan
 from pathlib import Path
 from types import SimpleNamespace
@@ -144,8 +145,13 @@ def test_line_of_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     line = EpochLines()
     line.on_train_epoch_start(trainer, module)
+    line.on_validation_end(trainer, module)
     line.on_train_epoch_end(trainer, module)
     assert said[0].startswith("epoch  2/10  val/loss 2.0000  val/score 0.5000  val/x/map 0.5000  ")
+    trainer.current_epoch = 2  # in which nothing is validated
+    line.on_train_epoch_start(trainer, module)
+    line.on_train_epoch_end(trainer, module)
+    assert re.fullmatch(r"epoch  3/10  \d\.\d s", said[1])
 
 
 def test_only_the_first_batch_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

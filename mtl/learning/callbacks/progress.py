@@ -16,6 +16,7 @@ class EpochLines(L.Callback):
 
     def __init__(self) -> None:
         self._start = 0.0
+        self._validated = False
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Say how long it is."""
@@ -25,6 +26,11 @@ class EpochLines(L.Callback):
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Begin to count."""
         self._start = time.perf_counter()
+        self._validated = False
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """The epoch's line has these numbers to tell; other epochs' would repeat old ones."""
+        self._validated = True
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Print."""
@@ -32,7 +38,7 @@ class EpochLines(L.Callback):
             return
         width = len(str(trainer.max_epochs))
         parts = [f"epoch {trainer.current_epoch + 1:>{width}}/{trainer.max_epochs}"]
-        metrics = trainer.callback_metrics
+        metrics = trainer.callback_metrics if self._validated else {}
         if "val/loss" in metrics:
             parts.append(f"val/loss {float(metrics['val/loss']):.4f}")
         names = ["val/score", *sorted(name for name in metrics if _main(name, pl_module))]
