@@ -22,6 +22,7 @@ MAY_DIFFER = (
     "callbacks.conflict",
     "callbacks.curves",
     "callbacks.samples",
+    "callbacks.checkpoint.every_minutes",
 )
 """Keys, and whole nodes, that change nothing about what is trained."""
 MOST = 6

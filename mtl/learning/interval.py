@@ -1,5 +1,8 @@
 """Losses between two writes to the log, kept as tensors so that no step waits for them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -23,6 +26,21 @@ class Interval:
         """
         detached = {task: loss.detach() for task, loss in losses.items()}
         self._steps.append((detached, total.detach(), ids))
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a run that goes on within an epoch has to know."""
+        return {"steps": list(self._steps), "checked": self._checked}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The counterpart."""
+        self._steps, self._checked = list(state["steps"]), state["checked"]
+
+    def to(self, device: torch.device) -> None:
+        """Move what is remembered."""
+        self._steps = [
+            ({task: loss.to(device) for task, loss in losses.items()}, total.to(device), ids)
+            for losses, total, ids in self._steps
+        ]
 
     def not_finite(self) -> tuple[str, list[str]] | None:
         """The first task with a loss that is not finite since the last look, and its samples."""

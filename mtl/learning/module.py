@@ -81,6 +81,8 @@ class MultiTaskModule(L.LightningModule):
             self.gradient_step = self._one_by_one()
         self.pending: tuple[Part, Tensor, Callable[[], None]] | None = None
         self.said: str | None = None
+        self.step_done: Callable[[], None] = _nothing
+        """Called when all of a step is done, the weighting's second look and the log included."""
 
     def mode_of(self, metric: str) -> Mode:
         """Whether a metric is to become small or large, as its head declares it.
@@ -140,6 +142,14 @@ class MultiTaskModule(L.LightningModule):
     def _one_by_one(self) -> GradientStep:
         size, seed = self.settings["image_size"], self.settings["seed"]
         return GradientStep(self.network, self.weighting, size, seed)
+
+    def on_train_start(self) -> None:
+        """Begin the epoch that a run goes on within, which Lightning takes for begun."""
+        self.interval.to(self.device)
+        if self.trainer.fit_loop.restarted_mid_epoch:
+            for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+                callback.on_train_epoch_start(self.trainer, self)
+            self.on_train_epoch_start()
 
     def on_train_epoch_start(self) -> None:
         """Say where frozen stages leave nothing to weigh, once for each time."""
@@ -229,6 +239,8 @@ class MultiTaskModule(L.LightningModule):
             self._look_again(batch.window or (batch,))
         if (batch_idx + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self.flush()
+        if last:
+            self.step_done()
 
     @torch.no_grad()
     def _look_again(self, batches: Sequence[Batch]) -> None:
@@ -349,6 +361,9 @@ class MultiTaskModule(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the configuration and the metrics of this moment, as plain containers."""
+        loop: Any = self.trainer.fit_loop
+        epochs, batches = loop.epoch_progress.current, loop.epoch_loop.batch_progress.current
+        within = epochs.processed < epochs.started
         checkpoint["mtl"] = {
             "settings": self.settings,
             "targets": {
@@ -357,4 +372,18 @@ class MultiTaskModule(L.LightningModule):
             },
             "epoch": self.current_epoch,
             "metrics": {k: float(v) for k, v in self.trainer.callback_metrics.items()},
+            "batches": batches.processed if within else 0,
+            "interval": self.interval.state_dict(),
         }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Within an epoch, know what was gathered in it and what the last validation found."""
+        about = checkpoint.get("mtl", {})
+        if about.get("batches"):
+            self.interval.load_state_dict(about["interval"])
+            found = {k: torch.tensor(v, dtype=torch.float64) for k, v in about["metrics"].items()}
+            self.trainer.callback_metrics.update(found)
+
+
+def _nothing() -> None:
+    """No one asks."""

@@ -8,6 +8,7 @@ NOT_FOR_US = (
     r"The number of training batches .* is smaller than the logging interval",
     r".*Checkpoint directory .* exists and is not empty",
     r"Starting from v1\.9\.0, `tensorboardX`",
+    r"You're resuming from a checkpoint that ended before the epoch ended",
     r"Trying to infer the `batch_size`",
     r"GPU available but not used",
     r"Total length of `list` across ranks is zero",

@@ -5,9 +5,9 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import FrameType
 
 from mtl.errors import RunError
+from mtl.learning.stop import Stop
 
 SIGNALS = ("SIGTERM", "SIGHUP", "SIGUSR1")
 """The end of a job; of the terminal; a cluster's warning. Windows has only the first."""
@@ -15,34 +15,22 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def stopped_by_signals() -> Iterator[None]:
+def stopped_by_signals() -> Iterator[Stop]:
     """Let signals that would kill the process without a word end it as Ctrl-C does.
 
     A signal that is ignored already (``nohup``) stays so. Only the main thread gets signals.
     """
-    stop, before = _Stop(), {}
+    stop, before = Stop(), {}
     if threading.current_thread() is threading.main_thread():
         for name in SIGNALS:
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) == signal.SIG_DFL:
                 before[number] = signal.signal(number, stop)
     try:
-        yield
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-class _Stop:
-    """The first signal ends what is going on; it then says what became of it, whatever follows."""
-
-    def __init__(self) -> None:
-        self.received = False
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        if not self.received:
-            self.received = True
-            raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def after_interruption(error: BaseException) -> bool:

@@ -33,6 +33,7 @@ from mtl.learning.build import (
 from mtl.learning.callbacks.broken import BrokenSamples
 from mtl.learning.callbacks.throughput import Throughput
 from mtl.learning.callbacks.tracking import Tracking
+from mtl.learning.callbacks.within_epoch import WithinEpoch
 from mtl.learning.checkpoints import (
     load_network_weights,
     read_checkpoint,
@@ -47,6 +48,7 @@ from mtl.learning.logger.tracker import closing
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.outcome import outcome, remember
 from mtl.learning.quiet import quiet_lightning
+from mtl.learning.stop import Stop
 from mtl.model.build import build_network
 from mtl.model.multiply_adds import multiply_adds
 from mtl.runs.baselines.measured import measured
@@ -95,11 +97,11 @@ def train(
         say(f"{twin} holds an unfinished run of these settings; hydra.run.dir={twin} resumes it")
     if not run.begin(cfg):
         return _as_it_is(run, cfg, folder)
-    with stopped_by_signals():
+    with stopped_by_signals() as stop:
         try:
             with ExitStack() as opened:
                 reset_peak_memory()
-                return _train(cfg, run, opened, baselines or {}, make_module)
+                return _train(cfg, run, stop, opened, baselines or {}, make_module)
         except (KeyboardInterrupt, SystemExit) as stop:
             # Lightning answers Ctrl-C with SystemExit, which would look like a failure further up.
             raise _interrupted(run) from stop
@@ -241,13 +243,16 @@ def _taken_up(
                 say(line)
         return None
     saved = _left(cfg, data, module, last)
-    data.first_epoch = int(saved["epoch"]) + 1
+    # Of an epoch that it left half way, it has seen so many batches; older versions never did.
+    seen = int(saved["mtl"].get("batches", 0))
+    data.first_epoch, data.first_batch = int(saved["epoch"]) + (seen == 0), seen
     return int(saved["global_step"])
 
 
 def _train(
     cfg: DictConfig,
     run: RunFolder,
+    stop: Stop,
     opened: ExitStack,
     baselines: Mapping[str, Path],
     make_module: MakeModule,
@@ -269,7 +274,8 @@ def _train(
     throughput = Throughput()
     tracking = Tracking(cfg, run.path, read_json(run.path.parent / SWEEP_FILE))
     begun = LambdaCallback(on_train_start=lambda *_: run.keep())
-    callbacks = [*build_callbacks(cfg), BrokenSamples(), throughput, tracking, begun]
+    own = [BrokenSamples(), throughput, tracking, begun, WithinEpoch(stop)]
+    callbacks = [*build_callbacks(cfg), *own]
     trainer = build_trainer(cfg, run.path, callbacks, loggers)
     if run.writes:
         looked = Looked(cfg, data)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import fresh
 import pytest
-from training_kit import write_conf
+from training_kit import checkpoint, write_conf
 
 from mtl.config.load import load
 from mtl.data.loading.module import MultiTaskData
 from mtl.errors import RunError, UserError
 from mtl.files import read_json
 from mtl.learning.callbacks.checkpoint import BestAndLast
+from mtl.learning.module import MultiTaskModule
 from mtl.runs.environment import environment
 from mtl.runs.stopping import SIGNALS, after_interruption, disk_full, stopped_by_signals
 from mtl.runs.train import train
@@ -45,7 +46,11 @@ def test_a_signal_leaves_the_run_interrupted(
         os.kill(os.getpid(), number)
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(BestAndLast, "on_train_epoch_end", killed)
+    if name == "SIGTERM":
+        # Within the first step, which is done first.
+        monkeypatch.setattr(MultiTaskModule, "check_finite", killed)
+    else:
+        monkeypatch.setattr(BestAndLast, "on_train_epoch_end", killed)
     if name == "SIGHUP":
         # The terminal is gone, so that the display can't say goodbye.
         monkeypatch.setattr(BestAndLast, "on_exception", gone, raising=False)
@@ -54,6 +59,9 @@ def test_a_signal_leaves_the_run_interrupted(
             train(cfg, tmp_path / "run")
         assert read_json(tmp_path / "run" / "status.json")["state"] == "interrupted"
         assert signal.getsignal(number) == signal.SIG_DFL
+        if name == "SIGTERM":
+            left = checkpoint(tmp_path / "run", "last")
+            assert (left["global_step"], left["mtl"]["batches"]) == (1, 1)
     finally:
         signal.signal(number, around)
 

@@ -118,6 +118,8 @@ class MultiTaskData(L.LightningDataModule):
         self.skipped: dict[str, str] = {}
         self.failure: str | None = None
         self.first_epoch = 0
+        self.first_batch = 0
+        """Of the first epoch; a run that goes on within it has seen those before."""
         self.normalise = Normalise(preprocess.mean, preprocess.std)
         self.batch_augmenter: BatchAugmenter | None = None
         self._sources: dict[Split, Source | None] = {}
@@ -250,7 +252,8 @@ class MultiTaskData(L.LightningDataModule):
         sampler.set_epoch(self.first_epoch if training else 0)
         drop = training and len(sampler) >= self.batch_size
         workers = self._worker_count(loading)
-        batches = RankBatches(sampler, self.batch_size, drop_last=drop)
+        begin = (self.first_epoch, self.first_batch) if training else (0, 0)
+        batches = RankBatches(sampler, self.batch_size, drop, begin)
         return DataLoader(
             loading,
             batch_sampler=batches,
@@ -292,8 +295,8 @@ class MultiTaskData(L.LightningDataModule):
         trainer = self.trainer
         if trainer is None or trainer.accumulate_grad_batches < 2:
             return loader
-        size = trainer.accumulate_grad_batches
-        return Windows(loader, size, lambda: trainer.num_training_batches)
+        size, batches = trainer.accumulate_grad_batches, cast(RankBatches, loader.batch_sampler)
+        return Windows(loader, size, lambda: trainer.num_training_batches - batches.passed_over)
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
         """In order; an empty list where there is no such split."""

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import cast
 
 import numpy as np
@@ -80,19 +81,35 @@ class RankBatches(BatchSampler):
         sampler: of this rank.
         batch_size: samples per batch.
         drop_last: leave out a last batch that is not full.
+        begin: an epoch, and how many of its batches come no more, since the run goes on behind
+            them.
     """
 
-    def __init__(self, sampler: EpochSampler, batch_size: int, drop_last: bool) -> None:
+    def __init__(
+        self,
+        sampler: EpochSampler,
+        batch_size: int,
+        drop_last: bool,
+        begin: tuple[int, int] = (0, 0),
+    ) -> None:
         super().__init__(cast(Sampler[int], sampler), batch_size, drop_last)
+        self._epochs = sampler
+        self._begin = begin
         self._most = math.ceil(sampler.length / sampler.ranks)
 
     def __len__(self) -> int:
         most = self._most / self.batch_size
         return math.floor(most) if self.drop_last else math.ceil(most)
 
+    @property
+    def passed_over(self) -> int:
+        """How many batches of the sampler's epoch come no more."""
+        epoch, batches = self._begin
+        return batches if self._epochs.epoch == epoch else 0
+
     def __iter__(self) -> Iterator[list[int]]:
-        count = 0
-        for batch in super().__iter__():
+        count = self.passed_over
+        for batch in islice(super().__iter__(), count, None):
             count += 1
             yield batch
         for _ in range(count, len(self)):

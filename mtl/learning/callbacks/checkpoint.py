@@ -63,10 +63,13 @@ class BestAndLast(Checkpoint):
     Args:
         monitors: further metrics, by full name, each of which has a best checkpoint of its own,
             ``best_<task>_<metric>.ckpt``; ``tasks`` for every task's main metric.
+        every_minutes: after which the last one is written within an epoch, too, greater than 0;
+            None: at the end of each epoch alone (see ``WithinEpoch``).
     """
 
-    def __init__(self, monitors: Monitors = ()) -> None:
+    def __init__(self, monitors: Monitors = (), every_minutes: float | None = None) -> None:
         self.monitors = monitors
+        self.every_minutes = every_minutes
         self.best_model_path = ""
         self.last_model_path = ""
         self.best = Best()
@@ -104,9 +107,15 @@ class BestAndLast(Checkpoint):
         all_ = {"best": self.best, **self.further}
         # All of this epoch's scores are in each file.
         due = [name for name, best in all_.items() if best.take(trainer, pl_module)]
-        for name in (*due, "last"):
+        for name in due:
             self._write(trainer, folder / f"{name}.ckpt")
-        self.last_model_path = str(folder / "last.ckpt")
+        self.write_last(trainer)
+
+    def write_last(self, trainer: L.Trainer) -> None:
+        """Write ``last.ckpt``, at the end of an epoch or between two steps."""
+        path = Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
+        self._write(trainer, path)
+        self.last_model_path = str(path)
 
     def improves(self, trainer: L.Trainer, pl_module: L.LightningModule) -> bool:
         """Whether the run's monitor is finite and better than it ever was."""
