@@ -93,4 +93,5 @@ def states(record: Path) -> list[str]:
     """How the jobs ended that have."""
     if not record.exists():
         return []
-    return [json.loads(line)["state"] for line in record.read_text().splitlines()]
+    said = [json.loads(line)["state"] for line in record.read_text().splitlines()]
+    return [state for state in said if state != "running"]

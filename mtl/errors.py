@@ -40,6 +40,10 @@ class RunError(Exception):
     """
 
 
+class Pruned(Exception):
+    """A trial of a search that was ended since others did better."""
+
+
 class Interrupted(KeyboardInterrupt):
     """A run that was ended from outside.
 

@@ -29,7 +29,7 @@ from mtl.cli.named_runs import items
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys
 from mtl.cli.run_list import run_list
-from mtl.cli.sweep_plan import representative
+from mtl.cli.sweeps.overrides import representative
 from mtl.config.compression import step_nodes
 from mtl.config.groups import choices, groups, members, short_keys
 from mtl.config.load import load

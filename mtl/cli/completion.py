@@ -38,13 +38,14 @@ OWN = {
     "compare": tuple(f"{key}=" for key in COMPARE_KEYS),
     "report": tuple(f"{key}=" for key in REPORT_KEYS),
     "rerun": ("run=",),
+    "status": ("sweep=",),
     "upgrade": ("run=",),
     "baselines": ("run=",),
     "split": ("overwrite=true",),
     "cache": ("data.cache_dir=", "clear=true"),
 }
 """A command's own words, offered beside the configuration's, which ``ALONE`` do not take."""
-ALONE = ("cache", "compare", "report", "upgrade")
+ALONE = ("cache", "compare", "report", "status", "upgrade")
 RUN_FOLDERS = "outputs/*/*/*/config.yaml"
 SWEEPS = f"outputs/*/*/{SWEEP_FILE}"
 
@@ -110,6 +111,8 @@ def query(line: str, point: int | None = None) -> list[str]:
         offered = groups(config_dir) if command == "ls" else OWN[command]
         if command in ("compare", "report") and word.startswith("runs="):
             offered = compared_folders()
+        if command == "status" and word.startswith("sweep="):
+            offered = [f"sweep={file.parent}" for file in sorted(Path().glob(SWEEPS))]
         return [name for name in offered if name.startswith(word)]
     if word.startswith("tasks="):
         return task_names(word, config_dir)

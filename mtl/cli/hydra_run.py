@@ -6,14 +6,19 @@ further processes; so Hydra gets its arguments directly here, and ``sys.argv`` s
 
 import argparse
 import contextlib
+import copy
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra import version
+from hydra._internal.callbacks import Callbacks
 from hydra._internal.utils import _run_hydra, get_args_parser
-from omegaconf import DictConfig
+from hydra.core.utils import run_job, setup_globals
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from mtl.cli.options import refuse_twice, unknown_flag
 from mtl.config.compose import CONFIG_NAME, VERSION_BASE
@@ -69,6 +74,31 @@ def run_hydra(options: argparse.Namespace, job: Callable[[DictConfig], Any]) -> 
             config_path=str(conf_dir()),
             config_name=CONFIG_NAME,
         )
+
+
+def run_in_sweep(
+    node: DictConfig, values: Mapping[str, Any], folder: Path, job: Callable[[DictConfig], Any]
+) -> None:
+    """Let Hydra run one job of many with a configuration that is composed already.
+
+    Its log file, callbacks, environment and working folder are Hydra's affair, as in a single run.
+
+    Args:
+        node: Hydra's own, of this job; left as it is.
+        values: all other nodes.
+        folder: of the job.
+        job: raises nothing but what ends the whole sweep.
+    """
+    version.setbase(VERSION_BASE)
+    setup_globals()
+    cfg = OmegaConf.create(dict(values))
+    cfg.hydra = copy.deepcopy(node)
+    with read_write(cfg.hydra), open_dict(cfg.hydra):
+        cfg.hydra.sweep.dir, cfg.hydra.sweep.subdir = str(folder.parent), folder.name
+        cfg.hydra.mode = RunMode.MULTIRUN
+    context = HydraContext(config_loader=None, callbacks=Callbacks(cfg))  # type: ignore[arg-type]
+    with contextlib.closing(LogFiles()):
+        run_job(job, cfg, "hydra.sweep.dir", "hydra.sweep.subdir", context)
 
 
 class LogFiles:

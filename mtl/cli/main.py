@@ -38,6 +38,7 @@ COMMANDS = {
     "export": Command("mtl.cli.export", "write a trained run as a file that others can use"),
     "compare": Command("mtl.cli.compare", "which of many runs is better, and is that chance"),
     "report": Command("mtl.cli.report", "write a run, or a comparison of runs, as one page"),
+    "status": Command("mtl.cli.status", "which jobs of a sweep run, wait or failed, and how long"),
     "baselines": Command("mtl.cli.baselines", "train each task of a run alone, for the gain"),
     "affinity": Command("mtl.cli.affinity", "measure which tasks help each other, and group them"),
     "channels": Command("mtl.cli.channels", "which tasks use which channels of the encoder"),

@@ -11,7 +11,7 @@ from mtl.cli.help_text import fitted
 from mtl.cli.hydra_run import parse_options, run_hydra
 from mtl.cli.job import job
 from mtl.cli.resume import how_to_resume
-from mtl.cli.sweep import sweep
+from mtl.cli.sweeps.command import sweep
 from mtl.cli.train_help import train_help
 from mtl.config.complaints import HYDRA_ERRORS, complaint
 from mtl.config.compose import compose, current_values, register_heads, with_new_members

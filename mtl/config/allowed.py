@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, reduce
+from functools import cache, cached_property, reduce
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ class Said:
     values: Mapping[str, Any]
     sayings: Mapping[Path, object]
 
+    @cached_property
     def allowed(self) -> Mapping[str, str]:
         """Option to what it may be, in the notation of ``notation.py``; the last word holds.
 
@@ -85,7 +86,7 @@ class Chosen:
         if found is None or found.values[TARGET] != node[TARGET]:
             alike = [said for said in self._all(group) if said.values[TARGET] == node[TARGET]]
             found = max(alike, key=lambda said: agreement(node, said.values), default=None)
-        return {} if found is None else found.allowed()
+        return {} if found is None else found.allowed
 
     def refuse_in_recipe(self) -> None:
         """Complain where a recipe says what options may be, which would hold for nothing.

@@ -23,14 +23,6 @@ HYDRA_ERRORS = (
     AssertionError,
 )
 """What Hydra lets out when overrides or files are wrong."""
-PLUGINS = {
-    "hydra/launcher/joblib": ("hydra-joblib-launcher", "mtl[joblib]"),
-    "hydra/sweeper/optuna": ("hydra-optuna-sweeper", "mtl[optuna]"),
-    "hydra/launcher/submitit_local": ("hydra-submitit-launcher", "hydra-submitit-launcher"),
-    "hydra/launcher/submitit_slurm": ("hydra-submitit-launcher", "hydra-submitit-launcher"),
-    "hydra/launcher/ray": ("hydra-ray-launcher", "hydra-ray-launcher"),
-}
-"""Members of Hydra's own groups that packages bring, and what installs them."""
 
 
 def refuse_wrong_choices(overrides: Sequence[str], config_dir: Path | None = None) -> None:
@@ -45,6 +37,8 @@ def refuse_wrong_choices(overrides: Sequence[str], config_dir: Path | None = Non
         group = override.key_or_group
         if ALLOWED in group.split("."):
             raise UserError(f"{text}: what an option may be is said in its file alone")
+        if group == "study":
+            raise UserError(f"{text}: add -m to sweep over its values")
         if override.is_sweep_override():
             raise UserError(f"{text}: add -m to sweep over values, or write a list as key=[a,b]")
         if group == "head" and override.package is None:
@@ -121,9 +115,6 @@ def missing(path: str, options: list[str], config_dir: Path | None) -> UserError
     """A member, or a whole group, that no folder has."""
     group, _, name = path.rpartition("/")
     there = groups(config_dir)
-    if path in PLUGINS:
-        package, extra = PLUGINS[path]
-        return UserError(f"{group}={name} needs the package {package}: pip install '{extra}'")
     if group in there:
         try:
             need_member(group, name, config_dir)

@@ -12,7 +12,6 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-import mtl.config.job_name  # noqa: F401  registers the resolver that conf/hydra uses
 from mtl.config.allowed import Chosen
 from mtl.config.complaints import HYDRA_ERRORS, complaint, refuse_wrong_choices
 from mtl.config.groups import groups, members

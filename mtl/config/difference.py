@@ -1,8 +1,8 @@
 """Whether two configurations are the same run."""
 
 import shlex
-
-from omegaconf import DictConfig
+from collections.abc import Mapping
+from typing import Any
 
 from mtl.config.allowed import TARGET
 from mtl.config.compose import flat
@@ -23,6 +23,7 @@ MAY_DIFFER = (
     "callbacks.curves",
     "callbacks.samples",
     "callbacks.checkpoint.every_minutes",
+    "callbacks.pruning",
 )
 """Keys, and whole nodes, that change nothing about what is trained."""
 MOST = 6
@@ -34,12 +35,14 @@ def may_differ(key: str) -> bool:
     return any(key == own or key.startswith(f"{own}.") for own in MAY_DIFFER)
 
 
-def content(cfg: DictConfig) -> dict[str, object]:
+def content(cfg: Mapping[str, Any]) -> dict[str, object]:
     """The settings that decide what is trained, by dotted key."""
     return {key: value for key, value in flat(cfg).items() if not may_differ(key)}
 
 
-def differences(before: DictConfig, now: DictConfig) -> dict[str, tuple[object, object]]:
+def differences(
+    before: Mapping[str, Any], now: Mapping[str, Any]
+) -> dict[str, tuple[object, object]]:
     """The settings in which two configurations differ, by dotted key, with both values.
 
     Args:
@@ -57,14 +60,14 @@ def differences(before: DictConfig, now: DictConfig) -> dict[str, tuple[object, 
     }
 
 
-def difference(before: DictConfig, now: DictConfig) -> str | None:
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """The first setting in which two configurations differ, in words: ``epochs=3, not 5``."""
     for key, (old, new) in differences(before, now).items():
         return f"{key}={in_words(old)}, not {in_words(new)}"
     return None
 
 
-def back_again(before: DictConfig, now: DictConfig) -> str | None:
+def back_again(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """The overrides that make a configuration the one before, as they are to be typed.
 
     None where single values don't do it, or it would take many of them.

@@ -5,14 +5,16 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from mtl.config.allowed import Chosen
 from mtl.config.backbones import write_out
 from mtl.config.complaints import HYDRA_ERRORS, complaint
-from mtl.config.compose import chosen_of, config_dir_of, flat
+from mtl.config.compose import chosen_of, flat
 from mtl.config.each_target import heads_of_targets, tasks_named
 from mtl.config.member_files import ALLOWED
 from mtl.config.mixture import SETS, write_out_sets
 from mtl.config.nearest import in_words, listing, unknown
 from mtl.config.packages import check_packages
+from mtl.config.ranges import check_ranges
 from mtl.config.schema import (
     MISSING,
     check_keys,
@@ -22,6 +24,9 @@ from mtl.config.schema import (
     unknown_keys,
 )
 from mtl.errors import UserError
+
+SWEEP = "sweep"
+"""The node that says how many runs are made, for ``mtl train -m``."""
 
 
 def finalise(cfg: DictConfig) -> DictConfig:
@@ -50,22 +55,47 @@ def final_values(cfg: DictConfig, hydra_node: Any = None) -> dict[str, Any]:
         UserError: an unknown key, a value of the wrong type, a missing value, tasks that are no
             heads, or a package that is not installed.
     """
+    values = held_values(cfg, hydra_node)
+    del values[SWEEP]
+    return values
+
+
+def held_values(cfg: DictConfig, hydra_node: Any = None) -> dict[str, Any]:
+    """``final_values`` with the node of the sweep, which is no part of any of its runs."""
     node = cfg.hydra if hydra_node is None else hydra_node
     try:
         values = without_allowed(resolved(cfg))
     except HYDRA_ERRORS as error:
         raise complaint(error, {}) from error
-    config_dir = config_dir_of(node)
-    defaults = defaults_of(node, config_dir)
-    forget_replaced(values, defaults, [str(o) for o in node.overrides.task])
+    chosen = chosen_of(node)
+    defaults = defaults_of(node, chosen.config_dir)
+    return held_to_files(values, defaults, chosen, [str(o) for o in node.overrides.task])
+
+
+def held_to_files(
+    values: dict[str, Any], defaults: dict[str, Any], chosen: Chosen, overrides: Sequence[str]
+) -> dict[str, Any]:
+    """``held_values`` of values that are resolved.
+
+    Args:
+        values: plain; changed in place.
+        defaults: what the chosen members have; not to be changed.
+        chosen: the members.
+        overrides: of the command line.
+
+    Raises:
+        UserError: see ``final_values``.
+    """
+    forget_replaced(values, defaults, overrides)
     values["heads"] |= heads_of_targets(values["heads"], values["data"])
     own = heads_of_targets(defaults["heads"], values["data"])
     defaults = {**defaults, "heads": {**defaults["heads"], **own}}
     check_keys(values, defaults)
-    values = fit_types(values, defaults, chosen_of(node))
-    values["encoder"] = write_out(values["encoder"], config_dir)
+    values = fit_types(values, defaults, chosen)
+    values["encoder"] = write_out(values["encoder"], chosen.config_dir)
     values["data"] = write_out_sets(values["data"], defaults["data"])
     final = settle(values)
+    check_ranges(final[SWEEP], chosen, f"{SWEEP}.")
     check_packages(final["logger"])
     check_metrics(final["heads"], defaults["heads"])
     return final

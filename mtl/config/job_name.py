@@ -4,8 +4,6 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from omegaconf import OmegaConf
-
 LONGEST = 120
 
 
@@ -36,6 +34,3 @@ def job_name(overrides: Sequence[str], not_swept: Sequence[str]) -> str:
 
 def _place(override: str) -> tuple[bool, str]:
     return override.startswith("seed="), override
-
-
-OmegaConf.register_new_resolver("mtl.job_name", job_name, replace=True)

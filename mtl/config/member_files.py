@@ -44,6 +44,20 @@ def chain(file: Path, config_dir: Path | None = None, above: Sequence[Path] = ()
     return list(dict.fromkeys([*found, file]))
 
 
+def is_node_alone(file: Path, config_dir: Path | None = None) -> bool:
+    """Whether a member and what it builds on say nothing of nodes other than its group's.
+
+    Args:
+        file: of the member.
+        config_dir: a user's folder of further members.
+    """
+    texts = [text_of(part) for part in chain(file, config_dir)]
+    blocks = [match[1] for text in texts if (match := DEFAULTS.search(text))]
+    return not any("@package" in text for text in texts) and not any(
+        {"@", "/", ":"} & set(block) for block in blocks
+    )
+
+
 def node_of(group: str, member: str, config_dir: Path | None = None) -> dict[str, Any]:
     """A member's node as its files have it, interpolations as they are.
 

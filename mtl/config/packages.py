@@ -24,8 +24,20 @@ def check_packages(loggers: Mapping[str, Any]) -> None:
     """
     for name, node in loggers.items():
         package = NEEDED.get(str(node.get("_target_")))
-        # A folder of that name in the current one is no package: it has no origin.
-        if package is not None and getattr(find_spec(package), "origin", None) is None:
-            raise UserError(
-                f"logger.{name} needs the package {package}: pip install 'mtl[{package}]'"
-            )
+        if package is not None:
+            need_package(f"logger.{name}", package)
+
+
+def need_package(what: str, package: str) -> None:
+    """See that a package can be imported; it isn't.
+
+    Args:
+        what: needs it.
+        package: the extra that installs it is called the same.
+
+    Raises:
+        UserError: names the package and what installs it.
+    """
+    # A folder of that name in the current one is no package: it has no origin.
+    if getattr(find_spec(package), "origin", None) is None:
+        raise UserError(f"{what} needs the package {package}: pip install 'mtl[{package}]'")

@@ -1,16 +1,18 @@
 """What holds for a configuration that is older than some of today's keys."""
 
+from collections.abc import Mapping
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from mtl.config.allowed import TARGET, said_in
 from mtl.config.compose import flat
 from mtl.config.groups import choices, members
+from mtl.config.instantiate import container
 from mtl.config.schema import composed_defaults
 
 
-def values_of_keys_since(cfg: DictConfig) -> dict[str, object]:
+def values_of_keys_since(cfg: Mapping[str, Any]) -> dict[str, object]:
     """The value that each key has unless it is asked for another, by dotted key.
 
     A key that came later stands for what held before; where it doesn't, ``mtl upgrade`` knows
@@ -19,7 +21,7 @@ def values_of_keys_since(cfg: DictConfig) -> dict[str, object]:
     Args:
         cfg: today's configuration, finalised; its classes say of which members.
     """
-    values: dict[str, Any] = OmegaConf.to_container(cfg)  # type: ignore[assignment]
+    values = container(cfg) if isinstance(cfg, DictConfig) else cfg
     chosen = [
         f"{group}={name}"
         for group in choices()

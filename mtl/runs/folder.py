@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import os
 import shutil
 import traceback
 from contextlib import suppress
@@ -16,6 +15,7 @@ from mtl.config.saved import read_config
 from mtl.errors import InUse, UserError
 from mtl.files import printable, read_json, write_json, write_whole
 from mtl.runs.environment import write_environment
+from mtl.runs.lock import Lock
 
 
 def _now() -> str:
@@ -51,7 +51,7 @@ class RunFolder:
         self.path = path
         self.writes = writes
         self.fresh = False
-        self._lock: int | None = None
+        self._lock: Lock | None = None
 
     @property
     def last_checkpoint(self) -> Path | None:
@@ -146,22 +146,14 @@ class RunFolder:
         Raises:
             InUse: another process holds it.
         """
-        try:
-            import fcntl
-        except ImportError:
-            return
-        self._lock = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR)
-        try:
-            # Unlike flock, workers, which outlive a killed run for a while, don't inherit this.
-            fcntl.lockf(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self.release()
-            raise InUse(f"{self.path} is in use by a run that is going on now") from None
+        self._lock = Lock(self.path)
+        if not self._lock.take():
+            raise InUse(f"{self.path} is in use by a run that is going on now")
 
     def release(self) -> None:
         """Let go of the folder."""
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.release()
             self._lock = None
 
     def status(self, state: str, **more: Any) -> None:

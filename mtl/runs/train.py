@@ -20,7 +20,7 @@ from mtl.data.inspection.labelled import doubts, unlabelled
 from mtl.data.inspection.looked import Looked, find_all
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.sources.base import SPLITS
-from mtl.errors import Interrupted, UserError
+from mtl.errors import Interrupted, Pruned, UserError
 from mtl.files import read_json, write_json
 from mtl.learning.build import (
     MakeModule,
@@ -105,6 +105,9 @@ def train(
         except (KeyboardInterrupt, SystemExit) as stop:
             # Lightning answers Ctrl-C with SystemExit, which would look like a failure further up.
             raise _interrupted(run) from stop
+        except Pruned as pruned:
+            run.status("pruned", why=str(pruned))
+            raise
         except Exception as error:
             if after_interruption(error):
                 raise _interrupted(run) from error

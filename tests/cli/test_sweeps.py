@@ -1,23 +1,31 @@
 """Sweeps: planned quickly, run in this process or others, with one folder that explains itself."""
 
-import importlib.util
-import json
 import os
-import subprocess
-import sys
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
-from mtl.cli.sweep_plan import composed_jobs, plan_sweep, search_settings
+from benchmarks import engines
+from mtl.cli.sweeps.engines import shares
+from mtl.cli.sweeps.engines.here import Here
+from mtl.cli.sweeps.engines.joblib import Joblib
+from mtl.cli.sweeps.job import Job
+from mtl.cli.sweeps.overrides import grid, task_part
+from mtl.cli.sweeps.plan import Planner, plan_sweep
+from mtl.cli.sweeps.record import Record
+from mtl.cli.sweeps.rounds import run_all
+from mtl.cli.sweeps.studies import with_studies
 from mtl.config import compose as compose_module
-from mtl.config import load
-from mtl.config.compose import compose, with_values
-from mtl.config.finalise import finalise
+from mtl.config import many
+from mtl.config.compose import chosen_of, compose, with_values
+from mtl.config.finalise import finalise, held_values
+from mtl.config.groups import members
+from mtl.config.many import Composer
 from mtl.config.schema import composed_defaults
-from mtl.errors import UserError
+from mtl.errors import RunError, UserError
 
 TINY = [
     *("data.train=16", "data.val=8", "data.test=8", "image_size=32", "backbone.width=8"),
@@ -34,7 +42,27 @@ def test_values_changed_afterwards_are_as_if_composed_with():
         with_values(compose([]), ["epohcs=3"])
 
 
-def test_files_are_read_once_for_jobs_with_the_same_members(monkeypatch):
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["weighting=dwa", "encoder=cgc", "seed=3", "tasks=[box]", "heads.box.weight=2"],
+        ["experiment=bccd", "weighting=famo", "data.root=.", "callbacks.ema.decay=0.5"],
+        ["experiment=c_rmtl", "encoder=shared", "data.train=7", "monitor=val/box/iou"],
+        ["data=voc_folder", "data.root=.", "backbone=vgg16", "++lr=0.5", "name='a b'"],
+        ["head@heads.fine=classification", "tasks=[fine]", "heads.fine.label_smoothing=0.1"],
+        ["experiment=demo", "sweep=joblib", "sweep.jobs=3", "views=rotations", "fusion=mean"],
+    ],
+    ids=" ".join,
+)
+def test_configurations_made_of_others_are_as_if_composed(overrides):
+    cfg = compose(overrides)
+    made = Composer(None).make(overrides)
+    assert made.values == held_values(cfg)
+    assert list(made.values) == list(held_values(cfg))
+    assert made.chosen == chosen_of(cfg.hydra)
+
+
+def test_few_compositions_make_many_jobs(monkeypatch):
     composed: list[object] = []
     original = compose_module.compose_or_raise
 
@@ -42,11 +70,15 @@ def test_files_are_read_once_for_jobs_with_the_same_members(monkeypatch):
         composed.append(tuple(overrides))
         return original(overrides, config_dir)
 
-    monkeypatch.setattr(compose_module, "compose_or_raise", counted)
-    jobs = [[f"lr={number}", "backbone=resnet18"] for number in range(1, 9)]
-    found = composed_jobs(jobs, None)
-    assert [cfg.lr for cfg, _ in found] == list(range(1, 9))
-    assert composed == [("backbone=resnet18",)]
+    monkeypatch.setattr(many, "compose", counted)
+    composer = Composer(None)
+    for weighting in ("equal", "dwa", "pcgrad"):
+        for seed in range(3):
+            own = [f"weighting={weighting}", "experiment=demo", f"seed={seed}", "lr=0.5"]
+            made = composer.make(own)
+            assert (made.values["seed"], made.values["lr"]) == (seed, 0.5)
+            assert made.chosen.names["weighting"] == weighting
+    assert composed == [("experiment=demo",)]
 
 
 def test_jobs_compose_without_what_planning_has_warmed(mtl, stub_train):
@@ -76,44 +108,9 @@ def test_name_of_a_sweep_with_other_settings(mtl, stub_train):
     assert stub_train.calls == []
 
 
-def test_search_knows_where_better_is_and_that_jobs_may_fail():
-    sweeper = OmegaConf.create({"direction": "minimize", "max_failure_rate": 0.0})
-    score = load([])
-    assert search_settings(sweeper, [], score) == [
-        "hydra.sweeper.direction=maximize",
-        "hydra.sweeper.max_failure_rate=1.0",
-    ]
-    loss = load(["monitor=val/loss"])
-    assert search_settings(sweeper, [], loss)[0] == "hydra.sweeper.direction=minimize"
-    assert search_settings(sweeper, ["hydra.sweeper.direction"], loss)[1:] == []
-    assert search_settings(OmegaConf.create({"params": None}), [], score) == []
-
-
-@pytest.mark.parametrize(
-    ("sweep", "plugin", "package"),
-    [
-        ("joblib", "hydra_plugins.hydra_joblib_launcher", "hydra-joblib-launcher"),
-        ("optuna", "hydra_plugins.hydra_optuna_sweeper", "hydra-optuna-sweeper"),
-    ],
-)
-def test_sweeps_of_packages_that_are_not_installed(mtl, stub_train, sweep, plugin, package):
-    if installed(plugin):
-        pytest.skip(f"{package} is installed")
-    result = mtl("train", "-m", f"sweep={sweep}", "seed=1,2")
-    assert result.code == 2
-    assert f"needs the package {package}: pip install 'mtl[{sweep}]'" in result.err
-    assert result.err.count("\n") == 1
-
-
-def installed(plugin: str) -> bool:
-    try:
-        return importlib.util.find_spec(plugin) is not None
-    except ModuleNotFoundError:
-        return False
-
-
 def test_columns_of_a_table_are_planned():
-    plan = plan_sweep(["tasks=[box],[classification,box]", "seed=1,0", "lr=0.1"], None)
+    overrides = ["tasks=[box],[classification,box]", "seed=1,0", "lr=0.1"]
+    plan = plan_sweep(Planner(overrides, None))
     assert plan.metrics == [
         *("box/iou", "classification/accuracy", "box/mae", "box/mse", "box/recall50"),
         *("classification/balanced_accuracy", "classification/auroc"),
@@ -157,25 +154,118 @@ def test_jobs_leave_no_threads_and_name_every_tasks_metric(mtl):
         assert len(list(folder.glob("events.out.tfevents.*"))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sweep", ["joblib", "optuna"])
-def test_sweeps_in_other_processes_and_searches(tmp_path, sweep):
-    names = {"joblib": "hydra_joblib_launcher", "optuna": "hydra_optuna_sweeper"}
-    pytest.importorskip(f"hydra_plugins.{names[sweep]}")
-    lr = {"joblib": "lr=1e-3,1e-4,-1", "optuna": "lr=choice(1e-3,1e-4,-1)"}[sweep]
-    own = ["hydra/sweeper/sampler=grid"] if sweep == "optuna" else []
-    arguments = ["train", "-m", f"sweep={sweep}", lr, "tasks=[classification]", *TINY, *own]
-    done = subprocess.run(
-        [sys.executable, "-m", "mtl", *arguments],
-        cwd=tmp_path,
-        env=os.environ | {"PYTHONWARNINGS": "default"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    rows = [
-        json.loads(line) for line in next(tmp_path.rglob("jobs.jsonl")).read_text().splitlines()
+def test_a_study_that_is_killed_loses_nothing_and_does_nothing_twice(tmp_path, sweep):
+    """Twelve jobs, one of which fails, and a kill after five; benchmarks/engines.py has others."""
+    found = engines.studied(sweep, tmp_path)
+    assert (found["results"], found["twice"], found["lost"], found["code"]) == (11, 0, 0, 1)
+
+
+def test_studies_are_values_to_sweep_over(tmp_path):
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "mine.yaml").write_text("# Mine.\nfusion: all\nlr: [0.1, 0.2]\n")
+    assert with_studies(["study=seeds", "lr=1"], None) == ["lr=1", "seed=0,1,2,3,4", "name=seeds"]
+    assert with_studies(["study=augmentations,seeds", "seed=7", "name=x"], None) == [
+        *("seed=7", "name=x", "augmentation=none,light,rotation"),
     ]
-    states = [row["state"] for row in rows]
-    assert sorted(states) == ["failed", "finished", "finished"], done.stderr
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
+    assert with_studies(["study=tasks", "tasks=[box]", "seed=1"], None)[:2] == [
+        "tasks=[box]",
+        "seed=1",
+    ]
+    alone = with_studies(["study=tasks", "experiment=joint", "seed=1"], None)
+    assert alone[2] == "tasks=[classification],[box],[classification,box]"
+    assert with_studies(["study=mine"], tmp_path) == [
+        *("fusion=attention,concat,max,mean,mil_attention,none", "lr=0.1,0.2", "name=mine"),
+    ]
+    with pytest.raises(UserError, match="study=seds: no study 'seds'; did you mean 'seeds'"):
+        with_studies(["study=seds"], None)
+
+
+def test_every_study_can_be_planned():
+    for study in members("study"):
+        jobs = grid(with_studies([f"study={study}"], None), None)
+        assert len(jobs) >= 5
+        Composer(None).make(task_part(jobs[0]))
+
+
+@dataclass(frozen=True)
+class Pretended:
+    """Jobs that leave word; what each does is said by its name."""
+
+    folder: Path
+
+    def __call__(self, job: Job, took: str = "") -> None:
+        record = Record(self.folder)
+        record.started(job.name, took)
+        with (self.folder / "took.txt").open("a") as file:
+            file.write(f"{job.name}: {took}\n")
+        if job.name == "dies":
+            os._exit(1)
+        if job.name == "fails":
+            record.failed(self.folder / job.name, RunError("on request"))
+        elif job.name == "busy" and not (self.folder / "free").exists():
+            (self.folder / "free").touch()
+            record.elsewhere(job.name)
+        else:
+            record.finished(job.name, 1.0, None, 0.1, [])
+
+
+def jobs_called(*names: str) -> list[Job]:
+    return [Job(n, len(names), name, (), (), {}, "", {}) for n, name in enumerate(names, 1)]
+
+
+def test_jobs_that_fail_or_are_elsewhere_stop_none(tmp_path, capsys):
+    run_all(Here(), Pretended(tmp_path), jobs_called("a", "fails", "busy", "b"))
+    states = {name: entry["state"] for name, entry in Record(tmp_path).last().items()}
+    assert states == dict.fromkeys("ab", "finished") | {"fails": "failed", "busy": "finished"}
+    assert "waiting for what another process runs: busy" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_takes_no_other_job_with_it(tmp_path):
+    """The job is tried once more, alone; the others are done whatever happened beside them."""
+    run_all(Joblib(2), Pretended(tmp_path), jobs_called("a", "dies", *"bcdefghijk"))
+    said = Record(tmp_path).last()
+    assert said["dies"]["error"].startswith("its process died twice")
+    assert {entry["state"] for name, entry in said.items() if name != "dies"} == {"finished"}
+    assert len(said) == 12
+    took = (tmp_path / "took.txt").read_text().splitlines()
+    assert took.count("dies: 1 thread") == 2
+    assert all(took.count(f"{name}: 1 thread") <= 2 for name in "abcdefghijk")
+
+
+def test_cores_and_gpus_are_shared_out(monkeypatch, tmp_path):
+    monkeypatch.setattr(shares, "_HELD", {})
+    for name in (*shares.THREADS, shares.VISIBLE):
+        monkeypatch.setenv(name, "0,3")
+    monkeypatch.setattr(shares, "cores", lambda: 9)
+    assert shares.gpus() == ["0", "3"]
+    assert shares.threads_each(4) == 2
+    own = shares.MachineShares(tmp_path, 4, 2, shares.gpus())
+    assert own.take() == "2 threads, GPU 0"
+    assert own.take() == "2 threads, GPU 0"
+    assert os.environ["OMP_NUM_THREADS"] == "2"
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert shares.threads_each(4) == 1
+
+
+def test_what_other_programs_of_hydras_would_do(mtl):
+    launcher = mtl("train", "-m", "hydra/launcher=joblib", "seed=1,2")
+    assert "hydra/launcher: jobs are run by sweep=NAME; see mtl ls sweep" in launcher.err
+    jobs = mtl("train", "-m", "sweep=joblib", "sweep.jobs=1,2")
+    assert "sweep.jobs=1,2: must be one value, the same for all jobs" in jobs.err
+    wrong = mtl("train", "-m", "sweep=joblib", "sweep.jobs=0", "seed=1,2")
+    assert "sweep.jobs=0: must be auto or a whole number at least 1" in wrong.err
+    assert "study=seeds: add -m" in mtl("train", "study=seeds").err
+
+
+def test_packages_that_are_missing(mtl, monkeypatch):
+    monkeypatch.setattr("mtl.config.packages.find_spec", lambda name: None)
+    monkeypatch.setattr("mtl.config.finalise.check_packages", lambda loggers: None)
+    for sweep, package in (("joblib", "joblib"), ("slurm", "submitit"), ("ray", "ray")):
+        result = mtl("train", "-m", f"sweep={sweep}", "seed=1,2")
+        said = f"sweep={sweep} needs the package {package}: pip install 'mtl[{package}]'"
+        assert (result.code, result.err) == (2, f"mtl: {said}\n")
+    result = mtl("train", "-m", "sweep=optuna", "lr=interval(1,2)")
+    assert "sweep=optuna needs the package optuna: pip install 'mtl[optuna]'" in result.err

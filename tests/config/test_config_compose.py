@@ -136,7 +136,7 @@ def test_numbers_become_text_and_whole_numbers_may_be_real():
 
 
 def test_every_member_composes_and_passes_the_checks():
-    others = ("head", "experiment", "sweep", "compression")
+    others = ("head", "experiment", "sweep", "compression", "study")
     rest = {g: list(members(g)) for g in groups() if g not in others}
     # Of weightings, many more than of anything else, the contracts compose every one.
     for i in range(max(len(names) for group, names in rest.items() if group != "weighting")):

@@ -3,9 +3,7 @@
 from typing import Any
 
 import pytest
-from omegaconf import OmegaConf
 
-from mtl.cli.sweep_plan import search_settings
 from mtl.config.groups import members
 from mtl.config.measures import declared, measure_of, mode_of
 from mtl.config.member_files import node_of
@@ -92,17 +90,6 @@ def test_main_metrics(metrics: list[str], said: str) -> None:
     check_main_metrics(HEADS)
     with pytest.raises(UserError, match=said):
         check_main_metrics({"depth": {**DEPTH, "metrics": metrics}})
-
-
-@pytest.mark.parametrize(
-    ("monitor", "direction"), [("val/depth/rmse", "minimize"), ("val/score", "maximize")]
-)
-def test_a_sweep_that_searches_is_told(monitor: str, direction: str) -> None:
-    cfg = OmegaConf.create({"monitor": monitor, "heads": HEADS})
-    optuna = OmegaConf.create({"_target_": "x", "direction": "minimize"})
-    told = [f"hydra.sweeper.direction={direction}", "hydra.sweeper.max_failure_rate=1.0"]
-    assert search_settings(optuna, [], cfg) == told
-    assert search_settings(OmegaConf.create({"_target_": "x"}), [], cfg) == []
 
 
 def test_metrics_of_a_class_can_be_followed() -> None:

@@ -7,9 +7,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from mtl.cli.sweep_plan import plan_sweep
 from omegaconf import DictConfig, OmegaConf
 
-from mtl.cli.sweep_plan import plan_sweep
 from mtl.config.load import load
 from mtl.config.member_files import node_of
 from mtl.config.saved import open_run

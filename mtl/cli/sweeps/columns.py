@@ -1,15 +1,14 @@
 """What a table of a sweep's jobs has to show."""
 
-from collections.abc import Sequence
-
-from omegaconf import DictConfig
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mtl.config.hyperparameters import Plain, plain
 from mtl.config.measures import GAIN
 from mtl.config.overrides import key_of, parse
 
 
-def metrics_of(configurations: Sequence[DictConfig]) -> list[str]:
+def metrics_of(configurations: Sequence[Mapping[str, Any]]) -> list[str]:
     """The metrics of all tasks of all jobs, ``task/metric``: the gain if it is wanted, main ones.
 
     The others follow.
@@ -17,10 +16,10 @@ def metrics_of(configurations: Sequence[DictConfig]) -> list[str]:
     Args:
         configurations: of the jobs.
     """
-    heads = [(task, head.metrics) for cfg in configurations for task, head in cfg.heads.items()]
+    heads = [(t, head["metrics"]) for cfg in configurations for t, head in cfg["heads"].items()]
     main = [f"{task}/{names[0]}" for task, names in heads]
     every = [f"{task}/{name}" for task, names in heads for name in names]
-    wanted = any(cfg.baselines and len(cfg.tasks) > 1 for cfg in configurations)
+    wanted = any(cfg["baselines"] and len(cfg["tasks"]) > 1 for cfg in configurations)
     return list(dict.fromkeys([*([GAIN] if wanted else []), *main, *every]))
 
 

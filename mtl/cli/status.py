@@ -1,0 +1,78 @@
+"""``mtl status``: how far a sweep is, wherever it runs."""
+
+import time
+from pathlib import Path
+
+from mtl.cli.own_keys import needed, own_keys, refuse_misspelt
+from mtl.cli.sweeps.progress import SeenJob, forecast, look
+from mtl.cli.sweeps.table import COLOURS, in_numbers
+from mtl.cli.table import print_rows
+from mtl.config.paths import SWEEP_FILE
+from mtl.errors import UserError
+from mtl.files import read_json
+from mtl.words import counted
+
+KEYS = ("sweep",)
+HELP = """\
+usage: mtl status sweep=DIR
+
+Says which jobs of a sweep run, wait, have finished or have failed, and why, and how long the rest
+will take. It reads files alone, so it may be asked on any machine that sees them.
+
+  sweep=   the sweep's folder: sweep=outputs/sweeps/NAME"""
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command.
+
+    Args:
+        arguments: ``sweep=``.
+
+    Returns:
+        0, or 1 where a job has failed.
+
+    Raises:
+        UserError: there is no such sweep.
+    """
+    own, others = own_keys(arguments, KEYS)
+    if "sweep" not in own:
+        raise needed("sweep", "sweep=outputs/sweeps/NAME", others, KEYS)
+    refuse_misspelt(others, KEYS, None)
+    for other in others:
+        raise UserError(f"'{other}': write sweep=DIR alone")
+    folder = Path(own["sweep"]).expanduser()
+    about = read_json(folder / SWEEP_FILE)
+    if not about:
+        what = f"no {SWEEP_FILE} in it" if folder.is_dir() else "no such folder"
+        raise UserError(f"sweep={folder}: {what}")
+    now = time.time()
+    jobs = look(folder, about, now)
+    rows = [[job.name, job.state, job.note] for job in jobs]
+    print_rows(rows, header=["job", "state", ""], styles=COLOURS)
+    unknown = int(about.get("jobs", 0)) - len(jobs)
+    states = [job.state for job in jobs] + ["waiting"] * unknown
+    print(f"{counted(len(states), 'job')}: {in_numbers(states)}")
+    print(_then(jobs, states, about, now))
+    return int("failed" in states)
+
+
+def _then(jobs: list[SeenJob], states: list[str], about: dict[str, object], now: float) -> str:
+    if not {"waiting", "running", "cut off"} & set(states):
+        return "nothing is left to do" if "failed" not in states else f"again: {_command(about)}"
+    if "running" not in states:
+        return f"nothing runs; it goes on with: {_command(about)}"
+    seconds = forecast(jobs, states.count("waiting") + states.count("cut off"), now)
+    if seconds is None:
+        return "how long it will take is known once a job has finished"
+    return f"about {in_time(seconds)} left"
+
+
+def _command(about: dict[str, object]) -> str:
+    return str(about.get("command", "the command it began with"))
+
+
+def in_time(seconds: float) -> str:
+    """``40 s``, ``12 min``, ``3.5 h``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,1 @@
+"""Who runs the jobs of a sweep: a file for each member of ``conf/sweep`` that differs in that."""

@@ -1,0 +1,133 @@
+"""One job of a sweep, wherever it runs."""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from mtl.cli.hydra_run import run_in_sweep
+from mtl.cli.sweeps.record import Record
+from mtl.config.measures import GAIN
+from mtl.config.paths import BASELINES, allow_user_modules
+from mtl.errors import InUse, Pruned, UserError
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run of a sweep.
+
+    Args:
+        number: from 1 on.
+        of: how many jobs there are.
+        name: of its folder in that of the sweep.
+        overrides: it was made of.
+        varies: those of them in which jobs differ.
+        values: its configuration, checked; None where it isn't fine.
+        wrong: why it isn't.
+        choices: the member of each group.
+        objectives: the metrics that a search wants to know.
+    """
+
+    number: int
+    of: int
+    name: str
+    overrides: tuple[str, ...]
+    varies: tuple[str, ...]
+    values: Mapping[str, Any] | None
+    wrong: str
+    choices: Mapping[str, str]
+    objectives: tuple[str, ...] = ()
+
+    def headline(self, took: str = "") -> str:
+        """``job 4 of 6: backbone=resnet18 seed=1 (1 thread)``."""
+        own = " ".join([*self.varies, f"({took})" if took else ""])
+        return f"job {self.number} of {self.of}: {own}".rstrip(": ")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What all jobs of a sweep have in common; what is done for each is a call of it.
+
+    Args:
+        folder: of the sweep, absolute.
+        began: the folder that the command began in.
+        hydra: Hydra's own node.
+    """
+
+    folder: Path
+    began: Path
+    hydra: DictConfig
+
+    def __call__(self, job: Job, took: str = "") -> None:
+        """Run a job and leave word of how it ended.
+
+        Raises:
+            KeyboardInterrupt: it was ended from outside.
+        """
+        allow_user_modules()
+        print(job.headline(took), flush=True)
+        record = Record(self.folder)
+        record.started(job.name, took)
+        begun = time.monotonic()
+        try:
+            if job.values is None:
+                raise UserError(job.wrong)
+            metrics = self._trained(job)
+        except KeyboardInterrupt:
+            record.interrupted(job.name)
+            raise
+        except InUse:
+            record.elsewhere(job.name)
+        except Pruned as pruned:
+            print(f"{job.name}: {pruned}", flush=True)
+            record.pruned(job.name, str(pruned))
+        except Exception as error:
+            record.failed(self.folder / job.name, error)
+        else:
+            self._finished(record, job, metrics, time.monotonic() - begun)
+
+    def _trained(self, job: Job) -> dict[str, float]:
+        folder = self.folder / job.name
+        metrics: dict[str, float] = {}
+        raised: list[Exception] = []
+
+        def train(cfg: DictConfig) -> None:
+            from mtl.runs.baselines.training import train_run
+
+            OmegaConf.set_struct(cfg, True)
+            try:
+                # Hydra may have moved into the job's folder (hydra.job.chdir).
+                moved = Path.cwd() != self.began
+                root = self.began / BASELINES if moved else BASELINES
+                metrics.update(train_run(cfg, folder, root))
+            except Exception as error:
+                raised.append(error)
+
+        assert job.values is not None
+        run_in_sweep(self._node(job), job.values, folder, train)
+        if raised:
+            raise raised[0]
+        return metrics
+
+    def _node(self, job: Job) -> DictConfig:
+        node = self.hydra.copy()
+        with read_write(node), open_dict(node):
+            node.job.num, node.job.id = job.number - 1, str(job.number - 1)
+            node.job.override_dirname = ",".join(job.varies)
+            node.overrides.task = list(job.overrides)
+            node.runtime.choices = {**node.runtime.choices, **job.choices}
+            node.runtime.cwd = str(self.began)
+        return node
+
+    def _finished(
+        self, record: Record, job: Job, metrics: Mapping[str, float], seconds: float
+    ) -> None:
+        assert job.values is not None
+        score = metrics.get(str(job.values["monitor"]), math.nan)
+        gain = metrics.get(f"test/{GAIN}", metrics.get(f"val/{GAIN}"))
+        values = [metrics.get(name, math.nan) for name in job.objectives]
+        record.finished(job.name, score, gain, seconds, values)

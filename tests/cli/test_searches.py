@@ -1,0 +1,149 @@
+"""Searches with Optuna: stopped and gone on with, several objectives, failures; nothing trains."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+optuna = pytest.importorskip("optuna")
+
+from optuna.distributions import FloatDistribution, IntDistribution  # noqa: E402
+
+from mtl.cli.sweeps.search.found import draw  # noqa: E402
+from mtl.cli.sweeps.search.objectives import directions_of, objectives_of  # noqa: E402
+from mtl.cli.sweeps.search.space import combinations, space_of  # noqa: E402
+from mtl.cli.sweeps.search.trials import Trials  # noqa: E402
+from mtl.errors import Pruned, RunError, UserError  # noqa: E402
+
+SETTINGS = {"trials": 20, "sampler": "tpe", "seed": 3, "prune": "none"}
+SPACE, _ = space_of(["lr=tag(log,interval(1e-4,1e-1))", "weighting=equal,dwa"], None)
+
+
+@pytest.fixture(autouse=True)
+def in_memory(monkeypatch):
+    """One storage for all that a test opens, by folder."""
+    stores: dict[str, optuna.storages.InMemoryStorage] = {}
+    module = "mtl.cli.sweeps.search.trials.storage_of"
+    monkeypatch.setattr(
+        module, lambda folder: stores.setdefault(str(folder), optuna.storages.InMemoryStorage())
+    )
+
+
+def measured(params) -> float:
+    """Best at lr=0.01 with dwa."""
+    near = -abs(params["lr"] - 0.01) * 10
+    return near + 0.1 * (params["weighting"] == "dwa")
+
+
+def search(folder: Path, ends_after: int | None = None, at_once: int = 1) -> list[float]:
+    """The values of all trials; it is killed after one was asked for where it ends early."""
+    trials = Trials(folder, SPACE, ["maximize"], SETTINGS, at_once)
+    while batch := trials.next():
+        for trial in batch:
+            if trial.number == ends_after:
+                return []
+            trials.tell(trial.number, "finished", [measured(trial.params)])
+    return [trial.value for trial in trials.study.trials]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_search_that_was_stopped_half_way_finds_what_an_unbroken_one_finds(tmp_path, at_once):
+    unbroken = search(tmp_path / "a", at_once=at_once)
+    assert search(tmp_path / "b", ends_after=10, at_once=at_once) == []
+    gone_on = search(tmp_path / "b", at_once=at_once)
+    assert gone_on == unbroken
+    assert len(unbroken) == 20
+    assert len(set(unbroken)) > 15
+
+
+def test_what_failed_is_tried_again_by_the_next_command(tmp_path):
+    settings = {**SETTINGS, "trials": 3, "sampler": "random"}
+    for states in (["finished", "failed", "finished"], ["finished"], []):
+        trials = Trials(tmp_path, SPACE, ["maximize"], settings, 1)
+        for state in states:
+            (trial,) = trials.next()
+            trials.tell(trial.number, state, [1.0])
+        assert trials.next() == []
+    tried = trials.study.trials
+    assert [trial.state.name for trial in tried] == [
+        "COMPLETE",
+        "FAIL",
+        "COMPLETE",
+        "COMPLETE",
+    ]
+    assert tried[3].params == tried[1].params
+    other, _ = space_of(["lr=interval(1,2)"], None)
+    with pytest.raises(UserError, match="holds a search of other values"):
+        Trials(tmp_path, other, ["maximize"], settings, 1)
+
+
+def test_spaces():
+    space, same = space_of(
+        ["epochs=int(interval(1,8))", "lr=interval(0.1,1)", "seed=range(0,10,5)", "name=x"], None
+    )
+    assert space["epochs"] == IntDistribution(1, 8)
+    assert space["lr"] == FloatDistribution(0.1, 1.0)
+    assert (space["seed"], same) == (IntDistribution(0, 5, step=5), ["name=x"])
+    grid, _ = space_of(["tasks=[box],[box,segmentation]", "seed=1,2"], None)
+    assert combinations(grid) == [
+        {"tasks": tasks, "seed": seed}
+        for tasks in ("[box]", "[box,segmentation]")
+        for seed in ("1", "2")
+    ]
+    with pytest.raises(UserError, match="a grid needs choices"):
+        combinations(space)
+    with pytest.raises(UserError, match="nothing to search"):
+        space_of(["seed=1"], None)
+
+
+def test_objectives_and_where_better_is():
+    head = {"metrics": ["iou", "mae"], "larger_is_better": {"iou": [0, 1]}}
+    values = {
+        "monitor": "val/loss",
+        "heads": {"box": {**head, "smaller_is_better": {"mae": [0, None]}}},
+    }
+    assert objectives_of(values, "monitor") == ("val/loss",)
+    assert objectives_of(values, "tasks") == ("val/box/iou",)
+    both = objectives_of(values, ["val/box/iou", "val/box/mae"])
+    assert directions_of(both, values) == ["maximize", "minimize"]
+    with pytest.raises(UserError, match=r"sweep\.objectives=val/box/iuo: is not logged"):
+        objectives_of(values, ["val/box/iuo"])
+
+
+def test_several_objectives_have_a_front(mtl, stub_train, monkeypatch):
+    """Of lr 1, 2, 3 the tasks want the most and the least; 4 fails, 5 is given up."""
+
+    def act(cfg, folder):
+        if cfg.lr == 4:
+            raise RunError("loss is nan")
+        if cfg.lr == 5:
+            raise Pruned("pruned after epoch 1")
+        return {"val/box/iou": float(cfg.lr), "val/classification/accuracy": 1 / cfg.lr}
+
+    monkeypatch.setattr("mtl.cli.sweeps.search.found.draw", lambda *_: [])
+    stub_train.act = act
+    wanted = ["sweep=optuna", "sweep.sampler=grid", "sweep.objectives=tasks"]
+    tasks = "tasks=[classification,box]"
+    result = mtl("train", "-m", *wanted, tasks, "lr=1,2,3,4,5", "name=front")
+    assert result.code == 1, result.err
+    assert "mtl: lr-4: loss is nan\n" in result.err
+    rows = [line.split() for line in result.out.splitlines()]
+    assert [row[1] for row in rows if row and row[0].startswith("lr-")][-5:] == [
+        *("finished", "finished", "finished", "failed", "pruned"),
+    ]
+    front = result.out.partition("none is better in everything than these:")[2]
+    assert [line.split()[0] for line in front.splitlines()[2:5]] == ["1", "2", "3"]
+    folder = Path("outputs/sweeps/front")
+    assert json.loads((folder / "sweep.json").read_text())["jobs"] == 5
+    assert len(stub_train.calls) == 5
+
+
+@pytest.mark.slow
+def test_pictures_of_what_was_found(tmp_path):
+    trials = Trials(tmp_path, SPACE, ["maximize"], {**SETTINGS, "trials": 4}, 1)
+    assert draw(trials.study, tmp_path, ["val/score"]) == []
+    while batch := trials.next():
+        trials.tell(batch[0].number, "finished", [measured(batch[0].params)])
+    written = [file.name for file in draw(trials.study, tmp_path, ["val/score"])]
+    assert written == ["importance_val_score.png", "slice_val_score.png"]
