@@ -1,5 +1,6 @@
 """Objects with masks: what is particular to these beside boxes."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -183,3 +184,49 @@ def test_run_lengths_are_cocos_own(place: tuple[int, int]) -> None:
 def test_wrong_options_are_named() -> None:
     with pytest.raises(UserError, match=r"instance.grid=1: allowed: from 2 up"):
         head(grid=1)
+
+
+def measured(truth: InstanceBatch, said: InstanceDetections) -> dict[str, float]:
+    metrics = head().make_metrics()
+    metrics.update([said], Labelled(torch.tensor([0]), truth))
+    return {name: round(float(value), 3) for name, value in metrics.compute().items()}
+
+
+def two(first: InstanceDetections, second: InstanceDetections) -> InstanceDetections:
+    parts = [torch.cat([getattr(one, p) for one in (first, second)]) for p in first.parts]
+    return InstanceDetections(*parts)
+
+
+WHOLE = torch.ones(4, 4)
+
+
+def test_what_lies_in_a_crowd_is_no_false_alarm() -> None:
+    """A member of a crowd has a small part of its box and of its mask."""
+    truth = objects(filled(8, 8, 16, 16), filled(0, 0, 16, 8))
+    truth = replace(truth, difficult=torch.tensor([[False, True]]))
+    right = found((8, 8, 16, 16), WHOLE)
+    member, outside = found((1, 1, 4, 4), WHOLE), found((0, 9, 4, 13), WHOLE)
+    assert measured(truth, two(member, right)) == {"map": 1, "map50": 1, "recall": 1}
+    assert measured(truth, two(outside, right))["map50"] == 0.5
+    # Boxes alone would have said that this is the crowd, of which its mask has little.
+    assert member.of_difficult(truth, 0, 0.5).tolist() == [True]
+    near = found((0, 0, 16, 16), torch.tensor([[0, 0, 0, 1], [0] * 4, [1] * 4, [1] * 4]))
+    assert near.of_difficult(truth, 0, 0.5).tolist() == [False]
+
+
+def test_what_is_of_another_object_stays_beside_a_crowd() -> None:
+    truth = objects(filled(2, 2, 6, 6), filled(0, 0, 16, 16))
+    truth = replace(truth, difficult=torch.tensor([[False, True]]))
+    assert measured(truth, found((2, 2, 6, 6), WHOLE))["map"] == 1
+
+
+def test_masks_tell_what_is_of_a_class_that_was_not_looked_for() -> None:
+    """Two objects in one box: the annotated one counts, the other nobody looked for."""
+    left, right = LEFT, 1 - LEFT
+    truth = objects(filled(4, 0, 8, 16))
+    truth = replace(truth, looked_for=torch.tensor([[False, True]]))
+    box = (4, 0, 12, 16)
+    assert measured(truth, two(found(box, right), found(box, left)))["map"] == 1
+    elsewhere = found((0, 0, 2, 2), WHOLE, label=1)
+    assert measured(truth, two(found(box, right), elsewhere))["map"] == 0
+    assert found(box, right).overlaps(truth, 0).tolist() == [[0]]

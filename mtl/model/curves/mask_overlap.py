@@ -2,15 +2,12 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from faster_coco_eval import mask as coco
-
 from mtl.data.batch import BoxBatch
 from mtl.data.instances import InstanceBatch
 from mtl.model.curves.matching import Floats
 from mtl.model.head.detections import Detections
 from mtl.model.head.instance_detections import InstanceDetections
-from mtl.model.head.run_lengths import run_lengths
+from mtl.model.head.mask_overlaps import mask_overlaps
 
 
 @dataclass(frozen=True)
@@ -27,12 +24,5 @@ class MaskOverlap:
         """See ``of_boxes``."""
         assert isinstance(found, InstanceDetections)
         assert isinstance(truth, InstanceBatch)
-        objects = truth.counted_masks(row)
-        if not len(found) or not objects:
-            return np.zeros((len(found), len(objects)))
         size = (self.side, self.side)
-        one, other = (
-            [{"size": list(size), "counts": run_lengths(crop, size)} for crop in crops]
-            for crops in (found.crops(size), objects)
-        )
-        return np.asarray(coco.iou(one, other, [0] * len(other)), np.float64)
+        return mask_overlaps(found.crops(size), truth.counted_masks(row), size)

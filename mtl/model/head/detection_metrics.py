@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.detection import MeanAveragePrecision
-from torchvision.ops import box_iou
 
 from mtl.data.batch import BoxBatch, Labelled
 from mtl.model.head.base import HeadMetrics
@@ -163,7 +162,9 @@ def countable(prediction: Sequence[Detections], truth: BoxBatch) -> Sequence[Det
         prediction = [found[_known(found, truth, row)] for row, found in enumerate(prediction)]
     if not truth.difficult.any():
         return prediction
-    return [found[~_on_difficult(found, truth, row)] for row, found in enumerate(prediction)]
+    return [
+        found[~found.of_difficult(truth, row, SAME_OBJECT)] for row, found in enumerate(prediction)
+    ]
 
 
 def _inside(found: Detections, part: Tensor) -> Detections:
@@ -177,22 +178,8 @@ def _known(found: Detections, truth: BoxBatch, row: int) -> Tensor:
     assert truth.looked_for is not None
     known: Tensor = truth.looked_for[row][found.labels]
     if truth.labels.shape[1]:
-        known = known | (_overlaps(found, truth, row).amax(dim=1) >= SAME_OBJECT)
+        known = known | (found.overlaps(truth, row).amax(dim=1) >= SAME_OBJECT)
     return known
-
-
-def _on_difficult(found: Detections, truth: BoxBatch, row: int) -> Tensor:
-    """(k,) bool: True where a detection's best match of its class is a difficult object."""
-    best, which = _overlaps(found, truth, row).max(dim=1)
-    on_difficult: Tensor = (best >= SAME_OBJECT) & truth.difficult[row][which]
-    return on_difficult
-
-
-def _overlaps(found: Detections, truth: BoxBatch, row: int) -> Tensor:
-    """(k, M) IoU of an image's detections with the objects of their class, 0 with others."""
-    iou = box_iou(found.boxes.float(), truth.xyxy[row].float())
-    of_class: Tensor = iou * (found.labels[:, None] == truth.labels[row])
-    return of_class
 
 
 def split(values: list[Tensor] | Tensor, counts: list[Tensor] | Tensor, width: int) -> list[Tensor]:

@@ -10,7 +10,9 @@ from typing import ClassVar, Self, overload
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+from torchvision.ops import box_iou
 
+from mtl.data.batch import BoxBatch
 from mtl.model.head.suppression import kept
 
 
@@ -44,6 +46,27 @@ class Detections:
     def cut(self, boxes: Tensor) -> Self:
         """The same objects as far as they lie in other boxes of the same picture."""
         return replace(self, boxes=boxes)
+
+    def overlaps(self, truth: BoxBatch, row: int) -> Tensor:
+        """(k, M) IoU with an image's objects of the same class, by boxes; 0 with others.
+
+        Args:
+            truth: the objects of several images.
+            row: which of these.
+        """
+        iou: Tensor = box_iou(self.boxes.float(), truth.xyxy[row].float())
+        return iou * (self.labels[:, None] == truth.labels[row])
+
+    def of_difficult(self, truth: BoxBatch, row: int, least: float) -> Tensor:
+        """(k,) bool: whether the best match of a class is a difficult object.
+
+        Args:
+            truth: the objects of several images, of which one at least is difficult.
+            row: which of these.
+            least: IoU of a match.
+        """
+        best, which = self.overlaps(truth, row).max(dim=1)
+        return (best >= least) & truth.difficult[row][which]
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mtl.data.batch import BoxBatch
+from mtl.data.instances import InstanceBatch
 from mtl.data.masks import Crop
 from mtl.model.head.detections import DetectionBatch, Detections
+from mtl.model.head.mask_overlaps import mask_overlaps
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,28 @@ class InstanceDetections(Detections):
     def cut(self, boxes: Tensor) -> Self:
         """See ``Detections``."""
         return replace(self, boxes=boxes, masks=in_boxes(self.masks, self.boxes, boxes))
+
+    def overlaps(self, truth: BoxBatch, row: int) -> Tensor:
+        """See ``Detections``; by masks."""
+        return self._overlaps(truth, row, crowd=False)
+
+    def of_difficult(self, truth: BoxBatch, row: int, least: float) -> Tensor:
+        """See ``Detections``; as COCO has it of crowds, whose masks hold many objects.
+
+        What matches no other object is difficult where so much of it lies in a difficult one.
+        """
+        matched = self.overlaps(truth, row).masked_fill(truth.difficult[row], 0).amax(1)
+        inside = self._overlaps(truth, row, crowd=True).masked_fill(~truth.difficult[row], 0)
+        return (matched < least) & (inside.amax(1) >= least)
+
+    def _overlaps(self, truth: BoxBatch, row: int, crowd: bool) -> Tensor:
+        assert isinstance(truth, InstanceBatch)
+        own = truth.masks_of(row).crops
+        values = mask_overlaps(self.crops(truth.size), own, truth.size, crowd)
+        same = self.labels[:, None] == truth.labels[row]
+        found = torch.zeros(same.shape, device=same.device)
+        found[:, truth.valid[row]] = torch.from_numpy(values).to(found)
+        return found * same
 
     def crops(self, size: tuple[int, int]) -> list[Crop]:
         """The pixels whose centres are more likely the object's than not.

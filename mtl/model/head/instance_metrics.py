@@ -23,7 +23,9 @@ from mtl.model.head.run_lengths import run_lengths, whole_mask
 class InstanceMetrics(DetectionMetrics):
     """As ``DetectionMetrics``, with the overlap of masks in place of boxes (COCO's ``segm``).
 
-    Which detections are of a difficult object, or of a class that was not looked for, boxes tell.
+    So masks tell, too, which detections are of objects of a class that was not looked for. One that
+    lies to a half in a difficult object's mask and is of no other object is left out: COCO's rule
+    for crowds, at one threshold.
 
     Args:
         names: of ``map``, ``map50``, ``recall``.
