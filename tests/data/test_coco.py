@@ -158,6 +158,33 @@ def test_panoptic_pictures_are_masks(tmp_path: Path) -> None:
         source_of(opened(tmp_path, val_fraction=0)).read(0)
 
 
+def test_areas_of_stuff_are_masks_beside_objects(tmp_path: Path) -> None:
+    pictures(tmp_path / "images", "a.jpg", width=3, height=1)
+    pictures(tmp_path / "images", "b.jpg", width=3, height=1)
+    known = images("a.jpg", "b.jpg", width=3, height=1)
+    left = {"size": [1, 3], "counts": [0, 1, 2]}
+    right = {"size": [1, 3], "counts": [2, 1]}
+    said = [
+        {"id": 1, "image_id": 10, "category_id": 7, "segmentation": left, "bbox": [0, 0, 1, 1]},
+        {"id": 2, "image_id": 10, "category_id": 3, "segmentation": right, "bbox": [2, 0, 1, 1]},
+    ]
+    file = write(tmp_path / "annotations/stuff_train.json", known, said)
+    write(tmp_path / "annotations/instances_train.json", known, [])
+    data = opened(tmp_path, val_fraction=0)
+    assert data.targets["mask"].classes == ("background", "cat", "dog")
+    source = source_of(data)
+    first = source.read(0).targets
+    assert first["mask"].tolist() == [[2, 255, 1]]
+    assert len(first["boxes"]) == 0
+    assert "mask" not in source.read(1).targets
+    assert file in source.files(0)
+    only_dogs = source_of(opened(tmp_path, val_fraction=0, classes=["dog"]))
+    assert only_dogs.read(0).targets["mask"].tolist() == [[1, 255, 0]]
+    write(file, known, [{**said[0], "category_id": 99}])
+    with pytest.raises(BadFile, match="annotation 1 of image 10 has a category_id that is none"):
+        source_of(opened(tmp_path, val_fraction=0)).read(0)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

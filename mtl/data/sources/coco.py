@@ -37,8 +37,9 @@ class CocoSet(DataSet):
     """Json files in COCO's format (Lin et al., 2014) and the images that they list.
 
     Objects become ``label``, ``labels``, ``boxes`` and, with their polygons or run lengths,
-    ``instances``, crowds as difficult ones; panoptic pictures (Kirillov et al., 2019) become
-    ``mask``. An image without annotations shows none of the classes.
+    ``instances``, crowds as difficult ones; panoptic pictures (Kirillov et al., 2019), or areas of
+    stuff (Caesar et al., 2018), become ``mask``. An image without annotations shows none of the
+    classes.
 
     Args:
         root: the folder; its layout is found (see ``coco_layout``).
@@ -97,7 +98,7 @@ class CocoSet(DataSet):
 
     @property
     def targets(self) -> Mapping[str, Target]:
-        """Those of objects, ``mask`` of panoptic pictures, ``keypoints``; see the class."""
+        """Those of objects, ``mask`` of regions, ``keypoints``; see the class."""
         found: dict[str, Target] = {}
         if self._classes:
             for kind in ("label", "labels", "boxes", *(["instances"] if self._with_areas else [])):
@@ -176,7 +177,7 @@ class CocoSet(DataSet):
     @cached_property
     def _regions(self) -> tuple[str, ...]:
         """Of masks, without the background."""
-        return chosen_names((files.panoptic for files in self._files.values()), self.chosen)
+        return chosen_names((files.regions for files in self._files.values()), self.chosen)
 
     @cached_property
     def _keypoints(self) -> Target | None:
@@ -196,18 +197,18 @@ class CocoSet(DataSet):
             )
             if not where.is_dir():
                 raise UserError(f"data.images: the folder {where} does not exist")
-            objects, panoptic, keypoints = (
+            objects, regions, keypoints = (
                 None if file is None else CocoPart(file, rows_of(names, file), classes)
                 for file, classes in (
                     (files.objects, self._classes),
-                    (files.panoptic, self._regions),
+                    (files.regions, self._regions),
                     (files.keypoints, chosen_names([files.keypoints], self.chosen)),
                 )
             )
             coded = np.array([name.encode("utf-8", "surrogatepass") for name in names], np.bytes_)
             points = 0 if self._keypoints is None else len(self._keypoints.classes)
             found[split] = CocoSource(
-                where, coded, (objects, panoptic, keypoints), points, self._with_areas
+                where, coded, (objects, regions, keypoints), points, self._with_areas
             )
         return found
 

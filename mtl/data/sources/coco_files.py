@@ -15,19 +15,22 @@ from mtl.data.sources.coco_keypoints import keypoint_target
 from mtl.data.sources.coco_layout import refuse_outside
 from mtl.errors import UserError
 
+STUFF = "stuff"
+"""How files begin whose areas are regions and not objects, as COCO-Stuff's do."""
+
 
 @dataclass(frozen=True)
 class CocoFiles:
-    """The annotation files of one split, by what they hold."""
+    """The annotation files of one split, by what they hold; regions are panoptic or of stuff."""
 
     objects: CocoFile | None = None
-    panoptic: CocoFile | None = None
+    regions: CocoFile | None = None
     keypoints: CocoFile | None = None
 
     @property
     def all(self) -> list[CocoFile]:
         """Those that there are, the first telling the images' order."""
-        files = (self.objects, self.panoptic, self.keypoints)
+        files = (self.objects, self.regions, self.keypoints)
         return list(dict.fromkeys(file for file in files if file is not None))
 
 
@@ -57,7 +60,9 @@ def opened(split: Split, paths: Sequence[Path], kept: Path) -> CocoFiles:
         kinds[kind] = file
     # A file of keypoints has boxes, too, if of fewer classes than one of objects alone.
     objects = kinds.get("objects", kinds.get("keypoints"))
-    return CocoFiles(objects, kinds.get("panoptic"), kinds.get("keypoints"))
+    # Panoptic pictures show things, too.
+    regions = kinds.get("panoptic", kinds.get("stuff"))
+    return CocoFiles(objects, regions, kinds.get("keypoints"))
 
 
 def chosen_names(files: Iterable[CocoFile | None], chosen: Sequence[str] | None) -> tuple[str, ...]:
@@ -94,7 +99,7 @@ def check_regions(names: Sequence[str]) -> None:
     """
     if len(names) >= IGNORE_PIXEL:
         raise UserError(
-            f"the panoptic files have {len(names)} categories, and masks hold "
+            f"the files of masks have {len(names)} categories, and masks hold "
             f"{IGNORE_PIXEL - 1} classes at most; data.classes=[...] chooses some"
         )
 
@@ -116,4 +121,6 @@ def keypoints_in_all(files: Iterable[CocoFiles]) -> Target | None:
 def _kind(file: CocoFile) -> str:
     if file.flags & Flag.SEGMENTS:
         return "panoptic"
+    if file.path.stem.lower().startswith(STUFF):
+        return "stuff"
     return "keypoints" if file.flags & Flag.KEYPOINTS else "objects"

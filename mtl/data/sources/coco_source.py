@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from mtl.data.image_file import image_size, read_image
 from mtl.data.masks import Crop
-from mtl.data.sample import Sample, TargetValue
+from mtl.data.sample import IGNORE_PIXEL, Sample, TargetValue
 from mtl.data.sources.coco_file import CocoFile
 from mtl.data.sources.coco_index import Flag
 from mtl.data.sources.coco_keypoints import keypoints_of
@@ -27,13 +27,13 @@ Parts = tuple[CocoPart | None, CocoPart | None, CocoPart | None]
 
 
 class CocoSource(FileSource):
-    """Samples with the targets of objects, keypoints and panoptic pictures.
+    """Samples with the targets of objects, keypoints and regions.
 
     Args:
         folder: of the images.
         names: (N,) their names below it, bytes in UTF-8.
-        parts: a file of objects, one of panoptic pictures, and one of keypoints, which may be the
-            first.
+        parts: a file of objects, one of panoptic pictures or of stuff, and one of keypoints, which
+            may be the first.
         points: how many an object has.
         areas: whether objects' polygons and run lengths are read.
     """
@@ -49,7 +49,7 @@ class CocoSource(FileSource):
         self.folder = folder
         self.names = names
         self.parts = parts
-        self.objects, self.panoptic, self.keypoints = parts
+        self.objects, self.regions, self.keypoints = parts
         self.points = points
         self.areas = areas
 
@@ -86,8 +86,8 @@ class CocoSource(FileSource):
 
     def some(self, rows: npt.NDArray[np.int64]) -> CocoSource:
         """The samples of these numbers, in their order."""
-        objects, panoptic, keypoints = (part and part.some(rows) for part in self.parts)
-        parts = objects, panoptic, keypoints
+        objects, regions, keypoints = (part and part.some(rows) for part in self.parts)
+        parts = objects, regions, keypoints
         return CocoSource(self.folder, self.names[rows], parts, self.points, self.areas)
 
     def _path(self, index: int) -> Path:
@@ -107,9 +107,12 @@ class CocoSource(FileSource):
             kept = self.keypoints.class_of[self.keypoints.file.arrays["category"][rows]] >= 0
             scale = (shown[0] / full[0], shown[1] / full[1])
             targets["keypoints"] = keypoints_of(self.keypoints.file, rows[kept], self.points, scale)
-        segments = self._segments(index)
-        if segments is not None:
-            targets["mask"] = self._mask(*segments, full, shown)
+        mask = self._mask(index, full)
+        if mask is not None:
+            if shown != full:
+                resized = cv2.resize(mask, shown, interpolation=cv2.INTER_NEAREST_EXACT)
+                mask = np.asarray(resized, np.uint8)
+            targets["mask"] = mask
         return targets
 
     def _objects(
@@ -140,22 +143,41 @@ class CocoSource(FileSource):
 
     def _segments(self, index: int) -> tuple[Path, int] | None:
         """The panoptic picture of a sample and the row of what is said of it."""
-        part = self.panoptic
-        if part is None or part.images[index] < 0:
+        part, rows = self.regions, self._region_rows(index)
+        if part is None or not rows or not part.file.flags & Flag.SEGMENTS:
             return None
-        rows = part.file.rows(int(part.images[index]))
-        if rows.stop == rows.start:
-            return None
-        name = str(part.file.texts([rows.start])[0].get("file_name", ""))
+        name = str(part.file.texts([rows[0]])[0].get("file_name", ""))
         folder = pictures_beside(part.file.path)
         if not name or ".." in Path(name).parts or Path(name).is_absolute():
-            raise part.file.broken(rows.start, f"has a file_name {name!r} outside {folder}")
-        return folder / name, rows.start
+            raise part.file.broken(rows[0], f"has a file_name {name!r} outside {folder}")
+        return folder / name, rows[0]
 
-    def _mask(self, path: Path, row: int, full: Size, shown: Size) -> npt.NDArray[np.uint8]:
-        part = self.panoptic
-        assert part is not None
-        # Other categories than the chosen ones are background.
+    def _region_rows(self, index: int) -> list[int]:
+        """What is said of a sample's regions."""
+        part = self.regions
+        if part is None or part.images[index] < 0:
+            return []
+        rows = part.file.rows(int(part.images[index]))
+        return list(range(rows.start, rows.stop))
+
+    def _mask(self, index: int, full: Size) -> npt.NDArray[np.uint8] | None:
+        """(H, W); other categories than the chosen ones are background, what has none ignored."""
+        part, rows = self.regions, self._region_rows(index)
+        if part is None or not rows:
+            return None
+        segments = self._segments(index)
+        if segments is not None:
+            return self._panoptic(part, *segments, full)
+        mask = np.full((full[1], full[0]), IGNORE_PIXEL, np.uint8)
+        for row, (left, top, pixels) in zip(rows, self._areas(part.file, rows, full), strict=True):
+            category = int(part.file.arrays["category"][row])
+            if category < 0:
+                raise part.file.broken(row, "has a category_id that is none of the categories'")
+            height, width = pixels.shape
+            mask[top : top + height, left : left + width][pixels] = part.class_of[category] + 1
+        return mask
+
+    def _panoptic(self, part: CocoPart, path: Path, row: int, full: Size) -> npt.NDArray[np.uint8]:
         index_of = {
             one["id"]: int(place) + 1
             for one, place in zip(part.file.categories, part.class_of, strict=True)
@@ -169,7 +191,4 @@ class CocoSource(FileSource):
             raise BadFile(
                 path, f"has {width}x{height} pixels, but its image has {full[0]}x{full[1]}"
             )
-        if shown == full:
-            return mask
-        resized = cv2.resize(mask, shown, interpolation=cv2.INTER_NEAREST_EXACT)
-        return np.asarray(resized, np.uint8)
+        return mask
