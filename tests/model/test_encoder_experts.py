@@ -6,6 +6,8 @@ from exchange_kit import TASKS, image, make, small
 from torch import nn
 
 from mtl.errors import UserError
+from mtl.model.backbone.base import Backbone
+from mtl.model.backbone.image_channels import take_channels
 from mtl.model.encoder.cgc import CGC
 from mtl.model.encoder.dselect_k import DSelectK, Selectors, number_weights, smooth_step
 from mtl.model.encoder.ple import PLE, SHARED, Level
@@ -67,6 +69,17 @@ def test_levels_have_names_of_stages() -> None:
     assert features["a"][2] is features["c"][2]
     with pytest.raises(UserError, match=r"encoder.levels=stage4: no such stage; did you"):
         make("ple", small, levels=["stage4"])
+
+
+def test_gates_see_images_of_any_number_of_channels() -> None:
+    def of_four() -> Backbone:
+        made = small()
+        take_channels(made, 4)
+        return made
+
+    images = torch.randn(2, 4, 32, 32, dtype=torch.float64)
+    for name in ("mmoe", "ple"):
+        assert make(name, of_four)(images)["a"][16].shape == (2, 32, 2, 2)
 
 
 def test_a_smooth_step_is_a_step_beyond_half_its_width() -> None:

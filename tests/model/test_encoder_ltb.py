@@ -1,10 +1,13 @@
 """Trees whose parents are chosen, on numbers worked out by hand."""
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
 from exchange_kit import TASKS, backbones, image, make
+from ranks_kit import PARTIAL
+from resume_kit import resumed
 from torch import Tensor, nn
 
 from mtl.model.encoder.ltb import LTB
@@ -101,3 +104,13 @@ def test_choices_learn_from_every_task_that_goes_by_them() -> None:
 
 def parameters(encoder: nn.Module, level: str) -> list[nn.Parameter]:
     return list(encoder.get_submodule(f"choices.{level}").parameters())
+
+
+@pytest.mark.slow
+def test_a_resumed_tree_is_the_unbroken_one(tmp_path: Path) -> None:
+    own = ["encoder=ltb", "batch_size=8", "epochs=3", "lr=0.05", "test=false", "trainer=cpu"]
+    quiet = ["callbacks.figures.enabled=false", "logger=none"]
+    state = resumed([*PARTIAL.split(), *own, *quiet], tmp_path, epoch=2)
+    choices = [value for name, value in state.items() if ".choices." in name]
+    assert len(choices) == 4
+    assert all(value.any() for value in choices)

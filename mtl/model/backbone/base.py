@@ -54,6 +54,7 @@ class Backbone(nn.Module):
         self.stages = nn.ModuleDict(stages)
         self.description = description
         self.outputs = tuple(outputs)
+        self.image_channels = 3
         self.checkpointing = False
 
     @property

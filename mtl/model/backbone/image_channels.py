@@ -13,6 +13,8 @@ COLOURS = 3
 def take_channels(backbone: Backbone, channels: int) -> None:
     """See that the first convolution reads so many channels, in place; its weights stay in use.
 
+    What else looks at the image goes by ``backbone.image_channels``.
+
     Args:
         backbone: made for three.
         channels: of the images.
@@ -33,6 +35,7 @@ def take_channels(backbone: Backbone, channels: int) -> None:
     with torch.no_grad():
         replace_tensor(first, "weight", spread(first.weight, channels))
     settle(first)
+    backbone.image_channels = channels
 
 
 def spread(weight: Tensor, channels: int) -> Tensor:

@@ -14,14 +14,18 @@ GLANCE = 16
 
 
 class Glance(nn.Module):
-    """A first look at the image: one strided convolution."""
+    """A first look at the image: one strided convolution.
 
-    def __init__(self) -> None:
+    Args:
+        channels: of the image.
+    """
+
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(3, GLANCE, 7, stride=4, padding=3)
+        self.conv = nn.Conv2d(channels, GLANCE, 7, stride=4, padding=3)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) to (B, GLANCE, h, w)."""
+        """(B, C, H, W) to (B, GLANCE, h, w)."""
         return torch.relu(self.conv(image))
 
 
@@ -55,7 +59,7 @@ class ExpertEncoder(Encoder):
         starts = [p for p, name in enumerate(order) if begins is None or name in begins] or [0]
         stem = self._stages[: starts[0]]
         self.stem = part(first, stem) if stem else None
-        self.glance = None if stem else Glance()
+        self.glance = None if stem else Glance(first.image_channels)
         self.gate_inputs = stem[-1].channels if stem else GLANCE
         wholes = [first, *(self.make_backbone() for _ in range(count - 1))]
         ends = [*starts[1:], len(order)]

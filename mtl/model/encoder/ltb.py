@@ -22,7 +22,8 @@ class LTB(Encoder):
 
     All nodes are computed in evaluation too, with weights of 0 where nobody chose them. The tree
     that was found is for ``encoder=multi_branch``, or to be trained anew as the authors do. Nodes
-    that begin with the same pre-trained weights are told apart by the samples alone.
+    that begin with the same pre-trained weights are told apart by the samples alone. Each of
+    several processes draws samples of its own.
 
     Args:
         temperature: of the samples in the first epoch, above 0.
