@@ -21,7 +21,7 @@ from quick_merge import put_node
 
 from mtl.config import check, compose, finalise
 from mtl.config.compose import group_choices, with_values
-from mtl.config.groups import members
+from mtl.config.groups import choices, members
 from mtl.config.member_files import chain, node_of, text_of
 from mtl.config.overrides import parse
 from mtl.errors import UserError
@@ -59,6 +59,8 @@ def composing_once(hydras: Compose) -> Compose:
         if any(o.startswith(("hydra", "+", "~")) for o in values if o not in hydra):
             return hydras(overrides, config_dir)
         nodes = replaceable(chosen, config_dir)
+        if nodes:
+            nodes += [c for c in chosen if c in usual() and c not in nodes]
         rest = [choice for choice in chosen if choice not in nodes]
         there = held(config_dir)
         key = (*rest, there)
@@ -69,6 +71,8 @@ def composing_once(hydras: Compose) -> Compose:
             composed = read[key][1].copy()
             for choice in nodes:
                 put(composed, choice, config_dir)
+            task = [*composed.hydra.overrides.task, *nodes]
+            OmegaConf.update(composed, "hydra.overrides.task", task, force_add=True)
             read[whole] = read[key][0], composed
         folder, composed = read[whole]
         try:
@@ -83,6 +87,12 @@ def composing_once(hydras: Compose) -> Compose:
         return moved(found, folder, config_dir)
 
     return quick
+
+
+@cache
+def usual() -> frozenset[str]:
+    """The choices that are made anyhow."""
+    return frozenset(f"{group}={found.default}" for group, found in choices().items())
 
 
 def replaceable(chosen: Sequence[str], config_dir: Path | None) -> list[str]:
@@ -125,7 +135,6 @@ def put(cfg: DictConfig, choice: str, config_dir: Path | None) -> None:
         if cfg.hydra.runtime.choices.get(group) != member:
             cfg[group] = node(group, member, config_dir)
             cfg.hydra.runtime.choices[group] = member
-        cfg.hydra.overrides.task.append(choice)
 
 
 def node(group: str, member: str, config_dir: Path | None) -> DictConfig:

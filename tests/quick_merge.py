@@ -18,6 +18,8 @@ from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf
 
+from mtl.config.finalise import without_allowed
+
 Load = Callable[[ConfigRepository, str], ConfigResult | None]
 Merge = Callable[[ConfigLoaderImpl, Sequence[ResultDefault], IConfigRepository], DictConfig]
 
@@ -94,6 +96,8 @@ def parted(
 ) -> tuple[list[ResultDefault], dict[str, Any]]:
     """The entries of Hydra's own node, and the merged values of all others.
 
+    What files say about options, a third of it all, would be dropped next.
+
     Raises:
         NotPlainError: they aren't merged key by key.
     """
@@ -116,7 +120,7 @@ def parted(
         for name in reversed(path):
             plain = {name: plain}
         merge_into(values, plain)
-    return own, values
+    return own, without_allowed(values)
 
 
 def merge_into(values: dict[Any, Any], new: Mapping[Any, Any]) -> None:

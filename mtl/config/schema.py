@@ -1,6 +1,5 @@
 """The yaml files as the schema: what keys there are, and what type each value has."""
 
-import re
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from mtl.config import compose
 from mtl.config.allowed import TARGET, UNKNOWN, Chosen
 from mtl.config.complaints import HYDRA_ERRORS, complaint
-from mtl.config.compose import choices, choices_of, flat, with_new_members
+from mtl.config.compose import PLACED, choices, choices_of, flat, with_new_members
 from mtl.config.nearest import in_words, unknown_key
 from mtl.config.ranges import Owner, owner_of, rule_for
 from mtl.errors import UserError
@@ -37,10 +36,10 @@ def defaults_of(hydra_node: Any, config_dir: Path | None = None) -> dict[str, An
 @lru_cache(maxsize=256)
 def composed_defaults(chosen: tuple[str, ...], config_dir: Path | None) -> dict[str, Any]:
     """The resolved configuration of these choices; not to be changed."""
-    # Heads that are called as their kind is are there anyhow, unless the data has others.
-    short = [choice for choice in chosen if not re.fullmatch(r"head@heads\.(\w+)=\1", choice)]
+    # Heads and data sets of their own that the data brings are there anyhow.
+    groups = [choice for choice in chosen if not choice.startswith(PLACED)]
     try:
-        cfg = compose.compose_or_raise(with_new_members(short, config_dir), config_dir)
+        cfg = compose.compose_or_raise(groups, config_dir)
         if not set(chosen) <= {f"{group}={name}" for group, name in choices(cfg).items()}:
             cfg = compose.compose_or_raise(with_new_members(chosen, config_dir), config_dir)
         return resolved(cfg)
