@@ -19,7 +19,7 @@ from quick_copies import copying_quickly
 from quick_hydra import held, merging_once
 from quick_merge import put_node
 
-from mtl.config import check, compose, finalise
+from mtl.config import check, compose, finalise, schema
 from mtl.config.compose import group_choices, with_values
 from mtl.config.groups import choices, members
 from mtl.config.member_files import chain, node_of, text_of
@@ -27,6 +27,7 @@ from mtl.config.overrides import parse
 from mtl.errors import UserError
 
 Compose = Callable[[Sequence[str], Path | None], DictConfig]
+Defaults = Callable[[tuple[str, ...], Path | None], dict[str, Any]]
 
 
 @contextmanager
@@ -40,6 +41,7 @@ def composing_quickly() -> Iterator[None]:
         patch.object(compose, "compose_or_raise", once),
         patch.object(finalise, "fixed", fixed),
         patch.object(check, "fixed", fixed),
+        patch.object(schema, "composed_defaults", of_one_folder(schema.composed_defaults)),
         # Before a run Hydra composes once more to look up hydra.mode, which nothing here sets.
         patch.object(Hydra, "get_mode", return_value=None),
     ):
@@ -85,6 +87,22 @@ def composing_once(hydras: Compose) -> Compose:
                 apart.task = [o for o in apart.task if o not in hydra]
                 apart.hydra = [*apart.hydra, *hydra]
         return moved(found, folder, config_dir)
+
+    return quick
+
+
+def of_one_folder(composed: Defaults) -> Defaults:
+    """A function that asks of all users' folders that hold the same the first."""
+    first: dict[tuple[tuple[str, str], ...], Path] = {}
+
+    def quick(chosen: tuple[str, ...], config_dir: Path | None) -> dict[str, Any]:
+        if config_dir is None:
+            return composed(chosen, None)
+        there = held(config_dir)
+        same = first.get(there)
+        if same is None or not same.is_dir() or held(same) != there:
+            same = first[there] = config_dir
+        return composed(chosen, same)
 
     return quick
 
