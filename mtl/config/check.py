@@ -11,7 +11,8 @@ from mtl.config.checkpoint_names import check_monitors, checkpoint_file
 from mtl.config.finalise import fixed
 from mtl.config.instantiate import container, copied
 from mtl.config.labelling import label_tasks
-from mtl.config.mixture import augmentations_of, nested
+from mtl.config.measures import on_sets
+from mtl.config.mixture import augmentations_of, nested, sets_of_tasks
 from mtl.config.monitor import check_main_metrics, check_monitor
 from mtl.config.nearest import in_words, unknown
 from mtl.config.places import settle_places
@@ -75,12 +76,16 @@ def checked_values(
         if task not in plain_values["heads"]:
             raise UserError(f"unfreezing.heads: {unknown('task', task, plain_values['heads'])}")
     check_main_metrics(plain_values["heads"])
-    check_monitor(plain_values["monitor"], plain_values["heads"])
+    sets = sets_of_tasks(plain_values["data"], plain_values["heads"])
+    logged = {
+        task: {**head, "metrics": on_sets(head["metrics"], sets.get(task, ()))}
+        for task, head in plain_values["heads"].items()
+    }
+    check_monitor(plain_values["monitor"], logged)
     for name, callback in plain_values["callbacks"].items():
         if isinstance(callback, dict) and "monitor" in callback:
-            key = f"callbacks.{name}.monitor"
-            check_monitor(callback["monitor"], plain_values["heads"], key)
-    check_monitors(plain_values["callbacks"], plain_values["heads"])
+            check_monitor(callback["monitor"], logged, f"callbacks.{name}.monitor")
+    check_monitors(plain_values["callbacks"], logged)
     if needs_data:
         check_root(plain_values["data"])
         if begins:

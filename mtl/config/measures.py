@@ -1,7 +1,7 @@
 """What heads declare of their metrics: which way is better, and what bounds them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -91,6 +91,16 @@ def measure_of(task: str, metric: str, head: Mapping[str, Any]) -> Measure:
         f"with bounds: larger_is_better: {{{metric}: [0, 1]}} or "
         f"smaller_is_better: {{{metric}: [0, null]}}"
     )
+
+
+def on_sets(metrics: Sequence[str], sets: Sequence[str]) -> list[str]:
+    """A task's metrics, and the same on the samples of each data set: ``iou``, ``cells.iou``.
+
+    Args:
+        metrics: of the head.
+        sets: from which its samples come, none where it is one.
+    """
+    return [*metrics, *(f"{name}{OF_SET}{metric}" for name in sets for metric in metrics)]
 
 
 def mode_of(metric: str, heads: Mapping[str, Mapping[str, Any]]) -> Mode:

@@ -13,12 +13,14 @@ from mtl.config.measures import mode_of
 from mtl.config.mixture import sets_of_tasks
 from mtl.data.build import build_data
 from mtl.data.loading.loader import ArrayLoading
+from mtl.errors import UserError
 from mtl.learning.build import build_module
 from mtl.learning.evaluation import Evaluation
 from mtl.model.build import build_network
 
 MIXED = ("data=mixed", "data@data.sets.x=alternating", "data@data.sets.y=alternating")
 MIXED += ("data.merge={a: [x.a,y.a]}", "heads.b.target=x.b", "tasks=[a,b]", "backbone=plain")
+MIXED += ("monitor=val/a/x.accuracy",)
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,11 @@ def test_only_merged_targets_come_from_several_sets(conf: Path) -> None:
     module = build_module(cfg, build_network(cfg, data.targets))
     assert list(module.val.set_metrics) == list(module.test.set_metrics) == ["a"]
     assert mode_of("val/a/x.accuracy", heads) == "max"
+
+
+def test_a_set_that_is_none_is_not_monitored(conf: Path) -> None:
+    with pytest.raises(UserError, match=r"monitor=val/a/z\.accuracy: is not logged; did you mean"):
+        load([*MIXED, "monitor=val/a/z.accuracy"], conf, needs_data=False)
 
 
 def test_batches_of_other_data_have_no_sets() -> None:
