@@ -19,8 +19,8 @@ def part_of(tensor: str) -> str:
     stage = STAGE.match(tensor)
     if stage is not None:
         return stage[0]
-    first, second, *_ = tensor.split(".")
-    return f"heads.{second}" if first == "heads" else first
+    first, _, rest = tensor.partition(".")
+    return f"heads.{rest.partition('.')[0]}" if first == "heads" else first
 
 
 def parts_of(state: State) -> dict[str, dict[str, Tensor]]:
