@@ -8,11 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytorch_lightning as L
 from torch import Tensor
 from training_kit import checkpoint, same_weights, write_conf
 
 from mtl.config.load import load
+from mtl.learning.callbacks.checkpoint import BestAndLast
 from mtl.runs.train import train
 
 COPIES = """\
@@ -31,6 +33,21 @@ class Copies(L.Callback):
         folder = Path(trainer.default_root_dir)
         if folder.name == "whole" and index == 0:
             shutil.copytree(folder, folder.with_name(f"stopped{trainer.current_epoch}"))
+
+
+def copy_at(step: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copy the folder ``whole`` to ``cut`` when its last checkpoint is written at a step.
+
+    With ``callbacks.checkpoint.every_minutes=1e-9`` it is written at every step.
+    """
+    write = BestAndLast.write_last
+
+    def write_and_copy(self: BestAndLast, trainer: L.Trainer) -> None:
+        write(self, trainer)
+        if trainer.global_step == step and not (folder / "cut").exists():
+            shutil.copytree(folder / "whole", folder / "cut")
+
+    monkeypatch.setattr(BestAndLast, "write_last", write_and_copy)
 
 
 def write_copying(folder: Path) -> Path:

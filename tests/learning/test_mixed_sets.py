@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
-from resume_kit import resumed
-from training_kit import save_as_run, write_conf
+from resume_kit import copy_at
+from training_kit import checkpoint, same_weights, save_as_run, write_conf
 
 from mtl.config.load import load
 from mtl.data.build import build_data
 from mtl.model.build import build_network
+from mtl.runs.train import train
 
 pytestmark = pytest.mark.slow
 
@@ -32,18 +33,26 @@ SETS = [
 
 
 def test_two_workers_of_different_sets_go_on_as_if_unbroken(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped within an epoch, when the workers had fetched further batches already.
+    """Cut within an epoch, when the workers had fetched further batches already.
 
     It began with another run's weights, which are not taken again.
     """
-    cfg = load([*SETS, "backbone=plain"], write_conf(tmp_path / "conf"), needs_data=False)
+    conf = write_conf(tmp_path / "conf")
+    cfg = load([*SETS, "backbone=plain"], conf, needs_data=False)
     network = build_network(cfg, build_data(cfg).targets)
     other = save_as_run(tmp_path / "other", cfg, network)
     own = ["data.workers=2", "data.sampling=equal", "data.augmentations={two: {hflip: 0.9}}"]
-    own += ["augmentation=c_rmtl", "heads.a.dropout=0.3", "backbone=plain", "epochs=3"]
+    own += ["augmentation=c_rmtl", "heads.a.dropout=0.3", "backbone=plain", "epochs=2"]
     own += ["test=false", "callbacks.figures.enabled=false", "logger=none"]
-    own += ["init=run", f"init.run={other}"]
-    resumed([*SETS, *own], tmp_path, epoch=2)
+    own += ["init=run", f"init.run={other}", "callbacks.checkpoint.every_minutes=1e-9"]
+    cfg = load([*SETS, *own], conf)
+    copy_at(6, tmp_path, monkeypatch)
+    train(cfg, tmp_path / "whole")
+    # Four batches an epoch.
+    assert checkpoint(tmp_path / "cut", "last")["mtl"]["batches"] == 2
+    train(cfg, tmp_path / "cut")
+    whole, cut = (checkpoint(tmp_path / name, "last")["state_dict"] for name in ("whole", "cut"))
+    assert same_weights(whole, cut)
     assert capsys.readouterr().out.count("init: from") == 1

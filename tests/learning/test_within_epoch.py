@@ -1,6 +1,5 @@
 """Checkpoints between two steps, from which a run goes on as if nothing had happened."""
 
-import shutil
 import signal
 from pathlib import Path
 from types import SimpleNamespace
@@ -8,6 +7,7 @@ from typing import Any
 
 import pytest
 import pytorch_lightning as L
+from resume_kit import copy_at
 from training_kit import checkpoint, same_weights, write_conf
 
 from mtl.config.load import load
@@ -34,14 +34,7 @@ def test_a_run_goes_on_within_an_epoch_as_if_nothing_had_happened(
     own += " callbacks.ema.enabled=true callbacks.figures.enabled=false"
     own += " head@heads.a=classification head@heads.b=classification"
     cfg = load(own.split(), write_conf(tmp_path / "conf"))
-    write = BestAndLast.write_last
-
-    def write_and_copy(self: BestAndLast, trainer: L.Trainer) -> None:
-        write(self, trainer)
-        if trainer.global_step == 7 and not (tmp_path / "cut").exists():
-            shutil.copytree(tmp_path / "whole", tmp_path / "cut")
-
-    monkeypatch.setattr(BestAndLast, "write_last", write_and_copy)
+    copy_at(7, tmp_path, monkeypatch)
     train(cfg, tmp_path / "whole")
     # 9 batches an epoch are 5 steps; of the second epoch 2 are done.
     assert checkpoint(tmp_path / "cut", "last")["mtl"]["batches"] == 4
