@@ -43,6 +43,10 @@ def draw_keypoints(
                 cv2.line(canvas, *ends, BONE, width, cv2.LINE_AA)
         for number in np.flatnonzero(there).tolist():
             place = (int(places[number, 0]), int(places[number, 1]))
+            if radius == 0:
+                # OpenCV's circle without a radius has no pixel.
+                cv2.line(canvas, place, place, color(number), 1)
+                continue
             if rim:
                 cv2.circle(canvas, place, radius + rim, RIM, -1, cv2.LINE_AA)
             thickness = -1 if full[number] or not rim else max(1, radius // 2)

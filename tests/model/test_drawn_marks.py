@@ -40,5 +40,9 @@ def test_keypoints_that_lie_close_are_drawn_small() -> None:
     assert (drawn[96, 100] != 100).any()
     assert (drawn[297] == 100).all()
     assert (drawn[300, [100, 103]] != 100).any(1).all()
+    nearer = far - np.array([[[0, 0], [2, 0]]], np.float32)
+    closest = draw_keypoints(CANVAS, nearer[1:], there[1:], there[1:], [])
+    assert (closest[300, [100, 101]] != 100).any(1).all()
+    assert (closest != 100).any(2).sum() == 2
     alone = draw_keypoints(CANVAS, far[:1, :1], there[:1, :1], there[:1, :1], [])
     assert (alone[96, 100] != 100).any()
