@@ -31,6 +31,7 @@ from benchmarks.prediction import predict_throughput
 from benchmarks.results import Entry, read, table, verdict, write
 from benchmarks.shapes import shapes_generation
 from benchmarks.step import step_overhead
+from benchmarks.sweep_plan import job_overhead, jobs_planned
 from benchmarks.sweeps import sweep_flat
 from benchmarks.views import views_cost
 
@@ -71,6 +72,8 @@ def slow() -> dict[str, Measure]:
         "demo_memory": demo_memory,
         "grey_pictures": lambda: {"grey_pictures": grey_pictures()},
         "coco_index": coco_index,
+        "sweep_plan": lambda: {"sweep_plan": jobs_planned()},
+        "sweep_job": lambda: {"sweep_job": job_overhead()},
         "sweep_flat/grid": lambda: sweep_flat("grid"),
         "sweep_flat/joblib": lambda: sweep_flat("joblib"),
     }

@@ -19,7 +19,9 @@ from importlib import import_module
 from pathlib import Path
 from unittest.mock import patch
 
-from mtl.cli.sweeps.job import Job, Sweep
+from omegaconf import DictConfig, OmegaConf
+
+from mtl.cli.sweeps.job import Sweep
 from mtl.errors import InUse, RunError
 from mtl.files import write_json, write_whole
 from mtl.runs.lock import Lock
@@ -39,23 +41,21 @@ OWN = {
 class PretendSweep(Sweep):
     """Jobs that leave a run's folder without training."""
 
-    def _trained(self, job: Job) -> dict[str, float]:
-        assert job.values is not None
-        folder = self.folder / job.name
-        folder.mkdir(parents=True, exist_ok=True)
+    def train(self, cfg: DictConfig, folder: Path) -> dict[str, float]:
+        """Nothing for a while."""
         lock = Lock(folder)
         if not lock.take():
             raise InUse(f"{folder} is in use")
-        metrics = {"val/score": float(job.values["seed"]) / JOBS}
+        metrics = {"val/score": float(cfg.seed) / JOBS}
         if not (folder / "results.json").exists():
-            write_whole(folder / "config.yaml", json.dumps(job.values).encode())
+            write_whole(folder / "config.yaml", OmegaConf.to_yaml(cfg).encode())
             time.sleep(SECONDS)
-            if job.name == FAILS:
+            if folder.name == FAILS:
                 raise RunError("fails on request")
             write_json(folder / "results.json", {"metrics": metrics})
             write_json(folder / "status.json", {"state": "finished"})
-            with (self.folder.parent / "ends.txt").open("a") as file:
-                file.write(f"{job.name}\n")
+            with (folder.parents[1] / "ends.txt").open("a") as file:
+                file.write(f"{folder.name}\n")
         lock.release()
         return metrics
 

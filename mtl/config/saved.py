@@ -100,7 +100,12 @@ def changed(
 
 
 def read_config(run: Path) -> DictConfig:
-    """``config.yaml`` of a run's folder.
+    """``config.yaml`` of a run's folder; raises what ``read_plain`` does."""
+    return OmegaConf.create(read_plain(run))
+
+
+def read_plain(run: Path) -> dict[str, Any]:
+    """``config.yaml`` of a run's folder as plain values.
 
     Raises:
         UserError: there is none, or it can't be read, or is not what a run of this version writes.
@@ -114,7 +119,7 @@ def read_config(run: Path) -> DictConfig:
             f"run={run}: was written by an older version ({changes[0]}); "
             f"write: mtl upgrade run={run}"
         )
-    return OmegaConf.create(new)
+    return new
 
 
 def read_values(run: Path) -> dict[str, Any]:

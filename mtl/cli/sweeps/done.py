@@ -6,7 +6,7 @@ from typing import Any
 
 from mtl.cli.sweeps.job import Job
 from mtl.config.difference import difference
-from mtl.config.saved import FILE, read_config
+from mtl.config.saved import FILE, read_plain
 from mtl.errors import UserError
 from mtl.files import read_json
 
@@ -26,7 +26,7 @@ def finished_before(folder: Path, jobs: Sequence[Job]) -> set[str]:
         own = folder / job.name
         if job.values is None or not (own / FILE).exists():
             continue
-        different = difference(read_config(own), job.values)
+        different = difference(read_plain(own), job.values)
         if different is not None:
             raise UserError(
                 f"{folder} holds a sweep whose job {job.name} has {different}: choose another "

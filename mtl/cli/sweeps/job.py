@@ -1,6 +1,7 @@
 """One job of a sweep, wherever it runs."""
 
 import math
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -68,6 +69,8 @@ class Sweep:
         Raises:
             KeyboardInterrupt: it was ended from outside.
         """
+        # Where paths are relative to, and modules found, in processes that began elsewhere too.
+        os.chdir(self.began)
         allow_user_modules()
         print(job.headline(took), flush=True)
         record = Record(self.folder)
@@ -90,25 +93,37 @@ class Sweep:
         else:
             self._finished(record, job, metrics, time.monotonic() - begun)
 
+    def train(self, cfg: DictConfig, folder: Path) -> dict[str, float]:
+        """What a job does.
+
+        Args:
+            cfg: checked.
+            folder: of the job.
+
+        Returns:
+            The metrics.
+        """
+        from mtl.runs.baselines.training import train_run
+
+        # Hydra may have moved into the job's folder (hydra.job.chdir).
+        moved = Path.cwd() != self.began
+        return train_run(cfg, folder, self.began / BASELINES if moved else BASELINES)
+
     def _trained(self, job: Job) -> dict[str, float]:
         folder = self.folder / job.name
         metrics: dict[str, float] = {}
         raised: list[Exception] = []
 
-        def train(cfg: DictConfig) -> None:
-            from mtl.runs.baselines.training import train_run
-
+        def guarded(cfg: DictConfig) -> None:
+            # Hydra would print lines of its own about an error that it sees.
             OmegaConf.set_struct(cfg, True)
             try:
-                # Hydra may have moved into the job's folder (hydra.job.chdir).
-                moved = Path.cwd() != self.began
-                root = self.began / BASELINES if moved else BASELINES
-                metrics.update(train_run(cfg, folder, root))
+                metrics.update(self.train(cfg, folder))
             except Exception as error:
                 raised.append(error)
 
         assert job.values is not None
-        run_in_sweep(self._node(job), job.values, folder, train)
+        run_in_sweep(self._node(job), job.values, folder, guarded)
         if raised:
             raise raised[0]
         return metrics

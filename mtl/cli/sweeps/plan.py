@@ -124,7 +124,7 @@ class Planner:
             of=of,
             name=job_name(overrides, self.same_keys),
             overrides=tuple(overrides),
-            varies=tuple(o for o in overrides if key_of(o).lstrip("+") not in self.same_keys),
+            varies=tuple(o for o in overrides if key_of(o) not in self.same_keys),
             values=values,
             wrong=wrong,
             choices={**made.chosen.names, **dict(heads)},
