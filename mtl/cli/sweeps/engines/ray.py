@@ -7,6 +7,7 @@ from typing import Any
 from mtl.cli.sweeps.engines.base import Engine, JobWork
 from mtl.cli.sweeps.engines.shares import THREADS
 from mtl.cli.sweeps.job import Job
+from mtl.errors import RunError
 
 
 class Ray(Engine):
@@ -60,7 +61,12 @@ class Ray(Engine):
             quiet = {"log_to_driver": True, "logging_level": "ERROR", "include_dashboard": False}
             if self.address or "RAY_ADDRESS" in os.environ:
                 del quiet["include_dashboard"]
-            ray.init(address=self.address, **{**quiet, **self.options})
+            try:
+                ray.init(address=self.address, **{**quiet, **self.options})
+            except Exception as error:
+                # Of whatever class, a bare Exception among them.
+                reason = (str(error).splitlines() or [type(error).__name__])[0]
+                raise RunError(f"sweep=ray: can't be reached or started: {reason}") from error
         return ray
 
 
