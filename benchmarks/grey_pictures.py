@@ -13,6 +13,7 @@ from benchmarks.surroundings import surroundings
 from mtl.config.load import load
 from mtl.data.build import build_data
 from mtl.learning.callbacks.throughput import Throughput
+from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
 
 PARTS = {"train": 60_000, "t10k": 10_000}
@@ -27,6 +28,7 @@ def grey_pictures(recipe: Sequence[str] = RECIPE) -> Entry:
     Args:
         recipe: overrides.
     """
+    quiet_lightning()
     with tempfile.TemporaryDirectory() as folder:
         write_idx(Path(folder))
         cfg = load([*recipe, f"data.root={folder}", "trainer.limit_val_batches=0"])

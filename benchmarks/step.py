@@ -133,7 +133,7 @@ def with_progress_bar(
     watching: Sequence[L.Callback],
 ) -> None:
     """Train as ``mtl train`` does, with a terminal's progress bar that nobody sees."""
-    callbacks = [*watching, *build_callbacks(cfg), Tracking(cfg)]
+    callbacks = [*watching, *build_callbacks(cfg), Tracking(cfg, folder, {})]
     loggers = build_loggers(cfg, folder, None)
     unseen: dict[str, Any] = {"file": io.StringIO(), "force_terminal": True}
     console = Console(**unseen)

@@ -19,6 +19,8 @@ from mtl.data.augmentation.spec import Augmentation
 from mtl.data.batch import Batch, Broken
 from mtl.data.image_file import MAX_MEGAPIXELS, allow_megapixels
 from mtl.data.image_format import USUAL, ImageFormat
+from mtl.data.loading.ahead import Ahead
+from mtl.data.loading.around import Around
 from mtl.data.loading.balance import balanced
 from mtl.data.loading.cache import CachedSource
 from mtl.data.loading.loader import ArrayLoading, Augment, SampleLoading, identity, preprocessed
@@ -289,14 +291,21 @@ class MultiTaskData(L.LightningDataModule):
             return 0
         return min(MOST_WORKERS, usable_cores())
 
-    def train_dataloader(self) -> DataLoader[Batch] | Windows:
+    def train_dataloader(self) -> DataLoader[Batch] | Around:
         """Shuffled and augmented; batches of one step know each other."""
         loader = self.loader("train", training=True)
         trainer = self.trainer
-        if trainer is None or trainer.accumulate_grad_batches < 2:
+        if trainer is None:
             return loader
+        if trainer.accumulate_grad_batches < 2:
+            on_cpu = trainer.strategy.root_device.type == "cpu"
+            in_memory = isinstance(loader.dataset, ArrayLoading) and loader.num_workers == 0
+            return Ahead(loader, self._finished) if on_cpu and in_memory else loader
         size, batches = trainer.accumulate_grad_batches, cast(RankBatches, loader.batch_sampler)
         return Windows(loader, size, lambda: trainer.num_training_batches - batches.passed_over)
+
+    def _finished(self, batch: Batch) -> Batch:
+        return self.finish(batch, training=True) if len(batch) else batch
 
     def val_dataloader(self) -> DataLoader[Batch] | list[DataLoader[Batch]]:
         """In order; an empty list where there is no such split."""
@@ -354,8 +363,11 @@ class MultiTaskData(L.LightningDataModule):
         return batch.to(device, non_blocking=device.type == "cuda")
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Augment whole batches where that engine is chosen, and normalise, on the device."""
-        if len(batch) == 0 and not batch.window:
+        """Augment whole batches where that engine is chosen, and normalise, on the device.
+
+        What ``Ahead`` has finished stays as it is.
+        """
+        if not batch.window and (len(batch) == 0 or batch.image.is_floating_point()):
             return batch
         training = self.trainer is not None and self.trainer.training
         if not batch.window:

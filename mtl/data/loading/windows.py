@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
-from typing import Any
 
 from mtl.data.batch import Batch
+from mtl.data.loading.around import Around
 
 
-class Windows:
+class Windows(Around):
     """A loader whose batches know the others of their step.
 
     How much a labelled sample counts in a step depends on how many there are in all its batches,
@@ -23,16 +23,9 @@ class Windows:
     def __init__(
         self, loader: Iterable[Batch], size: int, limit: Callable[[], float | None]
     ) -> None:
-        self.loader = loader
+        super().__init__(loader)
         self.size = size
         self.limit = limit
-
-    def __len__(self) -> int:
-        return len(self.loader)  # type: ignore[arg-type]
-
-    def __getattr__(self, name: str) -> Any:
-        """What Lightning asks of a loader (its sampler, say)."""
-        return getattr(self.__dict__["loader"], name)
 
     def __iter__(self) -> Iterator[Batch]:
         limit = self.limit()
