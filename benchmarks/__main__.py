@@ -33,6 +33,7 @@ from benchmarks.shapes import shapes_generation
 from benchmarks.step import step_overhead
 from benchmarks.sweep_plan import job_overhead, jobs_planned
 from benchmarks.sweeps import sweep_flat
+from benchmarks.table_index import table_index
 from benchmarks.views import views_cost
 
 Measure = Callable[[], Mapping[str, Entry]]
@@ -74,6 +75,7 @@ def slow() -> dict[str, Measure]:
         "coco_index": coco_index,
         "sweep_plan": lambda: {"sweep_plan": jobs_planned()},
         "sweep_job": lambda: {"sweep_job": job_overhead()},
+        "table_index": table_index,
         "sweep_flat/grid": lambda: sweep_flat("grid"),
         "sweep_flat/joblib": lambda: sweep_flat("joblib"),
     }

@@ -3,67 +3,27 @@
 import json
 import os
 import random
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 from PIL import Image
 
-from benchmarks.results import Entry, rounded
-from benchmarks.surroundings import surroundings
+from benchmarks.results import Entry
+from benchmarks.starting import READ, starts
 
 IMAGES, OBJECTS, CLASSES = 118_000, 860_000, 80
-READ = 2000
-"""Samples that are read in a process of their own."""
-GOALS = {"first": 30.0, "second": 5.0, "worker": 500.0}
-"""Seconds of the first and of any other start; MB of a process that reads samples."""
-CHILD = """
-import json, sys, time
-from pathlib import Path
-from benchmarks.processes import number
-from mtl.data.sources.coco import CocoSet
-
-def resident():
-    return number(Path("/proc/self/status"), "VmRSS:") / 1000
-
-imported, start = resident(), time.perf_counter()
-data = CocoSet(root=sys.argv[1], image_size=224, index_dir=sys.argv[1] + "/index", val_fraction=0)
-data.prepare()
-source = data.split("train")
-seconds = time.perf_counter() - start
-objects = sum(len(source.annotations(row)["boxes"]) for row in range(int(sys.argv[2])))
-told = {"seconds": seconds, "mb": resident() - imported, "images": len(source), "objects": objects}
-print(json.dumps(told))
-"""
-"""A process that has inherited nothing: all that it holds is its own."""
+FIRST = 30.0
 
 
 def coco_index() -> dict[str, Entry]:
     """Seconds of the first and of the second start, and the memory of one that reads samples."""
-    with tempfile.TemporaryDirectory() as folder:
-        generate(Path(folder))
-        told = {"first": _start(folder, 0), "second": _start(folder, READ)}
-    numbers = {
-        "first": told["first"]["seconds"],
-        "second": told["second"]["seconds"],
-        "worker": told["second"]["mb"],
-    }
-    what = {
-        "first": "seconds of the first start on 118,000 images in COCO's format",
-        "second": "seconds of the second start on them",
-        "worker": f"MB beyond the import of a process that reads {READ:,} of them",
-    }
-    return {
-        f"coco_index/{name}": Entry(
-            rounded(number / GOALS[name]),
-            1,
-            "lower",
-            f"{what[name]}, over {GOALS[name]:g}",
-            {"measured": rounded(number), "starts": told, **surroundings()},
-        )
-        for name, number in numbers.items()
-    }
+    return starts(
+        "coco_index",
+        f"{IMAGES:,} images in COCO's format",
+        FIRST,
+        generate,
+        "from mtl.data.sources.coco import CocoSet",
+        'CocoSet(root=folder, image_size=224, index_dir=folder + "/index")',
+    )
 
 
 def generate(root: Path) -> None:
@@ -105,10 +65,3 @@ def generate(root: Path) -> None:
     Image.new("RGB", (640, 480)).save(picture)
     for number in range(1, READ):
         os.link(picture, folder / f"{number:012d}.jpg")
-
-
-def _start(folder: str, read: int) -> dict[str, float]:
-    command = [sys.executable, "-c", CHILD, folder, str(read)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return told

@@ -24,6 +24,7 @@ from mtl.data.sources.coco_layout import (
     find_files,
     find_images,
     given_files,
+    stem_of,
 )
 from mtl.data.sources.coco_part import CocoPart, rows_of
 from mtl.data.sources.coco_source import CocoSource
@@ -222,8 +223,7 @@ class CocoSet(DataSet):
         """The split of each image that may train, and whether none of them ever moves."""
         source = self._whole["train"]
         check_enough(len(source), self._asked)
-        names = [Path(source.id(row)).relative_to(source.folder) for row in range(len(source))]
-        stems = [name.with_suffix("").as_posix() for name in names]
+        stems = [stem_of(name.decode("utf-8", "surrogatepass")) for name in source.names.tolist()]
         return hold_out(stems, self._asked, self.split_seed)
 
     @cached_property
