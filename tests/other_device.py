@@ -9,12 +9,11 @@ from typing import Any, ClassVar
 import torch
 from pytorch_lightning.strategies import SingleDeviceStrategy
 from torch import Tensor, nn
-from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-backend_registration._setup_privateuseone_for_python_backend("elsewhere")
-DEVICE = torch.device("elsewhere", 0)
+DEVICE = torch.device("lazy", 0)
+"""A type of device that torch knows and that nothing in a process has to be registered for."""
 
 
 CROSSING = ("aten._to_copy.", "aten.index.", "aten.index_put", "aten._index_put")
@@ -88,6 +87,8 @@ def computed(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         here = (leaf for leaf in leaves if isinstance(leaf, Tensor) and not isinstance(leaf, There))
         if any(tensor.dim() or not pointwise for tensor in here):
             raise RuntimeError(f"{name} was given tensors of {DEVICE} and of the processor")
+    if torch.Tag.inplace_view in func.tags:  # as a vector's product with a matrix is in the end
+        raise NotImplementedError(f"{name}: this device changes no shapes in place; use einsum")
     result = func(*tree_map(_held, args), **tree_map(_held, kwargs))
     if not goes:
         return result

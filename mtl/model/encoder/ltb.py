@@ -98,7 +98,9 @@ class LTB(Encoder):
                 if stride not in features[task]:
                     features[task][stride] = weighted(row, said[place])
             if place:
-                ways = [row @ torch.stack(choices[place - 1]) for row in ways]
+                ways = [
+                    torch.einsum("p,pq->q", row, torch.stack(choices[place - 1])) for row in ways
+                ]
         order = [stage.stride for stage in self.feature_stages]
         return {task: {s: found[s] for s in order} for task, found in features.items()}
 
