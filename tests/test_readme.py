@@ -24,12 +24,14 @@ from mtl.cli import (
     report,
     rerun,
     split,
+    status,
 )
 from mtl.cli.named_runs import items
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys
 from mtl.cli.run_list import run_list
 from mtl.cli.sweeps.overrides import representative
+from mtl.cli.sweeps.studies import with_studies
 from mtl.config.compression import step_nodes
 from mtl.config.groups import choices, groups, members, short_keys
 from mtl.config.load import load
@@ -124,7 +126,7 @@ def test_command(line, mtl, files, without_charts):
         check_command(command, arguments, files)
     elif "-m" in arguments:
         # Sweeps have tests of their own: one job stands for all here.
-        overrides = parse_all([a for a in arguments if a != "-m"])
+        overrides = parse_all(with_studies([a for a in arguments if a != "-m"], None))
         assert any(override.is_sweep_override() for override in overrides)
         load([representative(override) for override in overrides], needs_data=False)
     else:
@@ -132,6 +134,8 @@ def test_command(line, mtl, files, without_charts):
             own, _ = own_keys(arguments, report.KEYS)
             for pattern in items(own.get("runs") or own["run"]):
                 write_sweep(files / pattern.replace("*", "a"), MADE_UP)
+        if command == "status":
+            write_sweep(files / own_keys(arguments, status.KEYS)[0]["sweep"], MADE_UP)
         configuration_only = command == "train" and "--help" not in arguments
         result = mtl(command, *arguments, *(["--cfg=job"] if configuration_only else []))
         assert result.code == 0, result.err

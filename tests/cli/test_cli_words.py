@@ -142,5 +142,5 @@ def test_no_listed_option_shows_an_interpolation():
         for group in groups()
         for name in members(group)
     }
-    assert "\nmean: (backbone.mean)  # [3 of 0..1]\n" in listed["preprocess/standard"]
+    assert "\nmean: (backbone.mean)  # [1.. of 0..1]\n" in listed["preprocess/standard"]
     assert [name for name, text in listed.items() if "${" in text] == []

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from mtl.config.allowed import TARGET, Chosen, said_in
+from mtl.config.allowed import TARGET, UNKNOWN, Chosen, said_in
 from mtl.config.groups import groups, members
 from mtl.config.member_files import node_of
 from mtl.config.ranges import Owner, check_ranges, owner_of, rule_for
@@ -70,6 +70,8 @@ def alone(option: Option, value: object) -> dict[str, Any]:
 @pytest.mark.parametrize(("group", "member"), MEMBERS)
 def test_absurd_values_are_refused(group: str, member: str) -> None:
     name = f"heads.{member}" if group == "head" else group
+    # A run's own configuration tells classes alone, and nothing of the sweep that it was a job of.
+    chosen = Chosen(names={name: member}) if group == "sweep" else UNKNOWN
     for option in options(node_of(group, member), f"{name}.", Chosen(names={name: member})):
         rule = rule_for(option.key, option.owner)
         if has_to_say(option):
@@ -82,7 +84,7 @@ def test_absurd_values_are_refused(group: str, member: str) -> None:
             for value in ("nonsense", -1e9):
                 said = re.escape(f"{option.key}={value}: must be ")
                 with pytest.raises(UserError, match=f"^{said}"):
-                    check_ranges(alone(option, value))
+                    check_ranges(alone(option, value), chosen)
 
 
 def test_members_of_one_class_say_the_same() -> None:

@@ -96,6 +96,7 @@ def made(conf: Path, own: Sequence[str], batches: int) -> MultiTaskModule:
         global_step=0,
         is_global_zero=True,
         current_epoch=0,
+        max_epochs=1,
         checkpoint_callback=None,
         precision_plugin=SimpleNamespace(train_step_context=torch.enable_grad),
     )

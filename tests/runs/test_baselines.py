@@ -7,9 +7,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from mtl.cli.sweep_plan import plan_sweep
 from omegaconf import DictConfig, OmegaConf
 
+from mtl.cli.sweeps.plan import Planner, plan_sweep
 from mtl.config.load import load
 from mtl.config.member_files import node_of
 from mtl.config.saved import open_run
@@ -299,8 +299,8 @@ def test_jobs_of_a_sweep_share_baselines(mtl: Callable[..., Any], acted: ModuleT
     assert sorted(names(acted.calls))[:2] == ["box", "classification"]
     assert len(acted.calls) == 4
     assert result.out.count("+25.0 %") == 2
-    plan = plan_sweep([*sweep, "seed=0,1"], None)
-    assert (plan.jobs, [b.finished for b in plan.baselines]) == (4, [True, True, False, False])
+    plan = plan_sweep(Planner([*sweep, "seed=0,1"], None))
+    assert (len(plan.jobs), [b.finished for b in plan.baselines]) == (4, [True, True, False, False])
     assert plan.metrics[:3] == ["delta_m", "classification/accuracy", "box/iou"]
 
 

@@ -45,7 +45,7 @@ def sweep(options: argparse.Namespace, arguments: Sequence[str], config_dir: Pat
             ended = searched(planner, command) if planner.searches else walked(planner, command)
     except KeyboardInterrupt as stop:
         raise KeyboardInterrupt(f"the jobs that are left are done by: {command}") from stop
-    show_sweep(planner.sweep.folder, config_dir)
+    show_sweep(shown(planner.sweep.folder), config_dir)
     return int(any(entry["state"] not in ("finished", "pruned") for entry in ended))
 
 

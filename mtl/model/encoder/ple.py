@@ -139,6 +139,6 @@ class Level(nn.Module):
         logits: Tensor = self.gates[task](seen.mean((-2, -1)))
         weights = torch.unflatten(logits, -1, (len(self.strides), len(pool))).softmax(-1)
         if self.training:
-            own = [place for place, number in enumerate(pool) if self.owners[number] == task]
-            self.own_shares[task] = weights.detach()[..., own].sum(-1).mean()
+            shared = self.owners.count(SHARED)  # which come first
+            self.own_shares[task] = weights.detach()[..., shared:].sum(-1).mean()
         return mixture(weights, self.strides, [said[number] for number in pool])
