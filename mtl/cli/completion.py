@@ -39,6 +39,7 @@ OWN = {
     "report": tuple(f"{key}=" for key in REPORT_KEYS),
     "rerun": ("run=",),
     "status": ("sweep=",),
+    "replay": ("run=",),
     "upgrade": ("run=",),
     "baselines": ("run=",),
     "split": ("overwrite=true",),

@@ -43,6 +43,7 @@ COMMANDS = {
     "affinity": Command("mtl.cli.affinity", "measure which tasks help each other, and group them"),
     "channels": Command("mtl.cli.channels", "which tasks use which channels of the encoder"),
     "rerun": Command("mtl.cli.rerun", "repeat a run, and say whether its numbers agree"),
+    "replay": Command("mtl.cli.replay", "once more through a step whose loss was not finite"),
     "upgrade": Command("mtl.cli.upgrade", "rewrite configurations that an older version left"),
     "inspect": Command("mtl.cli.inspect_", "look at the data: counts, and a grid of samples"),
     "split": Command("mtl.cli.split", "write lists of which image is in train, val and test"),

@@ -171,6 +171,7 @@ class Batch:
         window: the batches that are accumulated for one step, this one included; empty where it is
             a step by itself.
         place: which of them this is.
+        keys: epoch and position of each sample that was asked for, broken ones included.
     """
 
     image: Tensor
@@ -181,6 +182,7 @@ class Batch:
     broken: tuple[Broken, ...] = field(default=())
     window: Sequence[Batch] = field(default=(), repr=False)
     place: int = 0
+    keys: Sequence[tuple[int, int]] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -14,6 +14,8 @@ from mtl.config.measures import Mode, mode_of
 from mtl.config.mixture import sets_of_tasks
 from mtl.data.batch import Batch
 from mtl.data.sources.base import Split
+from mtl.errors import RunError
+from mtl.learning.bad_batch import keep
 from mtl.learning.evaluation import Evaluation
 from mtl.learning.gradients.accumulation import Accumulation, Part
 from mtl.learning.gradients.ranks import world
@@ -185,8 +187,10 @@ class MultiTaskModule(L.LightningModule):
             loss = torch.zeros((), device=self.device).requires_grad_()
             self.pending = part, loss, hold_back(self.trainer.strategy.model)
         if part.last:
-            ids = [name for member in batch.window or (batch,) for name in member.ids]
-            self.interval.add(part.values, self._total(part), ids)
+            members = batch.window or (batch,)
+            ids = [name for member in members for name in member.ids]
+            keys = [list(member.keys) for member in members]
+            self.interval.add(part.values, self._total(part), ids, keys, self.global_step + 1)
             if self.device.type == "cpu":
                 self.check_finite()
         return loss
@@ -226,11 +230,16 @@ class MultiTaskModule(L.LightningModule):
         """Look at the losses since the last flush.
 
         Raises:
-            RunError: one is not finite; names the task, the samples and the last good checkpoint.
+            RunError: one is not finite; names the task, the samples, the last good checkpoint, and
+                how to go through that step again.
         """
-        callback = self.trainer.checkpoint_callback
-        last = getattr(callback, "last_model_path", "") or "none yet"
-        self.interval.check(f"epoch {self.current_epoch + 1}, step {self.global_step + 1}", last)
+        bad = self.interval.not_finite()
+        if bad is None:
+            return
+        last = getattr(self.trainer.checkpoint_callback, "last_model_path", "") or "none yet"
+        folder = keep(bad, self)
+        run = None if folder is None else str(folder.parent)
+        raise RunError(bad.message(self.current_epoch + 1, last, run))
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Show the weighting what its step did, if it asks, and write what was gathered."""

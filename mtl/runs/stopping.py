@@ -35,19 +35,19 @@ def stopped_by_signals() -> Iterator[Stop]:
 
 def after_interruption(error: BaseException) -> bool:
     """Whether an error came of ending something from outside, as of a terminal that is gone."""
-    return any(isinstance(seen, KeyboardInterrupt) for seen in _chain(error))
+    return any(isinstance(seen, KeyboardInterrupt) for seen in chain(error))
 
 
 def disk_full(error: BaseException) -> RunError | None:
     """One line for an error that says that no more can be written; None for any other."""
-    for seen in _chain(error):
+    for seen in chain(error):
         if isinstance(seen, OSError) and seen.errno in _FULL:
             where = f" ({seen.filename})" if seen.filename else ""
             return RunError(f"the disk is full{where}: {seen.strerror}; the run can be resumed")
     return None
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def chain(error: BaseException) -> Iterator[BaseException]:
     """An error and those of which, or after which, it was raised."""
     seen: BaseException | None = error
     while seen is not None:

@@ -55,6 +55,7 @@ from mtl.runs.baselines.measured import measured
 from mtl.runs.folder import RunFolder
 from mtl.runs.idle import idle
 from mtl.runs.left_out import left_out_lines
+from mtl.runs.out_of_memory import out_of_memory
 from mtl.runs.peak_memory import peak_memory_mb, reset_peak_memory
 from mtl.runs.processes import is_first_process
 from mtl.runs.report import print_results
@@ -97,11 +98,11 @@ def train(
         say(f"{twin} holds an unfinished run of these settings; hydra.run.dir={twin} resumes it")
     if not run.begin(cfg):
         return _as_it_is(run, cfg, folder)
-    with stopped_by_signals() as stop:
+    with stopped_by_signals() as signals:
         try:
             with ExitStack() as opened:
                 reset_peak_memory()
-                return _train(cfg, run, stop, opened, baselines or {}, make_module)
+                return _train(cfg, run, signals, opened, baselines or {}, make_module)
         except (KeyboardInterrupt, SystemExit) as stop:
             # Lightning answers Ctrl-C with SystemExit, which would look like a failure further up.
             raise _interrupted(run) from stop
@@ -111,14 +112,16 @@ def train(
         except Exception as error:
             if after_interruption(error):
                 raise _interrupted(run) from error
+            known = disk_full(error) or out_of_memory(error, cfg)
+            if known is not None:
+                known.__cause__ = error
             if isinstance(error, UserError) and run.fresh:
                 # What was refused before its first step leaves nothing behind.
                 run.discard()
             else:
-                run.fail(error)
-            full = disk_full(error)
-            if full is not None:
-                raise full from error
+                run.fail(known or error)
+            if known is not None:
+                raise known from error
             raise
         finally:
             run.release()

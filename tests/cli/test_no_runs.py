@@ -20,6 +20,7 @@ COMMANDS = (
     ("affinity",),
     ("channels",),
     ("rerun",),
+    ("replay",),
     ("upgrade",),
 )
 

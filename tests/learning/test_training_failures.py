@@ -13,6 +13,7 @@ from mtl.config.load import load
 from mtl.data.loading.sampler import EpochSampler
 from mtl.errors import RunError, UserError
 from mtl.learning.callbacks.checkpoint import BestAndLast
+from mtl.runs.replay import replay
 from mtl.runs.train import train
 
 VOC = [
@@ -57,7 +58,8 @@ def test_loss_that_is_not_finite_stops_the_run(tmp_path: Path, fail_at: int) -> 
         train(load([*base, *own], conf), folder)
     said = re.fullmatch(
         r"the loss of task a is not finite in epoch (\d), step (\d+); samples: (.*); "
-        r"last good checkpoint: (.*) \(a smaller lr or trainer.gradient_clip_val may help\)",
+        r"last good checkpoint: (.*) \(a smaller lr or trainer.gradient_clip_val may help; "
+        r"mtl replay run=(.*) goes through it again\)",
         str(caught.value),
     )
     assert said is not None, caught.value
@@ -67,6 +69,12 @@ def test_loss_that_is_not_finite_stops_the_run(tmp_path: Path, fail_at: int) -> 
     else:
         assert Path(said[4]) == folder / "checkpoints" / "last.ckpt"
         assert checkpoint(folder, "last")["global_step"] == 4 * (epoch - 1)
+    assert Path(said[5]) == folder
+    again = replay(load([*base, *own[:1], "heads.a.fail_at=1", *own[2:]], conf), folder)
+    assert (again.bad, again.kept["samples"]) == (["a"], ids)
+    assert {row.task: row.samples > 0 for row in again.tasks}["a"]
+    assert again.values[0].name == "image"
+    assert again.values[0].not_finite == 0
     assert status(folder)["state"] == "failed"
     assert status(folder)["error"] == str(caught.value)
     assert "RunError" in (folder / "traceback.txt").read_text()

@@ -1,6 +1,7 @@
 """From a list of keys to a batch: what runs in the data-loading workers."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -94,7 +95,8 @@ class SampleLoading(Dataset[Batch]):
                 copies.append(position // len(self.source) % self.copies)
             except BadFile as error:
                 broken.append(Broken(self.source.id(position % len(self.source)), str(error)))
-        return collate(samples, self.targets, mixed_seed(self.seed, *keys[0]), copies, broken)
+        seed = mixed_seed(self.seed, *keys[0])
+        return replace(collate(samples, self.targets, seed, copies, broken), keys=keys)
 
 
 class ArrayLoading(Dataset[Batch]):
@@ -138,6 +140,7 @@ class ArrayLoading(Dataset[Batch]):
             ids=[self.source.ids[row] for row in rows],
             targets=found,
             seed=mixed_seed(self.seed, *keys[0]),
+            keys=keys,
             copy=torch.from_numpy(copy % self.copies),
         )
 
