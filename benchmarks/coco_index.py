@@ -8,10 +8,12 @@ from pathlib import Path
 from PIL import Image
 
 from benchmarks.results import Entry
-from benchmarks.starting import READ, starts
+from benchmarks.starting import starts
 
 IMAGES, OBJECTS, CLASSES = 118_000, 860_000, 80
 FIRST = 30.0
+LINKS = 50_000
+"""Names of one file; file systems have a limit."""
 
 
 def coco_index() -> dict[str, Entry]:
@@ -27,7 +29,7 @@ def coco_index() -> dict[str, Entry]:
 
 
 def generate(root: Path) -> None:
-    """A json file of the size of ``instances_train2017.json``, and the images that are read."""
+    """A json file of the size of ``instances_train2017.json``, and the images."""
     draw = random.Random(0)
     shapes = [
         json.dumps([[round(draw.uniform(0, 480), 2) for _ in range(2 * draw.randint(10, 40))]])
@@ -61,7 +63,10 @@ def generate(root: Path) -> None:
         out.write("]}")
     folder = root / "train2017"
     folder.mkdir()
-    picture = folder / f"{0:012d}.jpg"
-    Image.new("RGB", (640, 480)).save(picture)
-    for number in range(1, READ):
-        os.link(picture, folder / f"{number:012d}.jpg")
+    for number in range(IMAGES):
+        path = folder / f"{number:012d}.jpg"
+        if number % LINKS == 0:
+            Image.new("RGB", (640, 480)).save(path)
+            picture = path
+        else:
+            os.link(picture, path)

@@ -16,6 +16,7 @@ from mtl.config.mixture import augmentations_of, nested, sets_of_tasks
 from mtl.config.monitor import check_main_metrics, check_monitor
 from mtl.config.nearest import in_words, unknown
 from mtl.config.places import settle_places
+from mtl.config.protocol import check_protocol
 from mtl.config.ranges import check_ranges
 from mtl.errors import UserError
 
@@ -86,6 +87,7 @@ def checked_values(
         if isinstance(callback, dict) and "monitor" in callback:
             check_monitor(callback["monitor"], logged, f"callbacks.{name}.monitor")
     check_monitors(plain_values["callbacks"], logged)
+    check_protocol(plain_values)
     if needs_data:
         check_root(plain_values["data"])
         if begins:

@@ -20,6 +20,7 @@ FRAMEWORK = {
     "batch_size": "whole 1..",
     "image_size": "whole 8..",
     "lr": "0<..",
+    "protocol": "chosen | paper",
     "data.limit": "null | whole 1..",
     "data.balance": "null | text",
     "data.balance_power": "0..",

@@ -39,7 +39,7 @@ ADDED: dict[str, dict[str, Any]] = {
     "pytorch_lightning.Trainer": {"matmul_precision": "highest"},
 }
 """Keys that can't be missing and that older nodes of a class lack, with what held before."""
-TOP: dict[str, Any] = {"baselines": False}
+TOP: dict[str, Any] = {"baselines": False, "protocol": "chosen"}
 """Likewise of keys at the top."""
 SINCE: dict[str, Any] = {"init": {"_target_": "mtl.learning.init.none.NoInit"}}
 """Groups that came later, with what held before; a run that lacks them is of this version still."""

@@ -6,17 +6,19 @@ from typing import Any
 import pytorch_lightning as L
 from pytorch_lightning.strategies.launchers import _MultiProcessingLauncher
 
+from mtl.config.protocol import PAPER
 from mtl.learning.callbacks.checkpoint import BestAndLast
 from mtl.learning.callbacks.early_stopping import ResumableEarlyStopping
+from mtl.learning.callbacks.last_epochs import LastEpochs
 from mtl.learning.callbacks.task_stopping import TaskStopping
 from mtl.learning.checkpoints import read_checkpoint
 
-FOLLOWERS = (BestAndLast, ResumableEarlyStopping, TaskStopping)
+FOLLOWERS = (BestAndLast, ResumableEarlyStopping, TaskStopping, LastEpochs)
 """Those that know afterwards what a metric did."""
 
 
 def outcome(trainer: L.Trainer) -> dict[str, Any]:
-    """``best_by_monitor`` and ``left``, where there is something to say.
+    """``best_by_monitor``, ``left``, ``protocol`` and its epochs, where there is something to say.
 
     Args:
         trainer: after ``fit``.
@@ -27,6 +29,8 @@ def outcome(trainer: L.Trainer) -> dict[str, Any]:
             found["best_by_monitor"] = callback.by_monitor
         elif isinstance(callback, TaskStopping) and callback.left:
             found["left"] = dict(callback.left)
+        elif isinstance(callback, LastEpochs):
+            found |= {"protocol": PAPER, "test_epochs": callback.epochs}
     return found
 
 

@@ -1,6 +1,6 @@
 """What a run says when it has ended."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,8 @@ def print_results(results: Mapping[str, Any], folder: Path) -> None:
         return
     say("")
     say(found)
+    if "test_epochs" in results:
+        say(_protocol_line(results["test_epochs"]))
     if results["metrics"]:
         console.print(metrics_table(results["metrics"]))
     for monitor, its in results.get("best_by_monitor", {}).items():
@@ -68,3 +70,12 @@ def print_results(results: Mapping[str, Any], folder: Path) -> None:
         say(skipped)
     say(f"{results['duration_s']:.0f} s, {results['images_per_second']:.0f} images/s")
     say(f"run folder: {folder}")
+
+
+def _protocol_line(epochs: Sequence[int]) -> str:
+    number = counted(len(epochs), "epoch")
+    span = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
+    return (
+        f"protocol=paper: test is the mean over the last {number} ({span}), as papers report it; "
+        "no epoch was chosen for it"
+    )

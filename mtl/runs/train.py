@@ -1,7 +1,7 @@
 """One run, from a checked configuration to results.json."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import LambdaCallback
 from mtl.config.instantiate import container, make
 from mtl.config.kinds import named_kinds
 from mtl.config.paths import SWEEP_FILE
+from mtl.config.protocol import PAPER
 from mtl.data.build import build_data
 from mtl.data.inspection.labelled import doubts, unlabelled
 from mtl.data.inspection.looked import Looked, find_all
@@ -31,6 +32,7 @@ from mtl.learning.build import (
     is_enabled,
 )
 from mtl.learning.callbacks.broken import BrokenSamples
+from mtl.learning.callbacks.last_epochs import LastEpochs
 from mtl.learning.callbacks.throughput import Throughput
 from mtl.learning.callbacks.tracking import Tracking
 from mtl.learning.callbacks.within_epoch import WithinEpoch
@@ -156,16 +158,22 @@ def _evaluate_best(
     module: MultiTaskModule,
     trainer: L.Trainer,
 ) -> tuple[dict[str, float], dict[str, Any]]:
-    """Metrics of the best checkpoint: validation as it was then, and test, once, now."""
+    """Metrics of the best checkpoint: validation as it was then, and test, once, now.
+
+    With ``protocol=paper`` those of test are means over the last epochs, and what is drawn of it
+    and kept is the last one's.
+    """
     path = run.path / "checkpoints" / "best.ckpt"
     saved = read_checkpoint(path)["mtl"]
+    means = [c.means for c in trainer.callbacks if isinstance(c, LastEpochs)]  # type: ignore[attr-defined]
     metrics = {name: value for name, value in saved["metrics"].items() if name.startswith("val/")}
     best = {"epoch": saved["epoch"] + 1, "monitor": cfg.monitor, "score": metrics.get(cfg.monitor)}
     if cfg.test and data.source("test") is not None:
-        load_network_weights(module.network, path)
+        load_network_weights(module.network, path.with_name("last.ckpt") if means else path)
         trainer.test(module, datamodule=data, verbose=False)
         found = trainer.callback_metrics.items()
-        metrics |= {name: float(value) for name, value in found if name.startswith("test/")}
+        tested = {name: float(value) for name, value in found if name.startswith("test/")}
+        metrics |= means[0] if means else tested
     return metrics, best
 
 
@@ -255,6 +263,18 @@ def _taken_up(
     return int(saved["global_step"])
 
 
+def _own_callbacks(
+    cfg: DictConfig, run: RunFolder, data: MultiTaskData, meters: Sequence[L.Callback], stop: Stop
+) -> list[L.Callback]:
+    """Those that every run has, and that of its protocol."""
+    begun = LambdaCallback(on_train_start=lambda *_: run.keep())
+    own: list[L.Callback] = [BrokenSamples(), *meters, begun, WithinEpoch(stop)]
+    if cfg.protocol == PAPER:
+        data.required("test")
+        own.append(LastEpochs(cfg.epochs))
+    return own
+
+
 def _train(
     cfg: DictConfig,
     run: RunFolder,
@@ -279,8 +299,7 @@ def _train(
     opened.enter_context(closing(loggers))
     throughput = Throughput()
     tracking = Tracking(cfg, run.path, read_json(run.path.parent / SWEEP_FILE))
-    begun = LambdaCallback(on_train_start=lambda *_: run.keep())
-    own = [BrokenSamples(), throughput, tracking, begun, WithinEpoch(stop)]
+    own = _own_callbacks(cfg, run, data, [throughput, tracking], stop)
     callbacks = [*build_callbacks(cfg), *own]
     trainer = build_trainer(cfg, run.path, callbacks, loggers)
     if run.writes:
