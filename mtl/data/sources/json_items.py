@@ -13,6 +13,8 @@ from mtl.data.sources.text_file import marked_encoding, read_bytes
 from mtl.errors import BadFile
 
 _SPACE = re.compile(r"[ \t\n\r]*")
+_NEXT = re.compile(r"[ \t\n\r]*([,\]])[ \t\n\r]*")
+"""Between a list's items, and behind the last."""
 
 
 class JsonItem(NamedTuple):
@@ -62,7 +64,7 @@ def json_items(path: Path) -> Iterator[JsonItem]:
 
 def _items(path: Path, text: str, first: int) -> Iterator[JsonItem]:
     scan = json.JSONDecoder().raw_decode
-    plain = text.isascii()
+    between, plain = _NEXT.match, text.isascii()
 
     def behind(place: int) -> int:
         """The next place that is not blank."""
@@ -73,13 +75,6 @@ def _items(path: Path, text: str, first: int) -> Iterator[JsonItem]:
         if not plain and not (part := text[place:end]).isascii():
             found = json.loads(part.encode("latin-1").decode())
         return found, end
-
-    def next_one(place: int, last: str) -> tuple[int, bool]:
-        """Behind the comma or the last bracket, and whether it was the latter."""
-        place = behind(place)
-        if text[place] not in f",{last}":
-            raise json.JSONDecodeError(f"neither , nor {last}", text, place)
-        return behind(place + 1), text[place] == last
 
     place = behind(first)
     if text[place] != "{":
@@ -101,9 +96,17 @@ def _items(path: Path, text: str, first: int) -> Iterator[JsonItem]:
             while not over:
                 found, end = value(place)
                 yield JsonItem(key, found, place, end)
-                place, over = next_one(end, "]")
+                mark = between(text, end)
+                if mark is None:
+                    place = behind(end)
+                    text[place]  # or the file ends here
+                    raise json.JSONDecodeError("neither , nor ]", text, place)
+                place, over = mark.end(), mark[1] == "]"
         else:
             found, end = value(place)
             yield JsonItem(key, found, place, end)
             place = end
-        place, done = next_one(place, "}")
+        place = behind(place)
+        if text[place] not in ",}":
+            raise json.JSONDecodeError("neither , nor }", text, place)
+        place, done = behind(place + 1), text[place] == "}"

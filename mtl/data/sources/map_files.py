@@ -11,6 +11,7 @@ from typing import Any, Literal, TypedDict
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.io import loadmat
 
 from mtl.config.nearest import unknown
 from mtl.data.image_file import read_image, read_mask
@@ -20,8 +21,11 @@ from mtl.errors import BadFile, UserError
 
 Size = tuple[int, int]
 Array = npt.NDArray[Any]
-MAP_SUFFIXES = (".png", ".npy", ".tif", ".tiff", ".bmp", ".webp", ".gif")
+ARRAY_SUFFIXES = (".npy", ".mat")
+MAP_SUFFIXES = (".png", *ARRAY_SUFFIXES, ".tif", ".tiff", ".bmp", ".webp", ".gif")
 """What a map is read from, the likeliest first; JPEG changes values."""
+NUMBERS = "biuf"
+"""Kinds of dtypes."""
 BACKGROUND, IGNORED = "background", "ignored"
 CLASS_FILE = "classes.txt"
 _EMPTY = frozenset({BACKGROUND, "__background__", "null", "none", "unlabeled", "unlabelled"})
@@ -132,12 +136,7 @@ class MapFiles:
             "depth": self._depth,
             "normals": self._normals,
         }
-        found = readers[kind](path)
-        refuse_other_size(path, found, full)
-        if shown == full:
-            return found
-        nearest = cv2.INTER_NEAREST_EXACT if found.dtype == np.uint8 else cv2.INTER_NEAREST
-        return np.asarray(cv2.resize(found, shown, interpolation=nearest))
+        return fitted(path, readers[kind](path), full, shown)
 
     def key(self) -> str:
         """A text that differs whenever the same files would give other maps."""
@@ -145,9 +144,8 @@ class MapFiles:
 
     def _mask(self, path: Path) -> npt.NDArray[np.uint8]:
         if not self.palette:
-            plain = _numbers(path) if path.suffix.lower() == ".npy" else read_mask(path)
             allowed = [*range(len(self.classes) + 1), IGNORE_PIXEL]
-            return checked(path, plain, {value: value for value in allowed})
+            return checked(path, plain_mask(path), {value: value for value in allowed})
         coloured = any(not isinstance(code, int) for code in self.palette.values())
         pixels = _colours(path) if coloured else read_mask(path).astype(np.int64)
         classes = {name: index for index, name in enumerate(self.names)} | {IGNORED: IGNORE_PIXEL}
@@ -166,7 +164,7 @@ class MapFiles:
         return values[places].reshape(pixels.shape)
 
     def _depth(self, path: Path) -> npt.NDArray[np.float32]:
-        if path.suffix.lower() == ".npy":
+        if _is_array(path):
             found = _squeezed(_numbers(path)).astype(np.float32)
             raw = found
         else:
@@ -179,7 +177,7 @@ class MapFiles:
         return found
 
     def _normals(self, path: Path) -> npt.NDArray[np.float32]:
-        if path.suffix.lower() == ".npy":
+        if _is_array(path):
             found = _numbers(path).astype(np.float32)
             if found.ndim == 3 and found.shape[0] == 3 != found.shape[2]:
                 found = np.moveaxis(found, 0, 2)
@@ -210,6 +208,15 @@ def class_file(root: Path) -> tuple[str, ...]:
     return found[1:] if found and found[0].lower() in _EMPTY else found
 
 
+def plain_mask(path: Path) -> Array:
+    """(H, W) numbers of a mask, as its file has them.
+
+    Raises:
+        BadFile: it holds none.
+    """
+    return _numbers(path) if _is_array(path) else read_mask(path)
+
+
 def checked(path: Path, mask: Array, table: Mapping[int, int]) -> npt.NDArray[np.uint8]:
     """A mask with its values replaced.
 
@@ -234,6 +241,25 @@ def checked(path: Path, mask: Array, table: Mapping[int, int]) -> npt.NDArray[np
     return np.asarray(cv2.LUT(mask.astype(np.uint8), values), np.uint8)
 
 
+def fitted(path: Path, found: Array, full: Size, shown: Size) -> Array:
+    """A map in the size in which its image was decoded.
+
+    Args:
+        path: of its file.
+        found: as the file has it.
+        full: (width, height) of the image.
+        shown: of the image as it was decoded.
+
+    Raises:
+        BadFile: it is of another size than the image.
+    """
+    refuse_other_size(path, found, full)
+    if shown == full:
+        return found
+    nearest = cv2.INTER_NEAREST_EXACT if found.dtype == np.uint8 else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(found, shown, interpolation=nearest))
+
+
 def refuse_other_size(path: Path, found: Array, full: Size) -> None:
     """See that a map is as large as its image.
 
@@ -250,14 +276,35 @@ def _present(mask: npt.NDArray[np.uint8]) -> list[int]:
     return found
 
 
+def _is_array(path: Path) -> bool:
+    return path.suffix.lower() in ARRAY_SUFFIXES
+
+
 def _numbers(path: Path) -> Array:
+    data = io.BytesIO(read_bytes(path))
+    if path.suffix.lower() == ".mat":
+        return _only_array(path, data)
     try:
-        found: Array = np.load(io.BytesIO(read_bytes(path)), allow_pickle=False)
+        found: Array = np.load(data, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
         raise BadFile(path, f"is no .npy file of numbers ({error})") from None
-    if not isinstance(found, np.ndarray) or found.dtype.kind not in "biuf":
+    if not isinstance(found, np.ndarray) or found.dtype.kind not in NUMBERS:
         raise BadFile(path, "is no .npy file of numbers")
     return found
+
+
+def _only_array(path: Path, data: io.BytesIO) -> Array:
+    try:
+        every = loadmat(data)
+    except NotImplementedError:
+        raise BadFile(path, "is of MATLAB 7.3; save it with -v7") from None
+    except Exception as error:  # scipy raises whatever it stumbles over
+        raise BadFile(path, f"is no .mat file ({error})") from None
+    found = {name: value for name, value in every.items() if not name.startswith("__")}
+    arrays = [value for value in found.values() if value.dtype.kind in NUMBERS]
+    if len(arrays) != 1:
+        raise BadFile(path, f"holds {', '.join(found) or 'nothing'}, and not one array of numbers")
+    return np.asarray(arrays[0])
 
 
 def _pixels(path: Path) -> Array:
