@@ -42,10 +42,14 @@ LEFT = torch.tensor([[1, 1, 0, 0]] * 4)
 """The left half of a box."""
 
 
-def objects(*masks: np.ndarray) -> InstanceBatch:
+def instances(*masks: np.ndarray) -> Instances:
     own = Masks.of(masks, (16, 16))
     boxes = Boxes(own.xyxy, np.zeros(len(masks), np.int64), np.zeros(len(masks), np.bool_))
-    return InstanceBatch.together([Instances.of(boxes, own)])
+    return Instances.of(boxes, own)
+
+
+def objects(*masks: np.ndarray) -> InstanceBatch:
+    return InstanceBatch.together([instances(*masks)])
 
 
 def filled(x1: int, y1: int, x2: int, y2: int) -> np.ndarray:
@@ -218,6 +222,17 @@ def test_what_is_of_another_object_stays_beside_a_crowd() -> None:
     truth = objects(filled(2, 2, 6, 6), filled(0, 0, 16, 16))
     truth = replace(truth, difficult=torch.tensor([[False, True]]))
     assert measured(truth, found((2, 2, 6, 6), WHOLE))["map"] == 1
+
+
+def test_nothing_found_of_what_there_is_counts_as_0() -> None:
+    nothing = found((0, 0, 2, 2), WHOLE)[torch.tensor([False])]
+    zeros = {"map": 0, "map50": 0, "recall": 0}
+    assert measured(objects(filled(2, 2, 6, 6)), nothing) == zeros
+    assert measured(objects(), nothing) == {}
+    each = head(per_class=True).make_metrics()
+    truth = InstanceBatch.together([instances(), instances(filled(2, 2, 6, 6))])
+    each.update([nothing, nothing], Labelled(torch.tensor([0, 1]), truth))
+    assert each.compute() == {**zeros, "map_a": 0}
 
 
 def test_masks_tell_what_is_of_a_class_that_was_not_looked_for() -> None:

@@ -90,6 +90,12 @@ class _MaskPrecision(Metric):
         metric = average_precision("segm", self.per_class)
         metric.update([], [])  # there may be no image
         detected, objects = self._images("detected", 2), self._images("object", 1)
+        to_find = [n for n, (true, _) in enumerate(objects) if len(true)]
+        if to_find and not any(len(said) for said, _ in detected):
+            # torchmetrics measures nothing then, which is 0; one that is nowhere is 0 as well.
+            first = objects[to_find[0]][0][:1]
+            nowhere = torch.zeros(1, *self.size, dtype=torch.bool)
+            detected[to_find[0]] = (torch.cat([torch.zeros_like(first), first], 1), nowhere)
         for (said, said_masks), (true, true_masks) in zip(detected, objects, strict=True):
             metric.update(
                 [{"masks": said_masks, "scores": said[:, 0], "labels": said[:, 1].long()}],
