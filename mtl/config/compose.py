@@ -151,11 +151,14 @@ def current_values(overrides: Sequence[str], config_dir: Path | None = None) -> 
     """The keys that exist, dotted, with their values, for the groups chosen by ``overrides``.
 
     Groups come in under their own names with the member chosen. Used to suggest what a wrong key
-    was meant to be, so it falls back on the defaults where the choices can't be composed.
+    was meant to be, so it falls back on less where the choices can't be composed.
     """
-    for attempt in (group_choices(overrides, config_dir), []):
+    chosen = group_choices(overrides, config_dir)
+    placed = [override for override in overrides if override.startswith(PLACED)]
+    for attempt in ([*chosen, *placed], chosen, []):
         with contextlib.suppress(*HYDRA_ERRORS):
-            return written_values(compose_or_raise(attempt, config_dir))
+            every = with_new_members(attempt, config_dir)
+            return written_values(compose_or_raise(every, config_dir))
     return {}
 
 

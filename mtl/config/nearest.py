@@ -53,6 +53,8 @@ def suggestion(key: str, values: Mapping[str, object]) -> str:
     """
     if key in KEYS:
         return f"; did you mean {KEYS[key]}?"
+    if own := _own_head(key, values):
+        return f"; {own} beside it gives the task options of its own"
     parent, _, leaf = key.rpartition(".")
     values = {k: value for k, value in values.items() if not k.startswith(PROPOSED)}
     elsewhere = [k for k in values if k.rpartition(".")[2] == leaf]
@@ -65,6 +67,16 @@ def suggestion(key: str, values: Mapping[str, object]) -> str:
     if parent and siblings:
         return f"; {parent} has {listing(k[len(parent) + 1 :] for k in siblings)}"
     return "; see mtl train --cfg job for all keys"
+
+
+def _own_head(key: str, values: Mapping[str, object]) -> str | None:
+    """What makes a head for a task that has that of all the data's targets."""
+    group, name, *_ = [*key.split("."), ""]
+    shared = values.get("data.each")
+    if group != "heads" or shared is None or f"data.targets.{name}" not in values:
+        return None
+    has_one = any(known.startswith(f"heads.{name}.") for known in values)
+    return None if has_one else f"head@heads.{name}={shared}"
 
 
 def in_words(value: object) -> str:

@@ -81,6 +81,15 @@ def test_one_of_the_tasks_may_have_options_of_its_own() -> None:
     assert (heads.Male.weight, heads.Young.weight) == (2, 1)
 
 
+def test_options_of_one_without_a_head_of_its_own() -> None:
+    own = ["data=celeba", "heads.Male.weight=2"]
+    with pytest.raises(UserError, match=r"head@heads\.Male=classification beside it gives the"):
+        load(own, needs_data=False)
+    own = ["data=celeba", "head@heads.Male=classification", "heads.Male.wieght=2"]
+    with pytest.raises(UserError, match=r"did you mean heads\.Male\.weight=1\.0 or"):
+        load(own, needs_data=False)
+
+
 @pytest.mark.parametrize(
     ("own", "message"),
     [
