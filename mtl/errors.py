@@ -36,7 +36,8 @@ class InUse(UserError):
 class RunError(Exception):
     """A run that can't go on (a loss that is not finite, say).
 
-    Commands print the message without a traceback and end with exit code 1.
+    Commands print the message without a traceback and end with exit code 1. It is empty where
+    another process of the same run has it.
     """
 
 

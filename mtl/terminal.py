@@ -1,6 +1,8 @@
 """What is said on the terminal."""
 
+import contextlib
 import multiprocessing
+import sys
 
 from rich.console import Console
 
@@ -22,3 +24,9 @@ def is_watched() -> bool:
 def say(text: str) -> None:
     """One line."""
     console.print(printable(text), markup=False)
+
+
+def complain(what: object) -> None:
+    """One line on the error stream, where that is still there: a terminal may have been closed."""
+    with contextlib.suppress(OSError):
+        print("mtl:", printable(" ".join(str(what).split())), file=sys.stderr)

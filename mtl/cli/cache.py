@@ -121,9 +121,9 @@ def in_words(size: int) -> str:
 
 
 def ago(seconds: float) -> str:
-    """A duration in the largest unit that it has one of."""
+    """A duration in the largest unit that it has one of; ``now`` where the clock was set back."""
     for name, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         number = int(seconds // length)
-        if number:
+        if number > 0:
             return f"{counted(number, name)} ago"
     return "now"

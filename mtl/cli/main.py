@@ -1,6 +1,5 @@
 """The command ``mtl``: finds the subcommand and turns errors into exit codes."""
 
-import contextlib
 import importlib
 import io
 import os
@@ -13,7 +12,7 @@ from mtl import __version__
 from mtl.cli.help_text import fitted
 from mtl.config.nearest import listing, nearest
 from mtl.errors import RunError, UserError
-from mtl.files import printable
+from mtl.files import unwritable
 
 
 @dataclass(frozen=True)
@@ -81,26 +80,32 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except UserError as error:
-        # Without a message another process of the same run says it.
-        if str(error):
-            say(error)
+        _say(error)
         return 2
     except RunError as error:
-        say(error)
+        _say(error)
         return 1
     except KeyboardInterrupt as stop:
-        say("; ".join(["interrupted", *map(str, stop.args)]))
+        _say("; ".join(["interrupted", *map(str, stop.args)]))
         return 130
     except BrokenPipeError:
         # The reader (head, less) has had enough; the interpreter must not flush into it again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:
+        said = unwritable(error)
+        if said is None:
+            raise
+        _say(said)
+        return 1
 
 
-def say(what: object) -> None:
-    """One line on the error stream, where that is still there: a terminal may have been closed."""
-    with contextlib.suppress(OSError):
-        print("mtl:", printable(" ".join(str(what).split())), file=sys.stderr)
+def _say(what: object) -> None:
+    """Without a message another process of the same run says it."""
+    from mtl.terminal import complain  # which takes a while to import
+
+    if str(what):
+        complain(what)
 
 
 def dispatch(arguments: list[str]) -> int:

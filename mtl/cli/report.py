@@ -61,8 +61,9 @@ def run(arguments: list[str]) -> int:
     from mtl.runs.page.write import write_page
     from mtl.terminal import say
 
-    patterns = [own["run"]] if own.get("run") else items(own["runs"])
-    comparison = compare(find_runs(patterns), question, config_dir)
+    single = bool(own.get("run"))
+    found = find_runs([own["run"]], "run") if single else find_runs(items(own["runs"]))
+    comparison = compare(found, question, config_dir)
     home = home_of([run.path for row in comparison.rows for run in row.runs])
     say(f"written to {write_page(comparison, place(own, 'out', home), config_dir)}")
     return 0

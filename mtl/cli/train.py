@@ -20,6 +20,7 @@ from mtl.config.load import load
 from mtl.config.nearest import listing
 from mtl.config.paths import allow_user_modules
 from mtl.errors import Interrupted, UserError
+from mtl.files import unwritable
 
 
 def run(arguments: list[str]) -> int:
@@ -122,6 +123,7 @@ def train_one(options: argparse.Namespace, config_dir: Path | None) -> None:
     except (HydraException, OmegaConfBaseException) as error:
         raise complaint(error, {}, config_dir) from error
     except OSError as error:
-        raise UserError(f"hydra.run.dir: {error}") from error
+        said = unwritable(error) or f"{error.filename}: {error.strerror}"
+        raise UserError(f"hydra.run.dir: {said}") from error
     if raised:
         raise raised[0]

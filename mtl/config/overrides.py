@@ -28,10 +28,19 @@ def parse(override: str) -> Override:
     try:
         return _parsed(override)
     except (HydraException, ValueError) as error:
-        reason = (str(error).splitlines() or ["?"])[0]
-        raise UserError(
-            f"'{override}' can't be read ({reason}); write {in_quotes(override)}"
-        ) from error
+        # What the parser would have expected is a list of its own words.
+        reason = (str(error).splitlines() or ["?"])[0].partition(" expecting {")[0]
+        raise UserError(f"'{override}' can't be read ({reason}); {_repair(override)}") from error
+
+
+def _repair(override: str) -> str:
+    key, _, value = override.partition("=")
+    for opening, closing in ("[]", "{}", "()"):
+        if value.count(opening) > value.count(closing):
+            return f"{opening} is not closed: write {closing} at the end, and '...' around it all"
+    if value.startswith("="):
+        return f"write {key}={value.lstrip('=')}"
+    return f"write {in_quotes(override)}"
 
 
 @lru_cache(maxsize=4096)

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from mtl.files import write_json
+from mtl.learning.checkpoint_file import write_checkpoint
 from mtl.learning.interval import NotFinite
 
 if TYPE_CHECKING:
@@ -48,10 +47,5 @@ def keep(bad: NotFinite, module: "MultiTaskModule") -> Path | None:
     )
     content: dict[str, Any] = {"state_dict": module.state_dict()}
     module.on_save_checkpoint(content)
-    part = folder / "weights.part"
-    try:
-        torch.save(content, part)
-        part.replace(folder / "weights.ckpt")
-    finally:
-        part.unlink(missing_ok=True)
+    write_checkpoint(folder / "weights.ckpt", content)
     return folder

@@ -21,6 +21,7 @@ from mtl.config.instantiate import container, make, without
 from mtl.config.packages import check_packages
 from mtl.errors import UserError
 from mtl.learning.callbacks.live import watched
+from mtl.learning.checkpoint_file import write_in_its_folder
 from mtl.learning.compiled import compile_encoder
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.optimizer.groups import parameter_groups
@@ -190,6 +191,7 @@ def build_trainer(
             f"trainer.accelerator={cfg.trainer.accelerator}, devices={cfg.trainer.devices}, "
             f"precision={cfg.trainer.precision}: {reason} (trainer=cpu runs everywhere)"
         ) from error
+    write_in_its_folder(trainer)
     # Its answer to SIGTERM talks to the other processes out of a signal handler, for ever at times.
     trainer._signal_connector.register_signal_handlers = _nothing
     # Lightning would make boxes half precision too; the data module converts what has to be.

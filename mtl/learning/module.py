@@ -1,6 +1,7 @@
 """The LightningModule: steps, losses, metrics and optimisers."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -237,7 +238,10 @@ class MultiTaskModule(L.LightningModule):
         if bad is None:
             return
         last = getattr(self.trainer.checkpoint_callback, "last_model_path", "") or "none yet"
-        folder = keep(bad, self)
+        folder = None
+        # A full disk must not hide what happened.
+        with suppress(OSError):
+            folder = keep(bad, self)
         run = None if folder is None else str(folder.parent)
         raise RunError(bad.message(self.current_epoch + 1, last, run))
 

@@ -15,7 +15,7 @@ from mtl.config.saved import read_config
 from mtl.errors import InUse, UserError
 from mtl.files import printable, read_json, write_json, write_whole
 from mtl.runs.environment import write_environment
-from mtl.runs.lock import Lock
+from mtl.runs.lock import Lock, holder
 
 
 def _now() -> str:
@@ -62,7 +62,17 @@ class RunFolder:
     @property
     def finished(self) -> bool:
         """Whether a run has ended well here."""
-        return read_json(self.path / "status.json").get("state") == "finished"
+        return self._state == "finished"
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether a run goes on here, of which no process has said that it failed."""
+        return self._state == "running"
+
+    @property
+    def _state(self) -> str | None:
+        found: str | None = read_json(self.path / "status.json").get("state")
+        return found
 
     @property
     def results(self) -> dict[str, Any]:
@@ -148,7 +158,11 @@ class RunFolder:
         """
         self._lock = Lock(self.path)
         if not self._lock.take():
-            raise InUse(f"{self.path} is in use by a run that is going on now")
+            raise InUse(
+                f"{self.path} is in use by a run that is going on now{holder(self.path)}: wait for "
+                "it or end it, or choose another hydra.run.dir"
+            )
+        self._lock.sign()
 
     def release(self) -> None:
         """Let go of the folder."""
@@ -177,8 +191,7 @@ class RunFolder:
         Args:
             error: what was raised.
         """
-        going_on = read_json(self.path / "status.json").get("state") == "running"
-        if not self.path.exists() or not (self.writes or going_on):
+        if not self.path.exists() or self._state == "failed" or not (self.writes or self.goes_on):
             return
         # On a full disk, what can't be written must not hide the error itself.
         with suppress(OSError):

@@ -1,17 +1,15 @@
-"""Ends of a run that come from outside: signals, and a full disk."""
+"""Ends of a run that come from outside."""
 
-import errno
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mtl.errors import RunError
 from mtl.learning.stop import Stop
+from mtl.runs.faults.chain import chain
 
 SIGNALS = ("SIGTERM", "SIGHUP", "SIGUSR1")
 """The end of a job; of the terminal; a cluster's warning. Windows has only the first."""
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -36,20 +34,3 @@ def stopped_by_signals() -> Iterator[Stop]:
 def after_interruption(error: BaseException) -> bool:
     """Whether an error came of ending something from outside, as of a terminal that is gone."""
     return any(isinstance(seen, KeyboardInterrupt) for seen in chain(error))
-
-
-def disk_full(error: BaseException) -> RunError | None:
-    """One line for an error that says that no more can be written; None for any other."""
-    for seen in chain(error):
-        if isinstance(seen, OSError) and seen.errno in _FULL:
-            where = f" ({seen.filename})" if seen.filename else ""
-            return RunError(f"the disk is full{where}: {seen.strerror}; the run can be resumed")
-    return None
-
-
-def chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and those of which, or after which, it was raised."""
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or seen.__context__

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,21 +51,23 @@ from mtl.learning.logger.tracker import closing
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.outcome import outcome, remember
 from mtl.learning.quiet import quiet_lightning
+from mtl.learning.rank_watch import watch_ranks
 from mtl.learning.stop import Stop
 from mtl.model.build import build_network
 from mtl.model.multiply_adds import multiply_adds
 from mtl.runs.baselines.measured import measured
+from mtl.runs.faults.known import known_fault, way_on
+from mtl.runs.faults.rank import LostRank, gone
 from mtl.runs.folder import RunFolder
 from mtl.runs.idle import idle
 from mtl.runs.left_out import left_out_lines
-from mtl.runs.out_of_memory import out_of_memory
 from mtl.runs.peak_memory import peak_memory_mb, reset_peak_memory
 from mtl.runs.processes import is_first_process
 from mtl.runs.report import print_results
 from mtl.runs.said import unsaid
-from mtl.runs.stopping import after_interruption, disk_full, stopped_by_signals
+from mtl.runs.stopping import after_interruption, stopped_by_signals
 from mtl.runs.tree import print_config
-from mtl.terminal import say
+from mtl.terminal import complain, say
 
 
 def train(
@@ -114,7 +117,7 @@ def train(
         except Exception as error:
             if after_interruption(error):
                 raise _interrupted(run) from error
-            known = disk_full(error) or out_of_memory(error, cfg)
+            known = known_fault(error, cfg, run)
             if known is not None:
                 known.__cause__ = error
             if isinstance(error, UserError) and run.fresh:
@@ -132,6 +135,14 @@ def train(
 def _interrupted(run: RunFolder) -> Interrupted:
     run.status("interrupted")
     return Interrupted(run.path, run.last_checkpoint is not None)
+
+
+def _lost_rank(run: RunFolder, how: str) -> None:
+    """Say that a run ends where another process of it has, and nobody has said so yet."""
+    if run.goes_on:
+        lost = LostRank(f"{gone(how)}{way_on(run)}")
+        run.fail(lost)
+        complain(lost)
 
 
 def _as_it_is(run: RunFolder, cfg: DictConfig, folder: Path) -> dict[str, float]:
@@ -302,6 +313,7 @@ def _train(
     own = _own_callbacks(cfg, run, data, [throughput, tracking], stop)
     callbacks = [*build_callbacks(cfg), *own]
     trainer = build_trainer(cfg, run.path, callbacks, loggers)
+    watch_ranks(trainer, partial(_lost_rank, run))
     if run.writes:
         looked = Looked(cfg, data)
         print_config(cfg, run.path, looked, network, trainer)

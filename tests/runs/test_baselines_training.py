@@ -1,8 +1,6 @@
-"""One training with baselines, and the lock that keeps two processes apart."""
+"""One training with baselines."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,16 +8,6 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from training_kit import write_conf
-
-from mtl.errors import InUse
-from mtl.runs.folder import RunFolder
-
-HOLD = """
-import fcntl, os, sys
-fcntl.lockf(os.open(sys.argv[1], os.O_CREAT | os.O_RDWR), fcntl.LOCK_EX)
-print("held", flush=True)
-sys.stdin.read()
-"""
 
 
 def test_results_hold_the_gain(mtl: Callable[..., Any], tmp_path: Path) -> None:
@@ -48,19 +36,3 @@ def test_results_hold_the_gain(mtl: Callable[..., Any], tmp_path: Path) -> None:
     # Asked once more, and of the run that has ended.
     assert "trained before" in mtl(*command, "baselines=true").out
     assert json.loads(Path("run/results.json").read_text()) == results
-
-
-def test_a_folder_that_another_process_works_in(tmp_path: Path) -> None:
-    holder = subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(tmp_path / ".lock")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    assert holder.stdout is not None
-    assert holder.stdout.readline() == b"held\n"
-    run = RunFolder(tmp_path)
-    with pytest.raises(InUse, match="is in use by a run that is going on now"):
-        run.lock()
-    holder.communicate()
-    run.lock()
-    run.release()

@@ -13,12 +13,12 @@ from training_kit import checkpoint, write_conf
 
 from mtl.config.load import load
 from mtl.data.loading.module import MultiTaskData
-from mtl.errors import RunError, UserError
+from mtl.errors import UserError
 from mtl.files import read_json
 from mtl.learning.callbacks.checkpoint import BestAndLast
 from mtl.learning.module import MultiTaskModule
 from mtl.runs.environment import environment
-from mtl.runs.stopping import SIGNALS, after_interruption, disk_full, stopped_by_signals
+from mtl.runs.stopping import SIGNALS, after_interruption, stopped_by_signals
 from mtl.runs.train import train
 
 BASE = ["data=alternating", "backbone=plain", "augmentation=none", "batch_size=4", "epochs=2"]
@@ -116,28 +116,6 @@ def test_what_an_interruption_leads_to_is_no_failure() -> None:
         interrupted()
     assert after_interruption(error.value)
     assert not after_interruption(BrokenPipeError())
-
-
-def test_a_full_disk_is_one_line_and_leaves_no_part(
-    cfg, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import pytorch_lightning as L
-
-    def full(self: object, path: Path, *_: object) -> None:
-        Path(path).write_bytes(b"half")
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
-
-    monkeypatch.setattr(L.Trainer, "save_checkpoint", full)
-    run = tmp_path / "run"
-    with pytest.raises(RunError, match=r"the disk is full \(.*: No space left on device; the run"):
-        train(cfg, run)
-    assert read_json(run / "status.json")["state"] == "failed"
-    assert not list(run.rglob("*.part"))
-
-
-def test_other_errors_are_no_full_disk() -> None:
-    assert disk_full(OSError(errno.ENOENT, "no")) is None
-    assert disk_full(ValueError("x")) is None
 
 
 def test_no_git_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -51,7 +51,8 @@ def grid(overrides: Sequence[str], config_dir: Path | None) -> list[list[str]]:
         except HydraException as error:
             raise UserError(f"{error}; choose another sweep: mtl ls sweep") from error
     if not jobs:
-        raise UserError("a value to sweep over has no values")
+        empty = next(o for o in parsed if o.is_sweep_override() and not [*o.sweep_iterator()])
+        raise UserError(f"{empty.input_line}: has no values to sweep over")
     return [task_part(job) for job in jobs]
 
 

@@ -62,7 +62,9 @@ def forecast(jobs: Sequence[SeenJob], waiting: int, now: float) -> float | None:
     if not took or not running:
         return None
     usual = mean(took)
-    begun = [max(usual - (now - job.began), 0.0) for job in running if job.began is not None]
+    # A clock that was set back would have jobs begin later than now.
+    gone = [max(now - job.began, 0.0) for job in running if job.began is not None]
+    begun = [max(usual - seconds, 0.0) for seconds in gone]
     return (sum(begun) + waiting * usual) / len(running)
 
 

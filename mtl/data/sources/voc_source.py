@@ -12,6 +12,7 @@ import numpy.typing as npt
 from mtl.data.image_file import image_size, read_image, read_mask
 from mtl.data.sample import Sample, TargetValue
 from mtl.data.sources.file_source import FileSource
+from mtl.data.sources.first_seen import FirstSeen
 from mtl.data.sources.map_files import checked, refuse_other_size
 from mtl.data.sources.voc_annotation import object_targets, parse_annotation
 from mtl.data.sources.voc_layout import VocLayout
@@ -44,6 +45,7 @@ class VocSource(FileSource):
         self.classes = classes
         self.dropped = dropped
         self.mask_values = dict(mask_values)
+        self._there = FirstSeen()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -78,11 +80,11 @@ class VocSource(FileSource):
     def _targets(self, index: int, full: Size, shown: Size) -> dict[str, TargetValue]:
         targets: dict[str, TargetValue] = {}
         annotation = self.layout.annotation(self.names[index])
-        if annotation.exists():
+        if annotation in self._there:
             parsed = parse_annotation(annotation)
             targets |= object_targets(parsed, self.classes, self.dropped, full, shown)
         mask = self.layout.mask(self.names[index])
-        if mask.exists():
+        if mask in self._there:
             targets["mask"] = self._mask(mask, full, shown)
         return targets
 

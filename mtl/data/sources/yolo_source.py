@@ -12,6 +12,7 @@ from mtl.data.image_file import image_size, read_image
 from mtl.data.masks import Crop
 from mtl.data.sample import Sample, TargetValue
 from mtl.data.sources.file_source import FileSource
+from mtl.data.sources.first_seen import FirstSeen
 from mtl.data.sources.object_areas import area_of, with_areas
 from mtl.data.sources.objects import Size, object_values
 from mtl.data.sources.yolo_description import YoloDescription
@@ -50,6 +51,7 @@ class YoloSource(FileSource):
         self.classes = classes
         self.polygons = polygons
         self.background = background
+        self._there = FirstSeen()
         self._keypoints = (
             (len(description.points), description.width) if description.points else None
         )
@@ -88,7 +90,7 @@ class YoloSource(FileSource):
 
     def _targets(self, index: int, full: Size, shown: Size) -> dict[str, TargetValue]:
         file = self._label_file(index)
-        if not self.background and not file.exists():
+        if not self.background and file not in self._there:
             return {}
         objects, labels = self._known(file)
         boxes = np.array([one.box for one in objects]).reshape(-1, 4) * [*full, *full]
@@ -112,7 +114,7 @@ class YoloSource(FileSource):
             BadFile: a class has a number without a name.
         """
         names = self.description.names
-        objects = parse_labels(file, self._keypoints) if file.exists() else []
+        objects = parse_labels(file, self._keypoints) if file in self._there else []
         odd = next((one.number for one in objects if one.number not in names), None)
         if odd is not None:
             raise BadFile(

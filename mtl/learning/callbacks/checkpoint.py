@@ -9,6 +9,7 @@ import pytorch_lightning as L
 from pytorch_lightning.callbacks import Checkpoint
 
 from mtl.config.checkpoint_names import Monitors, best_by_monitor
+from mtl.files import replacing
 
 
 @dataclass
@@ -131,11 +132,7 @@ class BestAndLast(Checkpoint):
 
     @staticmethod
     def _write(trainer: L.Trainer, path: Path) -> None:
-        part = path.with_suffix(".part")
-        try:
+        with replacing(path) as part:
             trainer.save_checkpoint(part)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-        if trainer.is_global_zero:
-            part.replace(path)
+            if trainer.is_global_zero:
+                part.replace(path)

@@ -8,6 +8,8 @@ from typing import Any
 from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import Logger
 
+from mtl.files import named, whole_text
+
 
 class CsvFile(Logger):
     """``metrics.csv`` with one number per row: step, metric, value.
@@ -32,11 +34,10 @@ class CsvFile(Logger):
             return
         with self.path.open(newline="") as file:
             head, *rows = list(csv.reader(file)) or [["step", "metric", "value"]]
-        part = self.path.with_suffix(".part")
-        with part.open("w", newline="") as file:
-            kept = (row for row in rows if len(row) == 3 and int(row[0]) < step)
-            csv.writer(file).writerows([head, *kept])
-        part.replace(self.path)
+        with whole_text(self.path) as file:
+            # A row that a full disk or a kill has cut off is one of those that come again.
+            kept = (row for row in rows if len(row) == 3 and row[0].isdecimal())
+            csv.writer(file).writerows([head, *(row for row in kept if int(row[0]) < step)])
 
     @property
     def name(self) -> str:
@@ -52,7 +53,7 @@ class CsvFile(Logger):
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
         """Append one row per number."""
         new = not self.path.exists()
-        with self.path.open("a", newline="") as file:
+        with named(self.path), self.path.open("a", newline="") as file:
             writer = csv.writer(file)
             if new:
                 writer.writerow(["step", "metric", "value"])

@@ -9,6 +9,7 @@ import pytorch_lightning as L
 from mtl.drawing.write import encoded_png
 from mtl.files import write_whole
 from mtl.learning.fitting import in_training
+from mtl.learning.logger.done_without import do_without
 from mtl.learning.logger.tracker import Tracker, WrittenPicture
 
 TIMES = 10
@@ -30,7 +31,11 @@ def log_picture(
     height, width = picture.shape[:2]
     path = Path(trainer.default_root_dir) / "figures" / file
     written = WrittenPicture(path, encoded_png(picture), height, width)
-    write_whole(path, written.png)
+    try:
+        write_whole(path, written.png)
+    except OSError as error:
+        do_without(path.parents[1], "pictures", error)
+        return
     for logger in trainer.loggers if tracked else ():
         if isinstance(logger, Tracker):
             logger.add_picture(tag, written, trainer.global_step)

@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
+from lightning_fabric.loggers.logger import rank_zero_experiment
 from lightning_utilities.core.rank_zero import rank_zero_only
 from pytorch_lightning.loggers import TensorBoardLogger
 from tensorboard.compat.proto.summary_pb2 import Summary
 
+from mtl.learning.logger.done_without import LosableFile
 from mtl.learning.logger.hparams import row_of
 from mtl.learning.logger.layout import layout_of
 from mtl.learning.logger.tags import tag_of
@@ -26,6 +29,19 @@ class RunTensorBoard(TensorBoardLogger, Tracker):
         super().__init__(
             save_dir=folder, name="", version="", default_hp_metric=False, purge_step=purge_step
         )
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> Any:
+        """What writes; see ``LosableFile``."""
+        new = self._experiment is None
+        writer: Any = super().experiment
+        if new:
+            events = writer.file_writer.event_writer
+            records = events._async_writer._writer
+            path = Path(events._file_name)
+            records._writer = LosableFile(records._writer, path, "TensorBoard's events")
+        return writer
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mtl.config.paths import SWEEP_FILE
+from mtl.config.saved import hint
 from mtl.errors import BadFile, UserError
 from mtl.runs.collection.read import is_run, read_run
 from mtl.runs.collection.record import FoundRuns, PassedOver, RunRecord
@@ -13,12 +14,13 @@ DEEPEST = 4
 """Folders below a given one that are looked into: ``outputs`` holds ``sweeps/NAME/JOB``."""
 
 
-def find_runs(patterns: Sequence[str | Path]) -> FoundRuns:
+def find_runs(patterns: Sequence[str | Path], key: str = "runs") -> FoundRuns:
     """Read all runs there are.
 
     Args:
         patterns: folders of runs, folders that hold such (a sweep's, or ``outputs``), or globs of
             either; ``~`` is the home folder.
+        key: with which they were named on the command line.
 
     Returns:
         Each folder once. What can't be read is named with the reason, not raised.
@@ -31,7 +33,7 @@ def find_runs(patterns: Sequence[str | Path]) -> FoundRuns:
     seen: set[Path] = set()
     for pattern in patterns:
         here: list[RunRecord] = []
-        for folder in _candidates(str(pattern)):
+        for folder in _candidates(str(pattern), key):
             if folder.resolve() in seen:
                 continue
             seen.add(folder.resolve())
@@ -47,7 +49,7 @@ def find_runs(patterns: Sequence[str | Path]) -> FoundRuns:
     )
 
 
-def _candidates(pattern: str) -> Iterator[Path]:
+def _candidates(pattern: str, key: str) -> Iterator[Path]:
     """The folders that a pattern stands for, those of a glob by name."""
     text = str(Path(pattern).expanduser())
     if glob.has_magic(text):
@@ -58,7 +60,7 @@ def _candidates(pattern: str) -> Iterator[Path]:
     if not found:
         what = "a file of no run" if Path(text).is_file() else "no such folder"
         what = "no folder matches" if glob.has_magic(text) else what
-        raise UserError(f"runs={pattern}: {what}")
+        raise UserError(f"{key}={pattern}: {what}{hint(Path(text))}")
     for folder in found:
         inside = list(_runs_in(folder, DEEPEST))
         yield from inside or [folder]

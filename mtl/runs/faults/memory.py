@@ -6,7 +6,7 @@ import torch
 from omegaconf import DictConfig
 
 from mtl.errors import RunError
-from mtl.runs.stopping import chain
+from mtl.runs.faults.chain import chain
 
 _WORDS = ("out of memory", "can't allocate memory", "not enough memory")
 """Torch has a class of its own for a GPU's memory; for the processor's it says so in words."""
