@@ -11,7 +11,7 @@ INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-byteco
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo reproduce test test-fast test-all lint format typecheck bench bench-all tensorboard clean
+.PHONY: help setup demo reproduce test test-fast test-all lint format typecheck bench bench-all soak tensorboard clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ bench: $(STAMP) ## measure against the goals, a few minutes
 
 bench-all: $(STAMP) ## the slower measurements too
 	$(BIN)/python -m benchmarks --all
+
+soak: $(STAMP) ## 300 jobs with failures and kills, by two engines, some minutes
+	$(BIN)/python -m benchmarks.soak grid joblib
 
 tensorboard: $(STAMP) ## show all runs at http://localhost:6006
 	$(BIN)/tensorboard --logdir outputs

@@ -30,6 +30,7 @@ from benchmarks.memory import demo_memory
 from benchmarks.prediction import predict_throughput
 from benchmarks.results import Entry, read, table, verdict, write
 from benchmarks.shapes import shapes_generation
+from benchmarks.side_by_side import side_by_side
 from benchmarks.step import step_overhead
 from benchmarks.sweep_plan import job_overhead, jobs_planned
 from benchmarks.sweeps import sweep_flat
@@ -75,6 +76,7 @@ def slow() -> dict[str, Measure]:
         "coco_index": coco_index,
         "sweep_plan": lambda: {"sweep_plan": jobs_planned()},
         "sweep_job": lambda: {"sweep_job": job_overhead()},
+        "sweep_side_by_side": lambda: {"sweep_side_by_side": side_by_side()},
         "table_index": table_index,
         "sweep_flat/grid": lambda: sweep_flat("grid"),
         "sweep_flat/joblib": lambda: sweep_flat("joblib"),

@@ -1,6 +1,6 @@
 """Every engine of sweeps with twelve jobs that only pretend, one of which fails, and a kill.
 
-    python -m benchmarks.engines grid joblib slurm ray optuna
+    python -m benchmarks.engines grid joblib slurm ray optuna optuna_joblib
 
 runs the command, kills it with SIGKILL once five jobs have finished, and runs it again. Each job
 leaves a line in ``ends.txt`` when it comes to its end, so that none goes unseen that ran twice.
@@ -14,9 +14,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from importlib import import_module
 from pathlib import Path
+from typing import ClassVar
 from unittest.mock import patch
 
 from omegaconf import DictConfig, OmegaConf
@@ -27,19 +28,27 @@ from mtl.files import write_json, write_whole
 from mtl.runs.lock import Lock
 
 JOBS = 12
-FAILS = "seed-7"
-SECONDS = 0.4
-"""That each job takes."""
+ON_REQUEST = "fails on request"
 EARLY = 5
 """Jobs after whose end the command is killed."""
+ENDS = "ends.txt"
+"""Beside the sweep's folder: a line for each job that came to its end."""
+PERIOD = 0.02
+"""Seconds from one look at that to the next."""
 OWN = {
     "slurm": ["sweep.cluster=local", "sweep.jobs=2", "sweep.gpus=0"],
+    "ray": ["sweep.options={num_cpus: 2, object_store_memory: 100000000}"],
 }
 """What an engine is told to run on this machine."""
 
 
 class PretendSweep(Sweep):
     """Jobs that leave a run's folder without training."""
+
+    failing: ClassVar[Collection[int]] = (7,)
+    """Seeds of those that fail."""
+    seconds: ClassVar[float] = 0.4
+    """That each takes."""
 
     def train(self, cfg: DictConfig, folder: Path) -> dict[str, float]:
         """Nothing for a while."""
@@ -49,15 +58,21 @@ class PretendSweep(Sweep):
         metrics = {"val/score": float(cfg.seed) / JOBS}
         if not (folder / "results.json").exists():
             write_whole(folder / "config.yaml", OmegaConf.to_yaml(cfg).encode())
-            time.sleep(SECONDS)
-            if folder.name == FAILS:
-                raise RunError("fails on request")
+            time.sleep(self.seconds)
+            if cfg.seed in self.failing:
+                write_json(folder / "status.json", {"state": "failed", "error": ON_REQUEST})
+                raise RunError(ON_REQUEST)
             write_json(folder / "results.json", {"metrics": metrics})
             write_json(folder / "status.json", {"state": "finished"})
-            with (folder.parents[1] / "ends.txt").open("a") as file:
-                file.write(f"{folder.name}\n")
+            note_end(folder)
         lock.release()
         return metrics
+
+
+def note_end(folder: Path) -> None:
+    """Leave word that a job came to its end."""
+    with (folder.parents[1] / ENDS).open("a") as file:
+        file.write(f"{folder.name}\n")
 
 
 def command(sweep: str, folder: Path) -> list[str]:
@@ -70,30 +85,49 @@ def command(sweep: str, folder: Path) -> list[str]:
     return [*start, f"sweep={sweep}", values, place, *own, *OWN.get(sweep, [])]
 
 
+def ended(
+    own: Sequence[str],
+    kill: Callable[[], bool] = lambda: False,
+    look: Callable[[int], None] = lambda process: None,
+    stderr: int | None = None,
+) -> int:
+    """Run a sweep's command to its end, or until it is to be killed.
+
+    Args:
+        own: the command.
+        kill: whether to kill it now, with SIGKILL.
+        look: called all the while, with the number of the process.
+        stderr: as ``Popen`` has it.
+
+    Returns:
+        Its exit code.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    running = subprocess.Popen(own, env=environment, stdout=subprocess.DEVNULL, stderr=stderr)
+    while running.poll() is None:
+        look(running.pid)
+        if kill():
+            running.send_signal(signal.SIGKILL)
+        time.sleep(PERIOD)
+    return running.returncode
+
+
 def studied(sweep: str, folder: Path) -> dict[str, int]:
     """Run the study, kill it, run it again.
 
     Returns:
         ``results``, ``twice``, ``lost``, ``code`` (of the second start), ``killed_after``.
     """
-    ends = folder / "ends.txt"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    first = subprocess.Popen(command(sweep, folder), env=environment, stdout=subprocess.DEVNULL)
-    while len(lines(ends)) < EARLY and first.poll() is None:
-        time.sleep(0.02)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
+    ends = folder / ENDS
+    ended(command(sweep, folder), kill=lambda: len(lines(ends)) >= EARLY)
     killed_after = len(lines(ends))
-    again = subprocess.run(
-        command(sweep, folder), env=environment, stdout=subprocess.DEVNULL, check=False
-    )
-    counts = Counter(lines(ends))
+    code = ended(command(sweep, folder))
     there = {file.parent.name for file in folder.glob("study/*/results.json")}
     return {
         "results": len(there),
-        "twice": sum(count > 1 for count in counts.values()),
+        "twice": twice(ends),
         "lost": JOBS - 1 - len(there),
-        "code": again.returncode,
+        "code": code,
         "killed_after": killed_after,
     }
 
@@ -103,12 +137,17 @@ def lines(file: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []
 
 
-def run(overrides: Sequence[str]) -> int:
+def twice(ends: Path) -> int:
+    """How many jobs came to their ends more than once."""
+    return sum(count > 1 for count in Counter(lines(ends)).values())
+
+
+def run(overrides: Sequence[str], sweep: type[Sweep] = PretendSweep) -> int:
     """``mtl train -m`` whose jobs only pretend."""
     from mtl.cli.main import main as mtl
 
     with (
-        patch("mtl.cli.sweeps.plan.Sweep", PretendSweep),
+        patch("mtl.cli.sweeps.plan.Sweep", sweep),
         patch("mtl.cli.sweeps.command.show_sweep"),
     ):
         return mtl(["train", "-m", *overrides])

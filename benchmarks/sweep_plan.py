@@ -37,8 +37,8 @@ def job_overhead() -> Entry:
         contextlib.redirect_stdout(io.StringIO()),
         patch("mtl.cli.sweeps.plan.Sweep", PretendSweep),
         patch("mtl.cli.sweeps.command.show_sweep"),
-        patch("benchmarks.engines.SECONDS", 0.0),
-        patch("benchmarks.engines.FAILS", ""),
+        patch.object(PretendSweep, "seconds", 0.0),
+        patch.object(PretendSweep, "failing", ()),
     ):
         os.chdir(folder)
         try:

@@ -23,6 +23,8 @@ VERSION_BASE = "1.3"
 CONFIG_NAME = "config"
 PLACED = ("head@", "data@")
 """How choices begin of which there are as many as the user wants."""
+MAPPING = re.compile(r"[\w.]+=\{\s*[^\s}]")
+"""How overrides begin that give a key a mapping with something in it."""
 
 
 def compose(overrides: Sequence[str], config_dir: Path | None = None) -> DictConfig:
@@ -119,8 +121,10 @@ def with_new_members(overrides: Sequence[str], config_dir: Path | None = None) -
 
     That is each ``head@heads.NAME=`` and ``data@data.sets.NAME=``, and each key of a
     ``callbacks.NAME`` that has a ``callbacks.NAME._target_=``. Which are new depends on the other
-    choices: a data set may bring heads of its own.
+    choices: a data set may bring heads of its own. A mapping is put into what is there, and its
+    keys are checked later: some nodes take any (``sweep.options={slurm_account: mine}``).
     """
+    overrides = [f"+{o}" if MAPPING.match(o) else o for o in overrides]
     mentioned = {name for o in overrides if (name := own_callback(o))}
     if not mentioned and not any(override.startswith(PLACED) for override in overrides):
         return list(overrides)

@@ -23,6 +23,8 @@ from mtl.config.yaml_loader import LOADER
 from mtl.errors import UserError
 
 FILE = "config.yaml"
+BESIDE = ("status.json", "results.json")
+"""Beside it a run leaves at least one of these."""
 SEVERAL = ("heads", "callbacks", "logger")
 """Groups with a class for each of their keys."""
 MOST_LEVELS = 30
@@ -187,9 +189,10 @@ def hint(run: Path) -> str:
 
 
 def run_folders(beside: Path) -> list[Path]:
-    """The runs in ``outputs`` and beside a path."""
+    """The runs in ``outputs`` and beside a path; a config.yaml alone, as in ``conf``, is none."""
     files = [*Path("outputs").glob("**/config.yaml"), *beside.glob("*/config.yaml")]
-    return [file.parent for file in dict.fromkeys(files)]
+    folders = dict.fromkeys(file.parent for file in files)
+    return [f for f in folders if any((f / name).is_file() for name in BESIDE)]
 
 
 def replace_nodes(cfg: DictConfig, chosen: Sequence[str], config_dir: Path | None) -> None:

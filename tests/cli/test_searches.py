@@ -9,6 +9,7 @@ optuna = pytest.importorskip("optuna")
 
 from optuna.distributions import FloatDistribution, IntDistribution  # noqa: E402
 
+from mtl.cli.sweeps.search import run as _run  # noqa: E402, F401 - before its storage is replaced
 from mtl.cli.sweeps.search.found import draw  # noqa: E402
 from mtl.cli.sweeps.search.objectives import directions_of, objectives_of  # noqa: E402
 from mtl.cli.sweeps.search.space import combinations, space_of  # noqa: E402
@@ -147,3 +148,21 @@ def test_pictures_of_what_was_found(tmp_path):
         trials.tell(batch[0].number, "finished", [measured(batch[0].params)])
     written = [file.name for file in draw(trials.study, tmp_path, ["val/score"])]
     assert written == ["importance_val_score.png", "slice_val_score.png"]
+
+
+def test_what_was_given_up_stays_so_if_the_search_was_killed_before_it_knew(
+    mtl, stub_train, monkeypatch
+):
+    def act(cfg, folder):
+        raise Pruned("pruned after epoch 1")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    stub_train.act = act
+    command = ["train", "-m", "sweep=optuna", "sweep.sampler=grid", "lr=1,2", "name=given_up"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Trials, "tell", killed)
+        assert mtl(*command).code == 130
+    assert mtl(*command).code == 0
+    assert [cfg.lr for cfg, _ in stub_train.calls] == [1, 2]

@@ -250,6 +250,15 @@ def test_cores_and_gpus_are_shared_out(monkeypatch, tmp_path):
     assert shares.threads_each(4) == 1
 
 
+def test_further_options_of_the_library_behind_an_engine():
+    for sweep, options in (("ray", {"num_cpus": 2}), ("slurm", {"slurm_account": "mine"})):
+        (key, value), *_ = options.items()
+        own = [f"sweep={sweep}", f"sweep.options={{{key}: {value}}}", "seed=1,2"]
+        assert Planner(own, None).settings["options"] == options
+    with pytest.raises(UserError, match=r"unknown key 'trainer\.acelerator'"):
+        Composer(None).make(["trainer={acelerator: gpu}"])
+
+
 def test_what_other_programs_of_hydras_would_do(mtl):
     launcher = mtl("train", "-m", "hydra/launcher=joblib", "seed=1,2")
     assert "hydra/launcher: jobs are run by sweep=NAME; see mtl ls sweep" in launcher.err

@@ -14,6 +14,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(parents=True)
     cfg = load(["tasks=[classification,box]", "epochs=7", "data.seed=5"])
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg))
+    (folder / "status.json").write_text("{}")
     return folder
 
 
@@ -81,6 +82,8 @@ def test_missing_run_names_the_nearest_or_the_latest(run, tmp_path):
 
 def test_config_that_is_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "config.yaml").write_text("defaults: [_self_]")
     with pytest.raises(UserError, match="there are no runs yet"):
         open_run("nowhere")
     for text in ("a: [", "[1, 2]", "a: 1"):

@@ -60,6 +60,9 @@ class Pruning(L.Callback):
         study = optuna.load_study(
             study_name=self.study, storage=self.storage, pruner=pruners[self.pruner]()
         )
-        trial = optuna.trial.Trial(study, study.trials[self.trial]._trial_id)
-        trial.report(value, epoch)
+        known = study.trials[self.trial]
+        trial = optuna.trial.Trial(study, known._trial_id)
+        # A run that was cut off has told of this epoch before, perhaps, and goes through it again.
+        if epoch not in known.intermediate_values:
+            trial.report(value, epoch)
         return trial.should_prune()

@@ -46,7 +46,8 @@ class Ray(Engine):
         took = f"{self.cores} cores, {self.gpus:g} GPUs"
         # A process that died is not started again here: who goes on with its job says so.
         remote = ray.remote(num_cpus=self.cores, num_gpus=self.gpus, max_retries=0)(_done)
-        left = [remote.remote(work, job, took, self.cores) for job in jobs]
+        # Ray puts the name before each line that a job prints.
+        left = [remote.options(name=job.name).remote(work, job, took, self.cores) for job in jobs]
         while left:
             ended, left = ray.wait(left)
             try:

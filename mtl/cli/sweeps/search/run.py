@@ -67,9 +67,11 @@ class Search:
         ran: dict[str, Job] = {}
         while batch := self.trials.next():
             jobs = {trial.number: self._job(trial.params, trial.number) for trial in batch}
-            # Values that were chosen twice are one job.
+            # Values that were chosen twice are one job, and what was given up stays so.
             own = {job.name: job for job in jobs.values()}
-            run_all(self.engine, sweep, list(own.values()))
+            known = record.last()
+            left = [j for j in own.values() if known.get(j.name, {}).get("state") != "pruned"]
+            run_all(self.engine, sweep, left)
             said = record.last()
             for number, job in jobs.items():
                 entry = said[job.name]
