@@ -7,6 +7,7 @@ import sys
 from rich.console import Console
 
 from mtl.files import printable
+from mtl.processes import is_first_process, speaker
 
 console = Console(highlight=False, soft_wrap=True)
 if not console.is_terminal:
@@ -22,11 +23,13 @@ def is_watched() -> bool:
 
 
 def say(text: str) -> None:
-    """One line."""
-    console.print(printable(text), markup=False)
+    """One line, of the first process of a run; the others' would be the same."""
+    if is_first_process():
+        console.print(printable(text), markup=False)
 
 
 def complain(what: object) -> None:
     """One line on the error stream, where that is still there: a terminal may have been closed."""
     with contextlib.suppress(OSError):
-        print("mtl:", printable(" ".join(str(what).split())), file=sys.stderr)
+        text = f"{speaker()}{what}"
+        print("mtl:", printable(" ".join(text.split())), file=sys.stderr)

@@ -105,12 +105,24 @@ def configured(folder: Path, ranks: int, own: str) -> DictConfig:
     return load([*common, *own.split()], folder / "conf")
 
 
-def assert_two_are_one(folder: Path, name: str, steps: int) -> dict[str, Tensor]:
-    """Both processes take the steps of one and stay equal; returns the first step's state."""
+def assert_two_are_one(
+    folder: Path, name: str, steps: int, batches: tuple[int, int] = (1, 1)
+) -> dict[str, Tensor]:
+    """Both processes take the steps of one and stay equal; returns the first step's state.
+
+    Args:
+        folder: as ``trained`` returns it.
+        name: of the case.
+        steps: how many there are.
+        batches: of each step in one process, and in each of two.
+    """
     alone, first, second = (
         torch.load(folder / name / f"{which}.pt", weights_only=True)
         for which in ("1/states0", "2/states0", "2/states1")
     )
+    one_alone, one_of_two = batches
+    alone = alone[one_alone - 1 :: one_alone]
+    first, second = (states[one_of_two - 1 :: one_of_two] for states in (first, second))
     assert len(alone) == len(first) == len(second) == steps
     for one, other in zip(first, second, strict=True):
         assert same_weights(one, other)

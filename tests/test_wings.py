@@ -13,6 +13,7 @@ WINGS = (
     "drawing",
     "config",
     "terminal",
+    "processes",
     "words",
     "files",
     "errors",

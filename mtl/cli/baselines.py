@@ -57,11 +57,11 @@ def run(arguments: list[str]) -> int:
         return 0
 
     from mtl.cli.table import print_rows
+    from mtl.processes import is_first_process
     from mtl.runs.baselines.adding import add_gain
     from mtl.runs.baselines.single import baselines_of, baselines_of_all, folders_of
     from mtl.runs.baselines.training import train_baselines
     from mtl.runs.baselines.words import HEADER, gain_lines, gain_rows
-    from mtl.runs.processes import is_first_process
     from mtl.terminal import say
 
     needed = baselines_of_all(runs.values())

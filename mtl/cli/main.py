@@ -13,6 +13,7 @@ from mtl.cli.help_text import fitted
 from mtl.config.nearest import listing, nearest
 from mtl.errors import RunError, UserError
 from mtl.files import unwritable
+from mtl.processes import is_first_process
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say(error)
         return 1
     except KeyboardInterrupt as stop:
-        _say("; ".join(["interrupted", *map(str, stop.args)]))
+        if is_first_process():
+            _say("; ".join(["interrupted", *map(str, stop.args)]))
         return 130
     except BrokenPipeError:
         # The reader (head, less) has had enough; the interpreter must not flush into it again.

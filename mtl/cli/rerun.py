@@ -77,9 +77,9 @@ def run(arguments: list[str]) -> int:
     before = numbers(read_json(folder / "results.json"))
 
     from mtl.cli.table import print_rows
+    from mtl.processes import is_first_process
     from mtl.runs.baselines.training import train_run
     from mtl.runs.folder import log_command
-    from mtl.runs.processes import is_first_process
     from mtl.runs.rerun import rows, surroundings, verdict
     from mtl.terminal import say
 

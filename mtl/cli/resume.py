@@ -21,11 +21,11 @@ def how_to_resume(arguments: Sequence[str], stop: Interrupted) -> str:
         return "no epoch was finished, so there is nothing to go on from"
     typed = [*map(shlex.quote, arguments)]
     if FOLDER not in [key_of(argument) for argument in arguments if "=" in argument]:
-        typed.append(_folder(stop.folder))
+        typed.append(in_folder(stop.folder))
     return f"the run goes on with: mtl train {' '.join(typed)}"
 
 
-def _folder(folder: Path) -> str:
+def in_folder(folder: Path) -> str:
     """``hydra.run.dir=FOLDER``, relative where it lies below the current folder."""
     here = Path.cwd()
     shown = folder.relative_to(here) if folder.is_relative_to(here) else folder

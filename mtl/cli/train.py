@@ -10,6 +10,7 @@ from omegaconf.errors import OmegaConfBaseException
 from mtl.cli.help_text import fitted
 from mtl.cli.hydra_run import parse_options, run_hydra
 from mtl.cli.job import job
+from mtl.cli.one_folder import in_one_folder
 from mtl.cli.resume import how_to_resume
 from mtl.cli.sweeps.command import sweep
 from mtl.cli.train_help import train_help
@@ -21,6 +22,7 @@ from mtl.config.nearest import listing
 from mtl.config.paths import allow_user_modules
 from mtl.errors import Interrupted, UserError
 from mtl.files import unwritable
+from mtl.processes import several
 
 
 def run(arguments: list[str]) -> int:
@@ -51,11 +53,16 @@ def run(arguments: list[str]) -> int:
         print_config(compose(options.overrides, config_dir), options.package)
         return 0
     if options.multirun:
+        if (started := several()) is not None:
+            raise UserError(
+                f"-m: {started.by} starts the processes of one run; a sweep starts its own"
+            )
         return sweep(options, arguments, config_dir)
     if wants_answer(options):
         answer(options, config_dir)
         return 0
     load(options.overrides, config_dir)
+    options.overrides = in_one_folder(options.overrides, config_dir)
     try:
         train_one(options, config_dir)
     except Interrupted as stop:

@@ -18,6 +18,7 @@ from mtl.config.nearest import in_words, unknown
 from mtl.config.places import settle_places
 from mtl.config.protocol import check_protocol
 from mtl.config.ranges import check_ranges
+from mtl.config.total_batch import check_total_batch
 from mtl.errors import UserError
 
 
@@ -88,6 +89,8 @@ def checked_values(
             check_monitor(callback["monitor"], logged, f"callbacks.{name}.monitor")
     check_monitors(plain_values["callbacks"], logged)
     check_protocol(plain_values)
+    if begins:
+        check_total_batch(plain_values)
     if needs_data:
         check_root(plain_values["data"])
         if begins:

@@ -8,6 +8,7 @@ from mtl.config.allowed import TARGET
 from mtl.config.compose import flat
 from mtl.config.nearest import in_words
 from mtl.config.since import values_of_keys_since
+from mtl.config.total_batch import AUTO
 
 MAY_DIFFER = (
     "baselines",
@@ -47,7 +48,7 @@ def differences(
 
     Args:
         before: perhaps of an older version: what it says nothing of was as it is by default.
-        now: of this version.
+        now: of this version; with ``batch_size=auto`` it is what was found before.
     """
     old, new = content(before), content(now)
     if not new.keys() <= old.keys():
@@ -56,7 +57,7 @@ def differences(
     return {
         key: (old.get(key), new.get(key))
         for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
+        if old.get(key) != new.get(key) and not (key == "batch_size" and new.get(key) == AUTO)
     }
 
 

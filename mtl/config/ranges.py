@@ -17,7 +17,7 @@ FRAMEWORK = {
     "heads.*.smaller_is_better.*": "2 of (null | number)",
     "seed": "whole 0..4294967295",
     "epochs": "whole 1..",
-    "batch_size": "whole 1..",
+    "batch_size": "auto | whole 1..",
     "image_size": "whole 8..",
     "lr": "0<..",
     "protocol": "chosen | paper",
@@ -42,6 +42,7 @@ FRAMEWORK = {
     "trainer.compile": "true | false | text",
     "trainer.limit_epochs": "null | whole 1..",
     "trainer.matmul_precision": "highest | high | medium",
+    "trainer.total_batch": "null | whole 1..",
 }
 """Of keys that the framework reads itself, whatever member was chosen; the first that fits holds.
 

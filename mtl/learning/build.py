@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytorch_lightning as L
 import torch
 from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import GradientAccumulationScheduler
@@ -29,8 +30,16 @@ from mtl.learning.optimizer.stages import stage_parameters, stage_rates
 from mtl.learning.scheduler.base import Schedule
 from mtl.learning.weighting.bases.base import Weighting
 from mtl.model.network import Network
+from mtl.processes import launch
+from mtl.words import counted
 
-TRAINER_FRAMEWORK_KEYS = ("compile", "channels_last", "matmul_precision", "limit_epochs")
+TRAINER_FRAMEWORK_KEYS = (
+    "compile",
+    "channels_last",
+    "matmul_precision",
+    "limit_epochs",
+    "total_batch",
+)
 OPTIMIZER_FRAMEWORK_KEYS = ("backbone_factor", "stage_factors", "stage_decay", "decay_vectors")
 MakeModule = Callable[..., MultiTaskModule]
 
@@ -173,7 +182,7 @@ def build_trainer(
     torch.set_float32_matmul_precision(cfg.trainer.matmul_precision)
     try:
         trainer = make(
-            _with_objects(without(cfg.trainer, TRAINER_FRAMEWORK_KEYS)),
+            _with_objects(without(cfg.trainer, TRAINER_FRAMEWORK_KEYS)) | _started(cfg),
             L.Trainer,
             max_epochs=cfg.epochs,
             callbacks=callbacks + display,
@@ -185,7 +194,7 @@ def build_trainer(
             enable_progress_bar=False,
             enable_checkpointing=any(hasattr(c, "last_model_path") for c in callbacks),
         )
-    except (MisconfigurationException, ValueError, TypeError, ImportError) as error:
+    except (MisconfigurationException, ValueError, TypeError, ImportError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(
             f"trainer.accelerator={cfg.trainer.accelerator}, devices={cfg.trainer.devices}, "
@@ -197,6 +206,39 @@ def build_trainer(
     # Lightning would make boxes half precision too; the data module converts what has to be.
     trainer.precision_plugin.convert_input = lambda batch: batch
     return cast(L.Trainer, trainer)
+
+
+def refuse_other_processes(cfg: DictConfig, trainer: L.Trainer) -> None:
+    """See that a trainer counts on as many processes as a launcher has started.
+
+    Args:
+        cfg: the whole configuration.
+        trainer: made of it.
+
+    Raises:
+        UserError: it would wait for others, or each process would train by itself.
+    """
+    started, own = launch(), cfg.trainer
+    if started is not None and started.world != trainer.world_size:
+        raise UserError(
+            f"{started.by} has started {counted(started.world, 'process')}, and trainer.devices="
+            f"{own.devices} trainer.num_nodes={own.num_nodes} trainer.strategy={own.strategy} are "
+            f"{trainer.world_size}; trainer=ddp takes as many as there are"
+        )
+    place = getattr(trainer.strategy, "cluster_environment", None)
+    if started is None and isinstance(place, SLURMEnvironment) and trainer.world_size > 1:
+        raise UserError(
+            f"this job of SLURM has {trainer.world_size} tasks, and mtl runs in one of them; write "
+            "srun before the command"
+        )
+
+
+def _started(cfg: DictConfig) -> dict[str, int]:
+    """What ``trainer.devices=auto`` is where a launcher has started the processes."""
+    started = launch()
+    if started is None or cfg.trainer.devices != "auto":
+        return {}
+    return {"devices": started.each, "num_nodes": started.nodes}
 
 
 def _nothing() -> None:

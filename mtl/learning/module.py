@@ -25,6 +25,7 @@ from mtl.learning.gradients.step import GradientStep
 from mtl.learning.gradients.summed import SummedStep, no_loss
 from mtl.learning.interval import Interval
 from mtl.learning.optimizer.schedule import advance, look, with_schedule
+from mtl.learning.shared_steps import accumulate_total, refuse_other_steps
 from mtl.learning.weighting.bases.base import Weighting
 from mtl.learning.weighting.bases.losses import LossWeighting
 from mtl.model.backbone.base import Features
@@ -127,6 +128,15 @@ class MultiTaskModule(L.LightningModule):
     def new_accumulation(self) -> Accumulation:
         """What counts the samples of a step as ``counted_losses`` does."""
         return Accumulation(self.network)
+
+    def setup(self, stage: str) -> None:
+        """See ``accumulate_total``.
+
+        Args:
+            stage: see Lightning.
+        """
+        if stage == "fit":
+            accumulate_total(self.trainer, self.settings)
 
     def on_fit_start(self) -> None:
         """Decide how gradients are found.
@@ -386,12 +396,18 @@ class MultiTaskModule(L.LightningModule):
             "epoch": self.current_epoch,
             "metrics": {k: float(v) for k, v in self.trainer.callback_metrics.items()},
             "batches": batches.processed if within else 0,
+            "processes": self.trainer.world_size,
             "interval": self.interval.state_dict(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Within an epoch, know what was gathered in it and what the last validation found."""
+        """Within an epoch, know what was gathered in it and what the last validation found.
+
+        Raises:
+            UserError: another number of processes would go on with other steps.
+        """
         about = checkpoint.get("mtl", {})
+        refuse_other_steps(self.trainer, self.settings, about)
         if about.get("batches"):
             self.interval.load_state_dict(about["interval"])
             found = {k: torch.tensor(v, dtype=torch.float64) for k, v in about["metrics"].items()}

@@ -1,8 +1,15 @@
 """Signals that end a run, at once or at a moment from which it can go on."""
 
 import signal
+import time
 from types import FrameType
 from typing import NoReturn
+
+ECHO = 2.0
+"""Seconds in which the same signal once more is the same wish.
+
+Whoever signals all processes of a job reaches launchers, too, which pass on what they get.
+"""
 
 
 class Stop:
@@ -16,6 +23,7 @@ class Stop:
         self.patient = False
         self.received: str | None = None
         """The name of the first signal."""
+        self._since = 0.0
         self._ended = False
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
@@ -24,12 +32,17 @@ class Stop:
         Raises:
             KeyboardInterrupt: it ends what is going on.
         """
-        waits = self.patient and self.received is None
+        name, now = signal.Signals(number).name, time.monotonic()
+        waits = self.patient and (self.received is None or self._is_echo(name, now))
         if self._ended:
             return
-        self.received = self.received or signal.Signals(number).name
+        if self.received is None:
+            self.received, self._since = name, now
         if not waits:
             self.leave()
+
+    def _is_echo(self, name: str, now: float) -> bool:
+        return name == self.received and now - self._since < ECHO
 
     def leave(self) -> NoReturn:
         """End what is going on, now.

@@ -13,7 +13,7 @@ from mtl.data.build import build_data
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.sources.base import Split
 from mtl.errors import UserError
-from mtl.learning.build import build_module, build_trainer
+from mtl.learning.build import build_module, build_trainer, refuse_other_processes
 from mtl.learning.checkpoints import load_network_weights
 from mtl.learning.quiet import quiet_lightning
 from mtl.model.build import build_network
@@ -113,6 +113,7 @@ def evaluate_network(
     data.required(split)
     module = build_module(cfg, network)
     trainer = build_trainer(cfg, folder, list(callbacks), [])
+    refuse_other_processes(cfg, trainer)
     run = trainer.test if split == "test" else trainer.validate
     run(module, datamodule=data, verbose=False)
     found = trainer.callback_metrics.items()

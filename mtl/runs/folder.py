@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl.config.difference import back_again, difference
 from mtl.config.saved import read_config
+from mtl.config.total_batch import AUTO
 from mtl.errors import InUse, UserError
 from mtl.files import printable, read_json, write_json, write_whole
 from mtl.runs.environment import write_environment
@@ -98,10 +99,23 @@ class RunFolder:
         if self.finished:
             self.release()
             return False
-        write_whole(self.path / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True).encode())
+        self.note(cfg)
         write_environment(self.path)
         self.status("running", started=_now())
         return True
+
+    def note(self, cfg: DictConfig) -> None:
+        """Write a configuration as the run's."""
+        if self.writes:
+            content = OmegaConf.to_yaml(cfg, resolve=True).encode()
+            write_whole(self.path / "config.yaml", content)
+
+    def taken_up(self, cfg: DictConfig) -> DictConfig:
+        """A copy of a configuration, with the ``batch_size`` that was found here for ``auto``."""
+        cfg = cfg.copy()
+        if cfg.batch_size == AUTO and (self.path / "config.yaml").exists():
+            cfg.batch_size = read_config(self.path).batch_size
+        return cfg
 
     def keep(self) -> None:
         """From now on there is something to look at, however the run ends."""

@@ -96,7 +96,7 @@ def replay(cfg: DictConfig, folder: Path) -> Replay:
     """
     kept, keys = _kept(folder / FOLDER / "batch.json")
     cfg = cfg.copy()
-    cfg.trainer.devices, cfg.trainer.strategy = 1, "auto"
+    cfg.trainer.devices, cfg.trainer.num_nodes, cfg.trainer.strategy = 1, 1, "auto"
     without_first_weights(cfg)
     data = build_data(cfg)
     data.prepare_data()

@@ -17,6 +17,7 @@ from mtl.config.instantiate import container, make
 from mtl.config.kinds import named_kinds
 from mtl.config.paths import SWEEP_FILE
 from mtl.config.protocol import PAPER
+from mtl.config.total_batch import AUTO
 from mtl.data.build import build_data
 from mtl.data.inspection.labelled import doubts, unlabelled
 from mtl.data.inspection.looked import Looked, find_all
@@ -31,6 +32,7 @@ from mtl.learning.build import (
     build_module,
     build_trainer,
     is_enabled,
+    refuse_other_processes,
 )
 from mtl.learning.callbacks.broken import BrokenSamples
 from mtl.learning.callbacks.last_epochs import LastEpochs
@@ -55,14 +57,17 @@ from mtl.learning.rank_watch import watch_ranks
 from mtl.learning.stop import Stop
 from mtl.model.build import build_network
 from mtl.model.multiply_adds import multiply_adds
+from mtl.processes import is_first_process
+from mtl.runs.alike import check_alike
+from mtl.runs.auto_batch.settle import settle_batch_size
 from mtl.runs.baselines.measured import measured
 from mtl.runs.faults.known import known_fault, way_on
 from mtl.runs.faults.rank import LostRank, gone
 from mtl.runs.folder import RunFolder
 from mtl.runs.idle import idle
 from mtl.runs.left_out import left_out_lines
+from mtl.runs.meeting import in_turn
 from mtl.runs.peak_memory import peak_memory_mb, reset_peak_memory
-from mtl.runs.processes import is_first_process
 from mtl.runs.report import print_results
 from mtl.runs.said import unsaid
 from mtl.runs.stopping import after_interruption, stopped_by_signals
@@ -96,6 +101,7 @@ def train(
         Interrupted: it was ended from outside.
     """
     run = RunFolder(folder.absolute(), writes=is_first_process())
+    cfg = run.taken_up(cfg)
     if run.finished:
         return _as_it_is(run, cfg, folder)
     twin = run.unfinished_twin(cfg)
@@ -286,6 +292,22 @@ def _own_callbacks(
     return own
 
 
+def _opened(cfg: DictConfig, run: RunFolder, make_module: MakeModule) -> MultiTaskData:
+    """The data, prepared and looked at; with it, ``batch_size=auto`` becomes a number."""
+    auto = cfg.batch_size == AUTO
+    if auto:
+        cfg.batch_size = 1
+    data = build_data(cfg)
+    data.check_channels()
+    in_turn("data", data.prepare_data)
+    data.required("train")
+    _check_validation(cfg, data)
+    _check_labels(cfg, data)
+    if auto:
+        settle_batch_size(cfg, run, data, make_module)
+    return data
+
+
 def _train(
     cfg: DictConfig,
     run: RunFolder,
@@ -296,16 +318,12 @@ def _train(
 ) -> dict[str, float]:
     quiet_lightning()
     _seed(cfg.seed)
-    data = build_data(cfg)
-    data.check_channels()
-    data.prepare_data()
-    data.required("train")
-    _check_validation(cfg, data)
-    _check_labels(cfg, data)
+    data = _opened(cfg, run, make_module)
     network = build_network(cfg, data.targets)
     module = build_module(cfg, network, make_module)
     last = run.last_checkpoint
     resumed_step = _taken_up(cfg, data, module, last, run.writes)
+    check_alike(resumed_step, len(data.required("train")))
     loggers = build_loggers(cfg, run.path, None if resumed_step is None else resumed_step + 1)
     opened.enter_context(closing(loggers))
     throughput = Throughput()
@@ -313,6 +331,7 @@ def _train(
     own = _own_callbacks(cfg, run, data, [throughput, tracking], stop)
     callbacks = [*build_callbacks(cfg), *own]
     trainer = build_trainer(cfg, run.path, callbacks, loggers)
+    refuse_other_processes(cfg, trainer)
     watch_ranks(trainer, partial(_lost_rank, run))
     if run.writes:
         looked = Looked(cfg, data)

@@ -1,6 +1,8 @@
 """Order of samples: a function of seed and epoch."""
 
-from mtl.data.loading.sampler import EpochSampler
+import pytest
+
+from mtl.data.loading.sampler import EpochSampler, RankBatches
 
 
 def positions(sampler: EpochSampler, epoch: int) -> list[int]:
@@ -34,3 +36,26 @@ def test_plain_ranks_share_nothing() -> None:
     ranks = [positions(EpochSampler(7, 0, shuffle=False, rank=r, ranks=3), 0) for r in range(3)]
     assert ranks == [[0, 3, 6], [1, 4], [2, 5]]
     assert [len(EpochSampler(7, 0, shuffle=False, rank=r, ranks=3)) for r in range(3)] == [3, 2, 2]
+
+
+@pytest.mark.parametrize("length", [23, 24, 25, 31])
+def test_steps_of_a_total_are_the_same_however_many_share_them(length: int) -> None:
+    """24 samples a step: those of one process are those of all, in each step of each epoch."""
+
+    def steps(batch_size: int, ranks: int) -> list[set[int]]:
+        found: list[set[int]] = []
+        window = 24 // (batch_size * ranks)
+        for rank in range(ranks):
+            sampler = EpochSampler(length, 3, shuffle=True, rank=rank, ranks=ranks)
+            sampler.set_epoch(2)
+            batches = list(RankBatches(sampler, batch_size, True, step=window))
+            for number, start in enumerate(range(0, len(batches), window)):
+                found += [set()] * (number == len(found))
+                members = batches[start : start + window]
+                found[number] = found[number].union(*([p for _, p in b] for b in members))  # type: ignore[misc]
+        return found
+
+    alone = steps(24, 1)
+    assert [len(step) for step in alone] == [24] * (length // 24)
+    for batch_size, ranks in ((2, 1), (8, 1), (12, 2), (3, 2), (2, 4), (1, 8)):
+        assert steps(batch_size, ranks) == alone

@@ -3,11 +3,11 @@
 import contextlib
 import io
 import json
-import socket
 from pathlib import Path
 
 import fresh
 import pytest
+from launch_kit import meeting_place, torchrun
 from training_kit import checkpoint, write_conf
 
 from mtl.cli.main import main
@@ -73,20 +73,17 @@ def test_two_processes_train_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_a_sample_that_one_process_cannot_read_ends_both(tmp_path: Path) -> None:
-    """With one message, and without one process waiting for the other or ending it."""
+    """With one message, in one folder; neither process waits for the other or ends it."""
     conf = write_conf(tmp_path / "conf")
-    folder = tmp_path / "run"
     own = ["data=broken", "data.train=20", "batch_size=2", "data.workers=0", "epochs=2"]
-    own += ["backbone=plain", "trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2"]
-    own += ["trainer.precision=32-true", f"hydra.run.dir={folder}"]
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(probe.getsockname()[1])}
+    own += ["backbone=plain", "trainer=ddp", "trainer.accelerator=cpu"]
+    own += ["trainer.precision=32-true", "name=pair"]
+    place = meeting_place()
     ranks = [
         fresh.mtl(
             *("train", "--config-dir", str(conf), *own),
             cwd=tmp_path / str(rank),
-            env={**place, "WORLD_SIZE": "2", "NODE_RANK": "0", "LOCAL_RANK": str(rank)},
+            env=torchrun(rank, 2) | place,
         )
         for rank in range(2)
     ]
@@ -98,5 +95,7 @@ def test_a_sample_that_one_process_cannot_read_ends_both(tmp_path: Path) -> None
     lines = [line for line in said.splitlines() if line.startswith("mtl:")]
     assert lines == [f"mtl: train/5: is broken {hint}"]
     assert "Traceback" not in said
+    (folder,) = (tmp_path / "0" / "outputs" / "runs" / "pair").iterdir()
+    assert not (tmp_path / "1" / "outputs").exists()
     assert json.loads((folder / "status.json").read_text())["state"] == "failed"
     assert not (folder / "checkpoints" / "last.ckpt").exists()

@@ -34,14 +34,21 @@ MIXED = {
     "sets_apart": f"{SETS} data.batches=apart weighting=uncertainty",
 }
 
+# An epoch has 3 samples more than 3 steps of 8; one process has 4 batches a step, two have 2 each.
+TOTAL = f"{PARTIAL} weighting=pcgrad data.train=27 batch_size=2 trainer.total_batch=8"
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     methods = {name: f"{own} data.train=24" for name, own in METHODS.items()} | MIXED
-    cases = {name: f"{own} epochs=2" for name, own in methods.items()}
+    cases = {name: f"{own} epochs=2" for name, own in {**methods, "total": TOTAL}.items()}
     return trained(tmp_path_factory.mktemp("ranks"), cases)
 
 
 @pytest.mark.parametrize("name", [*METHODS, *MIXED])
 def test_processes_take_the_step_of_one_and_stay_equal(folder: Path, name: str) -> None:
     assert_two_are_one(folder, name, steps=6)
+
+
+def test_steps_of_a_total_batch_are_the_same_in_one_process_and_in_two(folder: Path) -> None:
+    assert_two_are_one(folder, "total", steps=6, batches=(4, 2))

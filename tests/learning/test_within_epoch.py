@@ -62,9 +62,23 @@ def test_a_patient_stop_waits_once() -> None:
     stop.patient = True
     stop(TERM, None)
     assert stop.received == "SIGTERM"
+    stop(TERM, None)  # as launchers pass it on
     with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
         stop(signal.SIGUSR1, None)
     stop(TERM, None)
+
+
+def test_the_same_signal_later_ends_what_the_first_waits_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = iter([10.0, 11.9, 12.1])
+    monkeypatch.setattr("mtl.learning.stop.time.monotonic", lambda: next(now))
+    stop = Stop()
+    stop.patient = True
+    stop(TERM, None)
+    stop(TERM, None)
+    with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
+        stop(TERM, None)
 
 
 def test_an_impatient_stop_ends_at_once() -> None:

@@ -129,8 +129,9 @@ def test_a_process_of_two_that_is_killed_ends_the_other(tmp_path: Path, victim: 
     assert left.code == 1, left.out + left.err
     assert "Traceback" not in left.err
     assert [line for line in left.err.splitlines() if line.startswith("mtl:")] == [
-        "mtl: another process of this run has gone: what it said last tells why, if it was not "
-        f"killed for want of memory; hydra.run.dir={folder} goes on with the run"
+        f"mtl: {'' if victim else 'process 1: '}another process of this run has gone: what it said "
+        "last tells why, if it was not killed for want of memory; hydra.run.dir="
+        f"{folder} goes on with the run"
     ]
     assert ends(folder)[0] == "failed"
     checkpoint(folder, "last")

@@ -4,6 +4,7 @@ import math
 import os
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from mtl.cli.sweeps.record import Record
 from mtl.config.measures import GAIN
 from mtl.config.paths import BASELINES, allow_user_modules
 from mtl.errors import InUse, Pruned, UserError
+from mtl.processes import is_first_process
 
 
 @dataclass(frozen=True)
@@ -72,13 +74,16 @@ class Sweep:
         # Where paths are relative to, and modules found, in processes that began elsewhere too.
         os.chdir(self.began)
         allow_user_modules()
+        if not is_first_process():
+            # Another task of the same job of a cluster; the first one leaves word.
+            with suppress(Exception):
+                self._trained(job)
+            return
         print(job.headline(took), flush=True)
         record = Record(self.folder)
         record.started(job.name, took)
         begun = time.monotonic()
         try:
-            if job.values is None:
-                raise UserError(job.wrong)
             metrics = self._trained(job)
         except KeyboardInterrupt:
             record.interrupted(job.name)
@@ -122,7 +127,8 @@ class Sweep:
             except Exception as error:
                 raised.append(error)
 
-        assert job.values is not None
+        if job.values is None:
+            raise UserError(job.wrong)
         run_in_sweep(self._node(job), job.values, folder, guarded)
         if raised:
             raise raised[0]

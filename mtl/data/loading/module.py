@@ -78,6 +78,8 @@ class MultiTaskData(L.LightningDataModule):
         max_megapixels: of an image; a larger one is a broken file.
         cache_size: of all caches there together, gigabytes; those used least recently make room.
         images: what the data set's are.
+        whole_steps: whether each step of a training has all of its samples; what is left of an
+            epoch comes in others.
     """
 
     def __init__(
@@ -98,6 +100,7 @@ class MultiTaskData(L.LightningDataModule):
         max_megapixels: float = MAX_MEGAPIXELS,
         augmentations: Mapping[str, Augmentation] | None = None,
         images: ImageFormat = USUAL,
+        whole_steps: bool = False,
     ) -> None:
         super().__init__()
         self.data_set = data_set
@@ -116,6 +119,7 @@ class MultiTaskData(L.LightningDataModule):
         self.cache_size = cache_size
         self.max_megapixels = max_megapixels
         self.images = images
+        self.whole_steps = whole_steps
         allow_megapixels(max_megapixels)
         self.skipped: dict[str, str] = {}
         self.failure: str | None = None
@@ -238,7 +242,10 @@ class MultiTaskData(L.LightningDataModule):
         loading = self.loading(split, augment=training)
         trainer = self.trainer
         ranks = trainer.world_size if trainer else 1
+        whole = training and self.whole_steps
+        step = trainer.accumulate_grad_batches if trainer and whole else None
         shares = self.shares(self.required(split)) if training else None
+        block = self.batch_size * ranks * (step or 1)
         sampler = EpochSampler(
             len(loading),
             self.seed,
@@ -247,7 +254,7 @@ class MultiTaskData(L.LightningDataModule):
             ranks=ranks,
             draw=None
             if shares is None
-            else partial(shares.repeated(loading.copies).order, block=self.batch_size * ranks),
+            else partial(shares.repeated(loading.copies).order, block=block),
         )
         # Lightning opens the loader, and workers fetch ahead, before it tells the sampler the epoch
         # of a resumed run.
@@ -255,7 +262,10 @@ class MultiTaskData(L.LightningDataModule):
         drop = training and len(sampler) >= self.batch_size
         workers = self._worker_count(loading)
         begin = (self.first_epoch, self.first_batch) if training else (0, 0)
-        batches = RankBatches(sampler, self.batch_size, drop, begin)
+        batches = RankBatches(sampler, self.batch_size, drop, begin, step)
+        if step and not len(batches):
+            there = counted(sampler.length, "sample")
+            raise UserError(f"trainer.total_batch={block}: an epoch has only {there}")
         return DataLoader(
             loading,
             batch_sampler=batches,

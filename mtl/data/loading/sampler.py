@@ -83,6 +83,8 @@ class RankBatches(BatchSampler):
         drop_last: leave out a last batch that is not full.
         begin: an epoch, and how many of its batches come no more, since the run goes on behind
             them.
+        step: batches that make a step, of which there are only whole ones then, however many ranks
+            share them; None: the last step of an epoch may have fewer.
     """
 
     def __init__(
@@ -91,13 +93,18 @@ class RankBatches(BatchSampler):
         batch_size: int,
         drop_last: bool,
         begin: tuple[int, int] = (0, 0),
+        step: int | None = None,
     ) -> None:
         super().__init__(cast(Sampler[int], sampler), batch_size, drop_last)
         self._epochs = sampler
         self._begin = begin
+        self._step = step
         self._most = math.ceil(sampler.length / sampler.ranks)
 
     def __len__(self) -> int:
+        if self._step is not None:
+            samples = self.batch_size * self._epochs.ranks * self._step
+            return self._epochs.length // samples * self._step
         most = self._most / self.batch_size
         return math.floor(most) if self.drop_last else math.ceil(most)
 
@@ -109,7 +116,7 @@ class RankBatches(BatchSampler):
 
     def __iter__(self) -> Iterator[list[int]]:
         count = self.passed_over
-        for batch in islice(super().__iter__(), count, None):
+        for batch in islice(super().__iter__(), count, len(self)):
             count += 1
             yield batch
         for _ in range(count, len(self)):

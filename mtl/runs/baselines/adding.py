@@ -9,8 +9,8 @@ from torch.utils.tensorboard import SummaryWriter
 from mtl.files import read_json, write_json
 from mtl.learning.checkpoints import read_checkpoint
 from mtl.learning.logger.tags import tag_of
+from mtl.processes import is_first_process
 from mtl.runs.baselines.measured import Measured, measured, without_gain
-from mtl.runs.processes import is_first_process
 
 
 def add_gain(cfg: DictConfig, folder: Path, baselines: Mapping[str, Path]) -> Measured:

@@ -13,7 +13,6 @@ from mtl.config.paths import BASELINES
 from mtl.errors import Interrupted, InUse, RunError, UserError
 from mtl.runs.baselines.single import Baseline, baselines_of, folders_of
 from mtl.runs.baselines.words import gain_lines
-from mtl.runs.processes import is_first_process
 from mtl.runs.stopping import stopped_by_signals
 from mtl.terminal import say
 
@@ -66,7 +65,7 @@ def train_run(cfg: DictConfig, folder: Path, root: Path = BASELINES) -> dict[str
         return train(cfg, folder)
     baselines = baselines_of(cfg, root)
     if not baselines:
-        _tell(f"a run of one task, {cfg.tasks[0]}, is its own baseline")
+        say(f"a run of one task, {cfg.tasks[0]}, is its own baseline")
         return train(cfg, folder)
     from mtl.runs.folder import RunFolder
 
@@ -85,7 +84,7 @@ def train_run(cfg: DictConfig, folder: Path, root: Path = BASELINES) -> dict[str
 
     found = add_gain(cfg, folder, folders_of(baselines))
     for line in gain_lines(found.entry):
-        _tell(line)
+        say(line)
     return {**metrics, **found.metrics}
 
 
@@ -95,11 +94,11 @@ def _is_done(title: str, baseline: Baseline, said: set[str]) -> bool:
         _train_one(title, baseline, quietly=title in said)
     except InUse:
         if title not in said:
-            _tell(f"{title}: another process is training it")
+            say(f"{title}: another process is training it")
         said.add(title)
         return False
     except (UserError, RunError) as error:
-        _tell(f"{title}: failed: {error}")
+        say(f"{title}: failed: {error}")
     return True
 
 
@@ -107,13 +106,8 @@ def _train_one(title: str, baseline: Baseline, quietly: bool) -> None:
     from mtl.runs.train import train
 
     if baseline.finished:
-        _tell(f"{title}: trained before")
+        say(f"{title}: trained before")
         return
     if not quietly:
-        _tell(f"{title} ({baseline.folder.name})")
+        say(f"{title} ({baseline.folder.name})")
     train(baseline.cfg, baseline.folder)
-
-
-def _tell(line: str) -> None:
-    if is_first_process():
-        say(line)

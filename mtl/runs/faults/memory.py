@@ -43,8 +43,12 @@ def _numbers(text: str) -> str:
 def _remedy(cfg: DictConfig) -> str:
     size, batches = int(cfg.batch_size), int(cfg.trainer.accumulate_grad_batches)
     now = f"with batch_size={size}, image_size={cfg.image_size}"
+    smaller = "a smaller image_size or backbone needs less"
     if size == 1:
-        return f"{now}; a smaller image_size or backbone needs less"
+        return f"{now}; {smaller}"
+    if cfg.trainer.get("total_batch") is not None:
+        part = next(n for n in range(size // 2, 0, -1) if size % n == 0)
+        return f"{now}; batch_size={part} makes the same steps in smaller parts; {smaller}, too"
     half = f"batch_size={size // 2} trainer.accumulate_grad_batches={2 * batches}"
     same = "as large" if size % 2 == 0 else "almost as large"
     return (

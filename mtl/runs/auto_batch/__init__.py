@@ -1,0 +1,1 @@
+"""``batch_size=auto``: the largest batch that fits, found once, before a run begins."""
