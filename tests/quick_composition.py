@@ -1,13 +1,16 @@
 """Configurations that differ in members and single values are composed once per process.
 
 Hydra reads and merges some sixty files for each, which would be half of the time of the tests.
-Where the files of a member are nothing but its node, that is put in place of the other's; values
-are changed as a sweep is planned; where Hydra has to compose, each file is parsed once, and folders
-of users that hold the same are one. ``test_quick_composition`` holds it against Hydra's own.
+Configurations are made as those of a sweep's jobs are; where a ``DictConfig`` is asked for, and the
+files of a member are nothing but its node, that is put in place of the other's. Where Hydra has to
+compose, each file is parsed once, and folders of users that hold the same are one.
+``test_quick_composition`` holds it against Hydra's own.
 """
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,13 +23,16 @@ from quick_hydra import held, merging_once
 from quick_merge import put_node
 
 from mtl.config import check, compose, finalise, schema
+from mtl.config.complaints import HYDRA_ERRORS
 from mtl.config.compose import group_choices, with_values
 from mtl.config.groups import choices, members
+from mtl.config.many import Composer, MadeConfig
 from mtl.config.member_files import chain, node_of, text_of
 from mtl.config.overrides import parse
 from mtl.errors import UserError
 
 Compose = Callable[[Sequence[str], Path | None], DictConfig]
+Make = Callable[[Sequence[str], Path | None], MadeConfig]
 Defaults = Callable[[tuple[str, ...], Path | None], dict[str, Any]]
 
 
@@ -35,10 +41,12 @@ def composing_quickly() -> Iterator[None]:
     """All of this module, in this process."""
     once = composing_once(compose.compose_or_raise)
     fixed = made_of_parts(finalise.fixed)
+    load = sys.modules["mtl.config.load"]  # whose name in mtl.config is the function's
     with (
         copying_quickly(),
         merging_once(),
         patch.object(compose, "compose_or_raise", once),
+        patch.object(load, "made", made_of_others(load.made)),
         patch.object(finalise, "fixed", fixed),
         patch.object(check, "fixed", fixed),
         patch.object(schema, "composed_defaults", of_one_folder(schema.composed_defaults)),
@@ -91,6 +99,32 @@ def composing_once(hydras: Compose) -> Compose:
     return quick
 
 
+def made_of_others(hydras: Make) -> Make:
+    """A function that answers as Hydra's own does, from other configurations' plain values."""
+    composers: dict[tuple[tuple[str, str], ...], Composer] = {}
+
+    def quick(overrides: Sequence[str], config_dir: Path | None) -> MadeConfig:
+        if any(o.startswith(("hydra", "+", "~")) for o in overrides):
+            return hydras(overrides, config_dir)
+        there = held(config_dir)
+        folder = None if there not in composers else composers[there].config_dir
+        if there not in composers or (folder is not None and not holds(folder, there)):
+            composers[there] = Composer(config_dir)
+        try:
+            made = composers[there].make(overrides)
+        except (UserError, *HYDRA_ERRORS):
+            return hydras(overrides, config_dir)
+        own = None if config_dir is None else config_dir.resolve()
+        return made._replace(chosen=replace(made.chosen, config_dir=own))
+
+    return quick
+
+
+def holds(folder: Path, there: tuple[tuple[str, str], ...]) -> bool:
+    """Whether a user's folder still holds what it held."""
+    return folder.is_dir() and held(folder) == there
+
+
 def of_one_folder(composed: Defaults) -> Defaults:
     """A function that asks of all users' folders that hold the same the first."""
     first: dict[tuple[tuple[str, str], ...], Path] = {}
@@ -100,7 +134,7 @@ def of_one_folder(composed: Defaults) -> Defaults:
             return composed(chosen, None)
         there = held(config_dir)
         same = first.get(there)
-        if same is None or not same.is_dir() or held(same) != there:
+        if same is None or not holds(same, there):
             same = first[there] = config_dir
         return composed(chosen, same)
 

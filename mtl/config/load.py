@@ -6,8 +6,9 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from mtl.config.check import check
-from mtl.config.compose import chosen_of, compose
-from mtl.config.finalise import final_values
+from mtl.config.compose import compose
+from mtl.config.finalise import SWEEP
+from mtl.config.many import MadeConfig
 
 
 def load(
@@ -26,5 +27,11 @@ def load(
     Raises:
         UserError: anything is wrong with them.
     """
-    cfg = compose(overrides, config_dir)
-    return check(final_values(cfg), needs_data, chosen=chosen_of(cfg.hydra))
+    values, chosen = made(overrides, config_dir)
+    del values[SWEEP]
+    return check(values, needs_data, chosen=chosen)
+
+
+def made(overrides: Sequence[str], config_dir: Path | None) -> MadeConfig:
+    """Composed and finalised."""
+    return MadeConfig.of(compose(overrides, config_dir))

@@ -37,6 +37,11 @@ class MadeConfig(NamedTuple):
     values: dict[str, Any]
     chosen: Chosen
 
+    @classmethod
+    def of(cls, cfg: DictConfig) -> "MadeConfig":
+        """Of what ``compose`` returns."""
+        return cls(held_values(cfg), chosen_of(cfg.hydra))
+
 
 class _Base(NamedTuple):
     """A composition that others are made of.
@@ -67,6 +72,7 @@ class Composer:
         self.config_dir = config_dir
         self._groups = frozenset(groups(config_dir))
         self._bases: dict[tuple[str, ...], _Base] = {}
+        self._referred: frozenset[str] = frozenset()
         self._replaceable = cache(self._find_replaceable)
         self._node = cache(lambda group, member: node_of(group, member, config_dir))
 
@@ -80,13 +86,26 @@ class Composer:
         own = with_new_members(overrides, self.config_dir)
         chosen = tuple(o for o in own if parse(o).key_or_group in self._groups)
         values = [o for o in own if o not in chosen]
-        replaced = self._replaceable(chosen)
         try:
-            rest = tuple(o for o in chosen if o not in replaced)
-            return self._made(self._base(rest), dict(replaced.values()), values, own)
+            base, replaced = self._nearest(chosen)
+            return self._made(base, replaced, values, own)
         except NotPlainError:
             cfg = with_values(self._base(chosen).cfg, values, self.config_dir)
-            return MadeConfig(held_values(cfg), chosen_of(cfg.hydra))
+            return MadeConfig.of(cfg)
+
+    def _nearest(self, chosen: tuple[str, ...]) -> tuple[_Base, dict[str, str]]:
+        """The base that these choices can be made of, and the member of each group that differs.
+
+        A member that other nodes refer to is one of the base's.
+        """
+        replaced = self._replaceable(chosen)
+        while True:
+            differ = {o: pair for o, pair in replaced.items() if pair[0] not in self._referred}
+            base = self._base(tuple(o for o in chosen if o not in differ))
+            members = dict(differ.values())
+            if base.referred.isdisjoint(members):
+                return base, members
+            self._referred |= base.referred
 
     def _made(
         self, base: _Base, members: Mapping[str, str], values: Sequence[str], own: Sequence[str]
@@ -96,8 +115,6 @@ class Composer:
         Raises:
             NotPlainError: it isn't as simple.
         """
-        if not base.referred.isdisjoint(members):
-            raise NotPlainError
         nodes = {group: self._node(group, member) for group, member in members.items()}
         defaults = base.defaults | looked_up(base.defaults | nodes, of=nodes)
         changed = pickle.loads(base.values) | copied(nodes)

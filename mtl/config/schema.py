@@ -69,9 +69,8 @@ def check_keys(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     for key in defaults:
         if key not in values:
             raise UserError(f"~{key}: {key} can't be left out")
-    known = flat(dict(defaults))
     for key in unknown_keys(without_own_callbacks(values, defaults), defaults, ""):
-        raise UserError(unknown_key(key, known))
+        raise UserError(unknown_key(key, flat(dict(defaults))))
 
 
 def without_own_callbacks(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:

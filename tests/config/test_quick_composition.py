@@ -9,13 +9,14 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.config_search_path_impl import ConfigSearchPathImpl
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError
-from quick_composition import composing_once, made_of_parts, replaceable
+from quick_composition import composing_once, made_of_others, made_of_parts, replaceable
 from quick_copies import pickled
 from quick_hydra import merging_once
 from quick_merge import NotPlainError, loading_once, merge_into
 
 from mtl.config.compose import CONFIG_NAME, initialised, search_path
 from mtl.config.finalise import fixed
+from mtl.config.many import MadeConfig
 from mtl.config.member_files import drop_allowed
 
 pytestmark = pytest.mark.slow
@@ -40,6 +41,34 @@ def composed(overrides, config_dir=None) -> DictConfig:
 )
 def test_as_hydra_composes(overrides):
     agree(composing_once(composed)(overrides), composed(overrides), overrides)
+
+
+def composed_whole(overrides, config_dir=None) -> MadeConfig:
+    return MadeConfig.of(composed([*search_path(config_dir), *overrides], config_dir))
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["encoder=cgc", "fusion=attention", "fusion.exchange=concat", "weighting=pcgrad"],
+        ["experiment=split", "encoder=shared", "lr=0.5", "tasks=[box]"],
+        ["data=mine", "heads.wind.weight=2", "tasks=[classification,wind]", "name=x"],
+        ["data=mine", "epochs=3", "data.train=5", "monitor=val/wind/accuracy"],
+    ],
+    ids=" ".join,
+)
+def test_made_of_others_as_hydra_composes(tmp_path, overrides):
+    """From what was made before, in another folder that held the same, too."""
+    quick = made_of_others(composed_whole)
+    for name in ("one", "other"):
+        folder = tmp_path / name
+        for path, text in (("head/wind", "classification"), ("data/mine", "shapes")):
+            (folder / path).parent.mkdir(parents=True)
+            (folder / f"{path}.yaml").write_text(f"# Mine.\ndefaults: [{text}, _self_]\n")
+        found, wanted = quick(overrides, folder), composed_whole(overrides, folder)
+        assert found == wanted
+        assert list(found.values) == list(wanted.values)
+        quick(["tasks=[box]"], folder)
 
 
 def own(node):
