@@ -39,7 +39,7 @@ def show(comparison: Comparison, whole: bool) -> None:
 
     Args:
         comparison: what to print.
-        whole: with all costs, and every difference.
+        whole: with all costs, every difference, and what is left out of it.
     """
     console = table_console()
     shown = comparison if whole else replace(comparison, costs=_shortest(comparison.costs))
@@ -55,8 +55,9 @@ def show(comparison: Comparison, whole: bool) -> None:
         console.print()
         console.print(Text(AGAINST_ALONE, style="bold"))
         show_sentences(found, console)
-    if whole:
-        show_differences(comparison, console)
+    if not whole:
+        return
+    show_differences(comparison, console)
     if missing := left_out(comparison):
         console.print()
         for text in missing[:NOTES]:

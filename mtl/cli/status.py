@@ -1,6 +1,7 @@
 """``mtl status``: how far a sweep is, wherever it runs."""
 
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mtl.cli.own_keys import needed, own_keys, refuse_misspelt
@@ -10,9 +11,12 @@ from mtl.cli.table import print_rows
 from mtl.config.paths import SWEEP_FILE
 from mtl.errors import UserError
 from mtl.files import read_json
+from mtl.terminal import say
 from mtl.words import counted
 
 KEYS = ("sweep",)
+JOB = "\0"
+"""In place of a job's own name in the reason why it failed."""
 HELP = """\
 usage: mtl status sweep=DIR
 
@@ -47,13 +51,26 @@ def run(arguments: list[str]) -> int:
         raise UserError(f"sweep={folder}: {what}")
     now = time.time()
     jobs = look(folder, about, now)
-    rows = [[job.name, job.state, job.note] for job in jobs]
+    rows = [[job.name, job.state, job.note if job.state != "failed" else ""] for job in jobs]
     print_rows(rows, header=["job", "state", ""], styles=COLOURS)
     unknown = int(about.get("jobs", 0)) - len(jobs)
     states = [job.state for job in jobs] + ["waiting"] * unknown
     print(f"{counted(len(states), 'job')}: {in_numbers(states)}")
+    for line in reasons(jobs):
+        say(line)
     print(_then(jobs, states, about, now))
     return int("failed" in states)
+
+
+def reasons(jobs: Sequence[SeenJob]) -> Iterator[str]:
+    """Why jobs failed, each reason once: ``seed-3 and 2 others: loss is nan``."""
+    names: dict[str, list[str]] = {}
+    for job in jobs:
+        if job.state == "failed":
+            names.setdefault(job.note.replace(job.name, JOB), []).append(job.name)
+    for reason, (first, *others) in names.items():
+        who = f"{first} and {counted(len(others), 'other')}" if others else first
+        yield f"{who}: {reason.replace(JOB, first)}"
 
 
 def _then(jobs: list[SeenJob], states: list[str], about: dict[str, object], now: float) -> str:

@@ -133,6 +133,7 @@ def test_several_objectives_have_a_front(mtl, stub_train, monkeypatch):
     assert [row[1] for row in rows if row and row[0].startswith("lr-")][-5:] == [
         *("finished", "finished", "finished", "failed", "pruned"),
     ]
+    assert "1 failed; why: mtl status sweep=outputs/sweeps/front\n" in result.out
     front = result.out.partition("none is better in everything than these:")[2]
     assert [line.split()[0] for line in front.splitlines()[2:5]] == ["1", "2", "3"]
     folder = Path("outputs/sweeps/front")

@@ -6,7 +6,7 @@ import platform
 import time
 from pathlib import Path
 
-from mtl.cli.status import in_time
+from mtl.cli.status import in_time, reasons
 from mtl.cli.sweeps.progress import SeenJob, forecast
 from mtl.cli.sweeps.record import Record
 from mtl.errors import RunError
@@ -41,7 +41,7 @@ def test_what_runs_waits_and_failed(mtl):
         *("finished", "failed", "running", "cut", "waiting", "waiting"),
     ]
     assert rows[1][2].strip() == "0.5000"
-    assert rows[2][2].strip() == "loss is nan"
+    assert "seed-1: loss is nan\n" in result.out
     assert rows[3][2].strip() == f"on {platform.node()}, 1 thread"
     assert "6 jobs: 1 finished, 1 failed, 1 cut off, 1 running, 2 waiting" in result.out
     # 60 s of the running one, and of three others after it.
@@ -70,6 +70,15 @@ def test_half_a_line_is_passed_over(tmp_path):
     with record.file.open("a") as file:
         file.write('{"job": "seed-4", "sta')
     assert list(record.last()) == [NAMES[i] for i in (0, 1, 3, 2)]
+
+
+def test_a_reason_is_told_once():
+    notes = ("lr=-1: no", "see runs/seed-1", "see runs/seed-2", "lr=-1: no", "lr=-1: no")
+    jobs = [SeenJob(f"seed-{n}", "failed", note) for n, note in enumerate(notes)]
+    assert list(reasons([*jobs, SeenJob("seed-9", "running", "on host")])) == [
+        "seed-0 and 2 others: lr=-1: no",
+        "seed-1 and 1 other: see runs/seed-1",
+    ]
 
 
 def test_how_long_it_takes():

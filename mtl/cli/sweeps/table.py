@@ -19,13 +19,16 @@ COLOURS = {
 
 
 def print_table(entries: Sequence[Mapping[str, Any]], folder: Path) -> None:
-    """Name, state, score and gain of each job, and where they lie."""
+    """Name, state, score and gain of each job, where they lie, and who says why some failed."""
     head = ["job", "state", "score"]
     if any("gain" in entry for entry in entries):
         head.append("gain")
     rows = [_row(entry)[: len(head)] for entry in entries]
     print_rows(rows, header=head, right=[2, 3], styles=COLOURS)
     print(f"sweep folder: {folder}", flush=True)
+    failed = [entry for entry in entries if entry["state"] == "failed"]
+    if failed:
+        print(f"{len(failed)} failed; why: mtl status sweep={folder}", flush=True)
 
 
 def in_numbers(states: Iterable[str]) -> str:
