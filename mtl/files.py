@@ -129,9 +129,15 @@ def read_json(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        content = json.loads(path.read_text())
-    except (ValueError, OSError, RecursionError) as error:
-        raise BadFile(path, f"can't be read as JSON ({error})") from error
+        text = path.read_text()
+        content = json.loads(text)
+    except OSError as error:
+        raise BadFile(path, f"can't be read ({error.strerror or error})") from error
+    except UnicodeDecodeError as error:
+        raise BadFile(path, "is no text") from error
+    except (ValueError, RecursionError) as error:
+        why = f"can't be read as JSON ({error})" if text.strip() else "is empty"
+        raise BadFile(path, why) from error
     if not isinstance(content, dict):
         raise BadFile(path, "holds no JSON object")
     return content

@@ -24,6 +24,8 @@ IMAGE_SUFFIXES = (
 """What is read as an image, in lower case; upper case is as good."""
 MAX_MEGAPIXELS = 179.0
 """The largest image that is read unless something else is said; PIL's own limit."""
+# Of damaged files it prints lines of its own, and of channels that it has no names for.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 _REDUCED = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
     4: cv2.IMREAD_REDUCED_COLOR_4,

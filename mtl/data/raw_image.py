@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from mtl.data.array_file import why_no_array
 from mtl.data.image_file import UnknownImage, refuse_broken, whole_file
 from mtl.errors import BadFile
 
@@ -38,8 +39,6 @@ def read_raw(path: Path | str, channels: int) -> npt.NDArray[Any]:
         # PIL knows no floats in several channels.
         if data[:4] not in TIFF:
             raise
-    # OpenCV warns of channels that it has no names for, in files that it wrote itself.
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
@@ -56,7 +55,7 @@ def _of_array_file(path: Path | str, data: bytes, channels: int) -> npt.NDArray[
     try:
         values = np.load(io.BytesIO(data), allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
-        raise BadFile(path, f"is a broken array ({error})") from None
+        raise BadFile(path, f"is a broken array ({why_no_array(error)})") from None
     if values.ndim == 2:
         return np.asarray(values[..., None])
     if values.ndim != 3 or values.dtype.kind not in "iuf":

@@ -13,6 +13,7 @@ from mtl.errors import BadFile, UserError
 from mtl.model.channels import take_channels
 from mtl.model.network import Network
 from mtl.model.resized import take_shapes
+from mtl.model.torch_file import why_no_tensors
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged or hostile file can raise anything
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        reason = why_no_tensors(path, error)
         raise BadFile(path, f"can't be read as a checkpoint ({reason})") from error
     if not isinstance(content, dict) or not _named_tensors(content.get("state_dict")):
         raise BadFile(path, "is no checkpoint of a run: it holds no named tensors")

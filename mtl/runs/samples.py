@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl.config.nearest import listing
+from mtl.data.array_file import why_no_array
 from mtl.errors import BadFile, UserError
 from mtl.model.samples.ids import unpacked
 from mtl.runs.recount.base import Recount
@@ -77,7 +78,10 @@ class KeptSamples:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 return cls.of({name: file[name] for name in file.files})
         except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, ZlibError) as error:
-            raise BadFile(path, f"holds no kept samples ({error})") from error
+            said = f"holds no kept samples ({why_no_array(error)})"
+            raise BadFile(
+                path, f"{said}; mtl eval run={folder} samples=true writes them anew"
+            ) from error
 
     @classmethod
     def of(cls, arrays: Mapping[str, npt.NDArray[np.generic]]) -> "KeptSamples":

@@ -44,10 +44,10 @@ class Record:
         for line in self.file.read_bytes()[start:].decode(errors="replace").splitlines():
             try:
                 entry = json.loads(line)
-            except ValueError:
+                found[str(entry["job"])] = entry
+            except (ValueError, TypeError, KeyError, RecursionError):
                 # Half of a line, of a process that was killed or a disk that was full.
                 continue
-            found[entry["job"]] = entry
         return found
 
     def started(self, job: str, took: str) -> None:

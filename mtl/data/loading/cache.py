@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
 
+from mtl.data.array_file import why_no_array
 from mtl.data.loading.cache_build import write_shard
 from mtl.data.loading.cache_key import sample_key, work_key
 from mtl.data.loading.cache_merge import merge_small
@@ -157,10 +159,18 @@ def _settled(store: Store, work: str, keys: Sequence[bytes]) -> dict[bytes, tupl
 
 
 def _opened(folder: Path, targets: Mapping[str, Target]) -> OpenShard | None:
-    """None where another process has made room at this shard's expense."""
+    """None where another process has made room at this shard's expense, or it is damaged."""
     try:
         return OpenShard(folder, targets)
     except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        log.warning(
+            "%s can't be read (%s); its samples are read from their files; mtl cache clear=true "
+            "makes room for a new one",
+            folder,
+            why_no_array(error),
+        )
         return None
 
 

@@ -126,7 +126,8 @@ class Columns:
 
     def __init__(self, folder: Path, targets: Mapping[str, Target]) -> None:
         self.targets = targets
-        with np.load(folder / INDEX, allow_pickle=False) as file:
+        # Of a path numpy leaves a damaged file open.
+        with (folder / INDEX).open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             index: dict[str, npt.NDArray[np.int64]] = dict(file)
         self._numbers = {
             name: {row: number for number, row in enumerate(index[f"{name}.rows"].tolist())}

@@ -159,7 +159,8 @@ def _load(path: Path) -> dict[str, Any]:
     try:
         content = read_pickle(path.read_bytes())
     except Exception as error:  # a damaged pickle can raise anything
-        reason = " ".join(str(error).split()) or type(error).__name__
+        system = error.strerror if isinstance(error, OSError) else None
+        reason = system or " ".join(str(error).split()) or type(error).__name__
         raise BadFile(path, f"is not a readable CIFAR file: {reason}") from error
     if not isinstance(content, dict):
         raise BadFile(path, "is not a CIFAR file: it holds no dictionary")

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mtl.data.array_file import why_no_array
 from mtl.data.sample import IGNORE_PIXEL, Sample, Target, TargetValue
 from mtl.data.sources.base import SPLITS, DataSet, Split
 from mtl.data.sources.file_source import FileSource
@@ -191,7 +192,7 @@ def _loaded(path: Path) -> Array:
     try:
         return np.asarray(np.load(path, allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
-        raise BadFile(path, f"is no readable .npy file: {' '.join(str(error).split())}") from error
+        raise BadFile(path, f"is no readable .npy file: {why_no_array(error)}") from error
 
 
 def _image(path: Path, values: Array) -> npt.NDArray[np.uint8]:

@@ -78,8 +78,8 @@ def _items(path: Path, text: str, first: int) -> Iterator[JsonItem]:
 
     place = behind(first)
     if text[place] != "{":
-        what = "a list" if text[place] == "[" else "no JSON"
-        raise BadFile(path, f"holds {what} and not an object of lists")
+        what = "is a list and not" if text[place] == "[" else "is no JSON, which is to be"
+        raise BadFile(path, f"{what} an object of lists")
     place = behind(place + 1)
     done = text[place] == "}"
     while not done:

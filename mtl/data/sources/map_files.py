@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy.io import loadmat
 
 from mtl.config.nearest import unknown
+from mtl.data.array_file import why_no_array
 from mtl.data.image_file import read_image, read_mask
 from mtl.data.sample import IGNORE_PIXEL
 from mtl.data.sources.text_file import lines, read_bytes, readings
@@ -287,7 +288,7 @@ def _numbers(path: Path) -> Array:
     try:
         found: Array = np.load(data, allow_pickle=False)
     except (ValueError, EOFError, OSError) as error:
-        raise BadFile(path, f"is no .npy file of numbers ({error})") from None
+        raise BadFile(path, f"is no .npy file of numbers ({why_no_array(error)})") from None
     if not isinstance(found, np.ndarray) or found.dtype.kind not in NUMBERS:
         raise BadFile(path, "is no .npy file of numbers")
     return found

@@ -88,7 +88,10 @@ def read_description(file: Path) -> YoloDescription:
     try:
         said = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise BadFile(file, f"is no yaml ({' '.join(str(error).split())[:120]})") from None
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark is not None else ""
+        what = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise BadFile(file, f"is no yaml ({what}{where})") from None
     if not isinstance(said, dict) or "names" not in said:
         raise BadFile(file, "has no names; they are the classes, as a list or {number: name}")
     names = _named(file, said["names"])

@@ -66,7 +66,8 @@ def _object(path: Path, line: int, row: str, keypoints: tuple[int, int] | None) 
     try:
         number, *numbers = map(float, row.split())
     except ValueError:
-        raise BadFile(path, f"object {line} isn't made of numbers: {row[:60]}") from None
+        shown = "".join(c if c.isprintable() else "?" for c in row[:60])
+        raise BadFile(path, f"object {line} isn't made of numbers: {shown}") from None
     columns = len(numbers) + 1
     if number != int(number) if math.isfinite(number) else True:
         raise BadFile(path, f"object {line} begins with {number:g}, which is no class's number")

@@ -1,7 +1,6 @@
 """Pre-trained tensors: where they come from and how they find their places in a backbone."""
 
 import logging
-import pickle
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from difflib import get_close_matches
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from mtl.errors import BadFile, UserError
 from mtl.model.backbone.base import Backbone
+from mtl.model.torch_file import why_no_tensors
 
 State = Mapping[str, Tensor]
 
@@ -90,12 +90,8 @@ def _load(path: Path) -> Any:
 
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise BadFile(
-            path, "is no file of plain tensors (loaded with weights_only=True)"
-        ) from error
     except Exception as error:  # a damaged file fails in as many ways as it has bytes
-        raise BadFile(path, f"can't be read as weights ({type(error).__name__})") from error
+        raise BadFile(path, f"can't be read as weights ({why_no_tensors(path, error)})") from error
 
 
 def load_weights(

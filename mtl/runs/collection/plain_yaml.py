@@ -37,6 +37,8 @@ def read_plain_yaml(path: Path) -> dict[str, Any]:
             found |= _node(part)
     except (yaml.YAMLError, OSError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise BadFile(path, f"can't be read ({' '.join(str(error).split())})") from error
+    if not found:
+        raise BadFile(path, "is empty")
     return found
 
 

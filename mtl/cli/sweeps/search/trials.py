@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.samplers import BaseSampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from mtl.cli.sweeps.search.space import Space, combinations
-from mtl.errors import UserError
+from mtl.errors import BadFile, UserError
 
 Direction = Literal["minimize", "maximize"]
 NAME = "search"
@@ -52,12 +54,18 @@ class Trials:
     ) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         folder.mkdir(parents=True, exist_ok=True)
-        self.study = optuna.create_study(
-            storage=storage_of(folder),
-            study_name=NAME,
-            directions=list(directions),
-            load_if_exists=True,
-        )
+        try:
+            self.study = optuna.create_study(
+                storage=storage_of(folder),
+                study_name=NAME,
+                directions=list(directions),
+                load_if_exists=True,
+            )
+        except (SQLAlchemyError, StorageInternalError, RuntimeError) as error:
+            reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
+            raise BadFile(
+                folder / "study.db", f"can't be read ({reason}); remove it to search anew"
+            ) from error
         self.space = dict(space)
         self.at_once = at_once
         self._sampler = str(settings["sampler"])
