@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from mtl.data.instances import InstanceBatch as InstanceBatch
     from mtl.data.instances import Instances as Instances
     from mtl.data.masks import Masks as Masks
+    from mtl.data.poses import PoseBatch as PoseBatch
+    from mtl.data.poses import Poses as Poses
     from mtl.data.preprocess.base import Frame as Frame
     from mtl.data.preprocess.base import Preprocess as Preprocess
     from mtl.data.preprocess.standard import Standard as Standard
@@ -105,6 +107,8 @@ _HOMES = {
     "Batch": "mtl.data.batch",
     "BoxBatch": "mtl.data.batch",
     "InstanceBatch": "mtl.data.instances",
+    "Poses": "mtl.data.poses",
+    "PoseBatch": "mtl.data.poses",
     "Labelled": "mtl.data.batch",
     "Preprocess": "mtl.data.preprocess.base",
     "Frame": "mtl.data.preprocess.base",

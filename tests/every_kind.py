@@ -5,11 +5,13 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mtl.data.instances import Instances
 from mtl.data.masks import Masks
+from mtl.data.poses import Poses
 from mtl.data.sample import Target
 from mtl.data.sources.base import ArraySource, Split
 from mtl.data.sources.shapes import CLASSES, Shapes
@@ -70,20 +72,24 @@ def shapes(source: ArraySource) -> Column:
     return found
 
 
+def poses(source: ArraySource) -> Column:
+    """The boxes with their ``ends``."""
+    pairs = zip(source.targets["boxes"], ends(source), strict=True)
+    return [Poses.of(boxes, points) for boxes, points in pairs]
+
+
+ENDS = ("left", "middle", "right")
+POINTS: Mapping[str, Any] = {
+    "mirrored": [("left", "right")],
+    "skeleton": [("left", "middle"), ("middle", "right")],
+}
 MADE_UP: Mapping[str, tuple[Target, Callable[[ArraySource], Column]]] = {
     "numbers": (Target("numbers", ("red", "green"), units=("lm", "")), colours),
     "depth": (Target("depth"), distances),
     "normals": (Target("normals"), directions),
     "instances": (Target("instances", CLASSES), shapes),
-    "keypoints": (
-        Target(
-            "keypoints",
-            ("left", "middle", "right"),
-            mirrored=[("left", "right")],
-            skeleton=[("left", "middle"), ("middle", "right")],
-        ),
-        ends,
-    ),
+    "keypoints": (Target("keypoints", ENDS, **POINTS), ends),
+    "poses": (Target("poses", CLASSES, keypoints=ENDS, **POINTS), poses),
 }
 """Target to what it means and how its column is had from shapes; a new kind adds its own, and its
 name in ``conf/data/every_kind.yaml``."""

@@ -14,6 +14,7 @@ KINDS = {
     "boxes": "mtl.data.target.boxes.BoxesKind",
     "instances": "mtl.data.target.instances.InstancesKind",
     "keypoints": "mtl.data.target.keypoints.KeypointsKind",
+    "poses": "mtl.data.target.poses.PosesKind",
     "mask": "mtl.data.target.mask.MaskKind",
     "depth": "mtl.data.target.depth.DepthKind",
     "normals": "mtl.data.target.normals.NormalsKind",

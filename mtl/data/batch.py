@@ -51,6 +51,11 @@ class BoxBatch:
         """(n, M) bool: True where there is an object."""
         return self.labels >= 0
 
+    @property
+    def counted(self) -> Tensor:
+        """(n, M) bool: the objects that are measured, which are those that are not difficult."""
+        return self.valid & ~self.difficult
+
     def map(self, change: Callable[[Tensor], Tensor]) -> Self:
         """Every tensor changed."""
         return replace(

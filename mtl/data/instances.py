@@ -38,20 +38,9 @@ class Instances(Boxes):
             boxes.xyxy, boxes.labels, boxes.difficult, boxes.within, boxes.looked_for, masks=masks
         )
 
-    @property
-    def boxes(self) -> Boxes:
-        """The same without masks."""
-        return Boxes(self.xyxy, self.labels, self.difficult, self.within, self.looked_for)
-
-    def taken(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Instances:
+    def taken(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Self:
         """Some of the objects."""
-        return replace(
-            self,
-            xyxy=self.xyxy[rows],
-            labels=self.labels[rows],
-            difficult=self.difficult[rows],
-            masks=self.masks[rows],
-        )
+        return replace(super().taken(rows), masks=self.masks[rows])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,11 +69,7 @@ class InstanceBatch(BoxBatch):
         ends = (rectangles[..., 2] * rectangles[..., 3]).cumsum().reshape(boxes.labels.shape)
         starts = ends - rectangles[..., 2] * rectangles[..., 3]
         return cls(
-            xyxy=boxes.xyxy,
-            labels=boxes.labels,
-            difficult=boxes.difficult,
-            within=boxes.within,
-            looked_for=boxes.looked_for,
+            **vars(boxes),
             size=values[0].masks.size,
             rectangles=torch.from_numpy(rectangles),
             starts=torch.from_numpy(starts),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ IGNORE_LABEL = -1
 IGNORE_PIXEL = 255
 """Mask value that neither loss nor metric looks at."""
 Pairs = tuple[tuple[str, str], ...]
-_OPTIONAL = ("units", "mirrored", "skeleton")
+_OPTIONAL = ("units", "keypoints", "mirrored", "skeleton")
 """What a ``Target`` has beside its kind and its classes."""
 
 
@@ -37,17 +37,19 @@ class Target:
         classes: the names behind the indices. For masks they include the background at index 0.
         units: of ``numbers``, parallel to their names; ``""`` where one has none, and none at all
             where none has any.
-        mirrored: pairs of classes that a mirror exchanges, such as ``left_eye`` and ``right_eye``.
-        skeleton: pairs of classes that pictures join by a line.
+        keypoints: of ``poses``, the names of the points that each object has.
+        mirrored: pairs of points that a mirror exchanges, such as ``left_eye`` and ``right_eye``.
+        skeleton: pairs of points that pictures join by a line.
 
     Raises:
-        UserError: there is no such kind, a pair names something else than two classes, or units
+        UserError: there is no such kind, a pair names something else than two points, or units
             don't go with the names.
     """
 
     kind: TargetKind
     classes: tuple[str, ...]
     units: tuple[str, ...]
+    keypoints: tuple[str, ...]
     mirrored: Pairs
     skeleton: Pairs
 
@@ -57,12 +59,14 @@ class Target:
         classes: Sequence[str] = (),
         *,
         units: Sequence[str] = (),
+        keypoints: Sequence[str] = (),
         mirrored: Sequence[Sequence[str]] = (),
         skeleton: Sequence[Sequence[str]] = (),
     ) -> None:
         object.__setattr__(self, "kind", kind_of(kind))
         object.__setattr__(self, "classes", tuple(classes))
         object.__setattr__(self, "units", tuple(units) if any(units) else ())
+        object.__setattr__(self, "keypoints", tuple(keypoints))
         object.__setattr__(self, "mirrored", self._pairs("mirrored", mirrored))
         object.__setattr__(self, "skeleton", self._pairs("skeleton", skeleton))
         if units and len(units) != len(self.classes):
@@ -73,9 +77,9 @@ class Target:
 
     def _pairs(self, key: str, given: Sequence[Sequence[str]]) -> Pairs:
         for pair in given:
-            if len(pair) != 2 or not set(pair) <= set(self.classes):
-                names = ", ".join(self.classes)
-                raise UserError(f"{key}: {list(pair)} is no pair of classes; there are {names}")
+            if len(pair) != 2 or not set(pair) <= set(self.points):
+                names = ", ".join(self.points)
+                raise UserError(f"{key}: {list(pair)} is no pair of names; there are {names}")
         return tuple((one, other) for one, other in given)
 
     @classmethod
@@ -102,21 +106,27 @@ class Target:
         return tuple(f"{name} ({unit})" if unit else name for name, unit in pairs)
 
     @property
+    def points(self) -> tuple[str, ...]:
+        """The names of keypoints; of a target without objects of other classes these are its own.
+
+        ``mirrored`` and ``skeleton`` are in terms of them.
+        """
+        return self.keypoints or self.classes
+
+    @property
     def exchanged(self) -> npt.NDArray[np.int64]:
-        """(C,): the number of the class that each class becomes in a mirror."""
+        """(K,): the number of the point that each point becomes in a mirror."""
         partner = dict([*self.mirrored, *((other, one) for one, other in self.mirrored)])
-        numbers = [self.classes.index(partner.get(name, name)) for name in self.classes]
+        numbers = [self.points.index(partner.get(name, name)) for name in self.points]
         return np.array(numbers, np.int64)
 
     @property
     def lines(self) -> list[tuple[int, int]]:
-        """``skeleton`` as numbers of classes."""
-        return [
-            (self.classes.index(one), self.classes.index(other)) for one, other in self.skeleton
-        ]
+        """``skeleton`` as numbers of points."""
+        return [(self.points.index(one), self.points.index(other)) for one, other in self.skeleton]
 
     def moved(self, labelled: Labelled, motion: Motion) -> Labelled:
-        """A batch's values after an affine map of each picture; a mirror exchanges classes."""
+        """A batch's values after an affine map of each picture; a mirror exchanges points."""
         moved = self.kind.moved(labelled, motion)
         if not self.mirrored:
             return moved
@@ -132,13 +142,13 @@ class Target:
         return self._seen(self.kind.moved_alone(value, motion), bool(motion.mirrors[0]))
 
     def from_parts(self, value: TargetValue, parts: PlacedParts) -> TargetValue:
-        """The value with what became of its parts; a mirror exchanges classes."""
+        """The value with what became of its parts; a mirror exchanges points."""
         return self._seen(self.kind.from_parts(value, parts), parts.mirrored)
 
     def _seen(self, value: TargetValue, in_mirror: bool) -> TargetValue:
         if not (in_mirror and self.mirrored):
             return value
-        return self.kind.renumbered(value, self.exchanged, self)
+        return self.kind.pointed(value, self.exchanged, self)
 
     def exact(self, value: TargetValue) -> TargetValue:
         """A value as the kind says it is.
@@ -189,6 +199,20 @@ class Boxes:
     def empty(cls) -> Boxes:
         """No objects: a fact about the image, unlike a missing target."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros(0, np.bool_))
+
+    @property
+    def boxes(self) -> Boxes:
+        """The same without what else the objects have."""
+        return Boxes(self.xyxy, self.labels, self.difficult, self.within, self.looked_for)
+
+    def taken(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.int64]) -> Self:
+        """Some of the objects."""
+        return replace(
+            self,
+            xyxy=self.xyxy[rows],
+            labels=self.labels[rows],
+            difficult=self.difficult[rows],
+        )
 
 
 TargetValue = Any

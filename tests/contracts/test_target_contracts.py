@@ -17,6 +17,7 @@ from mtl.data.inspection.tally import Tally
 from mtl.data.instances import Instances
 from mtl.data.loading.cache_columns import Columns, ColumnWriter, save_index
 from mtl.data.masks import Masks
+from mtl.data.poses import Poses
 from mtl.data.preprocess.base import Frame
 from mtl.data.sample import Boxes, Target
 from mtl.data.target.base import TargetKind
@@ -76,6 +77,19 @@ EXAMPLES: dict[TargetKind, tuple[Any, Any]] = {
             [[(1, 2.5, 2), (0, 0, 0), (8, 8, 1)], [(0, 0, 0), (0, 0, 0), (0, 0.5, 2)]], np.float32
         ),
         np.zeros((0, 3, 3), np.float32),
+    ),
+    kind_of("poses"): (
+        Poses.of(
+            boxes((1, 0, 4, 2.5), (2, 3, 7, 8)),
+            np.array(
+                [[(1, 2.5, 2), (0, 0, 0), (8, 8, 1)], [(0, 0, 0), (0, 0, 0), (0, 0.5, 2)]],
+                np.float32,
+            ),
+        ),
+        replace(
+            Poses.of(boxes(), np.zeros((0, 3, 3), np.float32)),
+            looked_for=np.array([True, False, True]),
+        ),
     ),
     kind_of("mask"): (
         RNG.integers(0, 3, (SIDE, SIDE), np.uint8),

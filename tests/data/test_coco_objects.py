@@ -1,5 +1,6 @@
 """Areas and keypoints of files in COCO's format."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,7 @@ def test_keypoints_by_hand(tmp_path: Path) -> None:
     said = [
         annotation(10, 1, (1, 1, 9, 9), keypoints=points),
         annotation(10, 1, (1, 1, 9, 9), iscrowd=1, keypoints=[0] * 9),
+        annotation(10, 1, (1, 1, 9, 9), num_keypoints=0),
     ]
     write(tmp_path / "annotations/person_keypoints_train.json", images("a.png", "b.png"), said,
           persons())  # fmt: skip
@@ -93,6 +95,14 @@ def test_keypoints_by_hand(tmp_path: Path) -> None:
     first, second = (source_of(data).read(row).targets for row in range(2))
     assert first["keypoints"].tolist() == [[[3.5, 4.5, 2], [0, 0, 0], [19.5, 9.5, 1]]]
     assert second["keypoints"].shape == (0, 3, 3)
+    poses, meant = first["poses"], data.targets["poses"]
+    assert (meant.classes, meant.keypoints) == (("person",), tuple(NAMES))
+    assert (meant.mirrored, meant.lines) == (target.mirrored, target.lines)
+    assert poses.xyxy.tolist() == [[1, 1, 10, 10]] * 3
+    assert poses.difficult.tolist() == [False, True, False]
+    assert poses.points[0].tolist() == first["keypoints"][0].tolist()
+    assert not poses.points[1:].any()  # a crowd's, and those that were not annotated
+    assert second["poses"].points.shape == (0, 3, 3)
     # The boxes are the same file's, until there is one of objects.
     assert data.targets["boxes"].classes == ("person",)
     write(tmp_path / "annotations/instances_train.json", images("a.png"),
@@ -101,7 +111,9 @@ def test_keypoints_by_hand(tmp_path: Path) -> None:
     first, second = (source_of(data).read(row).targets for row in range(2))
     assert data.targets["boxes"].classes == ("cat", "dog")
     assert len(first["boxes"]) == len(first["keypoints"]) == 1
-    assert second.keys() == {"keypoints"}
+    assert len(first["poses"]) == 3
+    assert data.targets["poses"] == meant
+    assert second.keys() == {"keypoints", "poses"}
 
 
 def test_broken_keypoints(tmp_path: Path) -> None:
@@ -134,6 +146,7 @@ def test_the_real_keypoints(
     data = opened(root, annotations={"train": file}, val_fraction=0)
     source = source_of(data)
     assert len(data.targets["keypoints"].classes) == number
+    counted: list[int] = []
     for row in range(len(source)):
         targets = source.read(row).understood(data.targets).targets
         for (x1, y1, x2, y2), points in zip(
@@ -143,10 +156,8 @@ def test_the_real_keypoints(
             # Annotators' boxes are not always around all of them.
             inside = (known > [x1 - 9, y1 - 9]) & (known < [x2 + 9, y2 + 9])
             assert not len(known) or inside.mean() > 0.7
-
-
-def test_the_real_run_lengths(shared_data: Callable[[str], Path]) -> None:
-    data = opened(shared_data("coco128"), areas=True)
-    found = source_of(data, "val").read(0).targets["instances"]
-    # The boxes in the json were made from the same masks.
-    np.testing.assert_array_equal(found.masks.xyxy, found.xyxy)
+        np.testing.assert_array_equal(targets["poses"].points, targets["keypoints"])
+        np.testing.assert_array_equal(targets["poses"].xyxy, targets["boxes"].xyxy)
+        counted += (targets["poses"].points[..., 2] > 0).sum(1).tolist()
+    said = json.loads((root / file).read_text())["annotations"]
+    assert sorted(counted) == sorted(one["num_keypoints"] for one in said)

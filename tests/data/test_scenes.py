@@ -139,6 +139,16 @@ def test_keypoints_lie_on_the_axis_of_the_main_solid(scenes: list[Scene]) -> Non
         assert up <= centre[1] <= down
         for x, y, seen in (bottom, centre, top):
             assert (scene.hits.owner[int(y), int(x)] == 1) == (seen == 2)
+        poses = truth.poses(scene)
+        assert np.array_equal(poses.xyxy, truth.boxes(scene).xyxy)
+        assert len(poses) == len(scene.placed)
+        assert np.array_equal(poses.points[0], truth.keypoints(scene)[0])
+        inside = (poses.points[..., :2] >= 0) & (poses.points[..., :2] < scene.camera.side)
+        assert inside.all()
+        for k, points in enumerate(poses.points):
+            assert all(
+                (scene.hits.owner[int(y), int(x)] == k + 1) == (v == 2) for x, y, v in points
+            )
     sphere = ahead("sphere")
     x, y = LEVEL.project(sphere.x, 1.0, sphere.z)
     assert (x, y) == pytest.approx((SIDE / 2, SIDE / 2 - 0.5 / 3 * LEVEL.focal))

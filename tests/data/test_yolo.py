@@ -83,9 +83,14 @@ def test_poses_by_hand(tmp_path: Path) -> None:
     np.testing.assert_allclose(
         targets["keypoints"], [[[2, 2, 2], [0, 0, 0], [10, 5, 1]]], atol=1e-5
     )
-    target = opened(root, val_fraction=0).targets["keypoints"]
-    assert target.classes == ("point0", "point1", "point2")
-    assert target.mirrored == (("point0", "point1"),)
+    np.testing.assert_array_equal(targets["poses"].points, targets["keypoints"])
+    np.testing.assert_array_equal(targets["poses"].xyxy, [[0, 0, 20, 10]])
+    meant = opened(root, val_fraction=0).targets
+    assert meant["keypoints"].classes == ("point0", "point1", "point2")
+    assert meant["poses"].classes == ("cat", "dog")
+    for target in (meant["keypoints"], meant["poses"]):
+        assert target.points == ("point0", "point1", "point2")
+        assert target.mirrored == (("point0", "point1"),)
     (root / "labels/a.txt").write_text("7 0.5 0.5 1 1 0.1 0.2")
     with pytest.raises(BadFile, match="has 7 columns; with 3 keypoints of 3 numbers it has 14"):
         one(root)
@@ -98,7 +103,31 @@ def test_poses_without_visibility(tmp_path: Path) -> None:
     assert data.targets["keypoints"].classes == ("nose", "tail")
     found = source_of(data).read(0).targets["keypoints"]
     np.testing.assert_allclose(found, [[[2, 2, 2], [0, 0, 0]]], atol=1e-5)
-    assert source_of(data).read(1).targets["keypoints"].shape == (0, 2, 3)
+    second = source_of(data).read(1).targets
+    assert second["keypoints"].shape == second["poses"].points.shape == (0, 2, 3)
+
+
+def test_generated_poses_are_counted_as_they_were_written(tmp_path: Path) -> None:
+    """Stick figures, some of whose points nobody knows, and a class that is not asked for."""
+    rng, texts, wanted = np.random.default_rng(3), {}, {}
+    for name in "abcd":
+        lines, wanted[name] = [], []
+        for _ in range(int(rng.integers(0, 5))):
+            number, points = int(rng.choice([7, 3])), rng.uniform(0.1, 0.9, (4, 2))
+            seen = rng.integers(0, 3, 4)
+            middle, size = (points.max(0) + points.min(0)) / 2, np.ptp(points, 0)
+            columns = [*middle, *size, *np.column_stack([points * (seen[:, None] > 0), seen]).flat]
+            lines.append(" ".join([str(number), *(f"{value:.6f}" for value in columns)]))
+            wanted[name] += [(seen > 0).sum()] if number == 7 else []
+        texts[name] = "\n".join(lines)
+    root = made(tmp_path, f"train: images\n{NAMES}kpt_shape: [4, 3]\n", **texts)
+    data = opened(root, val_fraction=0, classes=["dog"])
+    source = source_of(data)
+    assert sum(map(len, wanted.values())) > 2
+    for row in range(len(source)):
+        value = source.read(row).understood(data.targets).targets["poses"]
+        known = (value.points[..., 2] > 0).sum(1).tolist()
+        assert known == wanted[Path(source.id(row)).stem]
 
 
 def test_a_missing_label_file_is_background_or_unlabelled(tmp_path: Path) -> None:

@@ -62,12 +62,20 @@ class Frame:
         return None if np.allclose(part, (0, 0, side, side), rtol=1e-9) else part
 
     def boxes_to_original(self, xyxy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """(N, 4) boxes in the network's picture to boxes in the original, clipped to it."""
+        """(..., 4) boxes in the network's picture to boxes in the original, clipped to it."""
         scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
         offset = np.array([self.offset_x, self.offset_y] * 2, np.float32)
         limit = np.array([self.width, self.height] * 2, np.float32)
         moved: npt.NDArray[np.float32] = np.clip((xyxy - offset) / scale, 0, limit)
         return moved.astype(np.float32)
+
+    def points_to_original(self, xy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """(..., 2) points in the network's picture to points in the original, clipped to it."""
+        return self.boxes_to_original(np.concatenate([xy, xy], -1))[..., :2]
+
+    def points_to_picture(self, xy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """(..., 2) points in the original to points in the network's picture."""
+        return self.boxes_to_picture(np.concatenate([xy, xy], -1))[..., :2]
 
     def boxes_to_picture(self, xyxy: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """(..., 4) boxes in the original to boxes in the network's picture."""

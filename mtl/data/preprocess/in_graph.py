@@ -35,6 +35,10 @@ class TensorFrame:
         )
         return torch.minimum(((xyxy - offset) / scale).clamp(min=0), limit)
 
+    def points_to_original(self, xy: Tensor) -> Tensor:
+        """(..., 2) points in the network's picture to points in the image, clipped to it."""
+        return self.boxes_to_original(torch.cat([xy, xy], -1))[..., :2]
+
     def plane_to_original(self, plane: Tensor) -> Tensor:
         """(B, S, S) of the network's picture, bilinearly to (B, H, W) of the image."""
         for axis, (near, far, share) in enumerate(self._neighbours):

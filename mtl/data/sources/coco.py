@@ -29,6 +29,7 @@ from mtl.data.sources.coco_layout import (
 from mtl.data.sources.coco_part import CocoPart, rows_of
 from mtl.data.sources.coco_source import CocoSource
 from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
+from mtl.data.sources.objects import pose_target
 from mtl.errors import UserError
 from mtl.files import printable
 from mtl.words import agreeing, counted
@@ -38,9 +39,9 @@ class CocoSet(DataSet):
     """Json files in COCO's format (Lin et al., 2014) and the images that they list.
 
     Objects become ``label``, ``labels``, ``boxes`` and, with their polygons or run lengths,
-    ``instances``, crowds as difficult ones; panoptic pictures (Kirillov et al., 2019), or areas of
-    stuff (Caesar et al., 2018), become ``mask``. An image without annotations shows none of the
-    classes.
+    ``instances``, crowds as difficult ones; those of files with keypoints become ``keypoints`` and,
+    with their boxes, ``poses``. Panoptic pictures (Kirillov et al., 2019), or areas of stuff
+    (Caesar et al., 2018), become ``mask``. An image without annotations shows none of the classes.
 
     Args:
         root: the folder; its layout is found (see ``coco_layout``).
@@ -99,13 +100,15 @@ class CocoSet(DataSet):
 
     @property
     def targets(self) -> Mapping[str, Target]:
-        """Those of objects, ``mask`` of regions, ``keypoints``; see the class."""
+        """Those of objects, ``mask`` of regions, ``keypoints`` and ``poses``; see the class."""
         found: dict[str, Target] = {}
         if self._classes:
             for kind in ("label", "labels", "boxes", *(["instances"] if self._with_areas else [])):
                 found[kind] = Target(kind, self._classes)
         if self._keypoints is not None:
             found["keypoints"] = self._keypoints
+            if self._posed:
+                found["poses"] = pose_target(self._keypoints, self._posed)
         if self._regions:
             found["mask"] = Target("mask", ("background", *self._regions))
         return found
@@ -176,6 +179,11 @@ class CocoSet(DataSet):
         return chosen_names((files.objects for files in self._files.values()), self.chosen)
 
     @cached_property
+    def _posed(self) -> tuple[str, ...]:
+        """Of objects that may have keypoints."""
+        return chosen_names((files.keypoints for files in self._files.values()), self.chosen)
+
+    @cached_property
     def _regions(self) -> tuple[str, ...]:
         """Of masks, without the background."""
         return chosen_names((files.regions for files in self._files.values()), self.chosen)
@@ -203,7 +211,7 @@ class CocoSet(DataSet):
                 for file, classes in (
                     (files.objects, self._classes),
                     (files.regions, self._regions),
-                    (files.keypoints, chosen_names([files.keypoints], self.chosen)),
+                    (files.keypoints, self._posed),
                 )
             )
             coded = np.array([name.encode("utf-8", "surrogatepass") for name in names], np.bytes_)

@@ -42,10 +42,16 @@ def keypoint_target(file: CocoFile) -> Target:
     )
 
 
+def posed(file: CocoFile, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """(N,): which annotations have keypoints and are no crowds."""
+    flags = file.arrays["flags"][rows]
+    return np.asarray((flags & Flag.KEYPOINTS > 0) & (flags & Flag.CROWD == 0), np.bool_)
+
+
 def keypoints_of(
     file: CocoFile, rows: npt.NDArray[np.int64], count: int, scale: tuple[float, float]
 ) -> npt.NDArray[np.float32]:
-    """(N, K, 3) of the annotations that have keypoints and are no crowds.
+    """(N, K, 3) of annotations; unknown where they aren't ``posed``.
 
     Args:
         file: in which they are.
@@ -56,14 +62,14 @@ def keypoints_of(
     Raises:
         BadFile: one has another number of keypoints.
     """
-    flags = file.arrays["flags"][rows]
-    chosen = rows[(flags & Flag.KEYPOINTS > 0) & (flags & Flag.CROWD == 0)].tolist()
-    found = np.zeros((len(chosen), count, 3), np.float32)
-    for place, (row, said) in enumerate(zip(chosen, file.texts(chosen), strict=True)):
+    places = np.flatnonzero(posed(file, rows))
+    found = np.zeros((len(rows), count, 3), np.float32)
+    for place, said in zip(places.tolist(), file.texts(rows[places].tolist()), strict=True):
         numbers = said["keypoints"]
         if len(numbers) != 3 * count:
             raise file.broken(
-                row, f"has {len(numbers)} numbers for {count} keypoints instead of {3 * count}"
+                int(rows[place]),
+                f"has {len(numbers)} numbers for {count} keypoints instead of {3 * count}",
             )
         found[place] = np.reshape(numbers, (count, 3))
     found[..., :2] = (found[..., :2] + MIDDLE) * scale

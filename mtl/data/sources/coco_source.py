@@ -11,10 +11,11 @@ import numpy.typing as npt
 
 from mtl.data.image_file import image_size, read_image
 from mtl.data.masks import Crop
+from mtl.data.poses import Poses
 from mtl.data.sample import IGNORE_PIXEL, Sample, TargetValue
 from mtl.data.sources.coco_file import CocoFile
 from mtl.data.sources.coco_index import Flag
-from mtl.data.sources.coco_keypoints import keypoints_of
+from mtl.data.sources.coco_keypoints import keypoints_of, posed
 from mtl.data.sources.coco_layout import pictures_beside
 from mtl.data.sources.coco_part import CocoPart
 from mtl.data.sources.file_source import FileSource
@@ -102,11 +103,7 @@ class CocoSource(FileSource):
         if self.objects is not None and self.objects.images[index] >= 0:
             targets |= self._objects(self.objects, int(self.objects.images[index]), full, shown)
         if self.keypoints is not None and self.keypoints.images[index] >= 0:
-            image = int(self.keypoints.images[index])
-            rows, _ = self.keypoints.file.boxes(image, full)
-            kept = self.keypoints.class_of[self.keypoints.file.arrays["category"][rows]] >= 0
-            scale = (shown[0] / full[0], shown[1] / full[1])
-            targets["keypoints"] = keypoints_of(self.keypoints.file, rows[kept], self.points, scale)
+            targets |= self._poses(self.keypoints, int(self.keypoints.images[index]), full, shown)
         mask = self._mask(index, full)
         if mask is not None:
             if shown != full:
@@ -118,6 +115,17 @@ class CocoSource(FileSource):
     def _objects(
         self, part: CocoPart, image: int, full: Size, shown: Size
     ) -> Mapping[str, TargetValue]:
+        rows, values = self._boxes(part, image, full, shown)
+        flags = part.file.arrays["flags"][rows]
+        if not values or not self.areas or not (flags & Flag.SEGMENTATION > 0).all():
+            return values
+        areas = self._areas(part.file, rows.tolist(), full)
+        return {**values, "instances": with_areas(values["boxes"], areas, full, shown)}
+
+    def _boxes(
+        self, part: CocoPart, image: int, full: Size, shown: Size
+    ) -> tuple[npt.NDArray[np.int64], Mapping[str, TargetValue]]:
+        """The rows of an image's objects, and what boxes tell; nothing where none is known."""
         file = part.file
         rows, boxes = file.boxes(image, full)
         labels = part.class_of[file.arrays["category"][rows]]
@@ -125,14 +133,19 @@ class CocoSource(FileSource):
         rows, boxes, labels = rows[kept], boxes[kept], labels[kept]
         looked_for = part.looked_for(image, labels)
         if looked_for is not None and not looked_for.any() and not kept.any():
-            return {}
-        flags = file.arrays["flags"][rows]
-        crowd = (flags & Flag.CROWD) > 0
-        values = object_values(boxes, labels, crowd, len(part.classes), full, shown, looked_for)
-        if not self.areas or not (flags & Flag.SEGMENTATION > 0).all():
-            return values
-        areas = self._areas(file, rows.tolist(), full)
-        return {**values, "instances": with_areas(values["boxes"], areas, full, shown)}
+            return rows, {}
+        crowd = (file.arrays["flags"][rows] & Flag.CROWD) > 0
+        count = len(part.classes)
+        return rows, object_values(boxes, labels, crowd, count, full, shown, looked_for)
+
+    def _poses(
+        self, part: CocoPart, image: int, full: Size, shown: Size
+    ) -> Mapping[str, TargetValue]:
+        rows, values = self._boxes(part, image, full, shown)
+        scale = (shown[0] / full[0], shown[1] / full[1])
+        points = keypoints_of(part.file, rows, self.points, scale)
+        found = {"keypoints": points[posed(part.file, rows)]}
+        return {**found, "poses": Poses.of(values["boxes"], points)} if values else found
 
     def _areas(self, file: CocoFile, rows: list[int], full: Size) -> Iterator[Crop]:
         for row, said in zip(rows, file.texts(rows), strict=True):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from mtl.data.loading.shares import Shares
 from mtl.data.sample import Sample, Target, TargetValue, understood
@@ -29,8 +30,8 @@ class Classes:
     def __init__(self, data: Target, known: Target) -> None:
         self.data = data
         self.known = known
-        index = {name: number for number, name in enumerate(known.classes)}
-        self.table = np.array([index.get(name, -1) for name in data.classes], np.int64)
+        self.table = _table(data.classes, known.classes)
+        self.points = _table(data.keypoints, known.keypoints)
 
     @property
     def missing(self) -> list[str]:
@@ -43,11 +44,14 @@ class Classes:
         What the network doesn't know is not there: a label is absent, boxes are left out, pixels
         are ignored. Of a class that the data doesn't know a multi-hot vector says nothing.
         """
-        return self.data.kind.renumbered(value, self.table, self.known)
+        found = self.data.kind.renumbered(value, self.table, self.known)
+        if found is None or self.data.keypoints == self.known.keypoints:
+            return found
+        return self.data.kind.pointed(found, self.points, self.known)
 
     def column(self, column: Column) -> Column:
         """A whole target of an ArraySource renumbered."""
-        if self.data.classes == self.known.classes:
+        if (self.data.classes, self.data.keypoints) == (self.known.classes, self.known.keypoints):
             return column
         kind = self.data.kind
         values = [kind.value_at(column, row) for row in range(len(column))]
@@ -96,7 +100,10 @@ class RenumberedFiles(Renumbered, FileSource):
 
     def key(self) -> str:
         """The other source's key, and the numbers."""
-        numbers = {name: classes.table.tolist() for name, classes in sorted(self.classes.items())}
+        numbers = {
+            name: classes.table.tolist() + classes.points.tolist()
+            for name, classes in sorted(self.classes.items())
+        }
         return f"{self.source.key()}{numbers}"
 
 
@@ -108,8 +115,8 @@ class KnownClasses(DataSet):
         known: target name to what the network was trained on.
 
     Raises:
-        UserError: a target is of another kind, has none of the network's classes, or numbers in
-            other units.
+        UserError: a target is of another kind, has none of the network's classes or keypoints, or
+            numbers in other units.
     """
 
     def __init__(self, data_set: DataSet, known: Mapping[str, Target]) -> None:
@@ -125,6 +132,7 @@ class KnownClasses(DataSet):
                     f"the data's {name} has none of the classes that the run was trained on: it "
                     f"has {_listed(there.classes)}; the run knows {_listed(target.classes)}"
                 )
+            _refuse_other_points(name, there, target)
             _refuse_other_units(name, there, target)
             self.classes[name] = Classes(there, target)
 
@@ -169,8 +177,22 @@ class KnownClasses(DataSet):
         return kind(source, self.classes)
 
 
+def _table(names: Sequence[str], known: Sequence[str]) -> npt.NDArray[np.int64]:
+    """(N,) the place of each name among those that are known, -1 where it isn't."""
+    place = {name: number for number, name in enumerate(known)}
+    return np.array([place.get(name, -1) for name in names], np.int64)
+
+
 def _in_common(data: Target, known: Target) -> bool:
     return bool(set(data.kind.named(data)) & set(known.kind.named(known)))
+
+
+def _refuse_other_points(name: str, data: Target, known: Target) -> None:
+    if known.keypoints and not set(data.keypoints) & set(known.keypoints):
+        raise UserError(
+            f"the data's {name} has none of the keypoints that the run was trained on: it has "
+            f"{_listed(data.keypoints)}; the run knows {_listed(known.keypoints)}"
+        )
 
 
 def _refuse_other_units(name: str, data: Target, known: Target) -> None:

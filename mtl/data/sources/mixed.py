@@ -192,6 +192,7 @@ def merged(name: str, parts: Mapping[str, Target]) -> Target:
         targets[0].kind,
         classes,
         units=[units[title] for title in classes],
+        keypoints=list(dict.fromkeys(name for target in targets for name in target.keypoints)),
         mirrored=_pairs(target.mirrored for target in targets),
         skeleton=_pairs(target.skeleton for target in targets),
     )

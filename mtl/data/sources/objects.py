@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
-from mtl.data.sample import IGNORE_LABEL, Boxes, TargetValue
+from mtl.data.sample import IGNORE_LABEL, Boxes, Target, TargetValue
 
 Size = tuple[int, int]
 
@@ -55,3 +55,19 @@ def object_values(
     if looked_for is None and areas.any():
         values["label"] = int(labels[areas.argmax()])
     return values
+
+
+def pose_target(points: Target, classes: Sequence[str]) -> Target:
+    """What ``poses`` are.
+
+    Args:
+        points: what an object's keypoints are.
+        classes: of the objects.
+    """
+    return Target(
+        "poses",
+        classes,
+        keypoints=points.classes,
+        mirrored=points.mirrored,
+        skeleton=points.skeleton,
+    )

@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from mtl.data.instances import Instances
 from mtl.data.masks import Masks
+from mtl.data.poses import Poses
 from mtl.data.sample import Boxes
 from mtl.data.sources.scenes_camera import Floats
 from mtl.data.sources.scenes_cast import normals as world_normals
@@ -16,7 +17,7 @@ from mtl.data.sources.scenes_solids import SOLIDS
 FARTHEST: Final = 10.0
 """Metres from which on depth is unknown, as of a depth camera."""
 KEYPOINTS: Final = ("bottom", "centre", "top")
-"""Of the main solid, on its axis."""
+"""Of a solid, on its axis."""
 NUMBERS: Final = {"camera_height": "m", "camera_pitch": "°", "light_elevation": "°"}
 """Each with its unit; none of them changes in a mirror."""
 
@@ -69,17 +70,28 @@ def numbers(scene: Scene) -> Floats:
 
 
 def keypoints(scene: Scene) -> Floats:
-    """(1, 3, 3): x, y in pixels and visibility of the main solid's ``KEYPOINTS``.
+    """(1, 3, 3): x, y in pixels and visibility of the main solid's ``KEYPOINTS``."""
+    return _axis(scene, 0)[None]
+
+
+def poses(scene: Scene) -> Poses:
+    """The boxes with each solid's ``KEYPOINTS``."""
+    every = range(len(scene.placed))
+    return Poses.of(boxes(scene), np.stack([_axis(scene, k) for k in every]))
+
+
+def _axis(scene: Scene, k: int) -> Floats:
+    """(3, 3): x, y in pixels and visibility of a solid's ``KEYPOINTS``.
 
     One is visible (2) where the picture shows the solid there, if only what lies before the point,
     and else hidden (1).
     """
-    main = scene.placed[0]
-    found = np.empty((1, len(KEYPOINTS), 3), np.float32)
-    for k, share in enumerate((0.0, 0.5, 1.0)):
-        x, y = scene.camera.project(main.x, share * main.solid.height, main.z)
+    own = scene.placed[k]
+    found = np.empty((len(KEYPOINTS), 3), np.float32)
+    for row, share in enumerate((0.0, 0.5, 1.0)):
+        x, y = scene.camera.project(own.x, share * own.solid.height, own.z)
         side = scene.camera.side
         inside = 0 <= x < side and 0 <= y < side
-        seen = inside and scene.hits.owner[int(y), int(x)] == 1
-        found[0, k] = x, y, 2 if seen else 1
+        seen = inside and scene.hits.owner[int(y), int(x)] == k + 1
+        found[row] = x, y, 2 if seen else 1
     return found

@@ -11,6 +11,7 @@ from mtl.config.nearest import unknown
 from mtl.data.sample import Target
 from mtl.data.sources.base import DataSet, Split
 from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
+from mtl.data.sources.objects import pose_target
 from mtl.data.sources.yolo_description import YoloDescription, describing_file, read_description
 from mtl.data.sources.yolo_labels import has_polygons
 from mtl.data.sources.yolo_layout import (
@@ -84,12 +85,13 @@ class YoloSet(DataSet):
 
     @property
     def targets(self) -> Mapping[str, Target]:
-        """``label``, ``labels``, ``boxes``; ``instances`` of polygons, ``keypoints`` of poses."""
+        """Those of boxes; ``instances`` of polygons, ``keypoints`` and ``poses``."""
         kinds = ["label", "labels", "boxes", *(["instances"] if self._polygons else [])]
         found = {kind: Target(kind, self._classes) for kind in kinds}
         about = self._description
         if about.points:
             found["keypoints"] = Target("keypoints", about.points, mirrored=about.mirrored)
+            found["poses"] = pose_target(found["keypoints"], self._classes)
         return found
 
     def split(self, split: Split) -> YoloSource | None:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mtl.data.image_file import image_size, read_image
 from mtl.data.masks import Crop
+from mtl.data.poses import Poses
 from mtl.data.sample import Sample, TargetValue
 from mtl.data.sources.file_source import FileSource
 from mtl.data.sources.first_seen import FirstSeen
@@ -22,7 +23,7 @@ from mtl.errors import BadFile
 
 
 class YoloSource(FileSource):
-    """Samples with ``label``, ``labels``, ``boxes``, and ``instances`` or ``keypoints``.
+    """Samples with ``label``, ``labels``, ``boxes``; ``instances``, or ``keypoints`` and ``poses``.
 
     Args:
         images: their files.
@@ -104,7 +105,8 @@ class YoloSource(FileSource):
             points = [one.points for one in objects if one.points is not None]
             side = np.array([*shown, 1])
             count = self._keypoints[0]
-            targets["keypoints"] = np.float32(np.array(points).reshape(-1, count, 3) * side)
+            placed = (np.array(points).reshape(-1, count, 3) * side).astype(np.float32)
+            targets |= {"keypoints": placed, "poses": Poses.of(targets["boxes"], placed)}
         return targets
 
     def _known(self, file: Path) -> tuple[list[YoloObject], npt.NDArray[np.int64]]:

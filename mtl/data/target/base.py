@@ -343,6 +343,16 @@ class TargetKind:
         found[..., table[table >= 0]] = value[..., table >= 0]
         return found
 
+    def pointed(self, value: Any, table: npt.NDArray[np.int64], known: Target) -> Any:
+        """``renumbered`` for ``Target.points``, which are the classes of most kinds.
+
+        Args:
+            value: see ``renumbered``.
+            table: the number in ``known`` of each of the value's points, -1 where it has none.
+            known: whose points the value is to have.
+        """
+        return self.renumbered(value, table, known)
+
     # Files that predict writes
 
     def write(self, stem: Path, value: Array) -> Path:

@@ -211,12 +211,12 @@ class BoxesKind(ListedKind):
         looked_for = np.isin(np.arange(len(known.classes)), there)
         if not looked_for.any() and not kept.any():
             return None
-        found = Boxes(value.xyxy[kept], labels[kept], value.difficult[kept], value.within)
-        return found if looked_for.all() else replace(found, looked_for=looked_for)
+        some = None if looked_for.all() else looked_for
+        return replace(value.taken(kept), labels=labels[kept], looked_for=some)
 
 
 def _some(value: Boxes, xyxy: npt.NDArray[np.float32], rows: npt.NDArray[Any]) -> Boxes:
-    return Boxes(xyxy, value.labels[rows], value.difficult[rows], looked_for=value.looked_for)
+    return replace(value.taken(rows), xyxy=xyxy, within=None)
 
 
 def _carried(xyxy: Tensor, matrix: Tensor, motion: Motion) -> tuple[Tensor, Tensor]:

@@ -53,8 +53,8 @@ class KeypointsKind(ListedKind):
 
     def misfit(self, value: Array, target: Target) -> str | None:
         """Another number of keypoints, another visibility, or one that is nowhere."""
-        if value.shape[1] != len(target.classes):
-            return f"has {value.shape[1]} keypoints; the target names {len(target.classes)}"
+        if value.shape[1] != len(target.points):
+            return f"has {value.shape[1]} keypoints; the target names {len(target.points)}"
         strange = ~np.isin(value[..., 2], (0, 1, VISIBLE))
         if strange.any():
             return f"has a visibility of {value[..., 2][strange][0]:g}; allowed: 0, 1, 2"
@@ -147,7 +147,7 @@ class KeypointsKind(ListedKind):
 
     def renumbered(self, value: Array, table: npt.NDArray[np.int64], known: Target) -> Array:
         """Keypoints that the network doesn't know are left out; those the data lacks, unknown."""
-        found = np.zeros((len(value), len(known.classes), 3), np.float32)
+        found = np.zeros((len(value), len(known.points), 3), np.float32)
         found[:, table[table >= 0]] = value[:, table >= 0]
         return found
 
