@@ -30,6 +30,7 @@ HEADS = {
     "detection": "heads.detection.convs=1",
     "instance": "heads.instance.grid=7",
     "keypoints": "heads.keypoints.sigma=1.5",
+    "pose": "heads.pose.sigma=0.2",
     "segmentation": "heads.segmentation.dice=1",
     "similarity": "heads.similarity.loss=triplet_all",
     "regression": "heads.regression.loss=normal",

@@ -140,7 +140,10 @@ def test_an_exported_files_tolerance_is_a_share() -> None:
     [
         (lambda: head(of="each"), r"count\.of=each: .*allowed: classes, all"),
         (lambda: head(metrics=["exat"]), r"count\.metrics=exat: did you mean exact"),
-        (lambda: head("mask"), "count learns from boxes, instances or numbers, not from mask"),
+        (
+            lambda: head("mask"),
+            r"instances, poses or numbers, not from mask",
+        ),
         (
             lambda: head("numbers").look_at([np.array([1, -3], np.float32)]),
             "count: -3 of cat, dog is no count; the head regression",

@@ -14,11 +14,11 @@ Overlap = Callable[[Detections, BoxBatch, int], Floats]
 
 
 def objects_of(truth: BoxBatch, row: int) -> tuple[npt.NDArray[np.float32], Places]:
-    """One image's objects that are not difficult: (g, 4) xyxy and (g,) classes."""
-    counted = truth.valid[row] & ~truth.difficult[row]
+    """One image's objects that are measured: (g, 4) xyxy and (g,) classes."""
+    counted = truth.counted[row]
     return truth.xyxy[row][counted].float().numpy(), truth.labels[row][counted].numpy()
 
 
 def of_boxes(found: Detections, truth: BoxBatch, row: int) -> Floats:
-    """(d, g) IoU of an image's detections with its objects that are not difficult, by boxes."""
+    """(d, g) IoU of an image's detections with its objects that are measured, by boxes."""
     return overlaps(found.boxes.float().numpy(), objects_of(truth, row)[0])

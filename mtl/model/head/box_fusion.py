@@ -69,6 +69,41 @@ def supported(
     return union.only(union.kept(overlap, every, classes) & most_agree).best_first(most)
 
 
+def completed(
+    found: DetectionBatch, decisions: Sequence[DetectionBatch], weights: Tensor, overlap: float
+) -> DetectionBatch:
+    """Fused objects with what theirs have beside boxes, weighted by scores: masks or keypoints.
+
+    Args:
+        found: in n images.
+        decisions: of M detectors, all of one type.
+        weights: (M,).
+        overlap: IoU above which two boxes are one object; the nearest is so in any case.
+    """
+    kind = type(decisions[0])
+    parts = [part for part in kind.single.parts if part not in Detections.parts]
+    if not parts:
+        return found
+    pairs = zip(decisions, weights, strict=True)
+    every = kind.joined(
+        [replace(own, scores=own.scores * share.to(own.scores)) for own, share in pairs]
+    )
+    near = overlaps(found.boxes[:, :, None], every.boxes[:, None])
+    same = (found.labels[:, :, None] == every.labels[:, None]) & every.valid[:, None]
+    # The nearest counts in any case, also where a box has no area to overlap with.
+    nearest = near.masked_fill(~same, -1)
+    most = nearest.amax(2, keepdim=True) if nearest.shape[2] else nearest
+    share = ((near > overlap) | (nearest == most)) & same
+    mass = share * every.scores.unsqueeze(1).clamp(min=1e-6)
+    mass = mass / mass.sum(2, keepdim=True).clamp(min=1e-12)
+    more = {}
+    for part in parts:
+        values = getattr(every, part)
+        mean = mass @ values.flatten(2)
+        more[part] = mean.reshape(*mean.shape[:2], *values.shape[2:]).to(found.boxes.dtype)
+    return kind(found.boxes, found.scores, found.labels, found.valid, **more)
+
+
 def _weighted(found: DetectionBatch, share: Tensor) -> DetectionBatch:
     """With weighted scores, without those that don't count then."""
     scores = found.scores * share

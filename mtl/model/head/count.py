@@ -50,7 +50,7 @@ class Count(Head):
     objects is difficult, as a crowd is. What nobody knows has no loss, and no part in the metrics.
 
     Args:
-        target: ``boxes``, ``instances``, or ``numbers`` that are counts.
+        target: ``boxes``, ``instances``, ``poses``, or ``numbers`` that are counts.
         stages: see Head.
         image_size: see Head.
         metrics: of ``r2``, ``mae``, ``rmse``, ``exact``.
@@ -85,7 +85,7 @@ class Count(Head):
         check_names("count", "of", [of], OF)
         if not isinstance(target.kind, BoxesKind | NumbersKind):
             raise UserError(
-                f"count learns from boxes, instances or numbers, not from {target.kind}"
+                f"count learns from boxes, instances, poses or numbers, not from {target.kind}"
             )
         self.of = of
         self.names = ("objects",) if of == "all" else target.classes

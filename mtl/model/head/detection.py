@@ -26,7 +26,7 @@ from mtl.model.calibration.detection import DetectionCalibrator
 from mtl.model.curves.detection import DetectionCurves
 from mtl.model.curves.overlap import Overlap, of_boxes
 from mtl.model.head.base import Head
-from mtl.model.head.box_fusion import supported, weighted_boxes_fusion
+from mtl.model.head.box_fusion import completed, supported, weighted_boxes_fusion
 from mtl.model.head.detection_metrics import COCO_NAMES, DetectionMetrics
 from mtl.model.head.detection_parity import Cut, detection_differences
 from mtl.model.head.detections import DetectionBatch, Detections
@@ -251,8 +251,15 @@ class Detection(Head):
 
         A candidate's score is the geometric mean of its class's probability and its centerness.
         """
-        candidates, _ = self.candidates_of(raw)
-        return candidates.suppressed(self.nms, self.detections, len(self.target.classes))
+        return self.decided(raw)[0]
+
+    def decided(self, raw: dict[str, Tensor]) -> tuple[DetectionBatch, Tensor]:
+        """``predict``, and (n, R) which point each comes from."""
+        candidates, spots = self.candidates_of(raw)
+        kept = candidates.kept(self.nms, self.detections, len(self.target.classes))
+        candidates = candidates.only(kept)
+        order = candidates.order[:, : self.detections]
+        return candidates.taken(order), spots.gather(1, order)
 
     def candidates_of(self, raw: dict[str, Tensor]) -> tuple[DetectionBatch, Tensor]:
         """The best of all points' answers, in ``candidates`` places, and (n, R) their points."""
@@ -273,12 +280,21 @@ class Detection(Head):
         return len(self.target.classes) + 5
 
     def average(self, decisions: Sequence[Sequence[Detections]], weights: Tensor) -> DetectionBatch:
-        """Weighted boxes fusion, with ``nms`` as the IoU from which boxes are fused."""
-        return weighted_boxes_fusion(decisions, weights, self.nms, self.detections)
+        """Weighted boxes fusion, with ``nms`` as the IoU from which boxes are fused.
+
+        What objects have beside boxes is the mean of what the fused ones have.
+        """
+        found = weighted_boxes_fusion(decisions, weights, self.nms, self.detections)
+        return completed(found, [self.batches.of(own) for own in decisions], weights, self.nms)
 
     def vote(self, decisions: Sequence[Sequence[Detections]]) -> DetectionBatch:
-        """The best boxes of all, as far as more than half of the detectors support them."""
-        return supported(decisions, self.nms, self.detections, len(self.target.classes))
+        """The best boxes of all, as far as more than half of the detectors support them.
+
+        What objects have beside boxes is the mean of what those have that support them.
+        """
+        found = supported(decisions, self.nms, self.detections, len(self.target.classes))
+        equal = torch.full((len(decisions),), 1 / len(decisions))
+        return completed(found, [self.batches.of(own) for own in decisions], equal, self.nms)
 
     def carry_back(self, decision: Sequence[Detections], placement: Placement) -> DetectionBatch:
         """Upright boxes around the boxes turned back, clipped; exact for quarter turns.
@@ -321,8 +337,15 @@ class Detection(Head):
         """See ``exports``."""
         found = self.batches.of(prediction)
         if frame is not None:
-            boxes = frame.boxes_to_original(found.boxes)
-            found = replace(found, boxes=boxes).without_empty()
+            found = self.in_original(found, frame).without_empty()
+        return self.tensors(found)
+
+    def in_original(self, found: DetectionBatch, frame: TensorFrame) -> DetectionBatch:
+        """Objects in the pixels of their images, clipped to these."""
+        return replace(found, boxes=frame.boxes_to_original(found.boxes))
+
+    def tensors(self, found: DetectionBatch) -> dict[str, Tensor]:
+        """What ``exports`` names of these objects."""
         return {
             "boxes": found.boxes * found.valid[..., None],
             "scores": found.scores * found.valid,

@@ -105,7 +105,7 @@ class _AveragePrecision(Metric):
 
     def update(self, prediction: Sequence[Detections], truth: BoxBatch) -> None:
         prediction = countable(prediction, truth)
-        counted = truth.valid & ~truth.difficult
+        counted = truth.counted
         device = truth.labels.device
         # All states are flat float32 since ranks without data gather an empty tensor of that kind.
         rows = [
@@ -160,7 +160,7 @@ def countable(prediction: Sequence[Detections], truth: BoxBatch) -> Sequence[Det
         ]
     if truth.looked_for is not None:
         prediction = [found[_known(found, truth, row)] for row, found in enumerate(prediction)]
-    if not truth.difficult.any():
+    if not (truth.valid & ~truth.counted).any():
         return prediction
     return [
         found[~found.of_difficult(truth, row, SAME_OBJECT)] for row, found in enumerate(prediction)

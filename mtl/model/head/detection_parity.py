@@ -14,8 +14,9 @@ SAME = 1.0
 """Pixels that two boxes of one object are less apart than."""
 SCORE_TOLERANCE = 1e-4
 OVERLAP_TOLERANCE = 1e-3
-MASK_TOLERANCE = 1e-2
-"""A box that is off by a thousandth of its side moves its mask's edge."""
+MORE = {"masks": 1e-2, "points": BOX_TOLERANCE, "visible": SCORE_TOLERANCE}
+"""What objects may have beside their boxes, and how far it may be off: a box that is off by a
+thousandth of its side moves its mask's edge."""
 
 Bools = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
@@ -78,7 +79,7 @@ def detection_differences(eager: Arrays, file: Arrays, cut: Cut) -> list[Deviati
                 largest("boxes, pixels", here.boxes, there.boxes, BOX_TOLERANCE),
                 largest("scores", here.scores, there.scores, SCORE_TOLERANCE),
                 Deviation("objects one lacks", float(lacking), 0.0),
-                *_masks(eager, file, row, rows, columns),
+                *_more(eager, file, row, rows, columns),
             ]
         )
     first, *others = found
@@ -87,12 +88,13 @@ def detection_differences(eager: Arrays, file: Arrays, cut: Cut) -> list[Deviati
     return first
 
 
-def _masks(eager: Arrays, file: Arrays, row: int, rows: Places, columns: Places) -> list[Deviation]:
-    """Of the masks of the same objects, where there are masks."""
-    if "masks" not in eager:
-        return []
-    here, there = eager["masks"][row][rows], file["masks"][row][columns]
-    return [largest("masks", here, there, MASK_TOLERANCE)]
+def _more(eager: Arrays, file: Arrays, row: int, rows: Places, columns: Places) -> list[Deviation]:
+    """Of what the same objects have beside boxes."""
+    return [
+        largest(name, eager[name][row][rows], file[name][row][columns], tolerance)
+        for name, tolerance in MORE.items()
+        if name in eager
+    ]
 
 
 def _same(one: Objects, other: Objects) -> tuple[Places, Places]:

@@ -17,7 +17,6 @@ from mtl.data.tile import Tile
 from mtl.drawing.instances import draw_instances
 from mtl.model.curves.mask_overlap import MaskOverlap
 from mtl.model.curves.overlap import Overlap
-from mtl.model.head.clusters import overlaps
 from mtl.model.head.conditional_masks import ConditionalMasks, mask_logits
 from mtl.model.head.detection import Detection, full_precision_of
 from mtl.model.head.detections import DetectionBatch, Detections, taken
@@ -134,53 +133,15 @@ class Instance(Detection):
     @torch.no_grad()
     def predict(self, raw: dict[str, Tensor]) -> InstanceDetectionBatch:
         """As detection, with the masks of what is left."""
-        candidates, spots = self.candidates_of(raw)
-        kept = candidates.kept(self.nms, self.detections, len(self.target.classes))
-        candidates = candidates.only(kept)
-        order = candidates.order[:, : self.detections]
-        found = candidates.taken(order)
+        found, spots = self.decided(raw)
         places = cells(found.boxes, self.grid)
-        masks = self._logits(raw, spots.gather(1, order), places).sigmoid()
+        masks = self._logits(raw, spots, places).sigmoid()
         return self._with_masks(found, masks)
 
     def _with_masks(self, found: DetectionBatch, masks: Tensor) -> InstanceDetectionBatch:
         """(n, R, ...) of G by G probabilities."""
         masks = masks.reshape(*found.scores.shape, self.grid, self.grid).to(found.boxes.dtype)
         return InstanceDetectionBatch(found.boxes, found.scores, found.labels, found.valid, masks)
-
-    def average(
-        self, decisions: Sequence[Sequence[Detections]], weights: Tensor
-    ) -> InstanceDetectionBatch:
-        """Weighted boxes fusion; the mask is the mean of those of the boxes that were fused."""
-        return self._fused(super().average(decisions, weights), decisions, weights)
-
-    def vote(self, decisions: Sequence[Sequence[Detections]]) -> InstanceDetectionBatch:
-        """As detection; the mask is the mean of those that support the box."""
-        equal = torch.full((len(decisions),), 1 / len(decisions))
-        return self._fused(super().vote(decisions), decisions, equal)
-
-    def _fused(
-        self, found: DetectionBatch, decisions: Sequence[Sequence[Detections]], weights: Tensor
-    ) -> InstanceDetectionBatch:
-        """With the mean of the masks of the same objects, weighted by their scores.
-
-        Masks are laid over each other box on box.
-        """
-        batches = [InstanceDetectionBatch.of(own) for own in decisions]
-        pairs = zip(batches, weights, strict=True)
-        every = InstanceDetectionBatch.joined(
-            [replace(own, scores=own.scores * share.to(own.scores)) for own, share in pairs]
-        )
-        near = overlaps(found.boxes[:, :, None], every.boxes[:, None])
-        same = (found.labels[:, :, None] == every.labels[:, None]) & every.valid[:, None]
-        # The nearest counts in any case, also where a box has no area to overlap with.
-        nearest = near.masked_fill(~same, -1)
-        most = nearest.amax(2, keepdim=True) if nearest.shape[2] else nearest
-        share = ((near > self.nms) | (nearest == most)) & same
-        mass = share * every.scores.unsqueeze(1).clamp(min=1e-6)
-        mass = mass / mass.sum(2, keepdim=True).clamp(min=1e-12)
-        masks = mass @ every.masks.flatten(2)
-        return self._with_masks(found, masks)
 
     def carry_back(
         self, decision: Sequence[Detections], placement: Placement
@@ -208,18 +169,18 @@ class Instance(Detection):
         meaning = "probability at the centres of equal cells of the object's box"
         return {**super().exports, "masks": ExportedTensor(axes, meaning, None)}
 
-    def exported(
-        self, prediction: Sequence[Detections], frame: TensorFrame | None
-    ) -> dict[str, Tensor]:
+    def in_original(self, found: DetectionBatch, frame: TensorFrame) -> DetectionBatch:
+        """See ``Detection``; masks are cut with their boxes."""
+        start = torch.stack([frame.offset[1], frame.offset[0]])
+        end = start + torch.stack([frame.content[1], frame.content[0]])
+        low, high = (side.repeat(2).to(found.boxes) for side in (start, end))
+        shown = torch.minimum(torch.maximum(found.boxes, low), high)
+        return super().in_original(found.cut(shown), frame)
+
+    def tensors(self, found: DetectionBatch) -> dict[str, Tensor]:
         """See ``exports``."""
-        found = InstanceDetectionBatch.of(prediction)
-        if frame is not None:
-            start = torch.stack([frame.offset[1], frame.offset[0]])
-            end = start + torch.stack([frame.content[1], frame.content[0]])
-            low, high = (side.repeat(2).to(found.boxes) for side in (start, end))
-            found = found.cut(torch.minimum(torch.maximum(found.boxes, low), high)).without_empty()
-        tensors = super().exported(found, frame)
-        return {**tensors, "masks": found.masks * found.valid[..., None, None]}
+        assert isinstance(found, InstanceDetectionBatch)
+        return {**super().tensors(found), "masks": found.masks * found.valid[..., None, None]}
 
     def from_exported(
         self, tensors: Mapping[str, Tensor], frame: Frame | None = None

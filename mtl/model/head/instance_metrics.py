@@ -60,7 +60,7 @@ class _MaskPrecision(Metric):
 
     def update(self, prediction: Sequence[Detections], truth: BoxBatch) -> None:
         found = countable(prediction, truth)
-        counted = truth.valid & ~truth.difficult
+        counted = truth.counted
         rows, crops = [], []
         for own in found:
             assert isinstance(own, InstanceDetections)

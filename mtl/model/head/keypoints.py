@@ -193,15 +193,14 @@ class Keypoints(Head):
         """See ``exports``."""
         places, scores = prediction[..., :2], prediction[..., 2]
         if frame is not None:
-            places = frame.boxes_to_original(places.repeat(1, 1, 2))[..., :2]
+            places = frame.points_to_original(places)
         return {"points": places, "scores": scores}
 
     def from_exported(self, tensors: Mapping[str, Tensor], frame: Frame | None = None) -> Tensor:
         """See ``exports``."""
         places = tensors["points"]
         if frame is not None:
-            corners = places.repeat(1, 1, 2).numpy()
-            places = torch.from_numpy(frame.boxes_to_picture(corners))[..., :2]
+            places = torch.from_numpy(frame.points_to_picture(places.numpy()))
         return torch.cat([places, tensors["scores"].unsqueeze(-1)], -1)
 
     @property
@@ -224,7 +223,7 @@ class Keypoints(Head):
 
     def to_original(self, prediction: Points, frame: Frame) -> Points:
         """Into the original image, clipped to it."""
-        places = frame.boxes_to_original(np.tile(prediction[:, :2], 2))[:, :2]
+        places = frame.points_to_original(prediction[:, :2])
         return np.concatenate([places, prediction[:, 2:]], 1)
 
     def draw(self, canvas: npt.NDArray[np.uint8], prediction: Points) -> npt.NDArray[np.uint8]:

@@ -10,7 +10,7 @@ from mtl.runs.prediction.decider import Speaker
 from mtl.runs.prediction.journal import JsonLine, Journal, as_json
 from mtl.runs.prediction.outputs.base import Output
 
-KEYS = ("category_id", "bbox", "segmentation", "score")
+KEYS = ("category_id", "bbox", "segmentation", "keypoints", "score")
 
 
 class Coco(Output):
@@ -49,8 +49,11 @@ class Coco(Output):
         return [f"{task}_coco.json" for task in self.keys]
 
     def _write_images(self, journal: Journal, named: bool, task: str) -> None:
-        classes = self.tasks[task].target.classes
-        categories = [{"id": number, "name": name} for number, name in enumerate(classes)]
+        target = self.tasks[task].target
+        points = {"keypoints": list(target.keypoints)} if target.keypoints else {}
+        categories = [
+            {"id": number, "name": name, **points} for number, name in enumerate(target.classes)
+        ]
         with whole_text(self.folder / f"{task}_coco_images.json") as file:
             file.write(f'{{"categories": {as_json(categories)},\n"annotations": [],\n"images": [')
             for place, (number, entry) in enumerate(_numbered(journal, named)):
