@@ -98,6 +98,13 @@ def _watch(look: Look, lost: Lost, others: Sequence[Popen[bytes]]) -> None:
     threading.Thread(target=watch, name="rank-watch", daemon=True).start()
 
 
+def end_soon() -> None:
+    """End this process if it doesn't by itself: it may wait for a dead one at its end, too."""
+    timer = threading.Timer(PATIENCE, os._exit, (1,))
+    timer.daemon = True
+    timer.start()
+
+
 def _end(others: Sequence[Popen[bytes]]) -> NoReturn:
     for child in others:
         if child.poll() is None:

@@ -23,7 +23,7 @@ from mtl.data.inspection.labelled import doubts, unlabelled
 from mtl.data.inspection.looked import Looked, find_all
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.sources.base import SPLITS
-from mtl.errors import Interrupted, Pruned, UserError
+from mtl.errors import Interrupted, Pruned, RunError, UserError
 from mtl.files import read_json, write_json
 from mtl.learning.build import (
     MakeModule,
@@ -53,7 +53,7 @@ from mtl.learning.logger.tracker import closing
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.outcome import outcome, remember
 from mtl.learning.quiet import quiet_lightning
-from mtl.learning.rank_watch import watch_ranks
+from mtl.learning.rank_watch import end_soon, watch_ranks
 from mtl.learning.stop import Stop
 from mtl.model.build import build_network
 from mtl.model.multiply_adds import multiply_adds
@@ -123,9 +123,7 @@ def train(
         except Exception as error:
             if after_interruption(error):
                 raise _interrupted(run) from error
-            known = known_fault(error, cfg, run)
-            if known is not None:
-                known.__cause__ = error
+            known = _known(error, cfg, run)
             if isinstance(error, UserError) and run.fresh:
                 # What was refused before its first step leaves nothing behind.
                 run.discard()
@@ -136,6 +134,16 @@ def train(
             raise
         finally:
             run.release()
+
+
+def _known(error: Exception, cfg: DictConfig, run: RunFolder) -> RunError | None:
+    """What is said of an error that is a known fault's."""
+    known = known_fault(error, cfg, run)
+    if known is not None:
+        known.__cause__ = error
+    if isinstance(known, LostRank):
+        end_soon()
+    return known
 
 
 def _interrupted(run: RunFolder) -> Interrupted:

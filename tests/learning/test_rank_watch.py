@@ -11,7 +11,7 @@ from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from pytorch_lightning.strategies.launchers import _SubprocessScriptLauncher
 
 from mtl.learning import rank_watch
-from mtl.learning.rank_watch import how_it_ended, watch_ranks
+from mtl.learning.rank_watch import end_soon, how_it_ended, watch_ranks
 
 SLEEPS = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
 
@@ -71,6 +71,12 @@ def test_a_trainer_of_one_process_needs_no_watch(said: list[str]) -> None:
     trainer: Any = SimpleNamespace(strategy=SimpleNamespace(launcher=None))
     watch_ranks(trainer, said.append)
     assert said == []
+
+
+def test_who_has_lost_another_ends(said: list[str]) -> None:
+    end_soon()
+    wait_for(said, 1)
+    assert said == ["exit 1"]
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def known_fault(error: Exception, cfg: DictConfig, run: RunFolder) -> RunError |
         not_written(error) or out_of_memory(error, cfg) or lost_worker(error) or lost_rank(error)
     )
     if isinstance(found, LostRank) and not run.goes_on:
-        return RunError()
+        return LostRank()
     return None if found is None else type(found)(f"{found}{way_on(run)}")
 
 
