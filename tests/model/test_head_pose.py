@@ -205,11 +205,25 @@ def test_the_loss_by_hand() -> None:
     raw["pose"][0, :, 1, 2] = math.log(3)
     with_poses = made.loss(raw, truth)
     made.pose_weight = 0
-    off = 1 - math.exp(-32 / (8 * 0.01 * 0.53 * 256))
+    area = 0.53 * 256
+    off = 1 - math.exp(-32 / (8 * 0.01 * area)) + 2 * (4 / math.sqrt(area) - 0.01 / 2)
     # Of three visible in four by probability, one is visible and one hidden.
     unsure = -(math.log(3 / 4) + math.log(1 / 4)) / 2
     difference = (with_poses - made.loss(raw, truth)).item()
     assert difference == pytest.approx(2 * (off / 4 + unsure), rel=1e-5)
+
+
+def test_what_is_far_off_is_drawn_near() -> None:
+    """Where the similarity is 0, and so is its slope."""
+    made = head(sigma=0.001)
+    truth = Labelled(torch.tensor([0]), objects(((0, 0, 16, 16), [(12, 1, 2)] * 3)))
+    raw = raw_of(made, 3, torch.zeros(3, 3))
+    raw["pose"].requires_grad_()
+    made.loss(raw, truth).backward()
+    # Down the gradient is up, from 12, 12; to the side nothing is to be gained.
+    assert raw["pose"].grad is not None
+    assert (raw["pose"].grad[0, 3, :, 1] > 0.01).all()
+    assert (raw["pose"].grad[0, 3, :, 0] == 0).all()
 
 
 def test_what_nobody_knows_is_not_learnt() -> None:

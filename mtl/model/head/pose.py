@@ -36,6 +36,8 @@ from mtl.model.views.turn_back import points_back
 VISIBLE = 2
 SHOWN = 0.5
 """How likely a keypoint is visible that is drawn and recorded as such."""
+BETA = 0.01
+"""Distance in square roots of an object's area below which it counts by its square."""
 CENTRE = 0.5
 """COCO counts places from the middle of the first pixel."""
 
@@ -89,8 +91,10 @@ class Pose(Detection):
     def found_loss(self, raw: dict[str, Tensor], boxes: BoxBatch, found: Assignment) -> Tensor:
         """That of detection, and of the keypoints that are known.
 
-        For each point that answers for an object with a known keypoint 1 - OKS, and the
-        cross-entropy of which of these are visible. The sum is divided by the number of points.
+        For each point that answers for an object with a known keypoint 1 - OKS, the distance, and
+        the cross-entropy of which of these are visible. The sum is divided by the number of points.
+        OKS alone teaches nothing of what is far off: it is 0 there, and its slope is. So distances
+        count beside it (as with PETR; Shi et al., 2022).
         """
         assert isinstance(boxes, PoseBatch)
         loss = super().found_loss(raw, boxes, found)
@@ -106,8 +110,11 @@ class Pose(Detection):
         return loss + self.pose_weight * losses.sum() / (count > 0).sum().clamp(min=1)
 
     def _off(self, places: Tensor, truth: Tensor, known: Tensor, area: Tensor) -> Tensor:
-        """1 - OKS; see ``similarity``."""
-        return 1 - similarity(places, truth, known, area, self.sigmas.to(places.dtype))
+        """1 - OKS, and the mean distance in square roots of the area; see ``similarity``."""
+        similar = similarity(places, truth, known, area, self.sigmas.to(places.dtype))
+        shares = (places - truth) / area.clamp(min=1).sqrt()[..., None, None]
+        distance = F.smooth_l1_loss(shares, torch.zeros_like(shares), reduction="none", beta=BETA)
+        return 1 - similar + (distance.sum(-1) * known).sum(-1) / known.sum(-1).clamp(min=1)
 
     def _places(self, pose: Tensor, spots: Tensor | None = None) -> Tensor:
         """(n, R, K, 2) pixels of the keypoints that points, (n, R), have said; of all P points."""
