@@ -3,8 +3,8 @@
     python -m benchmarks.torchrun
 
 trains a run in one process and in two, for a weighting of each family; kills the two with SIGKILL
-within an epoch and types the same command again; and sends signals to one of them, to both and to
-torchrun. It prints a table for ``docs/reliability.md``.
+within an epoch and types the same command again; starts two with the variables of srun; and sends
+signals to one of them, to both and to torchrun. It prints tables for ``docs/reliability.md``.
 """
 
 import os
@@ -26,7 +26,7 @@ from mtl.files import read_json
 FAMILIES = {"losses": "uncertainty", "Gramian": "pcgrad", "gradients": "graddrop"}
 RUN = [
     *("data=shapes", "tasks=[classification,box]", "image_size=36", "augmentation=none"),
-    *("data.train=403", "data.val=20", "data.test=20", "data.workers=0", "epochs=3"),
+    *("data.train=203", "data.val=10", "data.test=10", "data.workers=0", "epochs=2"),
     # Nothing of it depends on the single batch, so that halves of it make the same step.
     *("backbone=lenet", "backbone.dropout=0", "backbone.width=16"),
     *("batch_size=4", "trainer.total_batch=8", "trainer.log_every_n_steps=5"),
@@ -34,8 +34,7 @@ RUN = [
     "callbacks.checkpoint.every_minutes=1e-9",
 ]
 TWO = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=32-true"]
-STEPS = 3 * 50
-LONGEST = 300
+LONGEST = 900
 """Seconds after which a command hangs."""
 
 
@@ -125,7 +124,7 @@ def as_one(folder: Path) -> Iterator[str]:
         trained(one, 1, own)
         trained(two, 2, own)
         started = Started(killed, 2, own)
-        in_the_middle(started, killed, moments.randrange(2, 20))
+        in_the_middle(started, killed, moments.randrange(2, 9))
         time.sleep(moments.uniform(0, 0.1))
         started.kill()
         step, batches = left(killed)["global_step"], left(killed)["mtl"]["batches"]
@@ -140,14 +139,32 @@ def as_one(folder: Path) -> Iterator[str]:
         )
 
 
+def by_srun(folder: Path) -> str:
+    """Two processes that find in their environment what srun would have put there."""
+    own, run = f"weighting={FAMILIES['Gramian']}", folder / "srun"
+    start = [sys.executable, "-m", "mtl", "train", *RUN, *TWO, own, f"hydra.run.dir={run}"]
+    numbers = {"NTASKS": 2, "NTASKS_PER_NODE": 2, "STEP_NUM_TASKS": 2, "STEP_NUM_NODES": 1}
+    numbers |= {"NNODES": 1, "NODEID": 0, "JOB_ID": os.getpid()}
+    ranks = []
+    for rank in range(2):
+        own_numbers = numbers | {"PROCID": rank, "LOCALID": rank}
+        slurm = {f"SLURM_{name}": str(number) for name, number in own_numbers.items()}
+        with (folder / f"srun_{rank}.log").open("w") as log:
+            env = {**os.environ, "OMP_NUM_THREADS": "1", **slurm}
+            ranks.append(subprocess.Popen(start, env=env, stdout=log, stderr=log))
+    codes = [rank.wait(LONGEST) for rank in ranks]
+    same = difference(folder / f"{FAMILIES['Gramian']}_two", run) == 0
+    silent = not (folder / "srun_1.log").read_text()
+    return f"srun: codes {codes}, the second {'silent' if silent else 'SPEAKS'}, {verdict(same)}"
+
+
 def asked_to_leave(folder: Path) -> Iterator[str]:
-    """Signals to one, to both, and to torchrun, each followed by the same command."""
+    """Signals to one, to both, and to torchrun; the last run goes on by the same command."""
     own = [f"weighting={FAMILIES['Gramian']}"]
-    whole = folder / f"{FAMILIES['Gramian']}_two"
     both: Callable[[Started], list[int]] = Started.ranks
+    run = folder
     for name, number, whom in (
         ("SIGTERM to the first", signal.SIGTERM, lambda s: both(s)[:1]),
-        ("SIGTERM to the second", signal.SIGTERM, lambda s: both(s)[1:]),
         ("SIGUSR1 to the second", signal.SIGUSR1, lambda s: both(s)[1:]),
         ("SIGUSR1 to both", signal.SIGUSR1, both),
         ("SIGTERM to torchrun", signal.SIGTERM, lambda s: [s.process.pid]),
@@ -155,28 +172,28 @@ def asked_to_leave(folder: Path) -> Iterator[str]:
     ):
         run = folder / name.replace(" ", "_")
         started = Started(run, 2, own)
-        in_the_middle(started, run, 4)
+        in_the_middle(started, run, 2)
         for pid in whom(started):
             os.kill(pid, number)
         seconds = started.wait()
         state = read_json(run / "status.json")["state"]
         step, within = left(run)["global_step"], left(run)["mtl"]["batches"] > 0
-        trained(run, 2, own)
-        same = difference(whole, run) == 0
-        yield (
-            f"| {name} | {seconds:.1f} s | {state} | step {step}{', within an epoch' * within} | "
-            f"{verdict(same)} |"
-        )
+        yield f"| {name} | {seconds:.1f} s | {state} | {step}{', within an epoch' * within} |"
+    trained(run, 2, own)
+    same = difference(folder / f"{FAMILIES['Gramian']}_two", run) == 0
+    yield f"The last one, resumed: {verdict(same)}"
 
 
 def main() -> int:
-    """Print both tables, a line as soon as it is known."""
-    with tempfile.TemporaryDirectory() as folder:
+    """Print what came of it, a line as soon as it is known."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         print("| weighting | steps of one, of two | weights | metrics | killed | resumed |")
-        for line in as_one(Path(folder)):
+        for line in as_one(folder):
             print(line, flush=True)
-        print("| signal | gone after | status | left | resumed |")
-        for line in asked_to_leave(Path(folder)):
+        print(by_srun(folder), flush=True)
+        print("| signal | gone after | status | left after step |")
+        for line in asked_to_leave(folder):
             print(line, flush=True)
     return 0
 

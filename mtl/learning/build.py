@@ -219,11 +219,12 @@ def refuse_other_processes(cfg: DictConfig, trainer: L.Trainer) -> None:
         UserError: it would wait for others, or each process would train by itself.
     """
     started, own = launch(), cfg.trainer
-    if started is not None and started.world != trainer.world_size:
+    counted_on = trainer.num_devices * trainer.num_nodes
+    if started is not None and started.world != counted_on:
         raise UserError(
             f"{started.by} has started {counted(started.world, 'process')}, and trainer.devices="
             f"{own.devices} trainer.num_nodes={own.num_nodes} trainer.strategy={own.strategy} are "
-            f"{trainer.world_size}; trainer=ddp takes as many as there are"
+            f"{counted_on}; trainer=ddp trainer.devices=auto takes as many as there are"
         )
     place = getattr(trainer.strategy, "cluster_environment", None)
     if started is None and isinstance(place, SLURMEnvironment) and trainer.world_size > 1:

@@ -19,14 +19,14 @@ def check_alike(step: int | None, samples: int) -> None:
         UserError: two differ; of the first process alone, the others' message is empty.
     """
     facts = {
-        "checkpoint (the run's folder must lie where all machines see it)": f"of step {step}",
-        "samples of the training split": str(samples),
-        "version of torch": torch.__version__,
-        "version of mtl": __version__,
+        "the same checkpoint (the run's folder must lie where all machines see it)": f"step {step}",
+        "as many samples to train on": str(samples),
+        "the same torch": torch.__version__,
+        "the same mtl": __version__,
     }
     for what, mine in facts.items():
         said = all_say(what, mine)
         if len(set(said)) > 1:
             other = next(rank for rank, one in enumerate(said) if one != said[0])
-            text = f"process 0 and process {other} have another {what}: {said[0]}, {said[other]}"
+            text = f"process 0 and process {other} don't have {what}: {said[0]} and {said[other]}"
             raise UserError(text if is_first_process() else "")

@@ -3,6 +3,9 @@
 import contextlib
 import io
 import json
+import os
+import signal
+import time
 from pathlib import Path
 
 import fresh
@@ -72,21 +75,22 @@ def test_two_processes_train_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert kept.score(task) == pytest.approx(measured, abs=1e-6)
 
 
+def started(folder: Path, *arguments: str) -> list[fresh.Fresh]:
+    """Two processes as torchrun starts them, each in a folder of its own."""
+    place = meeting_place()
+    return [
+        fresh.mtl("train", *arguments, cwd=folder / str(rank), env=torchrun(rank, 2) | place)
+        for rank in range(2)
+    ]
+
+
 def test_a_sample_that_one_process_cannot_read_ends_both(tmp_path: Path) -> None:
     """With one message, in one folder; neither process waits for the other or ends it."""
     conf = write_conf(tmp_path / "conf")
     own = ["data=broken", "data.train=20", "batch_size=2", "data.workers=0", "epochs=2"]
     own += ["backbone=plain", "trainer=ddp", "trainer.accelerator=cpu"]
     own += ["trainer.precision=32-true", "name=pair"]
-    place = meeting_place()
-    ranks = [
-        fresh.mtl(
-            *("train", "--config-dir", str(conf), *own),
-            cwd=tmp_path / str(rank),
-            env=torchrun(rank, 2) | place,
-        )
-        for rank in range(2)
-    ]
+    ranks = started(tmp_path, "--config-dir", str(conf), *own)
     for rank in ranks:
         rank.wait(150)  # gloo would wait for half an hour
     said = "".join(rank.err for rank in ranks)
@@ -99,3 +103,26 @@ def test_a_sample_that_one_process_cannot_read_ends_both(tmp_path: Path) -> None
     assert not (tmp_path / "1" / "outputs").exists()
     assert json.loads((folder / "status.json").read_text())["state"] == "failed"
     assert not (folder / "checkpoints" / "last.ckpt").exists()
+
+
+@pytest.mark.slow
+def test_a_signal_to_one_process_lets_both_leave(tmp_path: Path) -> None:
+    """At the same step; the first one says why, and how the run goes on."""
+    conf = write_conf(tmp_path / "conf")
+    own = ["data=counting", "data.workers=0", "batch_size=2", "epochs=500", "backbone=plain"]
+    own += ["trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=32-true", "name=pair"]
+    own += ["trainer.log_every_n_steps=2", "callbacks.curves.enabled=false", "logger=none"]
+    ranks = started(tmp_path, "--config-dir", str(conf), *own, "callbacks.figures.enabled=false")
+    while "epoch   2/500" not in ranks[0].out and ranks[0].code is None:
+        time.sleep(0.05)
+    os.kill(ranks[1].process.pid, signal.SIGUSR1)
+    for rank in ranks:
+        rank.wait(100)
+    said = [rank.err + rank.out for rank in ranks]
+    assert [rank.code for rank in ranks] == [130, 130], said
+    assert "a signal to another process: leaving in epoch" in said[0]
+    assert "mtl: interrupted; the run goes on with: mtl train --config-dir" in said[0]
+    assert "mtl:" not in said[1]
+    (folder,) = (tmp_path / "0" / "outputs" / "runs" / "pair").iterdir()
+    assert json.loads((folder / "status.json").read_text())["state"] == "interrupted"
+    assert checkpoint(folder, "last")["mtl"]["processes"] == 2
