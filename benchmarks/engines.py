@@ -55,17 +55,24 @@ class PretendSweep(Sweep):
         lock = Lock(folder)
         if not lock.take():
             raise InUse(f"{folder} is in use")
+        try:
+            return self.pretend(cfg, folder)
+        finally:
+            lock.release()
+
+    def pretend(self, cfg: DictConfig, folder: Path) -> dict[str, float]:
+        """What a run leaves, after a while."""
         metrics = {"val/score": float(cfg.seed) / JOBS}
-        if not (folder / "results.json").exists():
-            write_whole(folder / "config.yaml", OmegaConf.to_yaml(cfg).encode())
-            time.sleep(self.seconds)
-            if cfg.seed in self.failing:
-                write_json(folder / "status.json", {"state": "failed", "error": ON_REQUEST})
-                raise RunError(ON_REQUEST)
-            write_json(folder / "results.json", {"metrics": metrics})
-            write_json(folder / "status.json", {"state": "finished"})
-            note_end(folder)
-        lock.release()
+        if (folder / "results.json").exists():
+            return metrics
+        write_whole(folder / "config.yaml", OmegaConf.to_yaml(cfg).encode())
+        time.sleep(self.seconds)
+        if cfg.seed in self.failing:
+            write_json(folder / "status.json", {"state": "failed", "error": ON_REQUEST})
+            raise RunError(ON_REQUEST)
+        write_json(folder / "results.json", {"metrics": metrics})
+        write_json(folder / "status.json", {"state": "finished"})
+        note_end(folder)
         return metrics
 
 

@@ -10,7 +10,7 @@ from benchmarks.results import Entry, paired
 from benchmarks.surroundings import surroundings
 
 JOB = [
-    *("tasks=[classification,box]", "data.train=1500", "data.val=100", "data.test=100"),
+    *("tasks=[classification,box]", "data.train=1000", "data.val=100", "data.test=100"),
     *("epochs=3", "callbacks.figures.enabled=false"),
 ]
 

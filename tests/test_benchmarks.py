@@ -19,6 +19,7 @@ from benchmarks.prediction import predict_throughput
 from benchmarks.processes import memory_of, threads_of, tree
 from benchmarks.results import Better, Entry, paired, table, verdict, write
 from benchmarks.shapes import shapes_generation
+from benchmarks.soak import Memory
 from benchmarks.sweeps import peak
 from mtl.config.load import load
 
@@ -169,3 +170,13 @@ def test_predicting_takes_turns_with_its_bare_network() -> None:
     found = predict_throughput(count=2, rounds=1, network=[*tiny, "batch_size=2"])
     assert list(found) == ["predict_throughput/json", "predict_throughput/json_pictures"]
     assert all(measured.ratio > 0 for measured in found.values())
+
+
+def test_memory_of_a_soak_is_looked_at_once_all_processes_have_trained() -> None:
+    """What comes before, and the last look, which meets processes that are ending, is left out."""
+    memory = Memory(
+        Path("ends.txt"),
+        [(10, 7), *((50 + n, 600_000_000 + 30_000 * n) for n in range(8)), (90, 1)],
+    )
+    assert memory.kilobytes_a_job() == pytest.approx(30)
+    assert memory.megabytes() == [600.0, 600.2]

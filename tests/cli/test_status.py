@@ -47,7 +47,9 @@ def test_what_runs_waits_and_failed(mtl):
     # 60 s of the running one, and of three others after it.
     assert result.out.endswith("about 4 min left\n")
     record.interrupted(NAMES[2])
+    record.elsewhere(NAMES[4])
     result = mtl("status", f"sweep={folder}")
+    assert "2 cut off, 2 waiting" in result.out
     assert "nothing runs; it goes on with: mtl train -m seed=range(6)\n" in result.out
 
 

@@ -79,12 +79,13 @@ def _seen(folder: Path, entry: Entry, now: float) -> SeenJob:
         return SeenJob(folder.name, "failed", str(entry.get("error", status.get("error", ""))))
     if state == "pruned":
         return SeenJob(folder.name, "pruned", str(entry.get("why", status.get("why", ""))))
-    if state is None:
-        return SeenJob(folder.name, "waiting")
     if _is_alive(folder, entry, now):
         took = f", {entry['took']}" if entry.get("took") else ""
         where = f"on {entry['host']}{took}" if "host" in entry else "in another process"
         return SeenJob(folder.name, "running", where, began=_seconds(entry.get("at")))
+    if state in (None, "elsewhere"):
+        # Elsewhere: the process that had it has ended, and who found that it had goes on with it.
+        return SeenJob(folder.name, "waiting")
     return SeenJob(folder.name, "cut off", "goes on with the same command")
 
 
