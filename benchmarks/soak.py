@@ -4,8 +4,8 @@
 
 Jobs pretend to train, every fifteenth trains indeed, and one in twenty fails, whichever it is. The
 command is killed with SIGKILL three times and typed again. At the end all jobs are done, none came
-to its end twice, those failed that were meant to, and the memory of the command and of all that it
-started has not grown with the jobs.
+to its end twice, those failed that were meant to, and the memory of the command's own process
+has not grown with the jobs.
 """
 
 import json
@@ -22,9 +22,10 @@ from pathlib import Path
 
 import numpy as np
 from omegaconf import DictConfig
+from scipy.stats import theilslopes
 
 from benchmarks.engines import ENDS, PretendSweep, ended, lines, note_end, run, twice
-from benchmarks.processes import memory_of, tree
+from benchmarks.processes import memory_of
 from benchmarks.results import rounded
 from benchmarks.sweeps import NOTHING
 from mtl.cli.sweeps.job import Sweep
@@ -40,9 +41,9 @@ KILLS = ((20, 60), (80, 120), (140, 180))
 PERIOD = 0.5
 """Seconds from one look at the memory to the next."""
 WARM = 40
-"""Jobs of the last start after which each process has trained, and memory shall not grow."""
+"""Jobs of the last start, some of which have trained, after which memory shall not grow."""
 MOST_GROWTH = 50.0
-"""Kilobytes a job, all processes together."""
+"""Kilobytes a job."""
 
 
 class SoakSweep(PretendSweep):
@@ -64,10 +65,11 @@ class SoakSweep(PretendSweep):
 
 @dataclass
 class Memory:
-    """Looks at the memory of a process and all that it started.
+    """Looks at the memory of the command's own process, as the jobs come to their ends.
 
     Args:
-        ends: the file in which jobs note their ends.
+        ends: the file in which jobs note that.
+        looks: jobs that had ended, and bytes.
     """
 
     ends: Path
@@ -75,25 +77,20 @@ class Memory:
     last: float = 0.0
 
     def __call__(self, process: int) -> None:
-        """Look, if it is time to: jobs that have ended, and bytes."""
+        """Look, if it is time to."""
         if time.monotonic() - self.last >= PERIOD:
             self.last = time.monotonic()
-            self.looks.append((len(lines(self.ends)), sum(map(memory_of, tree(process)))))
+            self.looks.append((len(lines(self.ends)), memory_of(process)))
 
     def warm(self) -> list[tuple[int, int]]:
-        """The looks after the first jobs; the last one may have met processes that were ending."""
-        return [look for look in self.looks[:-1] if look[0] >= self.looks[0][0] + WARM]
-
-    def megabytes(self) -> list[float]:
-        """Medians of the first and of the last quarter of the looks."""
-        memory = [own / 1e6 for _, own in self.warm()]
-        part = len(memory) // 4 + 1
-        return [rounded(float(np.median(own))) for own in (memory[:part], memory[-part:])]
+        """The looks after the first jobs and before the last one's end."""
+        first, last = self.looks[0][0] + WARM, self.looks[-1][0]
+        return [look for look in self.looks if first <= look[0] < last]
 
     def kilobytes_a_job(self) -> float:
-        """Slope of a line through the looks."""
+        """The median slope between two looks (Theil and Sen)."""
         jobs, memory = np.array(self.warm(), dtype=float).T
-        return float(np.polyfit(jobs, memory / 1e3, 1)[0])
+        return float(theilslopes(memory / 1e3, jobs).slope)
 
 
 def soaked(sweep: str, folder: Path) -> dict[str, object]:
@@ -133,7 +130,7 @@ def soaked(sweep: str, folder: Path) -> dict[str, object]:
         "twice": twice(ends),
         "code": code,
         "killed_after": killed_after,
-        "megabytes": memory.megabytes(),
+        "megabytes": rounded(memory.warm()[-1][1] / 1e6),
         "kilobytes_a_job": rounded(growth),
         "seconds": round(time.monotonic() - began),
         "wrong": [name for name, fine in right.items() if not fine],

@@ -172,11 +172,9 @@ def test_predicting_takes_turns_with_its_bare_network() -> None:
     assert all(measured.ratio > 0 for measured in found.values())
 
 
-def test_memory_of_a_soak_is_looked_at_once_all_processes_have_trained() -> None:
-    """What comes before, and the last look, which meets processes that are ending, is left out."""
-    memory = Memory(
-        Path("ends.txt"),
-        [(10, 7), *((50 + n, 600_000_000 + 30_000 * n) for n in range(8)), (90, 1)],
-    )
+def test_memory_of_a_soak_is_looked_at_once_the_process_has_trained() -> None:
+    """What comes before is left out, and what follows the last job; one look is beside the line."""
+    line = [(50 + n, 600_000_000 + 30_000 * n) for n in range(8)]
+    memory = Memory(Path("ends.txt"), [(10, 7), *line, (55, 900_000_000), (58, 1), (58, 1)])
+    assert memory.warm() == [*line, (55, 900_000_000)]
     assert memory.kilobytes_a_job() == pytest.approx(30)
-    assert memory.megabytes() == [600.0, 600.2]
