@@ -5,7 +5,7 @@ import io
 import os
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -90,17 +90,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtestloop(session: pytest.Session) -> None:
     """What tests start processes with is forked before any of them has run.
 
-    What has been imported, a million objects, is never looked through for garbage; of what tests
-    make, configurations leave much that is no sooner of use again than this.
+    What has been imported, a million objects, is never looked through for garbage, and what has
+    been once, and is still there, not again; of what tests make, configurations leave much that is
+    no sooner of use again than this.
     """
     gc.freeze()
     gc.set_threshold(50_000)
+    gc.callbacks.append(keep_survivors)
     gc.enable()
     if "fresh" in sys.modules and not session.config.option.collectonly:
         sys.modules["fresh"].serve()
 
 
+def keep_survivors(phase: str, info: Mapping[str, int]) -> None:
+    """What is kept between tests for those to come is most of it: seconds for each look."""
+    if phase == "stop" and info["generation"] == 2:
+        gc.freeze()
+
+
 def pytest_sessionfinish() -> None:
+    if keep_survivors in gc.callbacks:
+        gc.callbacks.remove(keep_survivors)
     gc.unfreeze()  # extensions say what they find left at the end
     if "fresh" in sys.modules:
         sys.modules["fresh"].stop()
@@ -121,12 +131,9 @@ def quick_pictures() -> Iterator[None]:
     if "torch" not in sys.modules:
         yield
         return
-    from quick_pictures import blank
+    from quick_pictures import drawing_quickly
 
-    from mtl.learning.callbacks import curves
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(curves, "pictures", blank)
+    with drawing_quickly():
         yield
 
 

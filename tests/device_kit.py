@@ -5,6 +5,7 @@ on the CPU are real.
 """
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import torch
@@ -74,6 +75,12 @@ CHANGING = {
 """Those that ``torch.use_deterministic_algorithms`` refuses on GPUs (from its documentation)."""
 
 
+@cache
+def name_of(operation: Any) -> str:
+    """``aten.add.Tensor``, say, which torch puts together anew each time."""
+    return str(operation)
+
+
 class Called(TorchDispatchMode):
     """Remembers the names of the operations that run inside."""
 
@@ -84,7 +91,7 @@ class Called(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        self.names.append(str(func))
+        self.names.append(name_of(func))
         return func(*args, **(kwargs or {}))
 
 
@@ -104,7 +111,7 @@ class PretendedGPU(FakeTensorMode):
         asked = [leaf for leaf in leaves if isinstance(leaf, torch.device)]
         if not there and not any(device.type == "cuda" for device in asked):
             return func(*args, **given)
-        name = str(func)
+        name = name_of(func)
         if there and name in VALUES:
             self.waits.append(name)
         if name.startswith(("aten.index.", "aten.index_put")):

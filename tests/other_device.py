@@ -4,6 +4,8 @@ Other than ``device_kit.PretendedGPU`` its tensors hold values, so whole trainin
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
 import torch
@@ -14,9 +16,8 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 DEVICE = torch.device("lazy", 0)
 """A type of device that torch knows and that nothing in a process has to be registered for."""
-
-
 CROSSING = ("aten._to_copy.", "aten.index.", "aten.index_put", "aten._index_put")
+"""How operations begin that may be given tensors of the processor."""
 
 
 class There(Tensor):
@@ -61,6 +62,46 @@ class There(Tensor):
         return memo.setdefault(id(self), made)
 
 
+@dataclass(frozen=True)
+class Operation:
+    """What has to be known of an operation, looked up once.
+
+    Args:
+        name: torch's.
+        crosses: a GPU takes its tensors, or its indices, from the processor.
+        pointwise: goes number by number, for which a single number may lie elsewhere.
+        reshapes: changes shapes in place.
+        arguments: their names.
+        written: those that it changes and gives back.
+    """
+
+    name: str
+    crosses: bool
+    pointwise: bool
+    reshapes: bool
+    arguments: tuple[str, ...]
+    written: tuple[str, ...]
+
+
+@cache
+def operation(func: Any) -> Operation:
+    """See ``Operation``."""
+
+    def changes(part: Any) -> bool:
+        return part.alias_info is not None and part.alias_info.is_write
+
+    name, schema = str(func), func._schema
+    gives_back = schema.returns and all(changes(part) for part in schema.returns)
+    return Operation(
+        name,
+        name.startswith(CROSSING),
+        torch.Tag.pointwise in func.tags,
+        torch.Tag.inplace_view in func.tags,
+        tuple(part.name for part in schema.arguments),
+        tuple(part.name for part in schema.arguments if gives_back and changes(part)),
+    )
+
+
 def computed(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """The result of an operation where its tensors lie.
 
@@ -71,29 +112,26 @@ def computed(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     asked = [leaf for leaf in leaves if isinstance(leaf, torch.device)]
     there = any(isinstance(leaf, There) for leaf in leaves)
     goes = asked[0].type == DEVICE.type if asked else there
-    name = str(func)
     if not there and not goes:
         return func(*args, **kwargs)
-    if name.startswith("aten.copy_."):
+    known = operation(func)
+    if known.name.startswith("aten.copy_."):
         with torch.no_grad():
             _held(args[0]).copy_(_held(args[1]))
         return args[0]
-    # A GPU takes indices from the processor, and single numbers in operations number by number.
-    crosses = name.startswith(
-        ("aten._to_copy.", "aten.index.", "aten.index_put", "aten._index_put")
-    )
-    if there and not crosses:
-        pointwise = torch.Tag.pointwise in func.tags
+    if there and not known.crosses:
         here = (leaf for leaf in leaves if isinstance(leaf, Tensor) and not isinstance(leaf, There))
-        if any(tensor.dim() or not pointwise for tensor in here):
-            raise RuntimeError(f"{name} was given tensors of {DEVICE} and of the processor")
-    if torch.Tag.inplace_view in func.tags:  # as a vector's product with a matrix is in the end
-        raise NotImplementedError(f"{name}: this device changes no shapes in place; use einsum")
+        if any(tensor.dim() or not known.pointwise for tensor in here):
+            raise RuntimeError(f"{known.name} was given tensors of {DEVICE} and of the processor")
+    if known.reshapes:  # as a vector's product with a matrix is in the end
+        said = f"{known.name}: this device changes no shapes in place; use einsum"
+        raise NotImplementedError(said)
     result = func(*tree_map(_held, args), **tree_map(_held, kwargs))
     if not goes:
         return result
-    written = _written(func, args, kwargs)
-    if written:
+    if known.written:
+        given = dict(zip(known.arguments, args, strict=False)) | kwargs
+        written = [given[name] for name in known.written]
         return written[0] if len(written) == 1 else tuple(written)
     return tree_map(lambda leaf: There(leaf) if isinstance(leaf, Tensor) else leaf, result)
 
@@ -102,19 +140,6 @@ def _held(leaf: Any) -> Any:
     if isinstance(leaf, There):
         return leaf.held
     return torch.device("cpu") if isinstance(leaf, torch.device) else leaf
-
-
-def _written(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-    """The arguments that an operation changes and gives back."""
-
-    def changes(part: Any) -> bool:
-        return part.alias_info is not None and part.alias_info.is_write
-
-    schema = func._schema
-    if not schema.returns or not all(changes(part) for part in schema.returns):
-        return []
-    given = dict(zip((part.name for part in schema.arguments), args, strict=False)) | kwargs
-    return [given[part.name] for part in schema.arguments if changes(part)]
 
 
 class OtherDevice(TorchDispatchMode):

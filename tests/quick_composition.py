@@ -59,6 +59,7 @@ def composing_quickly() -> Iterator[None]:
 def composing_once(hydras: Compose) -> Compose:
     """A function that answers as Hydra's own does, from fewer compositions."""
     read: dict[tuple[object, ...], tuple[Path | None, DictConfig]] = {}
+    made: dict[bytes, bytes] = {}
 
     def quick(overrides: Sequence[str], config_dir: Path | None = None) -> DictConfig:
         chosen = [o for o in group_choices(overrides, config_dir) if o != "experiment=none"]
@@ -80,7 +81,7 @@ def composing_once(hydras: Compose) -> Compose:
         if whole not in read:
             composed = read[key][1].copy()
             for choice in nodes:
-                put(composed, choice, config_dir)
+                put(composed, choice, config_dir, made)
             task = [*composed.hydra.overrides.task, *nodes]
             OmegaConf.update(composed, "hydra.overrides.task", task, force_add=True)
             read[whole] = read[key][0], composed
@@ -180,25 +181,27 @@ def moved(cfg: DictConfig, old: Path | None, new: Path | None) -> DictConfig:
     return cfg
 
 
-def put(cfg: DictConfig, choice: str, config_dir: Path | None) -> None:
-    """Choose a member in a configuration that is composed already."""
+def put(cfg: DictConfig, choice: str, config_dir: Path | None, made: dict[bytes, bytes]) -> None:
+    """Choose a member in a configuration that is composed already; ``made``: see ``put_node``."""
     group, _, member = choice.partition("=")
-    with open_dict(cfg):
-        if cfg.hydra.runtime.choices.get(group) != member:
-            cfg[group] = node(group, member, config_dir)
+    if cfg.hydra.runtime.choices.get(group) != member:
+        put_node(cfg, group, node(group, member, config_dir), made)
+        with open_dict(cfg):
             cfg.hydra.runtime.choices[group] = member
 
 
-def node(group: str, member: str, config_dir: Path | None) -> DictConfig:
+def node(group: str, member: str, config_dir: Path | None) -> dict[str, Any]:
     """``node_of``, whose files are read once."""
     files = chain(members(group, config_dir)[member], config_dir)
-    return parsed(group, member, config_dir, tuple(map(text_of, files)))
+    return read_once(group, member, config_dir, tuple(map(text_of, files)))
 
 
 @cache
-def parsed(group: str, member: str, config_dir: Path | None, _: tuple[str, ...]) -> DictConfig:
+def read_once(
+    group: str, member: str, config_dir: Path | None, _: tuple[str, ...]
+) -> dict[str, Any]:
     """Not to be changed."""
-    return OmegaConf.create(node_of(group, member, config_dir))
+    return node_of(group, member, config_dir)
 
 
 def made_of_parts(fixed: Callable[[dict[str, Any]], DictConfig]) -> Callable[..., DictConfig]:

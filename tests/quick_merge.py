@@ -144,10 +144,10 @@ def merge_into(values: dict[Any, Any], new: Mapping[Any, Any]) -> None:
 
 
 def put_node(cfg: DictConfig, name: str, value: object, made: dict[bytes, bytes]) -> None:
-    """Append a value to a configuration.
+    """Append a value to a configuration, or put it in another's place.
 
     Args:
-        cfg: to append to.
+        cfg: to be changed.
         name: of the value.
         value: plain.
         made: the nodes that have been made of values, both pickled.

@@ -1,6 +1,7 @@
 """The wings of the house import only from those below them."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "mtl"
@@ -21,6 +22,11 @@ WINGS = (
 """From top to bottom."""
 
 
+@cache
+def parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text())
+
+
 def wing(module: str) -> str:
     return module.split(".")[1]
 
@@ -28,7 +34,7 @@ def wing(module: str) -> str:
 def imports(file: Path) -> list[str]:
     """Modules of the package that a file imports, at its top or inside functions."""
     found = []
-    for node in ast.walk(ast.parse(file.read_text())):
+    for node in ast.walk(parsed(file)):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mtl."):
             found.append(node.module or "")
         elif isinstance(node, ast.Import):
@@ -56,7 +62,7 @@ def test_names_exist_once():
     """Two rooms that call different things by one name can't be told apart in a traceback."""
     homes: dict[str, list[str]] = {}
     for file in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.parse(file.read_text()).body:
+        for node in parsed(file).body:
             public = isinstance(node, ast.ClassDef) and not node.name.startswith("_")
             if public:
                 homes.setdefault(node.name, []).append(str(file.relative_to(PACKAGE)))

@@ -2,7 +2,7 @@
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,19 +116,29 @@ def register_heads(config_dir: Path | None) -> None:
     ConfigStore.instance().store("heads", {"defaults": entries, "heads": {}}, provider="mtl")
 
 
-def with_new_members(overrides: Sequence[str], config_dir: Path | None = None) -> list[str]:
+def with_new_members(
+    overrides: Sequence[str],
+    config_dir: Path | None = None,
+    composed: Callable[[Sequence[str]], DictConfig] | None = None,
+) -> list[str]:
     """Put the ``+`` that Hydra asks for before what is new.
 
     That is each ``head@heads.NAME=`` and ``data@data.sets.NAME=``, and each key of a
     ``callbacks.NAME`` that has a ``callbacks.NAME._target_=``. Which are new depends on the other
     choices: a data set may bring heads of its own. A mapping is put into what is there, and its
     keys are checked later: some nodes take any (``sweep.options={slurm_account: mine}``).
+
+    Args:
+        overrides: as on the command line.
+        config_dir: a user's folder of further members.
+        composed: what composes the choices alone, where not Hydra anew.
     """
     overrides = [f"+{o}" if MAPPING.match(o) else o for o in overrides]
     mentioned = {name for o in overrides if (name := own_callback(o))}
     if not mentioned and not any(override.startswith(PLACED) for override in overrides):
         return list(overrides)
-    cfg = compose_or_raise(group_choices(overrides, config_dir), config_dir)
+    alone = group_choices(overrides, config_dir)
+    cfg = compose_or_raise(alone, config_dir) if composed is None else composed(alone)
     heads, fresh = choices(cfg), tuple(f"callbacks.{n}." for n in mentioned - set(cfg.callbacks))
     return [
         f"+{o}"

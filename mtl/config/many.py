@@ -83,7 +83,9 @@ class Composer:
             UserError: an override is wrong.
         """
         refuse_wrong_choices(overrides, self.config_dir)
-        own = with_new_members(overrides, self.config_dir)
+        own = with_new_members(
+            overrides, self.config_dir, lambda choices: self._base(tuple(choices)).cfg
+        )
         chosen = tuple(o for o in own if parse(o).key_or_group in self._groups)
         values = [o for o in own if o not in chosen]
         try:

@@ -51,6 +51,8 @@ def test_values_changed_afterwards_are_as_if_composed_with():
         ["data=voc_folder", "data.root=.", "backbone=vgg16", "++lr=0.5", "name='a b'"],
         ["head@heads.fine=classification", "tasks=[fine]", "heads.fine.label_smoothing=0.1"],
         ["experiment=demo", "sweep=joblib", "sweep.jobs=3", "views=rotations", "fusion=mean"],
+        ["backbone=vgg16", "weighting=pcgrad", "preprocess=denoise", "backbone.weights=none"],
+        ["data=mixed", "data@data.sets.one=shapes", "tasks=[classification]", "encoder=mtan"],
     ],
     ids=" ".join,
 )
@@ -118,6 +120,7 @@ def test_columns_of_a_table_are_planned():
     assert plan.varies == {"tasks": ["box", "classification+box"], "seed": [1, 0]}
 
 
+@pytest.mark.slow
 def test_jobs_leave_no_threads_and_name_every_tasks_metric(mtl):
     """The second job has started all that lives as long as the process."""
     counts: list[int] = []

@@ -33,6 +33,7 @@ from mtl.model.build import build_network
 SIZE = 32
 NEEDED: dict[tuple[str, str], dict[str, Any]] = {("ensemble", "weighted"): {"weights": [0.5, 0.5]}}
 """Values of members whose yaml leaves a key to the user (``???``)."""
+FCOS = ("detection", "instance", "pose")
 BASE = (
     "data=every_kind",
     "data.train=4",
@@ -41,8 +42,11 @@ BASE = (
     f"image_size={SIZE}",
     "batch_size=4",
     "backbone.width=8",
-    "heads.detection.channels=32",
-    "heads.segmentation.channels=8",
+    *(f"heads.{head}.channels=32" for head in FCOS),
+    *(f"heads.{head}.convs=1" for head in FCOS),
+    *(f"heads.{head}.detections=10" for head in FCOS),
+    "heads.instance.grid=7",
+    *(f"heads.{head}.channels=8" for head in ("segmentation", "depth", "normals", "keypoints")),
     "views=rotations",
     "views.angles=[0,90]",
     "fusion=mean",
@@ -119,6 +123,11 @@ def build(cfg: DictConfig, seed: int = 0) -> MultiTaskModule:
 
 def subject(group: str, name: str) -> DictConfig:
     """A configuration in which a member of a part of the network has something to do."""
+    return found_subject(group, name).copy()
+
+
+@cache
+def found_subject(group: str, name: str) -> DictConfig:
     tasks = [name] if group == "head" else ["classification", "segmentation"]
     nodes = {} if group == "head" else {group: node(group, name)}
     # Streams that are left apart for an ensemble; a fusion and views have several to merge; with

@@ -197,7 +197,8 @@ def test_absent_tasks_are_absent(tmp_path):
     assert not (tmp_path / "run/conflict.png").exists()
 
 
-def test_mean_cosines_are_drawn(tmp_path, mtl):
+def test_mean_cosines_are_drawn(tmp_path, mtl, monkeypatch):
+    monkeypatch.setattr("mtl.learning.callbacks.conflict.draw_matrices", draw_matrices)
     given = {setting.partition("=")[0]: setting for setting in SHAPES}
     own = ["callbacks.conflict.enabled=true", "callbacks.conflict.every=2", "hydra.run.dir=run"]
     result = mtl("train", *given.values(), *own)

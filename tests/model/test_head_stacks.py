@@ -111,6 +111,7 @@ def test_only_heads_of_one_form_run_together() -> None:
     assert stacks.groups(keys) == []
 
 
+@pytest.mark.slow
 def test_one_pass_gives_what_a_pass_for_each_task_gives() -> None:
     """Of many tasks of one form, whose gradients are compared at the representation."""
     tasks = [f"task{n}" for n in range(LEAST + 1)]

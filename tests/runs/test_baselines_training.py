@@ -10,6 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from training_kit import write_conf
 
 
+@pytest.mark.slow
 def test_results_hold_the_gain(mtl: Callable[..., Any], tmp_path: Path) -> None:
     conf = write_conf(tmp_path / "conf")
     own = ["data=alternating", "backbone=plain", "augmentation=none", "batch_size=4", "epochs=1"]
