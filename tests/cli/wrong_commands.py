@@ -81,7 +81,7 @@ VALUES: tuple[Row, ...] = (
     ("epochs=2.5", "epochs=2.5: must be a whole number at least 1"),
     ("epochs={a:1}", "epochs={'a': 1}: must be a whole number"),
     ("epochs=null", "epochs=null: must be a whole number"),
-    ("batch_size=big", "batch_size=big: must be a whole number at least 1"),
+    ("batch_size=big", "batch_size=big: must be auto or a whole number at least 1"),
     ("image_size=-32", "image_size=-32: must be at least 8"),
     ("image_size=[64,64]", "image_size=[64,64]: must be a whole number at least 8"),
     ("image_size=24 backbone=resnet18", "image_size=24: must be at least 32, the backbone's"),
