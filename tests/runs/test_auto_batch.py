@@ -39,16 +39,20 @@ class Machine:
 
 
 def test_on_a_cpu_nothing_is_tried_that_may_be_too_large() -> None:
-    """100 + 20 n MB: from 4 to 8 it grows by 80; (1000 - 100) / 20 = 45, so 40."""
+    """100 + 20 n MB: from 8 to 16 it grows by 160; (1000 - 100) / 20 = 45, so 40."""
     machine = Machine(100, 20)
     assert largest(machine, sizes_up_to(1024), 1000 * MB, tries=False) == 40
-    assert machine.measured == [1, 2, 4, 8]
+    assert machine.measured == [1, 2, 4, 8, 16]
+    # Of 300 MB each, 4 would be too many.
+    machine = Machine(0, 300)
+    assert largest(machine, sizes_up_to(1024), 1000 * MB, tries=False) == 3
+    assert machine.measured == [1, 2]
 
 
 def test_on_a_gpu_the_estimate_is_tried() -> None:
     machine = Machine(100, 20, there=1100)
     assert largest(machine, sizes_up_to(1024), 1000 * MB, tries=True) == 40
-    assert machine.measured == [1, 2, 4, 8, 40]
+    assert machine.measured == [1, 2, 4, 8, 16, 40]
 
 
 def test_an_estimate_that_was_too_large_or_too_small_is_corrected() -> None:
@@ -63,6 +67,13 @@ def test_an_estimate_that_was_too_large_or_too_small_is_corrected() -> None:
 
     # 420 + 10 * 58 = 1000: 74, so 64.
     assert largest(less_from_16_on, sizes_up_to(1024), 1000 * MB, tries=True) == 64
+
+
+def test_what_comes_once_is_not_taken_for_what_a_sample_takes() -> None:
+    """80 MB come with the fourth sample; later each takes 100 / 16, and 600 are left: 96 more."""
+    measured = {1: 100, 2: 160, 4: 240, 8: 250, 16: 300, 32: 400}
+    found = largest(lambda n: measured[n] * MB, sizes_up_to(1024), 1000 * MB, tries=False)
+    assert found == 128
 
 
 def test_what_is_not_there_ends_the_doubling() -> None:

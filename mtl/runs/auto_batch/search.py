@@ -8,6 +8,8 @@ MOST = 1024
 """Samples in a batch beyond which nothing is gained."""
 VISIBLE = 64 * 2**20
 """Bytes that memory has to grow by until what a sample takes can be told from noise."""
+ENOUGH = 16
+"""Samples up to which what is there once, whatever their number, may still come in between."""
 
 Peak = Callable[[int], int | None]
 """Bytes at the peak of a step with so many samples; None where they don't fit."""
@@ -30,8 +32,9 @@ def sizes_up_to(most: int, of: int | None = None) -> list[int]:
 def largest(peak: Peak, sizes: Sequence[int], budget: int, tries: bool) -> int:
     """The largest size whose peak stays within a budget.
 
-    Sizes are doubled until memory grows visibly. What a sample takes, taken from the last two,
-    says which is the largest; it is tried where that is safe, and corrects the estimate.
+    Sizes are doubled until there are enough of them and memory grows visibly. What a sample takes,
+    taken from the last two, says which is the largest; it is tried where that is safe, and corrects
+    the estimate.
 
     Args:
         peak: measures.
@@ -52,7 +55,10 @@ def largest(peak: Peak, sizes: Sequence[int], budget: int, tries: bool) -> int:
     if first is None:
         raise RunError(f"batch_size=auto: not even {size} fit; {SMALLER}")
     used = first
-    while each == 0 and bad > sizes[-1] and (more := _doubled(size, sizes)) is not None:
+    while bad > sizes[-1] and (each == 0 or size < ENOUGH):
+        more = _doubled(size, sizes)
+        if more is None or (not tries and used + each * (more - size) > budget):
+            break
         now = within(more)
         if now is None:
             bad = more
