@@ -5,7 +5,7 @@ on the CPU are real.
 """
 
 from collections.abc import Callable, Iterable
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 import torch
@@ -101,6 +101,11 @@ class PretendedGPU(FakeTensorMode):
     def __init__(self) -> None:
         super().__init__(allow_non_fake_inputs=True)
         self.waits: list[str] = []
+
+    @cached_property
+    def avoid_device_init(self) -> bool:
+        """Whether there is no GPU, which the driver would be asked at each operation."""
+        return super().avoid_device_init
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
