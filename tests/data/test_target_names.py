@@ -34,7 +34,7 @@ def test_a_mirror_exchanges_the_classes_of_a_pair_alone() -> None:
     ("given", "message"),
     [
         ({"mirrored": [("left_eye", "ear")]}, r"mirrored: \['left_eye', 'ear'\] is no pair"),
-        ({"skeleton": [("nose",)]}, "no pair of classes; there are nose, left_eye, right_eye"),
+        ({"skeleton": [("nose",)]}, "no pair of names; there are nose, left_eye, right_eye"),
         ({"mirrored": [*EYES, ("nose", "left_eye")]}, "a name is in one pair at most"),
     ],
 )

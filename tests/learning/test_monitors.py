@@ -44,7 +44,7 @@ def run(
 
     class Cut(Saver):
         def save_checkpoint(self, path: Path) -> None:
-            self.fails_at = fails[0] if path.stem == fails[1] else -1
+            self.fails_at = fails[0] if path.name.split(".")[0] == fails[1] else -1
             super().save_checkpoint(path)
 
     trainer: Any = Cut(default_root_dir=str(folder), is_global_zero=True)
