@@ -17,7 +17,7 @@ from mtl.data.array_file import why_no_array
 from mtl.data.sample import IGNORE_PIXEL, Sample, Target, TargetValue
 from mtl.data.sources.base import SPLITS, DataSet, Split
 from mtl.data.sources.file_source import FileSource
-from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
+from mtl.data.sources.hold_out import beside_test, check_fractions, held_out_notes
 from mtl.errors import BadFile, UserError
 
 Array = npt.NDArray[Any]
@@ -172,15 +172,7 @@ class DenseArrays(DataSet):
                 f"{self.root} holds no train/image/0.npy and so on; data.root is the folder that "
                 "holds train and val"
             )
-        if self.fractions:
-            check_enough(len(train), self.fractions)
-        splits, _ = hold_out(train, self.fractions, self.split_seed)
-        chosen = [(name, split) for name, split in zip(train, splits, strict=True)]
-        return {
-            "train": [name for name, split in chosen if split == "train"],
-            "val": [name for name, split in chosen if split == "val"],
-            "test": test,
-        }
+        return beside_test(train, test, self.fractions, self.split_seed)
 
     def _names(self, folder: str) -> list[str]:
         """Of the images, by their numbers."""

@@ -54,6 +54,28 @@ def hold_out(
     return splits, not fractions or (len(names) >= FEW and (tested, validated) == (first, last))
 
 
+def beside_test(
+    train: Sequence[str], test: Sequence[str], fractions: Mapping[Split, float], seed: int
+) -> dict[Split, list[str]]:
+    """The names of each split where a published part is the test split.
+
+    Args:
+        train: names of which some may be held out.
+        test: names of the published part.
+        fractions: see ``hold_out``.
+        seed: of the hash.
+
+    Raises:
+        UserError: there are fewer names than splits.
+    """
+    if fractions:
+        check_enough(len(train), fractions)
+    found: dict[Split, list[str]] = {"train": [], "val": [], "test": []}
+    for name, split in zip(train, hold_out(train, fractions, seed)[0], strict=True):
+        found[split].append(name)
+    return {**found, "test": list(test)}
+
+
 def check_enough(number: int, fractions: Iterable[Split]) -> None:
     """See that there is a sample for each split.
 

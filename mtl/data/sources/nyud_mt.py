@@ -13,7 +13,7 @@ from mtl.data.image_format import ImageFormat
 from mtl.data.sample import IGNORE_PIXEL, Sample, Target, TargetValue
 from mtl.data.sources.base import DataSet, Split
 from mtl.data.sources.file_source import FileSource
-from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
+from mtl.data.sources.hold_out import beside_test, check_fractions, held_out_notes
 from mtl.data.sources.map_files import MAP_SUFFIXES, MapFiles, Size, checked, fitted, plain_mask
 from mtl.data.sources.text_file import lines, read_bytes, readings
 from mtl.errors import BadFile, UserError
@@ -184,14 +184,7 @@ class NyudMt(DataSet):
                 "gt_sets, segmentation and so on"
             )
         train, test = (self._names(split) for split in _LISTS)
-        if self.fractions:
-            check_enough(len(train), self.fractions)
-        chosen = list(zip(train, hold_out(train, self.fractions, self.split_seed)[0], strict=True))
-        return {
-            "train": [name for name, split in chosen if split == "train"],
-            "val": [name for name, split in chosen if split == "val"],
-            "test": test,
-        }
+        return beside_test(train, test, self.fractions, self.split_seed)
 
     def _names(self, split: Split) -> list[str]:
         try:

@@ -11,6 +11,9 @@ VISIBLE = 64 * 2**20
 ENOUGH = 16
 """Samples up to which what is there once, whatever their number, may still come in between."""
 
+SMALLER = "a smaller image_size or backbone needs less"
+"""What helps."""
+
 Peak = Callable[[int], int | None]
 """Bytes at the peak of a step with so many samples; None where they don't fit."""
 
@@ -77,9 +80,6 @@ def largest(peak: Peak, sizes: Sequence[int], budget: int, tries: bool) -> int:
         else:
             each = max((now - used) / (better[-1] - size), 0.0)
             size, used = better[-1], now
-
-
-SMALLER = "a smaller image_size or backbone needs less"
 
 
 def _doubled(size: int, sizes: Sequence[int]) -> int | None:
