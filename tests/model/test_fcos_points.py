@@ -9,7 +9,8 @@ from torch import Tensor
 
 from mtl.data.batch import BoxBatch
 from mtl.data.sample import Boxes
-from mtl.model.head.fcos_targets import Points, assign, orphans
+from mtl.model.head.fcos_points import Points
+from mtl.model.head.fcos_targets import assign, orphans
 
 SIZE = 256
 STRIDES = [

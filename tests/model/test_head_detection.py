@@ -21,7 +21,8 @@ from mtl.data.tile import tiles_of
 from mtl.errors import UserError
 from mtl.model.backbone.base import Stage
 from mtl.model.head.detection import Detection
-from mtl.model.head.fcos_targets import Points, assign
+from mtl.model.head.fcos_points import Points
+from mtl.model.head.fcos_targets import assign
 from mtl.model.head.losses import giou_loss
 
 STAGES = (Stage("a", 8, 4), Stage("b", 16, 8), Stage("c", 24, 16), Stage("d", 32, 32))

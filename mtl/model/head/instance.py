@@ -18,9 +18,10 @@ from mtl.drawing.instances import draw_instances
 from mtl.model.curves.mask_overlap import MaskOverlap
 from mtl.model.curves.overlap import Overlap
 from mtl.model.head.conditional_masks import ConditionalMasks, mask_logits
-from mtl.model.head.detection import Detection, full_precision_of
+from mtl.model.head.detection import Detection
 from mtl.model.head.detections import DetectionBatch, Detections, taken
 from mtl.model.head.exported import ExportedTensor
+from mtl.model.head.fcos_outputs import confidence_of, full_precision_of
 from mtl.model.head.fcos_targets import Assignment, to_find
 from mtl.model.head.instance_detections import (
     InstanceDetectionBatch,
@@ -120,8 +121,8 @@ class Instance(Detection):
     ) -> Tensor:
         """That of detection, and the divergence of the masks in the teacher's surest boxes."""
         loss = super().distillation(raw, taught, temperature)
-        its_logits, its_sides, its_centerness = full_precision_of(taught)
-        confidence = its_logits.amax(-1).sigmoid() * its_centerness.sigmoid()
+        _, its_sides, _ = full_precision_of(taught)
+        confidence = confidence_of(taught)
         sure, spots = confidence.topk(min(TAUGHT, confidence.shape[1]))
         boxes = taken(self.points.decode(its_sides), spots).clamp(0, self.image_size)
         places = cells(boxes, self.grid)

@@ -19,9 +19,10 @@ from mtl.drawing.keypoints import draw_keypoints
 from mtl.model.curves.overlap import Overlap
 from mtl.model.curves.pose_overlap import PoseOverlap
 from mtl.model.head.base import Head
-from mtl.model.head.detection import Detection, full_precision_of
+from mtl.model.head.detection import Detection
 from mtl.model.head.detections import DetectionBatch, Detections, taken
 from mtl.model.head.exported import BOX_TOLERANCE, ExportedTensor
+from mtl.model.head.fcos_outputs import confidence_of, full_precision_of
 from mtl.model.head.fcos_targets import Assignment
 from mtl.model.head.keypoint_similarity import areas, sigmas_of, similarity
 from mtl.model.head.losses import full_precision
@@ -129,8 +130,8 @@ class Pose(Detection):
     ) -> Tensor:
         """That of detection, and of keypoints by the teacher's confidence, as of sides."""
         loss = super().distillation(raw, taught, temperature)
-        its_logits, its_sides, its_centerness = full_precision_of(taught)
-        confidence = its_logits.amax(-1).sigmoid() * its_centerness.sigmoid()
+        _, its_sides, _ = full_precision_of(taught)
+        confidence = confidence_of(taught)
         own, its = (full_precision(one["pose"]) for one in (raw, taught))
         known = torch.ones_like(its[..., 2], dtype=torch.bool)
         area = areas(self.points.decode(its_sides))
