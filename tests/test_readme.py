@@ -30,7 +30,7 @@ from mtl.cli.named_runs import items
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import own_keys
 from mtl.cli.run_list import run_list
-from mtl.cli.sweeps.overrides import representative
+from mtl.cli.sweeps.overrides import representative, task_part
 from mtl.cli.sweeps.studies import with_studies
 from mtl.config.compression import step_nodes
 from mtl.config.groups import choices, groups, members, short_keys
@@ -128,7 +128,7 @@ def test_command(line, mtl, files, without_charts):
         # Sweeps have tests of their own: one job stands for all here.
         overrides = parse_all(with_studies([a for a in arguments if a != "-m"], None))
         assert any(override.is_sweep_override() for override in overrides)
-        load([representative(override) for override in overrides], needs_data=False)
+        load(task_part([representative(override) for override in overrides]), needs_data=False)
     else:
         if command in ("compare", "report"):
             own, _ = own_keys(arguments, report.KEYS)

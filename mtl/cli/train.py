@@ -46,6 +46,8 @@ def run(arguments: list[str]) -> int:
     if options.help:
         print(fitted(train_help(config_dir)))
         return 0
+    if options.multirun and wants_answer(options):
+        raise UserError("-m: trains; to be shown something, leave it out, and write single values")
     if options.cfg == "job":
         print_config(load(options.overrides, config_dir, needs_data=False), options.package)
         return 0

@@ -9,6 +9,7 @@ from mtl.config.check import check
 from mtl.config.compose import compose
 from mtl.config.finalise import SWEEP
 from mtl.config.many import MadeConfig
+from mtl.config.one_run import refuse_sweep
 
 
 def load(
@@ -17,7 +18,7 @@ def load(
     """Compose, finalise and check.
 
     Args:
-        overrides: as on the command line, without values to sweep over.
+        overrides: as on the command line of one run, with nothing of a sweep.
         config_dir: a user's folder of further members.
         needs_data: whether the data's folders must be there.
 
@@ -27,6 +28,7 @@ def load(
     Raises:
         UserError: anything is wrong with them.
     """
+    refuse_sweep(overrides)
     values, chosen = made(overrides, config_dir)
     del values[SWEEP]
     return check(values, needs_data, chosen=chosen)

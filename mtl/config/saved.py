@@ -15,6 +15,7 @@ from mtl.config.compose import compose, flat, group_choices
 from mtl.config.finalise import settle
 from mtl.config.groups import choices, short_keys
 from mtl.config.nearest import nearest, unknown_key
+from mtl.config.one_run import refuse_sweep
 from mtl.config.overrides import key_of, parse
 from mtl.config.schema import check_keys, fit_types, resolved
 from mtl.config.trust import Trust, refuse_resolvers, refuse_strangers
@@ -85,6 +86,7 @@ def changed(
         if group in ("head", "experiment"):
             raise UserError(f"{override}: a trained run keeps its {group}; change single values")
     refuse_wrong_choices(overrides, config_dir)
+    refuse_sweep(overrides)
     chosen = group_choices(overrides, config_dir)
     replace_nodes(cfg, chosen, config_dir)
     reference = resolved(cfg)

@@ -272,6 +272,21 @@ def test_what_other_programs_of_hydras_would_do(mtl):
     assert "study=seeds: add -m" in mtl("train", "study=seeds").err
 
 
+@pytest.mark.parametrize("sweep", members("sweep"))
+def test_one_run_takes_nothing_of_a_sweep(mtl, stub_train, sweep):
+    own = [f"sweep.{key}={value}" for key, value in compose([f"sweep={sweep}"]).sweep.items()]
+    for override in (f"sweep={sweep}", *own):
+        result = mtl("train", override)
+        said = "is for mtl train -m, which trains many; add -m, or leave it out"
+        assert (result.code, result.err) == (2, f"mtl: {override}: {said}\n")
+    assert stub_train.calls == []
+
+
+def test_studies_of_tasks_are_told_by_the_data_alone():
+    told = with_studies(["study=tasks", "sweep=joblib", "sweep.jobs=3", "data=cifar10"], None)
+    assert "tasks=[classification]" in told
+
+
 def test_packages_that_are_missing(mtl, monkeypatch):
     monkeypatch.setattr("mtl.config.packages.find_spec", lambda name: None)
     monkeypatch.setattr("mtl.config.finalise.check_packages", lambda loggers: None)

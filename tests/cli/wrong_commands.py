@@ -22,6 +22,7 @@ COMMANDS: tuple[Row, ...] = (
     ("cache clear=yes", "clear=yes: choose one of true, false"),
     ("cache data.cache_dir=note.txt", "data.cache_dir=note.txt is no folder"),
     ("cache size=3", "size=3: mtl cache takes data.cache_dir=FOLDER"),
+    ("inspect sweep.jobs=2", "sweep.jobs=2: is for mtl train -m"),
     ("inspect samples=0", "samples=0: give a whole number, 1 or more"),
     ("inspect split=all", "split=all: choose one of train, val, test"),
     ("inspect out=picture.jpg", "out=picture.jpg: give the name of a .png file"),
@@ -130,6 +131,10 @@ NOTATION: tuple[Row, ...] = (
     ("--config-dir nowhere", "--config-dir nowhere: no such folder"),
     ("--package heads.nothing --cfg job", "--package heads.nothing: no such node. There are: data"),
     ("hydra.run.dir=note.txt/run", "hydra.run.dir: note.txt/run: Not a directory"),
+    ("sweep=joblib", "sweep=joblib: is for mtl train -m, which trains many; add -m, or leave it"),
+    ("hydra.sweep.dir=here", "hydra.sweep.dir=here: is for mtl train -m"),
+    ("hydra/launcher=joblib", "hydra/launcher=joblib: is for mtl train -m"),
+    ("-m --cfg job lr=1,2", "-m: trains; to be shown something, leave it out"),
 )
 SWEEPS: tuple[Row, ...] = (
     ("backbone=small_cnn,resnt", "no backbone 'resnt'"),
@@ -160,6 +165,7 @@ OF_RUNS: tuple[Row, ...] = (
     ("eval run=runs/a samples=true rotate=[0]", "leave out rotate= and runs="),
     ("eval run=runs/a calibrated=yes", "calibrated=yes: choose one of true, false"),
     ("eval run=runs/a out=empty", "out=empty is a folder: give the name of a file"),
+    ("eval run=runs/a sweep=joblib", "sweep=joblib: is for mtl train -m"),
     ("eval run=runs/a experiment=demo", "a trained run keeps its experiment"),
     ("eval run=runs/a +x=1", "a trained run has its keys; write it without + or ~"),
     ("eval run=runs/a trust=[os.path;]", "write names of modules, as in trust=[mine]"),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mtl.cli.sweeps.overrides import task_part
 from mtl.config.groups import groups, members, need_member
 from mtl.config.load import load
 from mtl.config.nearest import in_words
@@ -60,8 +61,9 @@ def _swept(key: str, value: Any, rest: Sequence[str], config_dir: Path | None) -
 
 def _tasks(rest: Sequence[str], config_dir: Path | None) -> str:
     """Each task in a list of its own, and all of them in one."""
-    parsed = parse_all(rest)
-    same = [o for o, p in zip(rest, parsed, strict=True) if not p.is_sweep_override()]
+    typed = task_part(rest)
+    parsed = parse_all(typed)
+    same = [o for o, p in zip(typed, parsed, strict=True) if not p.is_sweep_override()]
     tasks = [str(task) for task in load(same, config_dir, needs_data=False).tasks]
     together = [] if len(tasks) == 1 else [f"[{','.join(tasks)}]"]
     return ",".join([*(f"[{task}]" for task in tasks), *together])
