@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any, cast
 
 import pytorch_lightning as L
@@ -124,13 +125,27 @@ def build_callbacks(cfg: DictConfig) -> list[L.Callback]:
     """The enabled callbacks, and what trains when.
 
     Raises:
-        UserError: one is no callback, or accumulates batches, which a key of the trainer's does.
+        UserError: one is no callback, accumulates batches, which a key of the trainer's does, or
+            has the state of another.
     """
-    chosen = [name for name in cfg.callbacks if is_enabled(cfg, str(name))]
-    return [
-        make(container(cfg.unfreezing), L.Callback),
-        *(_callback(str(name), without(cfg.callbacks[name], ("enabled",))) for name in chosen),
-    ]
+    chosen = [str(name) for name in cfg.callbacks if is_enabled(cfg, str(name))]
+    made = {name: _callback(name, without(cfg.callbacks[name], ("enabled",))) for name in chosen}
+    _refuse_same_state(made)
+    return [make(container(cfg.unfreezing), L.Callback), *made.values()]
+
+
+def _refuse_same_state(callbacks: Mapping[str, L.Callback]) -> None:
+    """Lightning refuses them too, without their names."""
+    names: dict[str, str] = {}
+    for name, callback in callbacks.items():
+        if type(callback).state_dict is L.Callback.state_dict:
+            continue
+        other = names.setdefault(callback.state_key, name)
+        if other != name:
+            raise UserError(
+                f"callbacks.{other} and callbacks.{name}: a checkpoint can't tell these two "
+                f"{type(callback).__name__} apart; leave one out"
+            )
 
 
 def _callback(name: str, settings: Mapping[str, Any]) -> L.Callback:
@@ -176,7 +191,7 @@ def build_trainer(
         loggers: as ``build_loggers`` makes them.
 
     Raises:
-        UserError: this machine has no such device.
+        UserError: Lightning refuses it; this machine has no such device, say.
     """
     display = watched() if is_enabled(cfg, "progress") else []
     torch.set_float32_matmul_precision(cfg.trainer.matmul_precision)
@@ -195,6 +210,8 @@ def build_trainer(
             enable_checkpointing=any(hasattr(c, "last_model_path") for c in callbacks),
         )
     except (MisconfigurationException, ValueError, TypeError, ImportError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not _raised_by_lightning(error):
+            raise
         reason = " ".join(str(error).split())
         raise UserError(
             f"trainer.accelerator={cfg.trainer.accelerator}, devices={cfg.trainer.devices}, "
@@ -206,6 +223,12 @@ def build_trainer(
     # Lightning would make boxes half precision too; the data module converts what has to be.
     trainer.precision_plugin.convert_input = lambda batch: batch
     return cast(L.Trainer, trainer)
+
+
+def _raised_by_lightning(error: Exception) -> bool:
+    """Whether it was Lightning that refused something (SLURM's variables, a plugin), not torch."""
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    return str(frame.f_globals["__name__"]).startswith(("lightning_fabric.", "pytorch_lightning."))
 
 
 def refuse_other_processes(cfg: DictConfig, trainer: L.Trainer) -> None:

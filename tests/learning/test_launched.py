@@ -56,6 +56,12 @@ def test_more_or_fewer_than_were_started_are_refused(told: Any) -> None:
             checked(*own)
 
 
+def test_variables_of_slurm_that_lightning_refuses(told: Any) -> None:
+    told({name: value for name, value in SLURM.items() if name != "SLURM_NTASKS_PER_NODE"})
+    with pytest.raises(UserError, match="--ntasks-per-node=2"):
+        checked(*DDP)
+
+
 def test_a_job_without_srun_is_refused(told: Any) -> None:
     told(SLURM)
     with pytest.raises(UserError, match="has 2 tasks, and mtl runs in one of them; write srun"):

@@ -11,6 +11,7 @@ import pytorch_lightning as L
 import torch
 import training_kit
 from lightning_fabric.connector import _PRECISION_INPUT_STR, _PRECISION_INPUT_STR_ALIAS
+from torch import Tensor
 from training_kit import checkpoint, fit, write_conf
 
 from mtl.config.allowed import Chosen
@@ -107,6 +108,27 @@ def test_what_lightning_or_torch_refuses_is_one_line(override: str, said: str) -
         build()
     assert said in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_what_torch_refuses_within_lightning_is_no_users_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: Any) -> Tensor:
+        return torch.ones(2) @ torch.ones(3)
+
+    monkeypatch.setattr("pytorch_lightning.trainer.setup._init_profiler", broken)
+    with pytest.raises(RuntimeError, match="inconsistent tensor size"):
+        build_trainer(load(SHAPES), tmp_path, [], [])
+
+
+def test_two_callbacks_of_one_state_are_told_by_name() -> None:
+    early = "pytorch_lightning.callbacks.EarlyStopping"
+    own = [f"callbacks.{n}.{k}" for n in "ab" for k in (f"_target_={early}", "monitor=val/loss")]
+    cfg = load([*SHAPES, *own, "callbacks.b.patience=9"])
+    with pytest.raises(UserError) as error:
+        build_callbacks(cfg)
+    said = "a checkpoint can't tell these two EarlyStopping apart; leave one out"
+    assert str(error.value) == f"callbacks.a and callbacks.b: {said}"
 
 
 def test_steps_and_validations_within_epochs(conf: Path, tmp_path: Path) -> None:
