@@ -1,9 +1,11 @@
 """Learning rates over the steps, worked out by hand."""
 
+import math
+
 import pytest
 import torch
 
-from mtl.learning.optimizer.schedule import advance
+from mtl.learning.optimizer.schedule import advance, with_schedule
 from mtl.learning.scheduler.cosine import cosine, cosine_factor
 from mtl.learning.scheduler.onecycle import one_cycle
 from mtl.learning.scheduler.plateau import plateau
@@ -68,8 +70,21 @@ def test_nothing_moves_before_the_optimisers_first_step() -> None:
     # A gradient scaler leaves out the first steps, and torch warns of a schedule that goes on.
     opt = optimizer(1.0)
     schedule = step(opt, steps=2, mode="max", every=0.5, factor=0.5)
-    advance(schedule)
-    assert schedule.get_last_lr() == [1.0]
+    with_schedule(opt, schedule, "val/loss")
+    scaler = torch.amp.GradScaler("cpu")
+    parameter = opt.param_groups[0]["params"][0]
+    for gradient, rate in ((math.inf, 1.0), (1.0, 0.5)):
+        scaler.scale(torch.zeros(1))
+        parameter.grad = torch.full_like(parameter, gradient)
+        scaler.step(opt)
+        scaler.update()
+        advance(schedule)
+        assert schedule.get_last_lr() == [rate]
+
+
+def test_schedules_of_optimisers_that_nobody_told_of_move() -> None:
+    opt = optimizer(1.0)
+    schedule = step(opt, steps=2, mode="max", every=0.5, factor=0.5)
     opt.step()
     advance(schedule)
     assert schedule.get_last_lr() == [0.5]

@@ -1,10 +1,14 @@
 """An optimiser with its schedule, as Lightning wants to be told of them."""
 
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+_YET_TO_STEP: WeakSet[Optimizer] = WeakSet()
+"""Optimisers whose first step, in this process, is still to come."""
 
 
 def with_schedule(optimizer: Optimizer, scheduler: Any, monitor: str) -> dict[str, Any]:
@@ -15,6 +19,8 @@ def with_schedule(optimizer: Optimizer, scheduler: Any, monitor: str) -> dict[st
         scheduler: stepped after every optimiser step; a plateau once per epoch, by ``look``.
         monitor: name of the metric that a plateau follows.
     """
+    _YET_TO_STEP.add(optimizer)
+    optimizer.register_step_post_hook(_has_stepped)
     plateau = isinstance(scheduler, ReduceLROnPlateau)
     return {
         "optimizer": optimizer,
@@ -27,6 +33,10 @@ def with_schedule(optimizer: Optimizer, scheduler: Any, monitor: str) -> dict[st
     }
 
 
+def _has_stepped(optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+    _YET_TO_STEP.discard(optimizer)
+
+
 def advance(scheduler: Any) -> None:
     """Step everything but plateaus, which wait for the epoch's metrics.
 
@@ -35,8 +45,7 @@ def advance(scheduler: Any) -> None:
     """
     if isinstance(scheduler, ReduceLROnPlateau):
         return
-    # What torch's schedules ask too, before they warn of it.
-    waits = isinstance(scheduler, LRScheduler) and not hasattr(scheduler.optimizer, "_opt_called")
+    waits = isinstance(scheduler, LRScheduler) and scheduler.optimizer in _YET_TO_STEP
     if not waits:
         scheduler.step()
 
