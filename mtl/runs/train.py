@@ -13,16 +13,10 @@ import torch
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import LambdaCallback
 
-from mtl.config.instantiate import container, make
-from mtl.config.kinds import named_kinds
 from mtl.config.paths import SWEEP_FILE
 from mtl.config.protocol import PAPER
-from mtl.config.total_batch import AUTO
-from mtl.data.build import build_data
-from mtl.data.inspection.labelled import doubts, unlabelled
 from mtl.data.inspection.looked import Looked, find_all
 from mtl.data.loading.module import MultiTaskData
-from mtl.data.sources.base import SPLITS
 from mtl.errors import Interrupted, Pruned, RunError, UserError
 from mtl.files import read_json, write_json
 from mtl.learning.build import (
@@ -31,7 +25,6 @@ from mtl.learning.build import (
     build_loggers,
     build_module,
     build_trainer,
-    is_enabled,
     refuse_other_processes,
 )
 from mtl.learning.callbacks.broken import BrokenSamples
@@ -39,16 +32,9 @@ from mtl.learning.callbacks.last_epochs import LastEpochs
 from mtl.learning.callbacks.throughput import Throughput
 from mtl.learning.callbacks.tracking import Tracking
 from mtl.learning.callbacks.within_epoch import WithinEpoch
-from mtl.learning.checkpoints import (
-    load_network_weights,
-    read_checkpoint,
-    refuse_misfit,
-    trained_targets,
-)
+from mtl.learning.checkpoints import load_network_weights, read_checkpoint
 from mtl.learning.ending import why_stopped
-from mtl.learning.first_look import look_at_labels
 from mtl.learning.gradients.shared_count import shared_parameters
-from mtl.learning.init.base import Init
 from mtl.learning.logger.tracker import closing
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.outcome import outcome, remember
@@ -59,18 +45,18 @@ from mtl.model.build import build_network
 from mtl.model.multiply_adds import multiply_adds
 from mtl.processes import is_first_process
 from mtl.runs.alike import check_alike
-from mtl.runs.auto_batch.settle import settle_batch_size
 from mtl.runs.baselines.measured import measured
 from mtl.runs.faults.known import known_fault, way_on
 from mtl.runs.faults.rank import LostRank, gone
 from mtl.runs.folder import RunFolder
 from mtl.runs.idle import idle
 from mtl.runs.left_out import left_out_lines
-from mtl.runs.meeting import in_turn
 from mtl.runs.peak_memory import peak_memory_mb, reset_peak_memory
 from mtl.runs.report import print_results
+from mtl.runs.resume import taken_up
 from mtl.runs.said import unsaid
 from mtl.runs.stopping import after_interruption, stopped_by_signals
+from mtl.runs.training_data import training_data
 from mtl.runs.tree import print_config
 from mtl.terminal import complain, say
 
@@ -202,92 +188,6 @@ def _evaluate_best(
     return metrics, best
 
 
-def _check_validation(cfg: DictConfig, data: MultiTaskData) -> None:
-    """See that there is a validation split if it is needed.
-
-    Raises:
-        UserError: early stopping is asked for, and there is none.
-    """
-    for name in ("early_stopping", "task_stopping"):
-        if data.source("val") is None and is_enabled(cfg, name):
-            hint = "; data.val_fraction=0.2 holds some of train out" * ("val_fraction" in cfg.data)
-            raise UserError(f"callbacks.{name} needs a val split, and the data has none{hint}")
-
-
-def _check_labels(cfg: DictConfig, data: MultiTaskData) -> None:
-    """Say how the data was taken, and what of it nothing can be learned or measured from.
-
-    Raises:
-        UserError: no training sample is labelled for a task, or masks show no class.
-    """
-    for note in data.data_set.notes():
-        say(note)
-    wanted = {task: str(cfg.heads[task].target) for task in cfg.tasks}
-    there = {name: data.targets[name] for name in wanted.values() if name in data.targets}
-    for split in SPLITS:
-        source = data.files(split)
-        missing, broken = ([], []) if source is None else unlabelled(source, there)
-        if missing:
-            # What can't be read may be the reason.
-            data.note_broken(tuple(broken))
-        for task, name in wanted.items():
-            if name not in missing:
-                continue
-            if split == "train":
-                raise UserError(
-                    f"no train sample is labelled for the task {task}: none has the target {name}; "
-                    "mtl inspect says what was found"
-                )
-            say(f"no {split} sample is labelled for the task {task}: it has no {split} metrics")
-        if split == "train" and source is not None:
-            for note in doubts(source, there):
-                say(note)
-
-
-def _left(
-    cfg: DictConfig, data: MultiTaskData, module: MultiTaskModule, last: Path
-) -> dict[str, Any]:
-    """The checkpoint that a run goes on from.
-
-    Raises:
-        UserError: the classes that it began with have changed, or the network has.
-    """
-    saved = read_checkpoint(last)
-    for name, target in trained_targets(last, named_kinds(cfg), saved).items():
-        now = data.targets.get(name)
-        if now is not None and now != target:
-            raise UserError(
-                f"{last} was trained on other classes of {name}: {', '.join(target.titles)}; the "
-                f"data now has {', '.join(now.titles)}; begin a new run"
-            )
-    refuse_misfit(last, saved, module)
-    return saved
-
-
-def _taken_up(
-    cfg: DictConfig, data: MultiTaskData, module: MultiTaskModule, last: Path | None, tells: bool
-) -> int | None:
-    """The step that a run goes on from; None of a new one.
-
-    The heads of a new one look at the labels first, and then it gets its first weights.
-
-    Raises:
-        UserError: see ``_left`` and ``Init.begin``.
-    """
-    if last is None:
-        look_at_labels(module.network, data)
-        init: Init = make(container(cfg.init), Init)
-        for line in init.begin(module.network):
-            if tells:
-                say(line)
-        return None
-    saved = _left(cfg, data, module, last)
-    # Of an epoch that it left half way, it has seen so many batches; older versions never did.
-    seen = int(saved["mtl"].get("batches", 0))
-    data.first_epoch, data.first_batch = int(saved["epoch"]) + (seen == 0), seen
-    return int(saved["global_step"])
-
-
 def _own_callbacks(
     cfg: DictConfig, run: RunFolder, data: MultiTaskData, meters: Sequence[L.Callback], stop: Stop
 ) -> list[L.Callback]:
@@ -300,22 +200,6 @@ def _own_callbacks(
     return own
 
 
-def _opened(cfg: DictConfig, run: RunFolder, make_module: MakeModule) -> MultiTaskData:
-    """The data, prepared and looked at; with it, ``batch_size=auto`` becomes a number."""
-    auto = cfg.batch_size == AUTO
-    if auto:
-        cfg.batch_size = 1
-    data = build_data(cfg)
-    data.check_channels()
-    in_turn("data", data.prepare_data)
-    data.required("train")
-    _check_validation(cfg, data)
-    _check_labels(cfg, data)
-    if auto:
-        settle_batch_size(cfg, run, data, make_module)
-    return data
-
-
 def _train(
     cfg: DictConfig,
     run: RunFolder,
@@ -326,11 +210,11 @@ def _train(
 ) -> dict[str, float]:
     quiet_lightning()
     _seed(cfg.seed)
-    data = _opened(cfg, run, make_module)
+    data = training_data(cfg, run, make_module)
     network = build_network(cfg, data.targets)
     module = build_module(cfg, network, make_module)
     last = run.last_checkpoint
-    resumed_step = _taken_up(cfg, data, module, last, run.writes)
+    resumed_step = taken_up(cfg, data, module, last, run.writes)
     check_alike(resumed_step, len(data.required("train")))
     loggers = build_loggers(cfg, run.path, None if resumed_step is None else resumed_step + 1)
     opened.enter_context(closing(loggers))

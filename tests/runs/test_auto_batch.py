@@ -129,7 +129,7 @@ def test_a_run_that_found_its_batch_is_one_that_was_told(
     kept = yaml.safe_load((tmp_path / "auto" / "config.yaml").read_text())
     assert kept["batch_size"] == 8
     # Nothing is looked for again, and neither command is another run's.
-    monkeypatch.setattr("mtl.runs.train.settle_batch_size", None)
+    monkeypatch.setattr("mtl.runs.training_data.settle_batch_size", None)
     assert train(auto, tmp_path / "auto") == train(told, tmp_path / "auto") == metrics[0]
     assert difference(kept, auto) is None
     assert difference(kept, load([*own.split(), "batch_size=4"], conf)) == "batch_size=8, not 4"

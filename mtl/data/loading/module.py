@@ -1,6 +1,6 @@
 """One LightningDataModule for every data set."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from mtl.data.image_file import MAX_MEGAPIXELS, allow_megapixels
 from mtl.data.image_format import USUAL, ImageFormat
 from mtl.data.loading.ahead import Ahead
 from mtl.data.loading.around import Around
+from mtl.data.loading.as_it_is import AsItIs
 from mtl.data.loading.balance import balanced
 from mtl.data.loading.cache import CachedSource
 from mtl.data.loading.loader import ArrayLoading, Augment, SampleLoading, identity, preprocessed
@@ -40,19 +41,6 @@ from mtl.words import counted
 MOST_WORKERS = 8
 WHOLLY = {"16-true": torch.float16, "bf16-true": torch.bfloat16, "64-true": torch.float64}
 """Precisions in which the whole network has another type than float32, and so must its input."""
-
-
-class AsItIs:
-    """A loader that Lightning leaves alone; for predictions it would rebuild the sampler."""
-
-    def __init__(self, loader: DataLoader[Batch]) -> None:
-        self.loader = loader
-
-    def __iter__(self) -> Iterator[Batch]:
-        return iter(self.loader)
-
-    def __len__(self) -> int:
-        return len(self.loader)
 
 
 class MultiTaskData(L.LightningDataModule):
@@ -325,7 +313,7 @@ class MultiTaskData(L.LightningDataModule):
         """In order."""
         return self.loader("test")
 
-    def predict_dataloader(self) -> "AsItIs":
+    def predict_dataloader(self) -> AsItIs:
         """The test split, in order."""
         return AsItIs(self.loader("test"))
 
