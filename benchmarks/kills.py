@@ -57,7 +57,6 @@ def begun(cfg: DictConfig, folder: Path) -> int:
     if child == 0:
         code = 1
         try:
-            os.setsid()
             log = os.open(f"{folder}.txt", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
             os.dup2(log, 1)
             os.dup2(log, 2)
@@ -97,12 +96,16 @@ def differs(whole: Path, other: Path) -> str | None:
         if left[key] != right[key]:
             return f"results.json: {key}"
     for name in ("best", "last"):
-        states = [
-            torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+        left, right = (
+            torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
             for folder in (whole, other)
-        ]
-        for tensor, value in states[0].items():
-            if not torch.equal(value, states[1][tensor]):
+        )
+        if left["epoch"] != right["epoch"]:
+            return f"{name}.ckpt: epoch"
+        if left["state_dict"].keys() != right["state_dict"].keys():
+            return f"{name}.ckpt: names of tensors"
+        for tensor, value in left["state_dict"].items():
+            if not torch.equal(value, right["state_dict"][tensor]):
                 return f"{name}.ckpt: {tensor}"
     return None
 

@@ -1,4 +1,4 @@
-"""Train in forked processes that are killed without warning, again and again until one finishes.
+"""Train in forked processes that are killed without warning, and go on until they finish.
 
 For test_resume.py, in a process that has gone backward in no training yet, so that it can fork.
 """
@@ -6,40 +6,22 @@ For test_resume.py, in a process that has gone backward in no training yet, so t
 import os
 import random
 import signal
-import sys
 import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from omegaconf import DictConfig
 
+from benchmarks.kills import begun, ended
 from mtl.config.load import load
-from mtl.runs.train import train
 
 
-def start(cfg: DictConfig, folder: Path) -> int:
-    """Fork a process that trains; its number."""
-    sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
-        code = 1
-        try:
-            train(cfg, folder)
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            os._exit(code)
-    return child
-
-
-def finish(child: int) -> None:
-    _, status = os.waitpid(child, 0)
-    if status:
-        raise SystemExit(f"a training ended with status {status}")
+def finish(cfg: DictConfig, folder: Path) -> None:
+    """Train to the end."""
+    code = ended(begun(cfg, folder))
+    if code:
+        raise SystemExit(f"exit code {code} of a training:\n{Path(f'{folder}.txt').read_text()}")
 
 
 def wait_for_checkpoints(child: int, path: Path, count: int) -> None:
@@ -67,18 +49,18 @@ def kill_and_resume(
         SystemExit: a training failed, or was over before it could be killed.
     """
     torch.set_num_threads(1)
-    finish(start(load(overrides), folder / "whole"))
+    finish(load(overrides), folder / "whole")
     moments = random.Random(os.getpid())
     for attempt, own in enumerate(killed):
         cfg, target = load([*overrides, *own]), folder / f"killed{attempt}"
-        child = start(cfg, target)
+        child = begun(cfg, target)
         written = moments.randrange(4)
         delay = moments.uniform(0.0, 0.2)
         wait_for_checkpoints(child, target / "checkpoints" / "last.ckpt", written)
         time.sleep(delay)
         os.kill(child, signal.SIGKILL)
-        _, status = os.waitpid(child, 0)
-        print(f"attempt {attempt}: status {status}, {delay:.2f} s after checkpoint {written}")
-        if status != signal.SIGKILL:
+        code = ended(child)
+        print(f"attempt {attempt}: exit code {code}, {delay:.2f} s after checkpoint {written}")
+        if code != -signal.SIGKILL:
             raise SystemExit("the run was over before it could be killed")
-        finish(start(cfg, target))
+        finish(cfg, target)
