@@ -3,12 +3,12 @@
 import albumentations
 import matplotlib.figure
 import pytorch_lightning
-import timm
 import torch
 import torch.utils.tensorboard
 import torchmetrics.detection
 import torchvision
 
+import mtl.model.backbone.timm_model
 import mtl.runs.train
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "matplotlib",
     "mtl",
     "pytorch_lightning",
-    "timm",
     "torchmetrics",
     "torchvision",
 ]

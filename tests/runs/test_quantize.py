@@ -13,7 +13,7 @@ from mtl.runs.compression.quantize.mixed import Kept, stays_float
 from mtl.runs.compression.quantize.prepared import prepared
 from mtl.runs.compression.quantize.quantiser import Quantiser
 from mtl.runs.compression.quantize.sensitivity import Sensitivity, noise_share, sensitivity
-from mtl.runs.export.onnx_file import session
+from mtl.runs.export.onnx_session import session
 
 
 @pytest.fixture(scope="module")

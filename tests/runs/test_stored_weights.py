@@ -4,7 +4,7 @@ import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from mtl.runs.compression.stored import LEAST, stored_small
-from mtl.runs.export.onnx_file import session
+from mtl.runs.export.onnx_session import session
 
 SIDE = 16
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-import timm
 import torch
 
 from mtl.errors import UserError
+from mtl.model.backbone.timm_alone import timm
 from mtl.model.backbone.timm_model import Timm
 from mtl.model.backbone.weights import State, read_weights
 

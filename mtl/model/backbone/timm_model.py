@@ -6,12 +6,12 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
-import timm
 from torch import nn
 
 from mtl.errors import UserError
 from mtl.model.backbone.base import Backbone
 from mtl.model.backbone.chain import cut
+from mtl.model.backbone.timm_alone import timm
 from mtl.model.backbone.weights import State, apply_weights, no_download
 
 OTHER_WAYS = {

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import onnxruntime
 import torch
 from torch.export import ExportedProgram
 
 from mtl.errors import RunError
 from mtl.runs.export.onnx_ops import OPSET, TRANSLATIONS
 from mtl.runs.export.onnx_read import MOST_BYTES
+from mtl.runs.export.onnx_session import session
 from mtl.runs.export.runner import Runner
 from mtl.runs.export.trace import quiet
 from mtl.runs.export.understood import KEY
@@ -47,10 +47,3 @@ def opened(contents: Mapping[Path, bytes]) -> Runner:
     """See ``FormatModule``; by ONNX Runtime on the CPU."""
     (model,) = contents.values()
     return session(model)
-
-
-def session(model: bytes) -> Runner:
-    """What runs a model that we have made ourselves, by ONNX Runtime on the CPU."""
-    run = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    names = [output.name for output in run.get_outputs()]
-    return lambda image: dict(zip(names, run.run(names, {"image": image}), strict=True))

@@ -1,7 +1,6 @@
 """Two networks on the same test samples."""
 
 import numpy as np
-from scipy import stats
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> tuple[int, int, float]:
@@ -21,5 +20,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> tuple[int, int, float]:
     only_second = int((second & ~first).sum())
     if only_first + only_second == 0:
         return 0, 0, 1.0
+    from scipy import stats  # takes half a second to import
+
     p = stats.binomtest(only_first, only_first + only_second, 0.5).pvalue
     return only_first, only_second, float(p)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from scipy import stats
 
 from mtl.runs.compare.statistics.mean import mean_interval
 from mtl.runs.compare.statistics.subset_means import DRAWS, between_subset_means
@@ -37,6 +36,8 @@ def p_value(differences: Sequence[float], test: Literal["t", "exact"]) -> float 
         return None
     if not values.any():
         return 1.0
+    from scipy import stats  # takes half a second to import
+
     if test == "t" and not _all_alike(values):
         return float(stats.ttest_1samp(values, 0.0).pvalue)
     found = stats.permutation_test(

@@ -3,8 +3,6 @@
 import math
 from typing import Literal
 
-from scipy import stats
-
 from mtl.runs.compare.statistics.mean import LEVEL
 
 WANTED = 0.8
@@ -21,6 +19,8 @@ def power(effect: float, pairs: int, level: float = LEVEL) -> float:
         pairs: 2 or more.
         level: p below which a difference counts as seen.
     """
+    from scipy import stats  # takes half a second to import
+
     freedom, shift = pairs - 1, abs(effect) * math.sqrt(pairs)
     limit = stats.t.ppf(1 - level / 2, freedom)
     beyond = stats.nct.sf(limit, freedom, shift)
