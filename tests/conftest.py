@@ -1,8 +1,10 @@
 import ast
+import atexit
 import contextlib
 import gc
 import io
 import os
+import re
 import sys
 import types
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +26,9 @@ SHARED_DATA = Path(os.environ.get("MTL_SHARED_DATA", REPOSITORY.parent / "shared
 PROCESSES = {"subprocess", "fresh"}
 TRAINS = {"fit", "train", *PROCESSES}
 """What a test module imports that trains or starts processes."""
+ANY = rf"\b({'|'.join(TRAINS)})\b"
+MENTIONS = re.compile(rf"^(import|from|def) .*{ANY}|^from .*\([^)]*{ANY}|^pytestmark", re.MULTILINE)
+"""Whether it may import or define one of them, or mark all its tests."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -46,21 +51,27 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @cache
 def names_in(file: Path) -> frozenset[str]:
-    """What a module defines and imports, and ``slow`` where it marks all its tests so."""
-    found = set()
-    for node in ast.parse(file.read_text()).body:
+    """What a module defines and imports, and ``@slow`` where it marks all its tests so.
+
+    Nothing where it can have none of the names that are asked for: parsing takes longer than that.
+    """
+    found: set[str] = set()
+    text = file.read_text()
+    if not MENTIONS.search(text):
+        return frozenset()
+    for node in ast.parse(text).body:
         if isinstance(node, ast.Import | ast.ImportFrom):
             found |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.FunctionDef):
             found.add(node.name)
         elif isinstance(node, ast.Assign) and ast.unparse(node) == "pytestmark = pytest.mark.slow":
-            found.add("slow")
+            found.add("@slow")
     return frozenset(found)
 
 
 def is_slow(file: Path) -> bool:
     """Modules that train or start processes, and contracts, which go through every member."""
-    return file.parent.name == "contracts" or bool(names_in(file) & {*TRAINS, "slow"})
+    return file.parent.name == "contracts" or bool(names_in(file) & {*TRAINS, "@slow"})
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -98,7 +109,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     gc.set_threshold(50_000)
     gc.callbacks.append(keep_survivors)
     gc.enable()
-    if "fresh" in sys.modules and not session.config.option.collectonly:
+    started = any(item.get_closest_marker("slow") for item in session.items)
+    if started and "fresh" in sys.modules and not session.config.option.collectonly:
         sys.modules["fresh"].serve()
 
 
@@ -111,9 +123,16 @@ def keep_survivors(phase: str, info: Mapping[str, int]) -> None:
 def pytest_sessionfinish() -> None:
     if keep_survivors in gc.callbacks:
         gc.callbacks.remove(keep_survivors)
-    gc.unfreeze()  # extensions say what they find left at the end
     if "fresh" in sys.modules:
         sys.modules["fresh"].stop()
+
+
+@atexit.register
+def leave(own: int = os.getpid()) -> None:
+    """Workers are asked nothing more: taking apart what they have imported takes them seconds."""
+    gc.unfreeze()  # extensions say what they find left at the end
+    if "PYTEST_XDIST_WORKER" in os.environ and os.getpid() == own:
+        os._exit(0)
 
 
 @pytest.fixture(autouse=True, scope="session")

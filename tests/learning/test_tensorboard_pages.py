@@ -17,11 +17,6 @@ from tensorboard.plugins.hparams.backend_context import Context
 from mtl.learning.logger.tensorboard import RunTensorBoard
 from mtl.learning.logger.tracker import RunFacts, closing
 
-with warnings.catch_warnings():
-    # It brings an old html5lib with it.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from tensorboard.plugins.custom_scalar.custom_scalars_plugin import CustomScalarsPlugin
-
 HEADS = {"box": {"metrics": ["iou", "mae"]}, "classification": {"metrics": ["accuracy"]}}
 METRICS = ["box/iou", "classification/accuracy", "box/mae"]
 VARIES = {"weighting": ["equal", "dwa"], "seed": [0, 1]}
@@ -129,6 +124,11 @@ def test_of_single_runs_tensorboard_finds_out_what_differs(tmp_path: Path) -> No
 def test_each_task_has_a_page_with_its_splits_in_one_chart(tmp_path: Path) -> None:
     write_run(tmp_path, "equal", 0, tasks=["box"])
     write_run(tmp_path, "dwa", 0)
+    with warnings.catch_warnings():
+        # It brings an old html5lib with it.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from tensorboard.plugins.custom_scalar.custom_scalars_plugin import CustomScalarsPlugin
+
     pages = json.loads(CustomScalarsPlugin(opened(tmp_path)).layout_impl(RequestContext(), ""))
     charts = {
         page["title"]: {chart["title"]: chart["multiline"]["tag"] for chart in page["chart"]}

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from detection_kit import found, labelled, objects
-from sklearn.metrics import precision_recall_curve
 
 from mtl.data.batch import Labelled
 from mtl.data.sample import Target
@@ -57,6 +56,8 @@ def test_neighbouring_numbers_are_told_apart() -> None:
 
 def test_no_threshold_is_better() -> None:
     """scikit-learn tries them all."""
+    from sklearn.metrics import precision_recall_curve
+
     draw = np.random.default_rng(0)
     for _ in range(20):
         right = draw.random(60) < 0.4

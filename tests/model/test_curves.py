@@ -5,15 +5,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from sklearn.calibration import calibration_curve
-from sklearn.metrics import (
-    average_precision_score,
-    classification_report,
-    confusion_matrix,
-    precision_recall_curve,
-    roc_auc_score,
-    roc_curve,
-)
 
 from mtl.data.batch import Labelled
 from mtl.model.curves.base import Curves, HeadCurves
@@ -74,6 +65,13 @@ def test_ranking_by_hand() -> None:
 
 
 def test_curves_are_those_of_scikit_learn() -> None:
+    from sklearn.metrics import (
+        average_precision_score,
+        precision_recall_curve,
+        roc_auc_score,
+        roc_curve,
+    )
+
     scores, truth = random_classes()
     found = computed(ClassificationCurves(CLASSES), scores, truth)
     for index, name in enumerate(CLASSES):
@@ -114,6 +112,8 @@ def test_mean_curves_by_hand() -> None:
 
 
 def test_confusion_and_table_are_those_of_scikit_learn() -> None:
+    from sklearn.metrics import classification_report, confusion_matrix
+
     scores, truth = random_classes()
     found = computed(ClassificationCurves(CLASSES), scores, truth)
     said = scores.argmax(1)
@@ -128,6 +128,8 @@ def test_confusion_and_table_are_those_of_scikit_learn() -> None:
 
 
 def test_calibration_is_that_of_scikit_learn() -> None:
+    from sklearn.calibration import calibration_curve
+
     scores, truth = random_classes()
     found = computed(ClassificationCurves(CLASSES), scores, truth)["calibration"]
     best = scores.max(1)
@@ -149,6 +151,9 @@ def test_calibration_by_hand() -> None:
 
 
 def test_unknown_entries_do_not_count() -> None:
+    from sklearn.calibration import calibration_curve
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
     draw = torch.Generator().manual_seed(1)
     scores = torch.rand(60, 2, generator=draw)
     truth = torch.randint(-1, 2, (60, 2), generator=draw).to(torch.int8)
@@ -220,6 +225,8 @@ def test_of_large_pictures_the_curves_are_thinned() -> None:
 
 
 def test_pixel_curves_are_nearly_those_of_scikit_learn() -> None:
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
     draw = torch.Generator().manual_seed(2)
     truth = torch.randint(0, 3, (4, 16, 16), generator=draw)
     logits = torch.randn(4, 3, 16, 16, generator=draw)

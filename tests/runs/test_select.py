@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from selection_kit import CHANNELS, NEEDED, batches, network
-from sklearn.metrics import mutual_info_score
 from torch.nn import functional as F
 
 from mtl.data.sample import Boxes, Target
@@ -79,6 +78,8 @@ def test_saliency_is_activation_times_gradient() -> None:
 
 
 def test_information_is_that_of_a_table_without_its_bias() -> None:
+    from sklearn.metrics import mutual_info_score
+
     random = torch.Generator().manual_seed(0)
     values = torch.randn(200, 3, generator=random)
     values[:, 2] = 1.0

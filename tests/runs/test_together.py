@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from made_up_runs import config, write_run, write_sweep
-from scipy import stats
 
 from mtl.runs.collection.find import find_runs
 from mtl.runs.compare.compare import compare
@@ -55,6 +54,8 @@ def only(comparison: Comparison) -> Together:
 
 def test_changes_are_tested_against_0(tmp_path: Path) -> None:
     """Of 0.02, 0.03 and 0.04 t is 3 sqrt(3), and p = 1 - t / sqrt(t^2 + 2)."""
+    from scipy import stats
+
     found = only(compared(tmp_path, {"equal": deltas([0.02, 0.03, 0.04], LABEL, OVERALL)}))
     box, t = found.tasks["box"], 3 * math.sqrt(3)
     assert box.values == pytest.approx({"0": 0.02, "1": 0.03, "2": 0.04})
