@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from detection_kit import found, labelled, objects
+from detection_kit import STAGES, head, labelled, objects
 from torch import Tensor, nn
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.fcos import FCOS, FCOSHead
@@ -15,25 +15,14 @@ from torchvision.ops import generalized_box_iou_loss
 from mtl.config.measures import DIRECTIONS
 from mtl.config.member_files import node_of
 from mtl.data.batch import BoxBatch
-from mtl.data.preprocess.base import Frame
-from mtl.data.sample import Target
-from mtl.data.tile import tiles_of
 from mtl.errors import UserError
-from mtl.model.backbone.base import Stage
 from mtl.model.head.detection import Detection
 from mtl.model.head.fcos_points import Points
 from mtl.model.head.fcos_targets import assign
 from mtl.model.head.losses import giou_loss
 
-STAGES = (Stage("a", 8, 4), Stage("b", 16, 8), Stage("c", 24, 16), Stage("d", 32, 32))
 FOCAL_AT_ZERO = 0.75 * 0.25 * math.log(2)
 """Focal loss of a background point with logit 0: (1 - alpha) p^2 log 2."""
-
-
-def head(classes: int = 3, image_size: int = 128, **options: Any) -> Detection:
-    torch.manual_seed(0)
-    target = Target("boxes", tuple(f"class{i}" for i in range(classes)))
-    return Detection(target=target, stages=STAGES, image_size=image_size, **options)
 
 
 def random_objects(counts: Sequence[int], size: int, classes: int) -> BoxBatch:
@@ -140,58 +129,6 @@ def test_an_untrained_head_believes_in_nothing_much() -> None:
     assert raw["cls_logits"].sigmoid().mean().item() == pytest.approx(0.01, abs=0.005)
 
 
-def points_of_16_pixels() -> Points:
-    """Centres (4, 4), (12, 4), (4, 12), (12, 12)."""
-    return Points([8], 16)
-
-
-def test_the_smallest_object_takes_the_point() -> None:
-    given = assign(
-        points_of_16_pixels(),
-        objects([(0, 0, 16, 16, 0, 0), (0, 0, 8, 8, 1, 0)], [(8, 8, 16, 16, 0, 0)], []),
-    )
-    assert given.foreground.tolist() == [
-        [True] * 4,
-        [False, False, False, True],
-        [False] * 4,
-    ]
-    assert given.object[0].tolist() == [1, 0, 0, 0]
-    assert not given.ignored.any()
-
-
-def test_points_on_nothing_but_difficult_objects_are_ignored() -> None:
-    points = points_of_16_pixels()
-    small_difficult = (0, 0, 8, 8, 1, 1)
-    given = assign(points, objects([small_difficult], [small_difficult, (0, 0, 16, 16, 0, 0)], []))
-    assert given.ignored.tolist() == [[True, False, False, False], [False] * 4, [False] * 4]
-    assert given.foreground.tolist() == [[False] * 4, [True] * 4, [False] * 4]
-    assert given.object[1].tolist() == [1, 1, 1, 1]
-
-
-def test_large_objects_belong_to_coarse_levels() -> None:
-    # The points nearest to the centre (64, 64) are 68 px from the farthest side at stride 8, which
-    # ends at 64, and 72 at stride 16, which begins there.
-    points = Points([8, 16], 128)
-    given = assign(points, objects([(0, 0, 128, 128, 0, 0)])).foreground[0]
-    assert points.center[given].tolist() == [[56, 56], [72, 56], [56, 72], [72, 72]]
-    assert points.stride[given].tolist() == [16] * 4
-
-
-def test_center_sampling_is_one_and_a_half_strides() -> None:
-    # Along x the object is wide, but only points less than 12 px from x = 32 answer for it.
-    points = Points([8], 64)
-    given = assign(points, objects([(0, 0, 64, 8, 0, 0)])).foreground[0]
-    assert points.center[given].tolist() == [[28, 4], [36, 4]]
-
-
-def test_centerness_and_decoding_by_hand() -> None:
-    points = points_of_16_pixels()
-    box = torch.tensor([3.0, 0.0, 8.0, 8.0])  # around (4, 4): left 1, right 4, top and bottom 4
-    assert points.centerness(box.expand(4, 4))[0].item() == pytest.approx(0.5)
-    sides = torch.tensor([1 / 8, 4 / 8, 4 / 8, 4 / 8])
-    torch.testing.assert_close(points.decode(sides.expand(4, 4))[0], box)
-
-
 def raw_of_16_pixels(n: int, classes: int) -> dict[str, Tensor]:
     shapes = {"cls_logits": classes, "bbox_regression": 4, "bbox_ctrness": 1}
     return {name: torch.zeros(n, 4, last, requires_grad=True) for name, last in shapes.items()}
@@ -276,34 +213,6 @@ def test_learns_two_images_by_heart() -> None:
     assert metrics.compute()["map50"] == 1
 
 
-def test_way_back_to_the_original_image() -> None:
-    detection = head()
-    frame = Frame(width=200, height=100, scale_x=0.5, scale_y=0.5, offset_y=25)
-    prediction = found((10, 35, 60, 65, 1, 0.9), (0, 0, 60, 20, 0, 0.4))
-    back = detection.to_original(detection.unbatch([prediction])[0], frame)
-    assert back.boxes.tolist() == [[20, 20, 120, 80]]  # the other lies in the padding
-    assert detection.record(back) == {
-        "detections": [
-            {
-                "bbox": [20, 20, 100, 60],
-                "category_id": 1,
-                "category": "class1",
-                "score": pytest.approx(0.9),
-            }
-        ]
-    }
-    assert detection.record(found()) == {"detections": []}
-
-
-def test_draws_what_is_sure_enough() -> None:
-    detection = head(draw_threshold=0.5)
-    canvas = np.zeros((100, 200, 3), np.uint8)
-    assert not detection.draw(canvas, found((10, 10, 90, 90, 0, 0.49))).any()
-    drawn = detection.draw(canvas, found((10, 10, 90, 90, 0, 0.5)))
-    assert drawn[50, 10].any()
-    assert not canvas.any()
-
-
 def test_strides_not_on_offer_are_dropped() -> None:
     assert head(strides=[64, 32, 16]).strides == (16, 32)
 
@@ -349,19 +258,6 @@ def test_overlap_loss_is_torchvisions() -> None:
     torch.testing.assert_close(ours, theirs)
     (found,), (wanted,) = (torch.autograd.grad(loss.sum(), first) for loss in (ours, theirs))
     torch.testing.assert_close(found, wanted)
-
-
-def test_halves_cut_off_at_the_border_of_a_tile_are_dropped() -> None:
-    """Tiles 0..40 and 20..60 share 20..40: the left one tells of centres up to 35."""
-    tiles = tiles_of(60, 40, 40, 0.5)
-    assert [tile.outer[0] for tile in tiles] == [0, 20]
-    left = found((5, 5, 15, 15, 0, 0.9), (26, 10, 34, 20, 1, 0.7), (36, 0, 40, 9, 0, 0.95))
-    right = found((6.5, 10, 14, 20, 1, 0.8), (16, 0, 24, 9, 0, 0.6))
-    whole = head().from_tiles([left, right], tiles)
-    # The second of the left and the first of the right are one; the third is a piece.
-    assert whole.boxes.tolist() == [[5, 5, 15, 15], [26.5, 10, 34, 20], [36, 0, 44, 9]]
-    torch.testing.assert_close(whole.scores, torch.tensor([0.9, 0.8, 0.6]))
-    assert whole.labels.tolist() == [0, 1, 0]
 
 
 def test_boxes_begin_with_a_size_and_go_on_learning() -> None:
