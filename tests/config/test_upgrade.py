@@ -13,6 +13,7 @@ from mtl.config.instantiate import container
 from mtl.config.saved import read_config
 from mtl.config.trust import leaves, ours
 from mtl.config.upgrade import SINCE, TOP, upgraded
+from mtl.config.yaml_loader import read_yaml
 from mtl.errors import UserError
 
 BEFORE = {
@@ -61,7 +62,7 @@ def test_every_class_that_has_moved_is_found() -> None:
     moved = set()
     for group in (group for group in groups() if group not in SINCE):
         for file in members(group).values():
-            for key, name in leaves(OmegaConf.to_container(OmegaConf.load(file))):
+            for key, name in leaves(read_yaml(file)):
                 if key.rpartition(".")[2] == "_target_" and str(name).startswith("mtl."):
                     old = first_name(str(name))
                     new = upgraded({"node": {"_target_": old}})[0]["node"]["_target_"]
