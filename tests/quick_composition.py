@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 from hydra._internal.hydra import Hydra
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
-from quick_copies import copying_quickly
+from quick_copies import copying_quickly, kept
 from quick_hydra import held, merging_once
 from quick_merge import put_node
 
@@ -76,7 +76,7 @@ def composing_once(hydras: Compose) -> Compose:
         there = held(config_dir)
         key = (*rest, there)
         if key not in read:
-            read[key] = config_dir, hydras(rest, config_dir)
+            read[key] = config_dir, kept(hydras(rest, config_dir))
         whole = (*chosen, there)
         if whole not in read:
             composed = read[key][1].copy()
@@ -84,7 +84,7 @@ def composing_once(hydras: Compose) -> Compose:
                 put(composed, choice, config_dir, made)
             task = [*composed.hydra.overrides.task, *nodes]
             OmegaConf.update(composed, "hydra.overrides.task", task, force_add=True)
-            read[whole] = read[key][0], composed
+            read[whole] = read[key][0], kept(composed)
         folder, composed = read[whole]
         try:
             found = with_values(composed, values, config_dir)

@@ -19,6 +19,7 @@ from hydra._internal.defaults_list import DefaultsList
 from hydra.core.default_element import InputDefault, ResultDefault
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
+from quick_copies import kept
 from quick_merge import loading_once, merging_plainly
 
 from mtl.config.member_files import text_of
@@ -76,7 +77,7 @@ def merged_once(compose: Callable[..., DictConfig]) -> Callable[..., DictConfig]
         self: ConfigLoaderImpl, defaults: list[ResultDefault], repo: IConfigRepository
     ) -> DictConfig:
         if id(defaults) not in found:
-            found[id(defaults)] = defaults, compose(self, defaults, repo)
+            found[id(defaults)] = defaults, kept(compose(self, defaults, repo))
         return deepcopy(found[id(defaults)][1])
 
     return quick
