@@ -5,7 +5,7 @@ key by key.
 """
 
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from copy import copy, deepcopy
 from functools import wraps
 from pathlib import Path
@@ -18,14 +18,11 @@ from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigResult
 from omegaconf import DictConfig, OmegaConf
 
-from mtl.config.finalise import without_allowed
+from mtl.config.member_files import without_allowed
+from mtl.config.plain_values import NotPlainError, merge_into
 
 Load = Callable[[ConfigRepository, str], ConfigResult | None]
 Merge = Callable[[ConfigLoaderImpl, Sequence[ResultDefault], IConfigRepository], DictConfig]
-
-
-class NotPlainError(Exception):
-    """Hydra has to merge."""
 
 
 def loading_once(load: Load) -> Load:
@@ -121,26 +118,6 @@ def parted(
             plain = {name: plain}
         merge_into(values, plain)
     return own, without_allowed(values)
-
-
-def merge_into(values: dict[Any, Any], new: Mapping[Any, Any]) -> None:
-    """As ``merge_with`` does.
-
-    Raises:
-        NotPlainError: see ``parted``.
-    """
-    for key, value in new.items():
-        old = values.get(key)
-        if isinstance(old, dict) and isinstance(value, dict):
-            merge_into(old, value)
-        elif key in values and value == "???":
-            continue
-        elif {type(old), type(value)} == {dict, list} or (
-            isinstance(old, str) and "${" in old and isinstance(value, dict)
-        ):
-            raise NotPlainError
-        else:
-            values[key] = value
 
 
 def put_node(cfg: DictConfig, name: str, value: object, made: dict[bytes, bytes]) -> None:

@@ -10,7 +10,7 @@ from mtl.config.backbones import write_out
 from mtl.config.complaints import HYDRA_ERRORS, complaint
 from mtl.config.compose import chosen_of, flat
 from mtl.config.each_target import heads_of_targets, tasks_named
-from mtl.config.member_files import ALLOWED
+from mtl.config.member_files import without_allowed
 from mtl.config.mixture import SETS, write_out_sets
 from mtl.config.nearest import in_words, listing, unknown
 from mtl.config.packages import check_packages
@@ -99,15 +99,6 @@ def held_to_files(
     check_packages(final["logger"])
     check_metrics(final["heads"], defaults["heads"])
     return final
-
-
-def without_allowed(node: dict[str, Any]) -> dict[str, Any]:
-    """A node less what its files say about options, which Hydra brings along."""
-    return {
-        key: without_allowed(value) if isinstance(value, dict) else value
-        for key, value in node.items()
-        if key != ALLOWED
-    }
 
 
 def forget_replaced(

@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from mtl.config.groups import folders, members
+from mtl.config.plain_values import NotPlainError, merge_into
 from mtl.config.yaml_loader import read_yaml
 
 ALLOWED = "_allowed_"
@@ -67,13 +68,23 @@ def node_of(group: str, member: str, config_dir: Path | None = None) -> dict[str
         config_dir: a user's folder of further members.
     """
     files = chain(members(group, config_dir)[member], config_dir)
-    whole = OmegaConf.merge(*(OmegaConf.create(read_yaml(file)) for file in files))
-    assert isinstance(whole, DictConfig)
-    whole.pop("defaults", None)
-    drop_allowed(whole)
-    found = OmegaConf.to_container(whole)
-    assert isinstance(found, dict)
-    return {str(key): value for key, value in found.items()}
+    whole: Any = {}
+    try:
+        for file in files:
+            merge_into(whole, read_yaml(file))
+    except NotPlainError:
+        parts = [OmegaConf.create(read_yaml(file)) for file in files]
+        whole = OmegaConf.to_container(OmegaConf.merge(*parts))
+    return without_allowed({str(key): v for key, v in whole.items() if key != "defaults"})
+
+
+def without_allowed(node: dict[str, Any]) -> dict[str, Any]:
+    """A node less what its files say about options, which Hydra brings along."""
+    return {
+        key: without_allowed(value) if isinstance(value, dict) else value
+        for key, value in node.items()
+        if key != ALLOWED
+    }
 
 
 def agreement(node: Mapping[str, Any], values: Mapping[str, Any]) -> int:

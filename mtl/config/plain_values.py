@@ -38,6 +38,30 @@ def put_value(values: dict[str, Any], override: Override) -> None:
     node[last] = value
 
 
+def merge_into(values: dict[Any, Any], new: Mapping[Any, Any]) -> None:
+    """Lay the values of a file over others, as ``OmegaConf.merge`` does.
+
+    Args:
+        values: unresolved; changed in place.
+        new: unresolved.
+
+    Raises:
+        NotPlainError: something isn't merged key by key.
+    """
+    for key, value in new.items():
+        old = values.get(key)
+        if isinstance(old, dict) and isinstance(value, dict):
+            merge_into(old, value)
+        elif key in values and value == "???":
+            continue
+        elif {type(old), type(value)} == {dict, list} or (
+            isinstance(old, str) and "${" in old and isinstance(value, dict)
+        ):
+            raise NotPlainError
+        else:
+            values[key] = value
+
+
 def looked_up(values: Mapping[str, Any], of: Iterable[str] | None = None) -> dict[str, Any]:
     """Nodes with what interpolations refer to in their place.
 

@@ -12,12 +12,13 @@ from omegaconf.errors import ConfigAttributeError
 from quick_composition import composing_once, made_of_others, made_of_parts, replaceable
 from quick_copies import pickled
 from quick_hydra import merging_once
-from quick_merge import NotPlainError, loading_once, merge_into
+from quick_merge import loading_once
 
 from mtl.config.compose import CONFIG_NAME, initialised, search_path
 from mtl.config.finalise import fixed
 from mtl.config.many import MadeConfig
 from mtl.config.member_files import drop_allowed
+from mtl.config.plain_values import NotPlainError, merge_into
 
 pytestmark = pytest.mark.slow
 
