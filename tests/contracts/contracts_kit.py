@@ -135,8 +135,10 @@ def found_subject(group: str, name: str) -> DictConfig:
     other = {} if group in ("fusion", "views") else {"views": node("views", "single")}
     if group == "ensemble":
         other = {"fusion": node("fusion", "none")}
+    # No backbone is what others don't go with; the large ones take long to build.
+    tried = nodes if group != "backbone" else {}
     try:
-        build(chosen(tasks, **other, **nodes))
+        build_network(chosen(tasks, **other, **tried), data()[1])
     except UserError:  # that does not go with this member
         return chosen(tasks, **nodes)
     return chosen(tasks, **other, **nodes)

@@ -42,7 +42,10 @@ def subjects() -> list[Any]:
 
 @pytest.fixture(scope="module", params=subjects())
 def module(request: pytest.FixtureRequest) -> MultiTaskModule:
-    """One network for all tests of a member; none of them minds what its weights are."""
+    """One network for all tests of a member; none of them minds what its weights are.
+
+    So a step may be taken in it, and batches that its statistics see may pass.
+    """
     return build(subject(*request.param))
 
 
@@ -64,7 +67,7 @@ def gradients(module: MultiTaskModule, batch: Batch) -> tuple[dict[str, Tensor],
     module.zero_grad()
     losses = module.losses(batch)
     torch.stack(list(losses.values())).sum().backward()
-    found = {n: p.grad.clone() for n, p in module.network.named_parameters() if p.grad is not None}
+    found = {n: p.grad for n, p in module.network.named_parameters() if p.grad is not None}
     return {task: loss.detach() for task, loss in losses.items()}, found
 
 
@@ -74,14 +77,13 @@ def near(one: Tensor, other: Tensor) -> None:
 
 
 def test_a_step_moves_all_that_a_loss_reaches(module: MultiTaskModule, batch: Batch) -> None:
-    own = copy.deepcopy(module).train()
-    losses, found = gradients(own, batch)
-    assert list(losses) == list(own.network.tasks)
+    losses, found = gradients(module.train(), batch)
+    assert list(losses) == list(module.network.tasks)
     assert all(value.isfinite() and value.ndim == 0 for value in losses.values())
     assert all(gradient.isfinite().all() for gradient in found.values())
-    trainable = dict(own.network.named_parameters())
+    trainable = dict(module.network.named_parameters())
     before = {name: p.detach().clone() for name, p in trainable.items()}
-    own.make_optimizer(own.network, own.weighting).step()
+    module.make_optimizer(module.network, module.weighting).step()
     for name, gradient in found.items():
         moved = not torch.equal(before[name], trainable[name])
         assert moved or not gradient.any(), name
@@ -131,22 +133,22 @@ def test_no_label_is_no_loss(module: MultiTaskModule, batch: Batch) -> None:
 
 
 def test_one_sample(module: MultiTaskModule, batch: Batch) -> None:
-    own = copy.deepcopy(module).train()
-    losses, found = gradients(own, alone(batch, [3]))
-    assert list(losses) == list(own.network.tasks)
+    losses, found = gradients(module.train(), alone(batch, [3]))
+    assert list(losses) == list(module.network.tasks)
     assert all(value.isfinite() for value in losses.values())
     assert all(gradient.isfinite().all() for gradient in found.values())
-    assert decided(own.eval(), batch.image[:1]) == dict.fromkeys(own.network.tasks, 1)
+    assert decided(module.eval(), batch.image[:1]) == dict.fromkeys(module.network.tasks, 1)
 
 
 def test_one_sample_at_a_map_of_one_cell(module: MultiTaskModule, batch: Batch) -> None:
     """There a channel has a single value, of which no norm can take a variance."""
-    own = copy.deepcopy(module).train()
-    coarsest = own.network.fusion.feature_stages[-1].stride
-    if coarsest < SIZE:
-        features = own.network.features(smaller(alone(batch, [3]), coarsest).image)
-    else:
-        features = own.network.features(batch.image[3:4])
+    network = module.train().network
+    coarsest = network.fusion.feature_stages[-1].stride
+    with torch.no_grad():
+        if coarsest < SIZE:
+            features = network.features(smaller(alone(batch, [3]), coarsest).image)
+        else:
+            features = network.features(batch.image[3:4])
     assert all(maps.isfinite().all() for f in features.values() for maps in f.values())
 
 
