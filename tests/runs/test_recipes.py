@@ -9,6 +9,7 @@ from cifar_factory import make_cifar
 from voc_factory import make_voc
 
 from mtl.config.load import load
+from mtl.data.build import build_data
 from mtl.data.sample import Target
 from mtl.model.build import build_network
 from mtl.model.encoder.branches import Branches
@@ -90,13 +91,18 @@ def test_c_rmtl_with_the_article_s_settings(mtl, tmp_path: Path) -> None:
     assert cfg.callbacks.early_stopping.enabled
     assert cfg.scheduler._target_.endswith("plateau")
     assert cfg.unfreezing._target_.endswith("Staged")
+    own = ["experiment=c_rmtl_voc2007", f"data.root={root}", "backbone.weights=none"]
+    resnet = load([*own, "backbone=resnet18"])
+    encoder = build_network(resnet, build_data(resnet).targets).encoder
+    assert isinstance(encoder, Branches)
+    assert encoder.tied == ("layer1", "layer2")
     result = mtl(
         "train",
-        "experiment=c_rmtl_voc2007",
-        f"data.root={root}",
+        *own,
         "data.workers=0",
-        "backbone=resnet18",
-        "backbone.weights=none",
+        "backbone=small_cnn",
+        "backbone.width=4",
+        "encoder.tied_stages=[1,2]",
         "image_size=32",
         "batch_size=4",
         "epochs=2",
@@ -110,13 +116,15 @@ def test_c_rmtl_with_the_article_s_settings(mtl, tmp_path: Path) -> None:
 
 def test_the_general_recipe(mtl, tmp_path: Path) -> None:
     make_cifar(tmp_path)
+    own = ["experiment=recipe_vgg16", f"data.root={tmp_path}", f"data.root100={tmp_path}"]
+    backbone = load(own).backbone
+    assert (backbone._target_, backbone.model) == ("mtl.model.backbone.vgg.VGG", "vgg16")
     result = mtl(
         "train",
-        "experiment=recipe_vgg16",
-        f"data.root={tmp_path}",
-        f"data.root100={tmp_path}",
+        *own,
         "data.verify=false",
-        "backbone.model=vgg11",
+        "backbone=small_cnn",
+        "backbone.width=4",
         "data.limit=4",
         "batch_size=4",
         "epochs=1",
@@ -126,4 +134,4 @@ def test_the_general_recipe(mtl, tmp_path: Path) -> None:
     metrics = json.loads((tmp_path / "run" / "results.json").read_text())["metrics"]
     assert {"test/cifar10/accuracy", "test/cifar100/accuracy"} <= set(metrics)
     weights = torch.load(tmp_path / "run/checkpoints/best.ckpt", weights_only=True)["state_dict"]
-    assert weights["network.heads.cifar100.layers.layers.1.weight"].shape == (256, 512)
+    assert weights["network.heads.cifar100.layers.layers.1.weight"].shape == (256, 8 * 4)
