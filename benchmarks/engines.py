@@ -8,16 +8,16 @@ leaves a line in ``ends.txt`` when it comes to its end, so that none goes unseen
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
 from importlib import import_module
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Protocol
 from unittest.mock import patch
 
 from omegaconf import DictConfig, OmegaConf
@@ -27,6 +27,7 @@ from mtl.errors import InUse, RunError
 from mtl.files import write_json, write_whole
 from mtl.runs.lock import Lock
 
+THIS = "benchmarks.engines"
 JOBS = 12
 ON_REQUEST = "fails on request"
 EARLY = 5
@@ -82,53 +83,77 @@ def note_end(folder: Path) -> None:
         file.write(f"{folder.name}\n")
 
 
-def command(sweep: str, folder: Path) -> list[str]:
-    """The study's command, in a process of its own."""
+def typed(sweep: str, folder: Path) -> list[str]:
+    """What this module is started with in a process of its own, for the study."""
     values = f"seed={'choice' if 'optuna' in sweep else 'range'}"
     values += f"({','.join(map(str, range(JOBS)))})" if "optuna" in sweep else f"({JOBS})"
     own = ["sweep.sampler=grid", f"sweep.trials={JOBS}"] if "optuna" in sweep else []
     place = f"hydra.sweep.dir={folder}/study"
-    start = [sys.executable, "-m", "benchmarks.engines", "--run"]
-    return [*start, f"sweep={sweep}", values, place, *own, *OWN.get(sweep, [])]
+    return ["--run", f"sweep={sweep}", values, place, *own, *OWN.get(sweep, [])]
+
+
+class Process(Protocol):
+    """What runs a sweep's command."""
+
+    @property
+    def pid(self) -> int | None:
+        """Its number."""
+
+    def poll(self) -> int | None:
+        """Its exit code; None while it runs."""
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+
+
+def begun(module: str, own: Sequence[str], stderr: int | None = None) -> Process:
+    """Start a module with arguments; ``stderr`` as ``Popen`` has it."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    start = [sys.executable, "-m", module, *own]
+    return subprocess.Popen(start, env=environment, stdout=subprocess.DEVNULL, stderr=stderr)
 
 
 def ended(
-    own: Sequence[str],
+    running: Process,
     kill: Callable[[], bool] = lambda: False,
     look: Callable[[int], None] = lambda process: None,
-    stderr: int | None = None,
 ) -> int:
-    """Run a sweep's command to its end, or until it is to be killed.
+    """Wait for a sweep's command to come to its end, or until it is to be killed.
 
     Args:
-        own: the command.
-        kill: whether to kill it now, with SIGKILL.
+        running: the command.
+        kill: whether to kill it now.
         look: called all the while, with the number of the process.
-        stderr: as ``Popen`` has it.
 
     Returns:
         Its exit code.
     """
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    running = subprocess.Popen(own, env=environment, stdout=subprocess.DEVNULL, stderr=stderr)
-    while running.poll() is None:
-        look(running.pid)
+    while (code := running.poll()) is None:
+        if running.pid is not None:
+            look(running.pid)
         if kill():
-            running.send_signal(signal.SIGKILL)
+            running.kill()
         time.sleep(PERIOD)
-    return running.returncode
+    return code
 
 
-def studied(sweep: str, folder: Path) -> dict[str, int]:
+def studied(
+    sweep: str, folder: Path, begin: Callable[[str, Sequence[str]], Process] = begun
+) -> dict[str, int]:
     """Run the study, kill it, run it again.
+
+    Args:
+        sweep: the engine's name.
+        folder: of the study.
+        begin: starts a module with arguments.
 
     Returns:
         ``results``, ``twice``, ``lost``, ``code`` (of the second start), ``killed_after``.
     """
     ends = folder / ENDS
-    ended(command(sweep, folder), kill=lambda: len(lines(ends)) >= EARLY)
+    ended(begin(THIS, typed(sweep, folder)), kill=lambda: len(lines(ends)) >= EARLY)
     killed_after = len(lines(ends))
-    code = ended(command(sweep, folder))
+    code = ended(begin(THIS, typed(sweep, folder)))
     there = {file.parent.name for file in folder.glob("study/*/results.json")}
     return {
         "results": len(there),
@@ -153,10 +178,12 @@ def run(overrides: Sequence[str], sweep: type[Sweep] = PretendSweep) -> int:
     """``mtl train -m`` whose jobs only pretend."""
     from mtl.cli.main import main as mtl
 
-    with (
-        patch("mtl.cli.sweeps.plan.Sweep", sweep),
-        patch("mtl.cli.sweeps.command.show_sweep"),
-    ):
+    with ExitStack() as patched:
+        patched.enter_context(patch("mtl.cli.sweeps.plan.Sweep", sweep))
+        patched.enter_context(patch("mtl.cli.sweeps.command.show_sweep"))
+        if any(override.startswith("sweep=optuna") for override in overrides):
+            # What is imported for pictures takes as long as the jobs.
+            patched.enter_context(patch("mtl.cli.sweeps.search.found.draw", return_value=[]))
         return mtl(["train", "-m", *overrides])
 
 
@@ -164,7 +191,7 @@ def main(arguments: Sequence[str]) -> int:
     """Study the engines that are named."""
     if arguments[:1] == ["--run"]:
         # Not __main__, which the other processes don't have.
-        return import_module("benchmarks.engines").run(arguments[1:])
+        return import_module(THIS).run(arguments[1:])
     for sweep in arguments:
         with tempfile.TemporaryDirectory() as folder:
             print(sweep, json.dumps(studied(sweep, Path(folder))), flush=True)

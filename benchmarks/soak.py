@@ -24,13 +24,14 @@ import numpy as np
 from omegaconf import DictConfig
 from scipy.stats import theilslopes
 
-from benchmarks.engines import ENDS, PretendSweep, ended, lines, note_end, run, twice
+from benchmarks.engines import ENDS, PretendSweep, begun, ended, lines, note_end, run, twice
 from benchmarks.processes import memory_of
 from benchmarks.results import rounded
 from benchmarks.sweeps import NOTHING
 from mtl.cli.sweeps.job import Sweep
 from mtl.files import read_json
 
+THIS = "benchmarks.soak"
 JOBS = 300
 FAILING = frozenset(random.Random(0).sample(range(JOBS), 15))
 """Seeds of the jobs that fail."""
@@ -108,9 +109,9 @@ def soaked(sweep: str, folder: Path) -> dict[str, object]:
     killed_after = []
     for least, most in KILLS:
         enough = partial(_have_ended, ends, rng.randint(least, most))
-        ended(command(sweep, folder), enough, stderr=subprocess.DEVNULL)
+        ended(begun(THIS, typed(sweep, folder), subprocess.DEVNULL), enough)
         killed_after.append(len(lines(ends)))
-    code = ended(command(sweep, folder), look=memory, stderr=subprocess.DEVNULL)
+    code = ended(begun(THIS, typed(sweep, folder), subprocess.DEVNULL), look=memory)
     states = {
         job.name: read_json(job / "status.json").get("state") for job in folder.glob("sweep/seed-*")
     }
@@ -141,9 +142,9 @@ def _have_ended(ends: Path, jobs: int) -> bool:
     return len(lines(ends)) >= jobs
 
 
-def command(sweep: str, folder: Path) -> list[str]:
-    """The sweep's command, in a process of its own."""
-    start = [sys.executable, "-m", "benchmarks.soak", "--run", f"sweep={sweep}"]
+def typed(sweep: str, folder: Path) -> list[str]:
+    """What this module is started with in a process of its own, for the sweep."""
+    start = ["--run", f"sweep={sweep}"]
     return [*start, f"seed=range({JOBS})", *NOTHING, f"hydra.sweep.dir={folder}/sweep"]
 
 
@@ -151,7 +152,7 @@ def main(arguments: Sequence[str]) -> int:
     """Soak the engines that are named."""
     if arguments[:1] == ["--run"]:
         # Not __main__, which the other processes don't have.
-        return run(arguments[1:], import_module("benchmarks.soak").SoakSweep)
+        return run(arguments[1:], import_module(THIS).SoakSweep)
     wrong = False
     for sweep in arguments:
         with tempfile.TemporaryDirectory() as folder:

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from benchmarks import engines
 from mtl.cli.sweeps.engines import shares
 from mtl.cli.sweeps.engines.here import Here
 from mtl.cli.sweeps.engines.joblib import Joblib
@@ -155,14 +154,6 @@ def test_jobs_leave_no_threads_and_name_every_tasks_metric(mtl):
             *("test/score", "test/box/iou", "test/classification/accuracy")
         }
         assert len(list(folder.glob("events.out.tfevents.*"))) == 1
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("sweep", ["joblib", "optuna"])
-def test_a_study_that_is_killed_loses_nothing_and_does_nothing_twice(tmp_path, sweep):
-    """Twelve jobs, one of which fails, and a kill after five; benchmarks/engines.py has others."""
-    found = engines.studied(sweep, tmp_path)
-    assert (found["results"], found["twice"], found["lost"], found["code"]) == (11, 0, 0, 1)
 
 
 def test_studies_are_values_to_sweep_over(tmp_path):
