@@ -92,11 +92,12 @@ def test_of_two_processes_one_builds_and_the_other_waits(tmp_path: Path) -> None
     assert "".join(process.out for process in both).count("made") == 6
 
 
+@pytest.mark.parametrize("name", ["p", "ph", "pho", "phot"])  # whose length counts, by the byte
 def test_a_full_cache_reads_the_rest_from_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     monkeypatch.setattr(cache_module, "PER_SHARD", 4)
-    source = train_of(write_photos(tmp_path / "photos", 12))
+    source = train_of(write_photos(tmp_path / name, 12))
     open_cache(limited(source, 4), tmp_path / "probe")
     (shard,) = Store(tmp_path / "probe").shards()
     cached = open_cache(source, tmp_path / "cache", size=2.5 * shard.size / 1e9)

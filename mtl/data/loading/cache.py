@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from zipfile import BadZipFile
@@ -11,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl.data.array_file import why_no_array
-from mtl.data.loading.cache_build import write_shard
+from mtl.data.loading.cache_build import IMAGES, write_shard
 from mtl.data.loading.cache_key import sample_key, work_key
 from mtl.data.loading.cache_merge import merge_small
 from mtl.data.loading.cache_shard import OpenShard
@@ -192,16 +193,18 @@ def _add(
     if missing:
         images = counted(len(keys), "image")
         log.info("caching %d of %s in %s", len(missing), images, store.root)
-    # An image and a mask; later what entries turn out to take.
-    each = preprocess.image_size**2 * 4
+    # An image and a mask; later what a shard's images and all else in it turn out to take.
+    each, beside = float(preprocess.image_size**2 * 4), 0
     for start in range(0, len(missing), PER_SHARD):
         some = missing[start : start + PER_SHARD]
-        room = store.make_room(len(some) * each, budget) / each
-        fitting = some[: int(min(room, len(some)))]
+        room = store.make_room(math.ceil(len(some) * each) + beside, budget) - beside
+        fitting = some[: int(min(max(0, room / each), len(some)))]
         if fitting:
             with store.new(work) as folder:
                 write_shard(folder, source, fitting, targets, preprocess)
-                each = -(-sum(file.stat().st_size for file in folder.iterdir()) // len(fitting))
+                sizes = {file.name: file.stat().st_size for file in folder.iterdir()}
+                each = sizes.pop(IMAGES) / len(fitting)
+                beside = sum(sizes.values())
         if len(fitting) < len(some):
             held = len(keys) - len(missing) + start + len(fitting)
             log.warning(
