@@ -165,8 +165,8 @@ class Batch:
     """What a step sees.
 
     Args:
-        image: (B, 3, H, W) uint8 RGB as loaded, of grey pictures perhaps one plane that is seen
-            three times (``is_grey``); float and normalised once on the device.
+        image: (B, 3, H, W) RGB as loaded, uint8 or, of more than 8 bits, float in 0..255; of grey
+            pictures perhaps one plane that is seen three times (``is_grey``).
         ids: B sample ids.
         targets: target name to Labelled; a target that no sample has is absent.
         seed: seed of this batch's random choices (0 outside training).
@@ -177,6 +177,8 @@ class Batch:
             a step by itself.
         place: which of them this is.
         keys: epoch and position of each sample that was asked for, broken ones included.
+        finished: whether the image is what the network takes: augmented as a batch, if at all, and
+            normalised.
     """
 
     image: Tensor
@@ -188,6 +190,7 @@ class Batch:
     window: Sequence[Batch] = field(default=(), repr=False)
     place: int = 0
     keys: Sequence[tuple[int, int]] = field(default=(), repr=False)
+    finished: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -131,6 +131,17 @@ def test_pixels_are_normalised_as_the_backbone_expects() -> None:
     torch.testing.assert_close(done[0, :, 3, 5], expected)
 
 
+@pytest.mark.parametrize("kind", [torch.uint8, torch.float32], ids=["8 bits", "more"])
+def test_pixels_of_any_kind_are_finished_once(kind: torch.dtype) -> None:
+    """Images of 16 bits and floats are loaded as floats, and have to be normalised all the same."""
+    data, pixels = module(), torch.arange(3 * 256).remainder(256).view(1, 3, 16, 16).to(kind)
+    loaded = Batch(pixels, ["x"], {})
+    done = data.on_after_batch_transfer(loaded, 0)
+    assert torch.equal(done.image, data.finish(loaded, training=False).image)
+    assert done.image.amax() <= 3.0  # (1 - 0.25) / 0.25
+    assert data.on_after_batch_transfer(done, 0) is done
+
+
 def test_batch_engine_runs_in_training_only() -> None:
     data = module(augmentation=Augmentation(engine="batch", hflip=1.0))
     data.loader("train", training=True)

@@ -365,7 +365,7 @@ class MultiTaskData(L.LightningDataModule):
 
         What ``Ahead`` has finished stays as it is.
         """
-        if not batch.window and (len(batch) == 0 or batch.image.is_floating_point()):
+        if not batch.window and (len(batch) == 0 or batch.finished):
             return batch
         training = self.trainer is not None and self.trainer.training
         if not batch.window:
@@ -377,7 +377,7 @@ class MultiTaskData(L.LightningDataModule):
         return replace(members[batch.place], window=members, place=batch.place)
 
     def finish(self, batch: Batch, training: bool) -> Batch:
-        """uint8 pixels to what the network takes.
+        """Pixels as they were loaded to what the network takes.
 
         Args:
             batch: on its device.
@@ -388,4 +388,5 @@ class MultiTaskData(L.LightningDataModule):
         self.normalise.to(batch.image.device)
         image = self.normalise(batch.image)
         precision = self.trainer.precision if self.trainer is not None else "32-true"
-        return replace(batch, image=image.to(WHOLLY.get(str(precision), image.dtype)))
+        image = image.to(WHOLLY.get(str(precision), image.dtype))
+        return replace(batch, image=image, finished=True)
