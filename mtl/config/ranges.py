@@ -35,6 +35,7 @@ FRAMEWORK = {
     "backbone.stride": "whole 1..",
     "backbone.rotation": "none | filters",
     "backbone.rotation_pool": "max | mean",
+    "ensemble.tta": "0.. of (number | text)",
     "heads.*.weight": "0..",
     "optimizer.weight_decay": "0..",
     "optimizer.stage_decay": "0<..1",

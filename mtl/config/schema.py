@@ -140,10 +140,17 @@ def fitted(
     if rule is not None:
         return value
     if isinstance(default, list) and isinstance(value, list):
-        return [fitted(f"{key}[{i}]", v, default[0]) if default else v for i, v in enumerate(value)]
+        item = item_of(default)
+        return [fitted(f"{key}[{i}]", v, item) for i, v in enumerate(value)]
     if not fits(value, default):
         raise UserError(f"{key}={in_words(value)}: must be {expected(default)}")
     return value
+
+
+def item_of(default: list[Any]) -> Any:
+    """What items have to fit; None where the list tells no one type: what a run saved may mix."""
+    kinds = {type(value) for value in default}
+    return default[0] if len(kinds) == 1 and not kinds & {dict, list} else None
 
 
 def is_number(value: object) -> bool:

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 from omegaconf import OmegaConf
 
 from mtl.config import load, open_run
@@ -27,6 +28,29 @@ def test_reads_what_was_saved(run):
 def test_values_on_top(run):
     cfg = open_run(run, ["batch_size=4", "data.limit=3", "tasks=[box]"])
     assert (cfg.batch_size, cfg.data.limit, list(cfg.heads)) == (4, 3, ["box"])
+
+
+MIXED_LISTS = (
+    ("ensemble.tta", "[0,flip90]", "[0,22.5,flip]"),
+    (
+        "augmentation.extra",
+        "[{name: GaussNoise, p: 1},{name: CoarseDropout, p: 0.5, fill: random}]",
+        "[{name: CoarseDropout, p: 0.5, fill: 0}]",
+    ),
+    ("encoder.tied_stages", "[1,stage2]", "[stem,2]"),
+    ("views.angles", "[0,22.5]", "[0,90,12.5]"),
+)
+
+
+@pytest.mark.parametrize(("key", "saved", "other"), MIXED_LISTS)
+def test_lists_of_several_types_are_read_as_they_were_written(run, key, saved, other):
+    own = ["encoder=branches", "views=rotations", "views.angles=[0,90]", "fusion=mean"]
+    cfg = load([*own, f"{key}={saved}"])
+    (run / "config.yaml").write_text(OmegaConf.to_yaml(cfg))
+    assert open_run(run) == cfg
+    assert OmegaConf.select(open_run(run, [f"{key}={other}"]), key) == OmegaConf.create(
+        yaml.safe_load(other.replace(",", ", "))
+    )
 
 
 @pytest.mark.slow

@@ -48,7 +48,13 @@ def refers(value: object) -> bool:
 
 
 def has_to_say(option: Option) -> bool:
-    """Of a switch its type says all, of null nothing can be known."""
+    """Of a switch its type says all, of null nothing can be known.
+
+    An empty list says nothing of its items, and what a run saved in it might be taken for all that
+    they may be.
+    """
+    if option.default == []:
+        return not ELSEWHERE.fullmatch(option.key)
     values = option.default if isinstance(option.default, list) else [option.default]
     kinds = [v for v in values if isinstance(v, int | float | str) and not isinstance(v, bool)]
     return any(not refers(value) for value in kinds) and not ELSEWHERE.fullmatch(option.key)
