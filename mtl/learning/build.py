@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from traceback import walk_tb
 from typing import Any, cast
 
 import pytorch_lightning as L
@@ -28,6 +27,7 @@ from mtl.learning.compiled import compile_encoder
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.optimizer.groups import parameter_groups
 from mtl.learning.optimizer.stages import stage_parameters, stage_rates
+from mtl.learning.refusals import raised_by_lightning
 from mtl.learning.scheduler.base import Schedule
 from mtl.learning.weighting.bases.base import Weighting
 from mtl.model.network import Network
@@ -210,7 +210,7 @@ def build_trainer(
             enable_checkpointing=any(hasattr(c, "last_model_path") for c in callbacks),
         )
     except (MisconfigurationException, ValueError, TypeError, ImportError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not _raised_by_lightning(error):
+        if isinstance(error, RuntimeError) and not raised_by_lightning(error):
             raise
         reason = " ".join(str(error).split())
         raise UserError(
@@ -223,12 +223,6 @@ def build_trainer(
     # Lightning would make boxes half precision too; the data module converts what has to be.
     trainer.precision_plugin.convert_input = lambda batch: batch
     return cast(L.Trainer, trainer)
-
-
-def _raised_by_lightning(error: Exception) -> bool:
-    """Whether it was Lightning that refused something (SLURM's variables, a plugin), not torch."""
-    *_, (frame, _) = walk_tb(error.__traceback__)
-    return str(frame.f_globals["__name__"]).startswith(("lightning_fabric.", "pytorch_lightning."))
 
 
 def refuse_other_processes(cfg: DictConfig, trainer: L.Trainer) -> None:

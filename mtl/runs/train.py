@@ -40,6 +40,7 @@ from mtl.learning.module import MultiTaskModule
 from mtl.learning.outcome import outcome, remember
 from mtl.learning.quiet import quiet_lightning
 from mtl.learning.rank_watch import end_soon, watch_ranks
+from mtl.learning.refusals import refusals
 from mtl.learning.stop import Stop
 from mtl.model.build import build_network
 from mtl.model.multiply_adds import multiply_adds
@@ -181,7 +182,8 @@ def _evaluate_best(
     best = {"epoch": saved["epoch"] + 1, "monitor": cfg.monitor, "score": metrics.get(cfg.monitor)}
     if cfg.test and data.source("test") is not None:
         load_network_weights(module.network, path.with_name("last.ckpt") if means else path)
-        trainer.test(module, datamodule=data, verbose=False)
+        with refusals():
+            trainer.test(module, datamodule=data, verbose=False)
         found = trainer.callback_metrics.items()
         tested = {name: float(value) for name, value in found if name.startswith("test/")}
         metrics |= means[0] if means else tested
@@ -233,7 +235,8 @@ def _train(
             say(line)
         if last is not None:
             say(f"resuming from {last} after step {resumed_step}")
-    trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
+    with refusals():
+        trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
     remember(trainer, run.path / "checkpoints" / "last.ckpt")
     stopped = why_stopped(trainer)
     if run.writes and stopped is not None:

@@ -15,11 +15,13 @@ from torch import Tensor
 from training_kit import checkpoint, fit, write_conf
 
 from mtl.config.allowed import Chosen
+from mtl.config.groups import members
 from mtl.config.load import load
 from mtl.config.member_files import node_of
 from mtl.config.trainer_keys import INSTEAD
 from mtl.data.build import build_data
 from mtl.errors import UserError
+from mtl.files import read_json
 from mtl.learning.build import (
     TRAINER_FRAMEWORK_KEYS,
     build_callbacks,
@@ -155,6 +157,38 @@ def test_precisions(precision: str, kind: torch.dtype, tmp_path: Path) -> None:
     values = {name: float(value) for name, value in trainer.callback_metrics.items()}
     assert {f"val/{task}/loss" for task in module.network.tasks} <= set(values)
     assert not any(math.isnan(value) for value in values.values())
+
+
+def test_every_head_of_doubles(conf: Path, tmp_path: Path) -> None:
+    """Lightning's default type is then float64, too: of what is made within a validation."""
+    heads = members("head", None)
+    fcos = ("detection", "instance", "pose")
+    own = [f"heads.{head}.{option}" for head in fcos for option in ("channels=32", "convs=1")]
+    own += ["data=every_kind", *(f"data.{split}=4" for split in ("train", "val", "test"))]
+    own += ["image_size=32", "batch_size=4", "backbone.width=4", f"tasks=[{','.join(heads)}]"]
+    cfg = load([*own, "trainer.precision=64-true", "epochs=1", "callbacks.figures.worst=1"], conf)
+    train(cfg, tmp_path / "run")
+    found = read_json(tmp_path / "run" / "results.json")["metrics"]
+    assert {f"test/{head}/loss" for head in heads} <= set(found)
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("trainer.limit_train_batches=0.3", "Please increase the `limit_train_batches`"),
+        ("trainer.limit_val_batches=0.3", "Please increase the `limit_val_batches`"),
+        ("trainer.limit_test_batches=0.3", "Please increase the `limit_test_batches`"),
+        ("trainer.val_check_interval=3", "must be less than or equal to the number"),
+    ],
+)
+def test_what_lightning_refuses_of_the_data_is_one_line(
+    override: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError) as error:
+        train(load([*SHAPES, *QUIET, "tasks=[classification]", "epochs=1", override]), tmp_path)
+    assert str(error.value).startswith("trainer: ")
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def from_checkpoint(path: Path, out: Path) -> None:

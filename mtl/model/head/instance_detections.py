@@ -151,7 +151,9 @@ def _crop(mask: Tensor, box: Tensor, size: tuple[int, int]) -> Crop:
     if right <= left or bottom <= top:
         return 0, 0, np.zeros((0, 0), np.bool_)
     y, x = torch.meshgrid(
-        torch.arange(top, bottom) + 0.5, torch.arange(left, right) + 0.5, indexing="ij"
+        torch.arange(top, bottom, dtype=box.dtype) + 0.5,
+        torch.arange(left, right, dtype=box.dtype) + 0.5,
+        indexing="ij",
     )
     places = torch.stack([x.flatten(), y.flatten()], -1)
     shown = at_places(mask, box, places).view(bottom - top, right - left) > 0.5

@@ -10,6 +10,7 @@ from mtl.data.build import build_data
 from mtl.learning.build import build_callbacks, build_module, build_trainer
 from mtl.learning.first_look import look_at_labels
 from mtl.learning.quiet import quiet_lightning
+from mtl.learning.refusals import refusals
 from mtl.model.build import build_network
 from mtl.runs.affinity.probe import Affinity, AffinityProbe
 
@@ -42,5 +43,6 @@ def measure(cfg: DictConfig, every: int, rate: float) -> Affinity:
     probe = AffinityProbe(every, rate)
     with tempfile.TemporaryDirectory() as folder:
         trainer = build_trainer(cfg, Path(folder), [*build_callbacks(cfg), probe], [])
-        trainer.fit(module, datamodule=data)
+        with refusals():
+            trainer.fit(module, datamodule=data)
     return probe.result(network.tasks)
