@@ -263,6 +263,21 @@ def test_weights_that_are_0_already_are_among_those_that_go(
         assert ((layer.weight == kept) | (layer.weight == 0)).all()
 
 
+FINETUNING = ("prune", "prune_unstructured", "select", "qat")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", FINETUNING)
+def test_steps_train_as_runs_may_have_been_trained(
+    step: str, trained: Path, tmp_path: Path
+) -> None:
+    """An average copies the network, and gradients are asked for before the first step."""
+    own = ["callbacks.ema.enabled=true", "weighting=mgda"]
+    own += [f"{step}.rounds=1"] if step.startswith("prune") else []
+    compress(trained, tmp_path, f"steps=[{step}]", *own)
+    assert open_run(tmp_path).network(noise(1, 3, SIZE, SIZE)).keys() == set(TASKS)
+
+
 @pytest.mark.slow
 def test_single_weights_become_0_and_nothing_else(trained: Path, tmp_path: Path) -> None:
     options = [f"prune_unstructured.{o}" for o in ("rounds=2", "keep=0.25", "images=4")]

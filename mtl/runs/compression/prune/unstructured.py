@@ -68,6 +68,7 @@ class PruneUnstructured(Step):
         """See ``Step``."""
         layers: list[Weighted] = [m for m in work.network.modules() if isinstance(m, Weighted)]
         total = sum(layer.weight.numel() for layer in layers)
+        passes = [layer.register_forward_hook(_copyable) for layer in layers]
         already = _zeros(layers)
         for number in range(1, self.rounds + 1):
             # torch puts them into one vector as they lie.
@@ -83,13 +84,13 @@ class PruneUnstructured(Step):
                 amount=gone - (_zeros(layers) if number > 1 else 0),
             )
             for layer in layers:
-                # As it is, nobody could copy the layer: it is computed anew by every pass.
-                layer.weight = layer.weight.detach()
+                _copyable(layer)
             factor = self.final_epochs_factor if number == self.rounds else self.epochs_factor
             epochs = ceil(factor * int(work.cfg.epochs))
             work.say(f"round {number} of {self.rounds}: {1 - gone / total:.1%} of the weights stay")
             work.finetune(work.network, epochs, self.lr_factor * float(work.cfg.lr))
-        for layer in layers:
+        for layer, after_pass in zip(layers, passes, strict=True):
+            after_pass.remove()
             prune.remove(layer, NAME)  # type: ignore[no-untyped-call]
         content = checkpoint_bytes(work, {})
         packed = len(gzip.compress(content, compresslevel=6))
@@ -120,6 +121,15 @@ class PruneUnstructured(Step):
             for score, squares in zip(scores, own, strict=True):
                 score.add_(squares, alpha=self.weights.get(task, 1.0) / max(total, TINY))
         return {(layer, NAME): score for layer, score in zip(layers, scores, strict=True)}
+
+
+def _copyable(layer: Weighted, *_: object) -> None:
+    """Once it is pruned, its weight is what each pass computes, which as it is nobody could copy.
+
+    An average of the weights copies the network after passes that others have made.
+    """
+    if prune.is_pruned(layer):
+        layer.weight = layer.weight.detach()
 
 
 def _kernel(layer: Weighted) -> Tensor:
