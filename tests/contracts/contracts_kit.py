@@ -100,7 +100,8 @@ def chosen(tasks: Sequence[str], **nodes: DictConfig) -> DictConfig:
     cfg = config().copy()
     OmegaConf.set_struct(cfg, False)
     cfg.tasks = list(tasks)
-    cfg.heads = {task: cfg.heads[task] for task in tasks}
+    if list(tasks) != list(cfg.heads):
+        cfg.heads = {task: cfg.heads[task] for task in tasks}
     for group, value in nodes.items():
         cfg[group] = value
     return cfg
