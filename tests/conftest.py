@@ -10,6 +10,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
@@ -26,6 +27,8 @@ SHARED_DATA = Path(os.environ.get("MTL_SHARED_DATA", REPOSITORY.parent / "shared
 PROCESSES = {"subprocess", "fresh"}
 TRAINS = {"fit", "train", *PROCESSES}
 """What a test module imports that trains or starts processes."""
+NUMBERS = count()
+"""Of the tests' folders."""
 ANY = rf"\b({'|'.join(TRAINS)})\b"
 MENTIONS = re.compile(rf"^(import|from|def) .*{ANY}|^from .*\([^)]*{ANY}|^pytestmark", re.MULTILINE)
 """Whether it may import or define one of them, or mark all its tests."""
@@ -154,6 +157,15 @@ def quick_pictures() -> Iterator[None]:
 
     with drawing_quickly():
         yield
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As pytest's own, which looks through the folders of all tests before for a free number."""
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    folder = tmp_path_factory.getbasetemp() / f"{name}{next(NUMBERS)}"
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 @dataclass
