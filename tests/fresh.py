@@ -98,12 +98,7 @@ def start(
 
 def mtl(*arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Fresh:
     """Start ``python -m mtl ARGUMENTS``."""
-    return module("mtl", *arguments, cwd=cwd, env=env)
-
-
-def module(name: str, *arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> Fresh:
-    """Start ``python -m NAME ARGUMENTS``."""
-    return start(_module, [name, *arguments], cwd=cwd, env=env)
+    return start(_module, ["mtl", *arguments], cwd=cwd, env=env)
 
 
 def stop() -> None:
