@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from mtl.config.nearest import unknown
@@ -38,26 +39,38 @@ def folders(config_dir: Path | None = None) -> list[Path]:
 
 def groups(config_dir: Path | None = None) -> list[str]:
     """The names of all groups: those of the defaults list in its order, then the user's own."""
-    found = {
+    packaged, *own = folders(config_dir)
+    found = _packaged_groups(packaged).union(*map(_groups_in, own))
+    known = [name for name in choices() if name in found]
+    return known + sorted(found - set(known))
+
+
+def _groups_in(folder: Path) -> set[str]:
+    return {
         entry.name
-        for folder in folders(config_dir)
         for entry in folder.iterdir()
         if entry.is_dir()
         and entry.name != "hydra"
         and any(f.suffix == ".yaml" for f in entry.iterdir())
     }
-    known = [name for name in choices() if name in found]
-    return known + sorted(found - set(known))
 
 
 def members(group: str, config_dir: Path | None = None) -> dict[str, Path]:
     """Member name to file; names that begin with an underscore are parts, not members."""
+    packaged, *own = folders(config_dir)
     found: dict[str, Path] = {}
-    for folder in reversed(folders(config_dir)):
-        for file in sorted((folder / group).glob("*.yaml")):
-            if not file.name.startswith("_"):
-                found[file.stem] = file
-    return dict(sorted(found.items()))
+    for folder in reversed(own):
+        found |= _members_in(folder / group)
+    return dict(sorted({**found, **_packaged_members(packaged / group)}.items()))
+
+
+def _members_in(folder: Path) -> dict[str, Path]:
+    return {f.stem: f for f in folder.glob("*.yaml") if not f.name.startswith("_")}
+
+
+# What the package holds stays; a user's folder is looked at each time.
+_packaged_groups = cache(_groups_in)
+_packaged_members = cache(_members_in)
 
 
 def describe(file: Path) -> str:
@@ -73,8 +86,13 @@ def describe(file: Path) -> str:
 
 def choices() -> dict[str, Choice]:
     """The groups of the defaults list, and below it, with their defaults and descriptions."""
+    return dict(_choices_in(conf_dir() / "config.yaml"))
+
+
+@cache
+def _choices_in(file: Path) -> dict[str, Choice]:
     found = {}
-    for line in (conf_dir() / "config.yaml").read_text().splitlines():
+    for line in file.read_text().splitlines():
         if match := re.match(r"\s+- (\w+): (\w+)\s+# (.*)", line):
             found[match[1]] = Choice(match[2], match[3])
         elif match := re.match(r"\s+- heads\s+# head: (.*)", line):
