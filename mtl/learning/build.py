@@ -220,6 +220,9 @@ def build_trainer(
     write_in_its_folder(trainer)
     # Its answer to SIGTERM talks to the other processes out of a signal handler, for ever at times.
     trainer._signal_connector.register_signal_handlers = _nothing
+    # With max_steps it would take the end of an epoch for the middle of one: a run that goes on
+    # from there would have an epoch without batches first.
+    trainer.fit_loop._iteration_based_training = _no
     # Lightning would make boxes half precision too; the data module converts what has to be.
     trainer.precision_plugin.convert_input = lambda batch: batch
     return cast(L.Trainer, trainer)
@@ -261,6 +264,10 @@ def _started(cfg: DictConfig) -> dict[str, int]:
 
 def _nothing() -> None:
     pass
+
+
+def _no() -> bool:
+    return False
 
 
 def _with_objects(settings: Mapping[str, Any]) -> dict[str, Any]:

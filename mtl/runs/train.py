@@ -235,6 +235,8 @@ def _train(
             say(line)
         if last is not None:
             say(f"resuming from {last} after step {resumed_step}")
+    # Lightning does it once a checkpoint has been read, whose digits would be lost by then.
+    trainer.precision_plugin.convert_module(module)
     with refusals():
         trainer.fit(module, datamodule=data, ckpt_path=last, weights_only=True)
     remember(trainer, run.path / "checkpoints" / "last.ckpt")
