@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -27,9 +28,18 @@ def job(cfg: DictConfig) -> dict[str, float]:
     begun = Path(hydra_node.runtime.cwd)
     base = None if begun == Path.cwd() else begun
     ready = check(final_values(cfg, hydra_node), base=base, chosen=chosen_of(hydra_node))
-    log.info("mtl train %s", " ".join(hydra_node.overrides.task))
+    log_command(hydra_node.overrides.task)
     sys.stdout.flush()
     folder = Path(hydra_node.runtime.output_dir)
     from mtl.runs.baselines.training import train_run
 
     return train_run(ready, folder, BASELINES if base is None else base / BASELINES)
+
+
+def log_command(overrides: Iterable[str]) -> None:
+    """Begin a run's log with its command, which reports and other commands read there.
+
+    Args:
+        overrides: of the run, or of the job of a sweep.
+    """
+    log.info("mtl train %s", " ".join(overrides))

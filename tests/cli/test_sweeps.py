@@ -1,17 +1,21 @@
 """Sweeps: planned quickly, run in this process or others, with one folder that explains itself."""
 
+import logging
 import os
+import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
 from mtl.cli.sweeps.engines import shares
+from mtl.cli.sweeps.engines.base import Engine
 from mtl.cli.sweeps.engines.here import Here
 from mtl.cli.sweeps.engines.joblib import Joblib
-from mtl.cli.sweeps.job import Job
+from mtl.cli.sweeps.engines.slurm import Slurm
+from mtl.cli.sweeps.job import Job, Sweep
 from mtl.cli.sweeps.overrides import grid, task_part
 from mtl.cli.sweeps.plan import Planner, plan_sweep
 from mtl.cli.sweeps.record import Record
@@ -25,6 +29,8 @@ from mtl.config.groups import members
 from mtl.config.many import Composer
 from mtl.config.schema import composed_defaults
 from mtl.errors import RunError, UserError
+from mtl.runs.affinity.commands import overrides_of
+from mtl.runs.page.gather.command import read_command
 
 TINY = [
     *("data.train=16", "data.val=8", "data.test=8", "image_size=32", "backbone.width=8"),
@@ -227,6 +233,36 @@ def test_a_process_that_dies_takes_no_other_job_with_it(tmp_path):
     took = (tmp_path / "took.txt").read_text().splitlines()
     assert took.count("dies: 1 thread") == 2
     assert all(took.count(f"{name}: 1 thread") <= 2 for name in "abcdefghijk")
+
+
+class Warned(Sweep):
+    """Trains nothing, and warns."""
+
+    def train(self, cfg, folder):
+        logging.getLogger("mtl.learning").warning("careful with seed %s", cfg.seed)
+        return {"val/score": 0.5}
+
+
+LOCAL_CLUSTER = Slurm(None, 5, 1, 0, None, 2, {}, "local")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "engine", [Here(), Joblib(2), LOCAL_CLUSTER], ids=lambda e: type(e).__name__
+)
+def test_the_log_of_a_job_holds_its_command_and_its_warnings(tmp_path, monkeypatch, engine: Engine):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    plan = plan_sweep(Planner(["name=mine", "seed=0,1", "lr=0.5", "sweep=grid"], None))
+    own = {field.name: getattr(plan.sweep, field.name) for field in fields(Sweep)}
+    run_all(engine, Warned(**own), plan.jobs)
+    for seed in (0, 1):
+        folder = tmp_path / f"outputs/sweeps/mine/seed-{seed}"
+        assert read_command(folder) == f"mtl train name=mine seed={seed} lr=0.5"
+        assert overrides_of(folder) == ["name=mine", f"seed={seed}", "lr=0.5"]
+        command, warning = (folder / "app.log").read_text().splitlines()
+        assert command.endswith(read_command(folder))
+        assert warning.endswith(f"[mtl.learning][WARNING] careful with seed {seed}")
 
 
 def test_cores_and_gpus_are_shared_out(monkeypatch, tmp_path):

@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from mtl.cli.hydra_run import run_in_sweep
+from mtl.cli.job import log_command
 from mtl.cli.sweeps.record import Record
 from mtl.config.measures import GAIN
 from mtl.config.paths import BASELINES, allow_user_modules
@@ -122,6 +123,7 @@ class Sweep:
         def guarded(cfg: DictConfig) -> None:
             # Hydra would print lines of its own about an error that it sees.
             OmegaConf.set_struct(cfg, True)
+            log_command(job.overrides)
             try:
                 metrics.update(self.train(cfg, folder))
             except Exception as error:
