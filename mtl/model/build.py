@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+import torch
 from omegaconf import DictConfig
 
 from mtl.config.instantiate import container, make, without
@@ -88,9 +89,12 @@ def build_network(cfg: DictConfig, targets: Mapping[str, Target]) -> Network:
         for head in heads.values():
             head.make_equivariant()
     ensemble = make(container(cfg.ensemble), Ensemble, streams=fusion.streams, tasks=tasks)
+    with torch.no_grad():
+        _, seen, _, side = views(torch.zeros(1, channels, cfg.image_size, cfg.image_size)).shape
     for module in encoder.modules():
         if isinstance(module, Backbone):
             module.checkpointing = views.checkpointing
+            module.check_size(side, seen)
     return Network(views, encoder, fusion, heads, names, ensemble, channels)
 
 

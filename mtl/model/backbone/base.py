@@ -67,6 +67,17 @@ class Backbone(nn.Module):
         """The last stage of each stride, for those who ``run`` stage by stage."""
         return tuple({stage.stride: stage for stage in self.description}.values())
 
+    def check_size(self, size: int, channels: int) -> None:
+        """See that it takes pictures of a size; those of convolutions take any.
+
+        Args:
+            size: side in pixels of what it sees.
+            channels: of that.
+
+        Raises:
+            UserError: it doesn't.
+        """
+
     def forward(self, image: Tensor) -> Features:
         """Run all stages.
 

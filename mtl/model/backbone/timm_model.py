@@ -6,6 +6,7 @@ from difflib import get_close_matches
 from functools import partial
 from typing import Any
 
+import torch
 from torch import nn
 
 from mtl.errors import UserError
@@ -61,6 +62,7 @@ class Timm(Backbone):
             )
         net = _features(model, arguments)
         super().__init__(*cut(net, _trial_size(net, model, arguments), depths))
+        self.model = model
         inner = getattr(net, "model", net)  # timm wraps transformers once more
         apply_weights(
             self,
@@ -69,6 +71,22 @@ class Timm(Backbone):
             lambda: self.imagenet(model, arguments),
             partial(_as_timm_names_it, inner),
         )
+
+    def check_size(self, size: int, channels: int) -> None:
+        """See ``Backbone``: transformers take one size, or multiples of their patches' side."""
+        if not any(hasattr(module, "img_size") for module in self.modules()):
+            return
+        trained = self.training
+        try:
+            with torch.no_grad():
+                self.eval()(torch.zeros(1, channels, size, size))
+        except AssertionError as error:
+            raise UserError(
+                f"backbone.model={self.model}: takes no pictures of {size} pixels ({error}); "
+                "choose another image_size, or say which it has: 'backbone.options={img_size: N}'"
+            ) from error
+        finally:
+            self.train(trained)
 
     @staticmethod
     def imagenet(model: str, options: Mapping[str, Any]) -> State:
