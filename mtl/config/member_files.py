@@ -87,9 +87,13 @@ def without_allowed(node: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def agreement(node: Mapping[str, Any], values: Mapping[str, Any]) -> int:
-    """How many of a member's values a node has."""
-    return sum(key in node and node[key] == value for key, value in values.items())
+def agreement(node: Mapping[str, Any], values: Mapping[str, Any]) -> float:
+    """How many of a member's values a node has.
+
+    What refers to another node (``mean: ${backbone.mean}``) may be anything, and counts for half.
+    """
+    there = [(node[key], value) for key, value in values.items() if key in node]
+    return sum(0.5 if "${" in str(value) else float(own == value) for own, value in there)
 
 
 def drop_allowed(cfg: DictConfig) -> None:

@@ -14,6 +14,8 @@ def differing(runs: Sequence[Settings]) -> list[str]:
     which ``equal`` lacks is told by their names already. A task's options differ where two runs
     that have the task do.
 
+    What follows from another setting in every run (``mean: ${backbone.mean}``) tells none apart.
+
     Where every run has a recipe, and they differ, the recipe stands for all that follows from it;
     what was given on the command line beside it stays.
 
@@ -30,7 +32,7 @@ def differing(runs: Sequence[Settings]) -> list[str]:
             if first.setdefault(key, text) != text:
                 several[key] = None
     tops = list(dict.fromkeys(key.partition(".")[0] for key in first))
-    found = [key for key in several if _differs(key, runs)]
+    found = [key for key in several if _chosen(key, runs) and _differs(key, runs)]
     found.sort(key=lambda key: (tops.index(key.partition(".")[0]), key.count(".") > 0))
     recipes = [run.experiment for run in runs]
     if None in recipes or "none" in recipes or len(set(recipes)) < 2:
@@ -43,6 +45,11 @@ def cells_of(run: Settings, columns: Sequence[str]) -> dict[str, str]:
     """A run's settings for these columns; empty text where it has no such."""
     texts = {**run.texts, RECIPE: run.experiment or ""}
     return {column: texts.get(column, "") for column in columns}
+
+
+def _chosen(key: str, runs: Sequence[Settings]) -> bool:
+    """Whether a key's value is more than what follows from another key, in a run at least."""
+    return any(key in run.texts and key not in run.derived for run in runs)
 
 
 def _differs(key: str, runs: Sequence[Settings]) -> bool:

@@ -40,6 +40,15 @@ class MemberNames:
             self._found[key] = self._search(group, node)
         return self._found[key]
 
+    def values(self, group: str, node: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the files of a node's member say, interpolations as they are; else nothing.
+
+        Args:
+            group: whose member it is.
+            node: of a run's configuration.
+        """
+        return _values(group, self.config_dir).get(self.of(group, node), {})
+
     def _search(self, group: str, node: Mapping[str, Any]) -> str:
         target = str(node.get("_target_", ""))
         shared = {

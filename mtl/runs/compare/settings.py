@@ -12,6 +12,7 @@ from mtl.config.overrides import key_of
 from mtl.config.paths import PACKAGE
 from mtl.runs.affinity.commands import overrides_of
 from mtl.runs.collection.record import RunRecord
+from mtl.runs.compare.following import following
 from mtl.runs.compare.member_names import MemberNames
 
 LEARNING_CALLBACKS = ("checkpoint", "early_stopping", "task_stopping", "ema")
@@ -35,11 +36,13 @@ class Settings:
             (``heads.box``: ``box``), ``tasks``, and single values (``weighting.every``: ``10``).
         experiment: the recipe, ``none`` without one; None where that is not known.
         typed: the keys that were given on the command line.
+        derived: the keys whose values follow from others.
     """
 
     texts: Mapping[str, str]
     experiment: str | None
     typed: frozenset[str]
+    derived: frozenset[str]
 
 
 def settings_of(run: RunRecord, names: MemberNames) -> Settings:
@@ -55,7 +58,8 @@ def settings_of(run: RunRecord, names: MemberNames) -> Settings:
     if overrides is not None:
         chosen = [o.partition("=")[2] for o in overrides if key_of(o) == "experiment"]
         experiment = in_print(chosen[-1]) if chosen else "none"
-    return Settings(texts, experiment, frozenset(key_of(o).lstrip("+~") for o in overrides or ()))
+    typed = frozenset(key_of(o).lstrip("+~") for o in overrides or ())
+    return Settings(texts, experiment, typed, following(run.config, names))
 
 
 @cache

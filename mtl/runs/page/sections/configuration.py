@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from mtl.runs.compare.following import following
+from mtl.runs.compare.member_names import MemberNames
 from mtl.runs.page.data import PageData
 from mtl.runs.page.parts import (
     Folded,
@@ -19,14 +21,18 @@ NOT_SHOWN = ("seed", "name")
 
 
 def configuration(data: PageData) -> PageSection:
-    """A table of all keys that differ, and one of those that don't."""
+    """A table of all keys that differ, and one of those that don't.
+
+    What follows from another key goes without saying where that one differs.
+    """
     flat = {row.place: dict(leaves(row.evidence[0].run.config)) for row in data.rows}
+    names = MemberNames()
+    derived = frozenset.intersection(
+        *(following(row.evidence[0].run.config, names) for row in data.rows)
+    )
     keys = dict.fromkeys(key for leaf in flat.values() for key in leaf)
-    differing = [
-        key
-        for key in keys
-        if key not in NOT_SHOWN and len({leaf.get(key) for leaf in flat.values()}) > 1
-    ]
+    varying = [key for key in keys if len({leaf.get(key) for leaf in flat.values()}) > 1]
+    differing = [key for key in varying if key not in (*NOT_SHOWN, *derived)]
     parts: list[PagePart] = []
     if differing:
         header = [PageColumn("key"), *(PageColumn(row.label) for row in data.rows)]
@@ -42,7 +48,9 @@ def configuration(data: PageData) -> PageSection:
         parts.append(Sentences(["The configurations differ in nothing but seed and name."]))
     first = flat[data.rows[0].place]
     same = [
-        [PageCell(k, code=True), PageCell(first[k], code=True)] for k in first if k not in differing
+        [PageCell(key, code=True), PageCell(first[key], code=True)]
+        for key in first
+        if key not in varying
     ]
     columns = [PageColumn("key"), PageColumn("value")]
     table = PageTable("same", "Settings that all runs have in common", columns, same)
