@@ -257,6 +257,7 @@ def _train(
         **outcome(trainer),
         "seed": cfg.seed,
         "epochs": trainer.current_epoch,
+        "training_samples": len(data.required("train")),
         "duration_s": round(throughput.duration, 1),
         "parameters": sum(p.numel() for p in network.parameters()),
         "shared_parameters": shared_parameters(network, cfg.image_size),

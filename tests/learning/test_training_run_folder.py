@@ -117,6 +117,7 @@ def test_results(finished: Path) -> None:
         "images_per_second",
         "data_wait",
         "skipped_samples",
+        "training_samples",
     }
     names = {
         f"{split}/{task}/{metric}"

@@ -123,9 +123,25 @@ def test_the_scale_of_the_trainings_is_said(tmp_path):
         file.write_text(json.dumps(results))
         config = file.parent / "config.yaml"
         config.write_text(config.read_text() + "batch_size: 16\nimage_size: 32\n")
+    rest = "32 x 32 pixels · backbone small_cnn · 0.37 M parameters"
+    # Runs that don't know what they were trained on, whatever their data was asked for.
     assert scale(page_data(compare(find_runs([sweep])))) == (
-        "6 to 7 epochs · 30 steps of 16 images · 100 training images · 32 x 32 pixels · "
-        "backbone small_cnn · 0.37 M parameters"
+        f"6 to 7 epochs · 30 steps of 16 images · {rest}"
+    )
+    for file in sweep.glob("*/results.json"):
+        results = json.loads(file.read_text()) | {"epochs": 1, "training_samples": 32}
+        file.write_text(json.dumps(results))
+    assert scale(page_data(compare(find_runs([sweep])))) == (
+        f"1 epoch · 30 steps of 16 images · 32 training images · {rest}"
+    )
+
+
+def test_one_of_a_kind_is_said_in_the_singular(tmp_path):
+    run = write_full_run(tmp_path / "run", "equal", 0, epochs=1, training_samples=1)
+    (run / "config.yaml").write_text((run / "config.yaml").read_text() + "batch_size: 1\n")
+    (run / "metrics.csv").write_text("step,metric,value\n1,train/loss,0.5\n")
+    assert scale(page_data(compare(find_runs([run])))).startswith(
+        "1 epoch · 1 step of 1 image · 1 training image · backbone small_cnn"
     )
 
 

@@ -19,11 +19,11 @@ def scale(data: PageData) -> str:
     batch = _range(data, lambda e: _whole(e.run.config.get("batch_size")))
     side = _range(data, lambda e: _whole(e.run.config.get("image_size")))
     parameters = [cost_text("parameters", value) for value in _ends(data, "parameters")]
-    images = _range(data, _images)
-    parts = [f"{epochs} epoch{'' if epochs == '1' else 's'}"] if epochs else []
+    samples = _range(data, lambda e: _whole(e.run.results.get("training_samples")))
+    parts = [_several(epochs, "epoch")] if epochs else []
     if steps and batch:
-        parts.append(f"{steps} steps of {batch} images")
-    parts += [f"{images} training images"] if images else []
+        parts.append(f"{_several(steps, 'step')} of {_several(batch, 'image')}")
+    parts += [_several(samples, "training image")] if samples else []
     parts += [f"{side} x {side} pixels"] if side else []
     names = MemberNames()
     backbones = dict.fromkeys(_backbone(e.run, names) for e in data.evidence)
@@ -48,10 +48,9 @@ def _whole(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def _images(evidence: Evidence) -> int | None:
-    """Of the data's training split, where its configuration says how many."""
-    data = evidence.run.config.get("data")
-    return _whole(data.get("train")) if isinstance(data, dict) else None
+def _several(number: str, what: str) -> str:
+    """``1 step``, ``6 to 7 epochs``."""
+    return f"{number} {what}{'' if number == '1' else 's'}"
 
 
 def _backbone(run: RunRecord, names: MemberNames) -> str:
