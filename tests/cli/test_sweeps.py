@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from mtl.cli.sweeps.command import beforehand
 from mtl.cli.sweeps.engines import shares
 from mtl.cli.sweeps.engines.base import Engine
 from mtl.cli.sweeps.engines.here import Here
@@ -123,6 +124,21 @@ def test_columns_of_a_table_are_planned():
         *("classification/balanced_accuracy", "classification/auroc"),
     ]
     assert plan.varies == {"tasks": ["box", "classification+box"], "seed": [1, 0]}
+
+
+@pytest.mark.parametrize(
+    ("seeds", "line"),
+    [
+        ([0, 1], "2 seeds can't tell a difference from chance; seed=0,1,2 can"),
+        ([7, 3], "2 seeds can't tell a difference from chance; seed=7,3,8 can"),
+        ([0, 1, 2], ""),
+        ([], ""),
+    ],
+)
+def test_too_few_seeds_are_said_before_the_first_job(seeds, line):
+    own = [f"seed={','.join(map(str, seeds))}"] if seeds else ["seed=4"]
+    plan = plan_sweep(Planner([*own, "lr=0.1,0.2"], None))
+    assert [told for told in beforehand(plan) if "seed" in told] == ([line] if line else [])
 
 
 @pytest.mark.slow

@@ -98,6 +98,14 @@ def test_what_is_so_of_several_rows_is_said_once(tmp_path: Path) -> None:
     )
 
 
+def test_one_value_of_several_rows_is_no_range(tmp_path: Path) -> None:
+    for number, rate in enumerate((0.1, 0.2)):
+        values = config(0, lr=rate)
+        write_run(tmp_path / str(number), values, {"box/iou": 0.5}, gain=entry())
+    (note,) = compare(find_runs([tmp_path])).notes
+    assert " is 0.01 alone, so near to 0 that any change is large: it rules the gain of " in note
+
+
 def test_a_comparison_says_so(tmp_path: Path) -> None:
     """The means of the runs in which it is so; what a stranger wrote instead is passed over."""
     gains: list[Any] = [

@@ -65,7 +65,7 @@ def test_single_seeds_settle_nothing(tmp_path):
     sweep = write_full_sweep(tmp_path, seeds=1)
     box = verdicts(page_data(compare(find_runs([sweep]))))["box: iou (more is better)"]
     assert box.tone == "unsure"
-    assert box.headline.endswith("iou with cagrad is too few to tell: 1 seed.")
+    assert box.headline.endswith("iou with cagrad is not to be told from chance with 1 seed.")
     assert box.parts[0].rows[0][-1].text.endswith("; too few to tell")
 
 

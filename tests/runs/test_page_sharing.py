@@ -15,6 +15,8 @@ from mtl.runs.page.answers import Answers
 from mtl.runs.page.data import page_data
 from mtl.runs.page.parts import Folded, Sentences, SideBySide
 from mtl.runs.page.sections.answer import answer
+from mtl.runs.page.sections.sharing import sharing
+from mtl.runs.page.wording import differing, headline
 
 ENCODERS = {
     "nddr": "mtl.model.encoder.nddr.NDDR",
@@ -108,6 +110,33 @@ def test_what_is_not_proven_is_said_in_the_words_of_the_terminal(tmp_path: Path)
     assert line.short.startswith("Not proven: +0.013 iou with shared (")
     assert words in line.short
     assert line.rest == ""
+
+
+def test_a_loss_is_no_candidate_for_a_gain(tmp_path: Path) -> None:
+    """With two seeds nothing is told from chance, but that does not make less more."""
+    for seed in range(2):
+        write_run(
+            tmp_path / f"alone{seed}",
+            config(seed, encoder={"_target_": ENCODERS["per_task"]}),
+            {"box/iou": 0.5},
+            started=f"1{seed}",
+        )
+        write_run(
+            tmp_path / f"shared{seed}",
+            config(seed, encoder={"_target_": ENCODERS["shared"]}),
+            {"box/iou": 0.49},
+            started=f"2{seed}",
+        )
+    data = page_data(compare(find_runs([tmp_path])))
+    metric = next(m for m in data.comparison.metrics if m.own == "iou")
+    said = "-0.010 iou with shared, not to be told from chance with 2 seeds."
+    tone, text = headline(
+        data, differing([r for r in data.rows if r is not data.reference], metric), metric
+    )
+    assert (tone, text) == ("unsure", f"Nothing is better than per_task so far. Next is {said}")
+    (answers, *_) = sharing(data, [metric])
+    assert isinstance(answers, Answers)
+    assert [line.short for line in answers.lines] == [f"Not so far: at best {said}"]
 
 
 def test_rows_that_differ_in_more_than_sharing_are_no_proof_of_it(tmp_path: Path) -> None:

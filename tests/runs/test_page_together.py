@@ -97,7 +97,9 @@ def test_few_seeds_settle_nothing(comparison):
     few = [change(0.2, "too few"), change(0.1, "too few"), change(0.1, "too few")]
     line = told(comparison, {"box": few})[0].lines[0]
     assert line.tone == "unsure"
-    assert line.short == ("Not known yet: equal is at +20.0 %, too few to tell: 3 seeds.")
+    assert line.short == (
+        "Not known yet: equal is at +20.0 %, not to be told from chance with 3 seeds."
+    )
 
 
 def test_without_single_networks_it_says_how_to_get_them(comparison):

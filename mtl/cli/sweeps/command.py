@@ -4,6 +4,7 @@ import argparse
 import math
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from mtl.cli.sweeps.record import Record
 from mtl.cli.sweeps.rounds import run_all
 from mtl.cli.sweeps.studies import with_studies
 from mtl.cli.sweeps.table import print_table
+from mtl.config.hyperparameters import Plain
 from mtl.config.measures import GAIN
 from mtl.config.packages import need_package
 from mtl.config.paths import SWEEP_FILE
 from mtl.files import read_json, write_json
+from mtl.runs.compare.statistics.fewest import FEWEST
 from mtl.runs.stopping import stopped_by_signals
 from mtl.terminal import say
 from mtl.words import counted
@@ -102,7 +105,9 @@ def searched(planner: Planner, command: str) -> list[Mapping[str, Any]]:
 
 
 def beforehand(plan: Plan) -> Iterable[str]:
-    """What is there already, and what baselines there will be."""
+    """Whether its seeds will prove anything, what is there already, and what baselines come."""
+    if few := too_few_seeds(plan.varies):
+        yield few
     done = len(plan.jobs) - len(plan.left)
     if done:
         yield f"{done} of {counted(len(plan.jobs), 'job')} finished before"
@@ -110,6 +115,20 @@ def beforehand(plan: Plan) -> Iterable[str]:
         there = sum(baseline.finished for baseline in plan.baselines)
         own, jobs = counted(len(plan.baselines), "baseline"), counted(len(plan.jobs), "job")
         yield f"{own} for {jobs} in {plan.baselines[0].folder.parent}, {there} trained before"
+
+
+def too_few_seeds(varies: Mapping[str, Sequence[Plain]]) -> str:
+    """That two seeds prove nothing, and which would; empty where one is fixed, or there are more.
+
+    Args:
+        varies: the keys in which the jobs differ, each with its values.
+    """
+    seeds = [seed for seed in varies.get("seed", ()) if isinstance(seed, int)]
+    if not seeds or len(seeds) >= FEWEST:
+        return ""
+    further = (seed for seed in count(max(0, *seeds)) if seed not in seeds)
+    enough = ",".join(map(str, [*seeds, *islice(further, FEWEST - len(seeds))]))
+    return f"{counted(len(seeds), 'seed')} can't tell a difference from chance; seed={enough} can"
 
 
 def entries_of(folder: Path, jobs: Sequence[Job], ran: set[str]) -> list[Mapping[str, Any]]:

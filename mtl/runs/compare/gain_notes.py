@@ -41,8 +41,9 @@ def gain_notes(rows: Sequence[ComparisonRow]) -> Iterator[str]:
         if len(found) == 1:
             yield f"{next(iter(found))}: {ruled_line(name, *next(iter(found.values())))}"
         else:
+            ends = dict.fromkeys(f"{value:.3g}" for value in (min(values), max(values)))
             yield (
-                f"{name} is {min(values):.3g} to {max(values):.3g} alone, so near to 0 that any "
+                f"{name} is {' to '.join(ends)} alone, so near to 0 that any "
                 f"change is large: it rules the gain of {_rows([*found])}; look at its own values"
             )
 

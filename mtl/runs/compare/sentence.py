@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from mtl.runs.compare.comparison import ComparedMetric, Difference, Test
 from mtl.runs.compare.groups import Unit
+from mtl.runs.compare.statistics.fewest import FEWEST
 from mtl.runs.compare.statistics.mean import LEVEL
-from mtl.runs.compare.statistics.paired import FEWEST
 from mtl.runs.compare.verdict import joined, noise, settling
 from mtl.words import counted
 

@@ -10,7 +10,7 @@ from mtl.runs.compare.comparison import ComparedMetric, Difference, Sign, Test, 
 from mtl.runs.compare.differences import Pairs, differences
 from mtl.runs.compare.groups import RunGroup, Unit
 from mtl.runs.compare.output.words import difference_text
-from mtl.runs.compare.statistics.paired import FEWEST
+from mtl.runs.compare.statistics.fewest import FEWEST
 from mtl.runs.compare.verdict import joined, settling
 from mtl.words import counted
 

@@ -11,6 +11,8 @@ from mtl.words import counted
 def verdict_text(difference: Difference, unit: Unit | None = None) -> str:
     """``better``, or ``within the noise of 3 seeds: about 8 more would settle it``.
 
+    With ``unit`` it goes after a verb and after a comma: ``+0.1 iou is ...``, ``+0.1 iou, ...``.
+
     Args:
         difference: tested.
         unit: what is paired; None where it is said how many pairs there are.
@@ -20,7 +22,8 @@ def verdict_text(difference: Difference, unit: Unit | None = None) -> str:
         what = "the noise" if unit is None else noise(pairs, unit)
         return f"within {what}: {settling({'': difference})}"
     if difference.verdict == "too few":
-        return "too few to tell" if unit is None else f"too few to tell: {counted(pairs, unit)}"
+        few = "too few to tell"
+        return few if unit is None else f"not to be told from chance with {counted(pairs, unit)}"
     return "the same" if difference.verdict == "same" else difference.verdict
 
 

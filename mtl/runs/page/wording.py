@@ -86,6 +86,11 @@ def headline(data: PageData, found: Found, metric: ComparedMetric) -> tuple[Tone
         return "worse", f"Nothing is better than {reference}. Next is {size}."
     if difference.verdict == "same":
         return "", f"Nothing is better than {reference}; {row.label} is the same."
+    if difference.mean * (1 if metric.larger else -1) <= 0:
+        return "unsure", (
+            f"Nothing is better than {reference} so far. Next is {size}, "
+            f"{verdict_text(difference, unit)}."
+        )
     return "unsure", (
         f"Nothing is surely better than {reference}: {size} is {verdict_text(difference, unit)}."
     )

@@ -5,11 +5,10 @@ from typing import Literal
 
 import numpy as np
 
+from mtl.runs.compare.statistics.fewest import FEWEST
 from mtl.runs.compare.statistics.mean import mean_interval
 from mtl.runs.compare.statistics.subset_means import DRAWS, between_subset_means
 
-FEWEST = 3
-"""Pairs below which nothing is tested: two metrics of so many steps agree by chance too often."""
 ALIKE = 1e-6
 """Share of their size by which equal differences may differ through rounding."""
 

@@ -63,6 +63,8 @@ def _line(data: PageData, metric: ComparedMetric, found: Found) -> AnswerLine:
         return AnswerLine(metric.task, "worse", f"No: at best {size}.", rest)
     if difference.verdict == "same":
         return AnswerLine(metric.task, "", f"It makes no difference: {size}.", rest)
+    if difference.mean * (1 if metric.larger else -1) <= 0:
+        return AnswerLine(metric.task, "unsure", f"Not so far: at best {size}, {verdict}.", rest)
     return AnswerLine(metric.task, "unsure", f"Not proven: {size} is {verdict}.", rest)
 
 
