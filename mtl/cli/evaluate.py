@@ -140,13 +140,30 @@ def _turned(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path |
         for name in (f"{task}/{metric}" for task, metric in main.items())
         if name in curve.metrics
     ]
-    for task, errors in curve.errors.items():
+    for name, errors in equivariance(curve.errors).items():
         mean, _, spread = flatness(errors).values()
-        worst = max(errors)
-        rows.append([f"{task} equivariance error", *(f"{v:.4f}" for v in (mean, worst, spread))])
+        rows.append([name, *(f"{v:.4f}" for v in (mean, max(errors), spread))])
     print_rows(rows, header=["metric", "mean", "worst", "spread"], right=[1, 2, 3])
     for path in paths:
         say(f"written to {path}")
+
+
+def equivariance(errors: Mapping[str, list[float]]) -> dict[str, list[float]]:
+    """The errors by what they are of: once for tasks whose features are the same.
+
+    Args:
+        errors: task to one per angle.
+
+    Returns:
+        By ``box equivariance error``, or ``equivariance error`` where all tasks have the same.
+    """
+    tasks: dict[tuple[float, ...], list[str]] = {}
+    for task, own in errors.items():
+        tasks.setdefault(tuple(own), []).append(task)
+    what = "equivariance error"
+    return {
+        what if len(tasks) == 1 else f"{', '.join(of)} {what}": [*own] for own, of in tasks.items()
+    }
 
 
 def _several_runs(
@@ -171,9 +188,11 @@ def _several_runs(
     for _, cfg in members:
         check_checkpoint(own["checkpoint"], cfg)
 
+    from mtl.cli.ensemble_table import show_runs
+    from mtl.cli.table import table_console
     from mtl.files import write_json
-    from mtl.runs.evaluate_runs import evaluate_runs, runs_table
-    from mtl.terminal import console, say
+    from mtl.runs.evaluate_runs import evaluate_runs
+    from mtl.terminal import say
 
     split, checkpoint = cast(EvalSplit, own["split"]), own["checkpoint"]
     found = evaluate_runs(members, ensemble, chosen, split, checkpoint)
@@ -192,7 +211,7 @@ def _several_runs(
         "runs": found.runs,
     }
     write_json(path, content)
-    console.print(runs_table(found, chosen))
+    show_runs(found, chosen, table_console())
     say(f"written to {path}")
 
 

@@ -52,7 +52,7 @@ def run(arguments: list[str]) -> int:
     now = time.time()
     jobs = look(folder, about, now)
     rows = [[job.name, job.state, job.note if job.state != "failed" else ""] for job in jobs]
-    print_rows(rows, header=["job", "state", ""], styles=COLOURS)
+    print_rows(rows, header=["job", "state", "score, remark"], styles=COLOURS)
     unknown = int(about.get("jobs", 0)) - len(jobs)
     states = [job.state for job in jobs] + ["waiting"] * unknown
     print(f"{counted(len(states), 'job')}: {in_numbers(states)}")

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 from omegaconf import DictConfig
-from rich.table import Table
 
 from mtl.config.backbones import without_first_weights
 from mtl.config.instantiate import container, located, make
@@ -141,32 +140,3 @@ def _results(
     }
     main = [float(named[mains[task]]) for task, named in found.items() if mains[task] in named]
     return values | ({f"{split}/score": sum(main) / len(main)} if main else {})
-
-
-def runs_table(result: RunsResult, chosen: str) -> Table:
-    """One row per metric, one column per run and one for the ensemble.
-
-    Args:
-        result: of ``evaluate_runs``.
-        chosen: the ensemble's name.
-    """
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("metric")
-    columns = [*result.runs.values(), result.metrics]
-    for name in [*short_names(list(result.runs)), chosen]:
-        table.add_column(name, justify="right")
-    for metric in dict.fromkeys(name for column in columns for name in column):
-        cells = [column.get(metric) for column in columns]
-        table.add_row(metric, *("" if cell is None else f"{cell:.4f}" for cell in cells))
-    return table
-
-
-def short_names(paths: Sequence[str]) -> list[str]:
-    """The last parts of paths, as few as tell them apart."""
-    parts = [Path(path).parts for path in paths]
-    longest = max(map(len, parts))
-    for count in range(1, longest + 1):
-        names = ["/".join(own[-count:]) for own in parts]
-        if len(set(names)) == len(names):
-            return names
-    return list(paths)

@@ -1,14 +1,18 @@
 """``mtl eval runs=[...]``: what separately trained runs decide together."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
 import torch
 from omegaconf import OmegaConf
+from rich.console import Console
 from torch import Tensor
 from training_kit import write_conf
 
+from mtl.cli.ensemble_table import short_names, show_runs
+from mtl.cli.evaluate import equivariance
 from mtl.cli.run_list import run_list
 from mtl.config.load import load
 from mtl.config.saved import open_run
@@ -18,7 +22,7 @@ from mtl.errors import UserError
 from mtl.model.head.classification import ClassificationMetrics
 from mtl.runs.agreement import check_agreement
 from mtl.runs.evaluate import evaluate
-from mtl.runs.evaluate_runs import short_names
+from mtl.runs.evaluate_runs import RunsResult
 from mtl.runs.prediction.predictor import Predictor
 from mtl.runs.train import train
 
@@ -203,3 +207,43 @@ def test_globs_are_sorted_and_find_only_runs(root: Path, tmp_path: Path) -> None
 def test_names_are_as_short_as_can_be() -> None:
     assert short_names(["x/a", "x/b"]) == ["a", "b"]
     assert short_names(["x/0", "y/0"]) == ["x/0", "y/0"]
+
+
+@pytest.mark.parametrize("width", [80, 60, 1000])
+def test_no_metric_and_no_number_is_cut_whatever_the_width(width: int) -> None:
+    runs = {
+        f"outputs/sweeps/shapes/backbone-resnet{n}_seed-0": {
+            "test/classification/balanced_accuracy": n / 8,
+            "test/detection/map": 0.5,
+        }
+        for n in range(6)
+    }
+    together = {"test/classification/balanced_accuracy": 0.9999, "test/detection/map": 0.7}
+    file = io.StringIO()
+    console = Console(file=file, width=width, highlight=False)
+    show_runs(RunsResult(["classification"], {}, together, runs), "vote", console)
+    said = file.getvalue()
+    assert "…" not in said
+    lines = said.splitlines()
+    tables = [line for line in lines if ": " not in line]
+    assert max(map(len, tables)) <= width
+    found = [line.split()[1:] for line in tables if line.startswith("test/classification/bal")]
+    assert [number for row in found for number in row] == [
+        *(f"{n / 8:.4f}" for n in range(6)),
+        "0.9999",
+    ]
+    head = [word for line in tables if line.startswith("metric") for word in line.split()[1:]]
+    if width == 1000:
+        assert head == [*(f"backbone-resnet{n}_seed-0" for n in range(6)), "vote"]
+        assert tables == lines
+    else:
+        assert head == [*"123456", "vote"]
+        assert lines[-6:] == [f"{n}: {path}" for n, path in enumerate(runs, 1)]
+
+
+def test_features_that_tasks_share_have_one_error() -> None:
+    assert equivariance({"a": [0.0, 0.1], "b": [0.0, 0.1]}) == {"equivariance error": [0.0, 0.1]}
+    assert equivariance({"a": [0.1], "b": [0.2], "c": [0.1]}) == {
+        "a, c equivariance error": [0.1],
+        "b equivariance error": [0.2],
+    }
