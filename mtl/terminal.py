@@ -2,13 +2,20 @@
 
 import contextlib
 import multiprocessing
+import re
+import shutil
 import sys
+import textwrap
 
 from rich.console import Console
 
 from mtl.files import printable
 from mtl.processes import is_first_process, speaker
 
+COMMAND = re.compile(r"\s*mtl [a-z]")
+"""How a line begins that is a command."""
+LAST_COMMAND = re.compile(r": (mtl [a-z]+ \S+=.*)$")
+"""A command at the end of a sentence."""
 console = Console(highlight=False, soft_wrap=True)
 if not console.is_terminal:
     console.width = 500
@@ -25,11 +32,45 @@ def is_watched() -> bool:
 def say(text: str) -> None:
     """One line, of the first process of a run; the others' would be the same."""
     if is_first_process():
-        console.print(printable(text), markup=False)
+        console.print(
+            in_width(printable(text)) if console.is_terminal else printable(text), markup=False
+        )
 
 
 def complain(what: object) -> None:
     """One line on the error stream, where that is still there: a terminal may have been closed."""
     with contextlib.suppress(OSError):
         text = f"{speaker()}{what}"
-        print("mtl:", printable(" ".join(text.split())), file=sys.stderr)
+        line = f"mtl: {printable(' '.join(text.split()))}"
+        print(in_width(line) if sys.stderr.isatty() else line, file=sys.stderr)
+
+
+def in_width(text: str, width: int | None = None) -> str:
+    """Prose whose lines end between words, for a terminal, which would end them anywhere.
+
+    Commands stay whole so that they can be copied: lines that are one, and one that ends a
+    sentence, which gets a line of its own where the sentence is too long.
+
+    Args:
+        text: of one or more lines.
+        width: columns; None for the terminal's.
+    """
+    width = shutil.get_terminal_size().columns if width is None else width
+    return "\n".join(part for line in text.split("\n") for part in _fitting(line, width))
+
+
+def _fitting(line: str, width: int) -> list[str]:
+    if len(line) <= width or COMMAND.match(line):
+        return [line]
+    prose, command = line, []
+    if found := LAST_COMMAND.search(line):
+        prose, command = line[: found.start(1)].rstrip(), [f"  {found[1]}"]
+    indent = " " * (len(line) - len(line.lstrip()))
+    filled = textwrap.wrap(
+        prose,
+        width,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return [*filled, *command]

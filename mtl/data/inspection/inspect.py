@@ -18,6 +18,7 @@ from mtl.drawing.marks import Canvas
 from mtl.drawing.pixels import LEAST_SIDE
 from mtl.drawing.write import write_png
 from mtl.files import printable
+from mtl.terminal import in_width
 from mtl.words import counted
 
 
@@ -68,7 +69,12 @@ def print_lines(console: Console, title: str, lines: Sequence[str]) -> None:
     if lines:
         console.print(f"[bold]{title}[/]")
     for line in lines:
-        console.print(f"  {printable(line)}", markup=False, soft_wrap=True)
+        text = f"  {printable(line)}"
+        console.print(
+            in_width(text, console.width) if console.is_terminal else text,
+            markup=False,
+            soft_wrap=True,
+        )
 
 
 def statistics(data: MultiTaskData, console: Console) -> list[SplitStatistics]:
