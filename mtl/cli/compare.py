@@ -33,8 +33,8 @@ rest.
   --config-dir  a folder of your own configurations, whose members' names are then known
 
 examples:
-  mtl compare 'runs=[outputs/sweeps/NAME]'
-  mtl compare 'runs=[outputs/sweeps/*]' by=weighting metrics=[test/box/iou] out=compared
+  mtl compare 'runs=[outputs/sweeps/NAME]' out=compared
+  mtl compare 'runs=[outputs/sweeps/*]' by=weighting 'metrics=[test/box/iou]'
   mtl compare 'runs=[A,B]' reference=encoder=shared test=exact"""
 KEYS = ("runs", "by", "metrics", "reference", "test", "delta", "bootstrap", "out")
 
