@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mtl.cli.options import split_options
-from mtl.cli.own_keys import own_keys, trust_of, whole_number
+from mtl.cli.own_keys import needed, own_keys, trust_of, whole_number
 from mtl.config.overrides import key_of
 from mtl.config.saved import open_run
 from mtl.errors import UserError
@@ -45,7 +45,7 @@ def run(arguments: list[str]) -> int:
     config_dir, rest = split_options(arguments)
     own, overrides = own_keys(rest, KEYS)
     if not own.get("run"):
-        raise UserError("run= is needed: write run=outputs/runs/NAME/TIME")
+        raise needed("run", "run=outputs/runs/NAME/TIME", overrides, KEYS)
     every = whole_number("every", own.get("every", "10"))
     folder = Path(own["run"]).expanduser()
     cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))

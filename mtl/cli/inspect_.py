@@ -49,6 +49,9 @@ def run(arguments: list[str]) -> int:
     split = own.get("split", "train")
     one_of("split", split, SPLITS)
     samples = whole_number("samples", own.get("samples", "16"))
+    for argument in overrides:
+        if "=" not in argument and Path(argument).expanduser().is_dir():
+            raise UserError(f"'{argument}': write data.root={argument}")
     overrides = with_format(overrides)
     cfg = load(overrides, config_dir)
     out = place(own, "out", Path(f"outputs/inspect/{cfg.name}.png"))

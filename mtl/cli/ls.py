@@ -11,7 +11,7 @@ from mtl.config.allowed import Chosen
 from mtl.config.groups import choices, describe, groups, members, need_member
 from mtl.config.measures import DIRECTIONS
 from mtl.config.member_files import ALLOWED, chain, node_of, text_of
-from mtl.config.nearest import unknown
+from mtl.config.nearest import listing, unknown
 from mtl.config.ranges import allowed, owner_of
 from mtl.errors import UserError
 
@@ -43,7 +43,9 @@ def run(arguments: list[str]) -> int:
     for name in names:
         group, _, member = name.partition("/")
         if group not in there:
-            raise UserError(unknown("group", group, there))
+            raise UserError(
+                _member_alone(name, there, config_dir) or unknown("group", group, there)
+            )
         if member:
             need_member(group, member, config_dir)
     if not names:
@@ -57,6 +59,13 @@ def run(arguments: list[str]) -> int:
         else:
             print_rows(member_rows(name, config_dir))
     return 0
+
+
+def _member_alone(name: str, there: Sequence[str], config_dir: Path | None) -> str | None:
+    """What to write for a member that was named without its group; None where it is none."""
+    holding = [group for group in there if name in members(group, config_dir)]
+    commands = " or ".join(f"mtl ls {group}/{name}" for group in holding)
+    return f"'{name}' is a member of {listing(holding)}: {commands}" if holding else None
 
 
 def options_of(group: str, member: str, config_dir: Path | None) -> list[str]:

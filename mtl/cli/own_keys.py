@@ -48,7 +48,7 @@ def one_of(key: str, value: str, allowed: Sequence[str]) -> None:
 
 
 def needed(key: str, example: str, others: Sequence[str], keys: Collection[str]) -> UserError:
-    """What to say where a key is missing: that it was misspelt, if something is like it.
+    """What to say where a key is missing: that it was left out or misspelt, if it looks so.
 
     Args:
         key: which.
@@ -57,6 +57,8 @@ def needed(key: str, example: str, others: Sequence[str], keys: Collection[str])
         keys: the command's own.
     """
     for argument in others:
+        if "=" not in argument and Path(argument).expanduser().exists():
+            return UserError(f"'{argument}': write {key}={argument}")
         written = key_of(argument)
         for near in nearest(written, keys):
             return UserError(f"unknown key '{written}'; did you mean {near}=?")

@@ -8,7 +8,7 @@ from pathlib import Path
 from omegaconf import DictConfig, open_dict
 
 from mtl.cli.options import split_options
-from mtl.cli.own_keys import own_keys, place, refuse_file, trust_of
+from mtl.cli.own_keys import needed, own_keys, place, refuse_file, trust_of
 from mtl.cli.same_terms import refuse_changes
 from mtl.config.overrides import key_of
 from mtl.config.packages import NEEDED
@@ -56,7 +56,7 @@ def run(arguments: list[str]) -> int:
     config_dir, rest = split_options(arguments)
     own, overrides = own_keys(rest, KEYS)
     if not own.get("run"):
-        raise UserError("run= is needed: write run=outputs/runs/NAME/TIME")
+        raise needed("run", "run=outputs/runs/NAME/TIME", overrides, KEYS)
     refuse_changes(overrides, "a rerun repeats the run as it was", ["out="])
     folder = Path(own["run"]).expanduser()
     cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))

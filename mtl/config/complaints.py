@@ -10,8 +10,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mtl.config.groups import groups, need_member
 from mtl.config.member_files import ALLOWED
-from mtl.config.nearest import nearest, unknown, unknown_key
+from mtl.config.nearest import nearest, unknown
 from mtl.config.overrides import parse
+from mtl.config.unknown_keys import unknown_key
 from mtl.errors import UserError
 
 HYDRA_ERRORS = (
@@ -73,17 +74,17 @@ def complaint(
     """
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return missing(str(error.missing_cfg_file), list(error.options or ()), config_dir)
-    return UserError(reworded(str(error), values) or in_short(error))
+    return UserError(reworded(str(error), values, config_dir) or in_short(error))
 
 
-def reworded(text: str, values: Mapping[str, object]) -> str | None:
+def reworded(text: str, values: Mapping[str, object], config_dir: Path | None = None) -> str | None:
     """Hydra's commonest messages, said better."""
     if match := re.match(r"(?:In '(?P<file>[^']+)': )?Could not override '(?P<key>[^']+)'", text):
-        return wrong_key(match["key"], match["file"], values)
+        return wrong_key(match["key"], match["file"], values, config_dir)
     if match := re.search(r"An item is already at '([^']+)'", text):
         return f"+{match[1]}: the key exists; write it without +"
     if match := re.match(r"Could not delete from config. '([^']+)' does not exist", text):
-        return unknown_key(match[1], values)
+        return unknown_key(match[1], values, config_dir)
     if match := re.match(r"Multiple values for ([^ ]+)\. ", text):
         return f"{match[1]} is chosen twice; use 'override /{match[1]}' in the file"
     return None
@@ -102,13 +103,15 @@ def in_short(error: Exception) -> str:
     return text
 
 
-def wrong_key(key: str, file: str | None, values: Mapping[str, object]) -> str:
+def wrong_key(
+    key: str, file: str | None, values: Mapping[str, object], config_dir: Path | None = None
+) -> str:
     """A key or group that the configuration does not have."""
     where = f"{file}.yaml: " if file else ""
     if "@" in key:
         group = key.partition("@")[0]
         return f"{where}no '{key}' in the defaults; write {group}=MEMBER"
-    return where + unknown_key(key, values)
+    return where + unknown_key(key, values, config_dir)
 
 
 def missing(path: str, options: list[str], config_dir: Path | None) -> UserError:

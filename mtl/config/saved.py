@@ -14,11 +14,12 @@ from mtl.config.complaints import HYDRA_ERRORS, complaint, in_short, refuse_wron
 from mtl.config.compose import compose, flat, group_choices
 from mtl.config.finalise import settle
 from mtl.config.groups import choices, short_keys
-from mtl.config.nearest import nearest, unknown_key
+from mtl.config.nearest import nearest
 from mtl.config.one_run import refuse_sweep
 from mtl.config.overrides import key_of, parse
 from mtl.config.schema import check_keys, fit_types, resolved
 from mtl.config.trust import Trust, refuse_resolvers, refuse_strangers
+from mtl.config.unknown_keys import unknown_key
 from mtl.config.upgrade import upgraded
 from mtl.config.yaml_loader import LOADER
 from mtl.errors import UserError
@@ -30,6 +31,8 @@ SEVERAL = ("heads", "callbacks", "logger")
 """Groups with a class for each of their keys."""
 MOST_LEVELS = 30
 NO_CLASS = (*SEVERAL, "sweep", "experiment", "hydra")
+LIKE_FOLDER = 0.85
+"""How much alike folders must be of which most begin alike."""
 
 
 def open_run(
@@ -181,13 +184,23 @@ def is_whole(values: Mapping[str, Any]) -> bool:
     return all(isinstance(node, dict) and "_target_" in node for node in nodes)
 
 
-def hint(run: Path) -> str:
-    """The run most likely meant: of a like name, else the latest."""
+def hint(run: Path, key: str = "run") -> str:
+    """The run most likely meant: of a like name, else the latest, where one alone is meant.
+
+    Args:
+        run: as it was named.
+        key: with which: of ``runs``, folders that hold several may be meant, and none is proposed
+            that isn't like what was written.
+    """
     found = sorted(run_folders(run.parent), key=lambda folder: folder.stat().st_mtime)
+    if not found:
+        return "; there are no runs yet: mtl train"
+    if key == "runs":
+        holding = dict.fromkeys(str(path) for run in found for path in (run, run.parent))
+        near = nearest(str(run), holding, alike=LIKE_FOLDER)
+        return f"; did you mean runs=[{near[0]}]?" if near else ""
     near = nearest(str(run), [str(folder) for folder in found])
-    if near:
-        return f"; did you mean run={near[0]}?"
-    return f"; the latest is run={found[-1]}" if found else "; there are no runs yet: mtl train"
+    return f"; did you mean run={near[0]}?" if near else f"; the latest is run={found[-1]}"
 
 
 def run_folders(beside: Path) -> list[Path]:

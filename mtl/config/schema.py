@@ -11,8 +11,9 @@ from mtl.config import compose
 from mtl.config.allowed import TARGET, UNKNOWN, Chosen
 from mtl.config.complaints import HYDRA_ERRORS, complaint
 from mtl.config.compose import PLACED, choices, choices_of, flat, with_new_members
-from mtl.config.nearest import in_words, unknown_key
+from mtl.config.nearest import in_words
 from mtl.config.ranges import Owner, owner_of, rule_for
+from mtl.config.unknown_keys import unknown_key
 from mtl.errors import UserError
 
 MISSING = "???"

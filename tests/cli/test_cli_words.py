@@ -6,8 +6,9 @@ from mtl.cli.completion import query
 from mtl.config import load
 from mtl.config.compose import current_values
 from mtl.config.groups import groups, members
-from mtl.config.nearest import suggestion, unknown
+from mtl.config.nearest import unknown
 from mtl.config.other_words import KEYS, MEMBERS
+from mtl.config.unknown_keys import suggestion
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def _candidates(pattern: str, key: str) -> Iterator[Path]:
     if not found:
         what = "a file of no run" if Path(text).is_file() else "no such folder"
         what = "no folder matches" if glob.has_magic(text) else what
-        raise UserError(f"{key}={pattern}: {what}{hint(Path(text))}")
+        raise UserError(f"{key}={pattern}: {what}{hint(Path(text), key)}")
     for folder in found:
         inside = list(_runs_in(folder, DEEPEST))
         yield from inside or [folder]
