@@ -45,7 +45,7 @@ reproduce: $(STAMP) ## the articles' eight systems over three seeds, to one repo
 test: $(STAMP) ## run the tests, with a sample of large sets of combinations
 	$(PYTEST)
 
-test-fast: $(STAMP) ## run those that take no training, two minutes
+test-fast: $(STAMP) ## run those that take no training, about a minute
 	$(PYTEST) -m "not slow"
 
 test-all: $(STAMP) ## run the tests with all combinations
