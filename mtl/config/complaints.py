@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
 from hydra.errors import HydraException, MissingConfigException
 from omegaconf.errors import OmegaConfBaseException
 
-from mtl.config.groups import groups, need_member
-from mtl.config.member_files import ALLOWED
+from mtl.config.groups import groups, members, need_member
+from mtl.config.member_files import ALLOWED, mapping_in
 from mtl.config.nearest import nearest, unknown
 from mtl.config.overrides import parse
 from mtl.config.unknown_keys import unknown_key
@@ -30,7 +31,8 @@ def refuse_wrong_choices(overrides: Sequence[str], config_dir: Path | None = Non
     """Find the mistakes in single overrides that Hydra would answer with a traceback or a riddle.
 
     Raises:
-        UserError: an override can't be read, sweeps, or chooses a member that does not exist.
+        UserError: an override can't be read, sweeps, or chooses a member that does not exist or
+            whose file holds no keys.
     """
     there = groups(config_dir)
     for text in overrides:
@@ -60,6 +62,8 @@ def refuse_wrong_choices(overrides: Sequence[str], config_dir: Path | None = Non
         if isinstance(override.value(), list):
             raise UserError(f"{text}: choose one; see mtl ls {group}")
         need_member(group, override.value(), config_dir)
+        with suppress(yaml.YAMLError):  # which Hydra tells with its line
+            mapping_in(members(group, config_dir)[str(override.value())])
 
 
 def complaint(

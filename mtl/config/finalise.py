@@ -152,9 +152,11 @@ def check_metrics(heads: Mapping[str, Any], defaults: dict[str, Any]) -> None:
     """A head's metrics are some of those that its yaml lists.
 
     Raises:
-        UserError: none, or one that the head does not have.
+        UserError: none, or one that the head does not have; or its yaml has no keys at all.
     """
     for task, head in heads.items():
+        if not isinstance(head, Mapping):
+            raise UserError(f"heads.{task}: its file holds no lines of KEY: VALUE")
         allowed = defaults[task].get("metrics", [])
         if allowed and not head["metrics"]:
             raise UserError(f"heads.{task}.metrics=[]: name at least one of {listing(allowed)}")

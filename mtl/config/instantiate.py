@@ -37,6 +37,9 @@ def located(config: Mapping[str, Any], base: type | tuple[type, ...]) -> Any:
     Raises:
         UserError: there is nothing of that name, or it is no such class or object.
     """
+    if "_target_" not in config:
+        said = f"beside {', '.join(map(str, config))}" if config else "where nothing else is"
+        raise UserError(f"_target_ is missing {said}; a member's yaml names its class by it")
     name = config["_target_"]
     try:
         target = get_object(name)
@@ -65,7 +68,7 @@ def make(config: Mapping[str, Any], base: type | tuple[type, ...], **more: Any) 
         UserError: there is nothing of that name, it is of another kind, or it doesn't take those
             arguments.
     """
-    name, target = config["_target_"], located(config, base)
+    target, name = located(config, base), config["_target_"]
     arguments = {key: value for key, value in config.items() if key != "_target_"} | more
     try:
         inspect.signature(target).bind(**arguments)

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from mtl.config.groups import folders, members
 from mtl.config.plain_values import NotPlainError, merge_into
 from mtl.config.yaml_loader import read_yaml
+from mtl.errors import UserError
 
 ALLOWED = "_allowed_"
 """Key under which a file says what its options may be (see ``allowed.py``); no part of a node."""
@@ -66,16 +67,32 @@ def node_of(group: str, member: str, config_dir: Path | None = None) -> dict[str
         group: ``head`` for ``heads``.
         member: one there is.
         config_dir: a user's folder of further members.
+
+    Raises:
+        UserError: see ``mapping_in``.
     """
     files = chain(members(group, config_dir)[member], config_dir)
     whole: Any = {}
     try:
         for file in files:
-            merge_into(whole, read_yaml(file))
+            merge_into(whole, mapping_in(file))
     except NotPlainError:
         parts = [OmegaConf.create(read_yaml(file)) for file in files]
         whole = OmegaConf.to_container(OmegaConf.merge(*parts))
     return without_allowed({str(key): v for key, v in whole.items() if key != "defaults"})
+
+
+def mapping_in(file: Path) -> Mapping[Any, Any]:
+    """What a member's file holds.
+
+    Raises:
+        UserError: something else than keys with values.
+    """
+    found = read_yaml(file)
+    if not isinstance(found, Mapping):
+        kind = "a list" if isinstance(found, list) else "a single value"
+        raise UserError(f"{file} holds {kind}; a member is lines of KEY: VALUE")
+    return found
 
 
 def without_allowed(node: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from mtl.config.member_files import node_of
 from mtl.config.nearest import SURE, in_words, listing, nearest
 from mtl.config.other_words import KEYS
 from mtl.config.trainer_keys import instead_of
+from mtl.errors import UserError
 
 PROPOSED = "data.suggested."
 """What a data set proposes for keys at the top; nobody writes it."""
@@ -93,7 +94,7 @@ def _other_members(
         return
     having: dict[str, list[str]] = {}
     for name in members(group, config_dir):
-        with contextlib.suppress(yaml.YAMLError, ValueError, OmegaConfBaseException):
+        with contextlib.suppress(yaml.YAMLError, ValueError, OmegaConfBaseException, UserError):
             for known in filter(_is_for_users, node_of(group, name, config_dir)):
                 having.setdefault(known, []).append(f"{group}={name}")
     for near in [option] if option in having else nearest(option, having, 1, SURE):

@@ -5,6 +5,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from mtl.config import load, open_run
+from mtl.config.saved import hint
 from mtl.errors import UserError
 
 
@@ -102,6 +103,12 @@ def test_missing_run_names_the_nearest_or_the_latest(run, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"no config\.yaml in it"):
         open_run("empty")
+
+
+def test_missing_runs_name_only_what_is_alike(run):
+    assert hint(run.with_name(run.name[:-1]), "runs") == f"; did you mean runs=[{run}]?"
+    assert hint(run.with_name("nothing like it at all, by far"), "runs") == ""
+    assert hint(Path("/elsewhere/nowhere")).startswith("; the latest is run=")
 
 
 def test_config_that_is_none(tmp_path, monkeypatch):
