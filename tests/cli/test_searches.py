@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +57,70 @@ def test_a_search_that_was_stopped_half_way_finds_what_an_unbroken_one_finds(tmp
     assert gone_on == unbroken
     assert len(unbroken) == 20
     assert len(set(unbroken)) > 15
+
+
+WRITES = (
+    "create_new_trial",
+    "set_trial_param",
+    "set_trial_state_values",
+    "set_trial_user_attr",
+    "set_trial_system_attr",
+)
+
+
+@pytest.mark.parametrize("sampler", ["grid", "random", "tpe"])
+def test_a_search_that_is_killed_at_any_of_its_writes_finds_the_same(
+    tmp_path, monkeypatch, sampler
+):
+    """Each command but the last is killed before its n-th write; one of four trials fails once."""
+    space = (
+        space_of(["lr=1e-3,1e-2", "weighting=equal,dwa"], None)[0] if sampler == "grid" else SPACE
+    )
+    settings = {**SETTINGS, "trials": 4, "sampler": sampler}
+    left: list[int] = []
+
+    def countdown(write):
+        def counted(*args, **kwargs):
+            if left:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise KeyboardInterrupt
+            return write(*args, **kwargs)
+
+        return counted
+
+    for name in WRITES:
+        write = getattr(optuna.storages.InMemoryStorage, name)
+        monkeypatch.setattr(optuna.storages.InMemoryStorage, name, countdown(write))
+
+    def command(folder: Path, fails: int | None) -> list[tuple[Any, str]]:
+        trials = Trials(folder, space, ["maximize"], settings, 1)
+        while batch := trials.next():
+            (trial,) = batch
+            done = sum(t.state.name == "COMPLETE" for t in trials.study.trials)
+            state = "failed" if done == fails else "finished"
+            fails = None if state == "failed" else fails
+            trials.tell(trial.number, state, [float(trial.params["lr"])])
+        complete = [t for t in trials.study.trials if t.state.name == "COMPLETE"]
+        return sorted((t.params["lr"], t.params["weighting"]) for t in complete)
+
+    command(tmp_path / "unbroken", fails=2)
+    found = command(tmp_path / "unbroken", fails=None)
+    assert len(found) == 4
+    cut = 0
+    while True:
+        left[:] = [cut]
+        folder = tmp_path / str(cut)
+        try:
+            command(folder, fails=2)
+            left.clear()
+            break
+        except KeyboardInterrupt:
+            left.clear()
+        command(folder, fails=None)
+        assert command(folder, fails=None) == found, f"killed before write {cut}"
+        cut += 1
+    assert cut >= 16  # a trial is begun, has two values, and ends
 
 
 def test_what_failed_is_tried_again_by_the_next_command(tmp_path):

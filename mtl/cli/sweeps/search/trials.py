@@ -75,12 +75,29 @@ class Trials:
             self._grid = combinations(space)
             self.wanted = min(self.wanted, len(self._grid))
         self._refuse_another(folder, directions)
-        self._failed = [t for t in self.study.trials if t.state == TrialState.FAIL]
+        self._give_up_half_chosen()
+        failed = (t for t in self.study.trials if t.state == TrialState.FAIL)
+        self._failed = [trial for trial in failed if self._is_chosen(trial)]
+
+    def _is_chosen(self, trial: FrozenTrial) -> bool:
+        """Whether all its values are there: Optuna writes one after the other."""
+        return trial.distributions == self.space
+
+    def _give_up_half_chosen(self) -> None:
+        """Trials whose values a kill cut off; they are chosen anew, and nothing counts these."""
+        for trial in self.study.trials:
+            if trial.state == TrialState.RUNNING and not self._is_chosen(trial):
+                self.study.tell(trial.number, state=TrialState.FAIL)
 
     def _refuse_another(self, folder: Path, directions: Sequence[Direction]) -> None:
         before = [direction.name.lower() for direction in self.study.directions]
         spaces = [trial.distributions for trial in self.study.trials]
-        if before != list(directions) or any(space != self.space for space in spaces):
+        complete = (t.distributions for t in self.study.trials if t.state == TrialState.COMPLETE)
+        if (
+            before != list(directions)
+            or any(space != self.space for space in complete)
+            or any(not space.items() <= self.space.items() for space in spaces)
+        ):
             raise UserError(
                 f"{folder} holds a search of other values or for other objectives: choose another "
                 "name=, or remove the folder"
@@ -95,8 +112,11 @@ class Trials:
 
     def _ask(self) -> FrozenTrial | None:
         trials = self.study.trials
-        number = sum(AGAIN not in trial.user_attrs for trial in trials)
-        if number < self.wanted:
+        chosen = [trial for trial in trials if self._is_chosen(trial)]
+        number = sum(AGAIN not in trial.user_attrs for trial in chosen)
+        if any(trial.state == TrialState.WAITING for trial in trials):
+            pass  # in line since before a kill
+        elif number < self.wanted:
             if self._sampler == "grid":
                 self.study.enqueue_trial(self._grid[number])
             else:
