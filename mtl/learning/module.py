@@ -25,6 +25,7 @@ from mtl.learning.gradients.step import GradientStep
 from mtl.learning.gradients.summed import SummedStep, no_loss
 from mtl.learning.interval import Interval
 from mtl.learning.optimizer.schedule import advance, look, with_schedule
+from mtl.learning.seeding import seed_step
 from mtl.learning.shared_steps import accumulate_total, refuse_other_steps
 from mtl.learning.weighting.bases.base import Weighting
 from mtl.learning.weighting.bases.losses import LossWeighting
@@ -183,7 +184,7 @@ class MultiTaskModule(L.LightningModule):
         Raises:
             RunError: a loss is not finite.
         """
-        torch.manual_seed(batch.seed)
+        seed_step(batch.seed, self.device)
         self.network.encoder.begin_step(self.current_epoch / cast(int, self.trainer.max_epochs))
         self.accumulation.begin(batch)
         encode = self.network.encode if self.gradient_step is None else self.gradient_step.encode
@@ -271,7 +272,7 @@ class MultiTaskModule(L.LightningModule):
         kept = [(buffer, buffer.clone()) for buffer in self.network.buffers()]
         again = self.new_accumulation()
         for place, batch in enumerate(batches):
-            torch.manual_seed(batch.seed)
+            seed_step(batch.seed, self.device)
             member = replace(batch, window=batches if len(batches) > 1 else (), place=place)
             again.begin(member)
             with self.trainer.precision_plugin.train_step_context():

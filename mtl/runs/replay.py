@@ -19,6 +19,7 @@ from mtl.learning.bad_batch import FOLDER
 from mtl.learning.build import build_module, build_trainer
 from mtl.learning.checkpoints import load_network_weights
 from mtl.learning.module import MultiTaskModule
+from mtl.learning.seeding import seed_step
 from mtl.model.build import build_network
 
 
@@ -149,7 +150,7 @@ def _batches(
 
 
 def _tasks(number: int, module: MultiTaskModule, batch: Batch) -> list[TaskReplay]:
-    torch.manual_seed(batch.seed)
+    seed_step(batch.seed, module.device)
     losses, counts = module.counted_losses(batch)
     parameters = [p for p in module.network.parameters() if p.requires_grad]
     rows = []

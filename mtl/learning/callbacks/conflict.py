@@ -20,6 +20,7 @@ from mtl.learning.gradients.conflict import (
 from mtl.learning.gradients.reach import shared_entries
 from mtl.learning.logger.pictures import is_due, log_picture
 from mtl.learning.module import MultiTaskModule
+from mtl.learning.seeding import seed_step
 from mtl.learning.weighting.equal import Equal
 
 
@@ -78,7 +79,7 @@ class Conflict(L.Callback):
             return
         module = cast(MultiTaskModule, pl_module)
         with undisturbed(trainer, module.network, module.device):
-            torch.manual_seed(batch.seed)
+            seed_step(batch.seed, module.device)
             self.accumulation.begin(batch)
             part = self.accumulation.part(batch, *module.counted_losses(batch))
             scale = loss_scale(trainer)

@@ -19,6 +19,7 @@ from mtl.learning.gradients.conflict import (
 from mtl.learning.gradients.per_task import task_gradients
 from mtl.learning.gradients.reach import shared_entries
 from mtl.learning.module import MultiTaskModule
+from mtl.learning.seeding import seed_step
 
 Matrix = npt.NDArray[np.float64]
 
@@ -123,7 +124,7 @@ class AffinityProbe(L.Callback):
 
 
 def _losses(module: MultiTaskModule, batch: Batch) -> dict[str, Tensor]:
-    torch.manual_seed(batch.seed)
+    seed_step(batch.seed, module.device)
     return module.losses(batch)
 
 
