@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from mtl.data.orientation import SIDEWAYS, orientation_of, quiet, upright
 from mtl.errors import BadFile
 
 IMAGE_SUFFIXES = (
@@ -34,8 +32,6 @@ _REDUCED = {
 _OPENCV_PIXELS, _OPENCV_SIDE = 2**30, 2**20
 """The largest image that OpenCV decodes, as it is built."""
 _END_MARKS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
-_EXIF_ORIENTATION = 0x0112
-_SIDEWAYS = (5, 6, 7, 8)
 
 
 class UnknownImage(BadFile):
@@ -86,6 +82,8 @@ def read_image(
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
         if image is None:
             return _by_pil(path, header), full
+        if header.format == "AVIF":  # of which OpenCV leaves the orientation alone
+            image = upright(image, orientation_of(header))
     if factor > 1:  # OpenCV has no flag for both
         image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
     return np.asarray(image, np.uint8), full
@@ -133,18 +131,22 @@ def _reduction(full: tuple[int, int], size: int | None) -> int:
     return next((factor for factor in _REDUCED if min(full) // factor >= size), 1)
 
 
-def refuse_broken(path: Path | str, data: bytes) -> None:
+def refuse_broken(path: Path | str, data: bytes) -> int:
     """See that an image can be decoded as a whole.
 
     Args:
         path: for messages.
         data: what is in the file.
 
+    Returns:
+        Its orientation, see ``orientation_of``.
+
     Raises:
         BadFile: it is empty, cut off, too large or, as UnknownImage, nothing that PIL knows.
     """
     with _opened(path, io.BytesIO(data)) as header:
         _refuse_cut(path, data, header)
+        return orientation_of(header)
 
 
 def _refuse_cut(path: Path | str, data: bytes, header: Image.Image) -> None:
@@ -176,7 +178,7 @@ def _unreadable(path: Path | str, error: OSError) -> BadFile:
 def _opened(path: Path | str, file: BinaryIO) -> Image.Image:
     """PIL's image with its header read and no pixel decoded."""
     try:
-        with _quiet():
+        with quiet():
             return Image.open(file)
     except UnidentifiedImageError:
         file.seek(0)
@@ -203,7 +205,7 @@ def _unknown(first: bytes) -> str:
 
 def _load(path: Path | str, image: Image.Image) -> None:
     try:
-        with _quiet():
+        with quiet():
             image.load()
     except Image.DecompressionBombError as error:
         raise _too_large(path, error) from None
@@ -238,16 +240,4 @@ def _of_floats(path: Path | str, image: Image.Image) -> npt.NDArray[np.uint8]:
 
 def _upright_size(header: Image.Image) -> tuple[int, int]:
     width, height = header.size
-    if "exif" not in header.info:
-        return width, height
-    with _quiet():
-        sideways = header.getexif().get(_EXIF_ORIENTATION) in _SIDEWAYS
-    return (height, width) if sideways else (width, height)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Hide PIL's warnings of damaged EXIF blocks, which say nothing about the pixels."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    return (height, width) if orientation_of(header) in SIDEWAYS else (width, height)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from mtl.data.array_file import why_no_array
 from mtl.data.image_file import UnknownImage, refuse_broken, whole_file
+from mtl.data.orientation import UPRIGHT, upright
 from mtl.errors import BadFile
 
 TIFF = (b"II*\0", b"MM\0*")
@@ -25,7 +26,7 @@ def read_raw(path: Path | str, channels: int) -> npt.NDArray[Any]:
         channels: that are expected, to tell (C, H, W) from (H, W, C) in an .npy file.
 
     Returns:
-        (H, W, C) of the file's own type, colours in the order red, green, blue, alpha.
+        (H, W, C) of the file's own type, colours in the order red, green, blue, alpha; upright.
 
     Raises:
         BadFile: it is missing, broken or no such image.
@@ -33,8 +34,9 @@ def read_raw(path: Path | str, channels: int) -> npt.NDArray[Any]:
     data = whole_file(path)
     if Path(path).suffix == ".npy":
         return _of_array_file(path, data, channels)
+    orientation = UPRIGHT
     try:
-        refuse_broken(path, data)
+        orientation = refuse_broken(path, data)
     except UnknownImage:
         # PIL knows no floats in several channels.
         if data[:4] not in TIFF:
@@ -45,6 +47,7 @@ def read_raw(path: Path | str, channels: int) -> npt.NDArray[Any]:
         image = None
     if image is None:
         raise BadFile(path, "can't be read with all its channels; an .npy file could")
+    image = upright(image, orientation)
     if image.ndim == 2:
         return image[..., None]
     order = [2, 1, 0, 3][: image.shape[2]]

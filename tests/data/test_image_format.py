@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import ExifTags, Image, ImageOps
 from torch import nn
 
 from mtl.data.augmentation.batch import BatchAugmenter
@@ -37,6 +38,26 @@ def saved(path: Path, values: np.ndarray) -> Path:
     else:
         assert cv2.imwrite(str(path), values)
     return path
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tif", "a.avif"])
+def test_pictures_stand_upright_however_they_are_read(
+    tmp_path: Path, name: str, orientation: int
+) -> None:
+    # Four corners of four greys, so that each of the eight ways shows.
+    greys = np.kron(np.array([[0, 80], [160, 240]], np.uint8), np.ones((16, 24), np.uint8))
+    stored = Image.fromarray(np.repeat(greys[..., None], 3, 2))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = orientation
+    options = {"tiffinfo": {274: orientation}} if name == "a.tif" else {"exif": exif}
+    stored.save(tmp_path / name, quality=95, **options)
+    stored.getexif()[ExifTags.Base.Orientation] = orientation
+    wanted = np.array(ImageOps.exif_transpose(stored))
+    for images in (ImageFormat(), ImageFormat(span=(0, 255)), ImageFormat(1, (0, 255))):
+        pixels, full = images.read(tmp_path / name)
+        assert full == images.size(tmp_path / name) == wanted.shape[1::-1]
+        assert np.abs(pixels.astype(int) - wanted[..., : images.channels]).mean() < 4
 
 
 def test_four_channels_are_read_in_the_order_of_colours(tmp_path: Path) -> None:
