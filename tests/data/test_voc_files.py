@@ -139,6 +139,36 @@ def test_annotations_of_images_in_folders_may_lie_flat(tmp_path: Path) -> None:
     assert found(root) == ["night/1"]
 
 
+@pytest.mark.parametrize("other", ["day/1", "1"])
+def test_a_flat_annotation_is_not_that_of_two_images(tmp_path: Path, other: str) -> None:
+    root = folder(tmp_path, "night/1", other)
+    for name in ("night/1", "day/1"):
+        (root / "Annotations" / f"{name}.xml").unlink(missing_ok=True)
+    (root / "Annotations" / "1.xml").write_text(BODY.format(name="dog"))
+    (root / "SegmentationClass").mkdir()
+    Image.new("L", (16, 16)).save(root / "SegmentationClass" / "1.png")
+    data = opened(root, classes=["dog"])
+    source = data.split("train")
+    assert source is not None
+    # Of an image in no folder it is the annotation, and of the one in a folder never.
+    assert [sorted(source.read(i).targets) for i in range(2)] == [
+        [],
+        ["boxes", "label", "labels", "mask"] if other == "1" else [],
+    ]
+    assert len([note for note in data.notes() if "belonging to no image: 1 (1)" in note]) == (
+        0 if other == "1" else 2
+    )
+
+
+def test_files_of_one_name_are_told(tmp_path: Path) -> None:
+    root = folder(tmp_path, "1")
+    Image.new("RGB", (16, 16)).save(root / "JPEGImages" / "1.bmp")
+    data = opened(root)
+    assert found(root) == ["1"]
+    folder_of_images = root / "JPEGImages"
+    assert f"{folder_of_images}: not read, having the name of another: 1 (1.bmp)" in data.notes()
+
+
 def test_upper_case_everywhere(tmp_path: Path) -> None:
     root = make_voc(tmp_path / "a")
     expected = {split: len(opened(root).split(split)) for split in SPLITS}  # type: ignore[arg-type]

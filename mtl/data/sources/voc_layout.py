@@ -129,27 +129,28 @@ class VocLayout:
     def unread(self) -> list[str]:
         """What is in the folders and belongs to no image, a line each."""
         said = []
-        names = {composed(name) for name in self._images}
-        names |= {PurePosixPath(name).name for name in names}
         for part, files, suffixes in (
             ("JPEGImages", self._images, IMAGE_SUFFIXES),
             ("Annotations", self._annotations, (".xml",)),
             ("SegmentationClass", self._masks, IMAGE_SUFFIXES),
         ):
             folder = self._part(part)
-            others = [
-                path
-                for path in (files_below(folder) if folder.is_dir() else [])
-                if path.suffix.lower() not in suffixes
-            ]
+            read, others, spare = set(files.values()), list[Path](), list[Path]()
+            for path in files_below(folder) if folder.is_dir() else []:
+                if path.suffix.lower() not in suffixes:
+                    others.append(path)
+                elif path not in read:
+                    spare.append(path)
             if others:
                 endings = sorted({path.suffix or path.name for path in others})
                 what = f"being of another format: {len(others)} ({', '.join(endings[:5])})"
                 said.append(f"{folder}: not read, {what}")
-            alone = [name for name in files if composed(name) not in names]
+            if spare:
+                what = f"having the name of another: {_some([path.name for path in spare])}"
+                said.append(f"{folder}: not read, {what}")
+            alone = [name for name in files if composed(name) not in self._names]
             if alone:
-                some = ", ".join(alone[:3]) + ", ..." * (len(alone) > 3)
-                said.append(f"{folder}: not read, belonging to no image: {len(alone)} ({some})")
+                said.append(f"{folder}: not read, belonging to no image: {_some(alone)}")
         return said
 
     @property
@@ -245,14 +246,22 @@ class VocLayout:
         others = [suffix for suffix in IMAGE_SUFFIXES if suffix not in (".png", ".gif")]
         return _composed(_indexed(self._part("SegmentationClass"), (".png", *others)))
 
-    @staticmethod
-    def _beside(files: Mapping[str, Path], name: str) -> Path | None:
-        """The file of the same path below its folder, or of the same name alone."""
+    def _beside(self, files: Mapping[str, Path], name: str) -> Path | None:
+        """The file of the same path below its folder, or of the same name alone.
+
+        Not of a name alone that several images have: it says nothing of which one it is.
+        """
         whole = composed(name)
-        return files.get(whole) or files.get(PurePosixPath(whole).name)
+        alone = PurePosixPath(whole).name
+        return files.get(whole) or (files.get(alone) if self._names.get(alone) == name else None)
 
     def _part(self, name: str) -> Path:
         return _inside(self.root, name)
+
+
+def _some(names: Sequence[str]) -> str:
+    """How many, and three of them."""
+    return f"{len(names)} ({', '.join(names[:3])}{', ...' * (len(names) > 3)})"
 
 
 def refuse_outside(names: Iterable[str], file: Path) -> None:
