@@ -289,6 +289,31 @@ def test_annotations_of_unknown_images_are_left_out_and_said(tmp_path: Path) -> 
     ]
 
 
+def test_an_image_is_listed_once_and_in_one_split(tmp_path: Path) -> None:
+    boxed = [annotation(10, 7, (1, 2, 3, 4)), annotation(20, 3, (1, 2, 3, 4))]
+    pictures(tmp_path, "a.png", "b.png")
+    write(tmp_path / "train.json", images("a.png", "a.png"), boxed)
+    with pytest.raises(BadFile, match=r"lists a\.png twice, as the images of the ids 10, 20"):
+        opened(tmp_path)
+    write(tmp_path / "train.json", images("a.png", "b.png"), boxed)
+    write(tmp_path / "val.json", images("b.png"), [])
+    with pytest.raises(UserError, match=r"b\.png is in train and in val \(1 such image\)"):
+        opened(tmp_path)
+
+
+def test_ids_that_match_nothing(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match=r"image_id is such as '10', and .* ids such as 10$"):
+        one(tmp_path, [{**annotation(10, 7, (1, 2, 3, 4)), "image_id": "10"}])
+
+
+@pytest.mark.parametrize(
+    ("said", "crowd"), [("0", False), ("false", False), (None, False), ("1", True), (True, True)]
+)
+def test_crowds_as_text(tmp_path: Path, said: object, crowd: bool) -> None:
+    targets = one(tmp_path, [annotation(10, 7, (1, 2, 3, 4), iscrowd=said)])
+    assert targets["boxes"].difficult.tolist() == [crowd]
+
+
 def test_options_that_name_nothing(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has no json file of training annotations"):
         opened(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -219,7 +220,21 @@ class CocoSet(DataSet):
             found[split] = CocoSource(
                 where, coded, (objects, regions, keypoints), points, self._with_areas
             )
+        self._refuse_shared(found)
         return found
+
+    def _refuse_shared(self, whole: Mapping[Split, CocoSource]) -> None:
+        for one, other in combinations(whole, 2):
+            if whole[one].folder.resolve() != whole[other].folder.resolve():
+                continue
+            shared = np.intersect1d(whole[one].names, whole[other].names)
+            if len(shared):
+                name = bytes(shared[0]).decode("utf-8", "surrogatepass")
+                files = " and ".join(str(self._files[split].all[0].path) for split in (one, other))
+                raise UserError(
+                    f"{files}: {name} is in {one} and in {other} "
+                    f"({counted(len(shared), 'such image')}); an image may be in one alone"
+                )
 
     @property
     def _asked(self) -> dict[Split, float]:

@@ -16,9 +16,11 @@ import numpy.typing as npt
 from mtl.data.sources.json_items import JsonItem, json_items
 from mtl.errors import BadFile
 
-VERSION = "coco 1"
+VERSION = "coco 2"
 Array = npt.NDArray[Any]
 _NO_BOX = (math.nan,) * 4
+_NO = frozenset({"0", "0.0", "false", "no"})
+"""What text says that stands for 0, as converters of tables write it."""
 
 
 class Flag(IntFlag):
@@ -64,6 +66,13 @@ def read_index(path: Path) -> dict[str, Array]:
     category_of = categories.rows()
     image = np.array([row_of.get(one, -1) for one in annotations.images], np.int32)
     unknown = image < 0
+    if len(unknown) and unknown.all():
+        raise BadFile(
+            path,
+            f"has no annotation of an image that it lists: their image_id is such as "
+            f"{annotations.images[0]!r}, and its images have ids such as "
+            f"{next(iter(row_of), 'none')!r}",
+        )
     order = np.argsort(image, kind="stable")[int(unknown.sum()) :]
     columns = annotations.columns(category_of)
     about = {
@@ -107,6 +116,12 @@ class _Images:
         if len(rows) < len(self.ids):
             twice = next(one for row, one in enumerate(self.ids) if rows[one] != row)
             raise BadFile(self.path, f"has two images of the id {twice}")
+        row_of = {name: row for row, name in enumerate(self.names)}
+        if len(row_of) < len(self.names):
+            place = next(row for row, name in enumerate(self.names) if row_of[name] != row)
+            name = self.names[place].decode("utf-8", "surrogatepass")
+            one, other = self.ids[place], self.ids[row_of[self.names[place]]]
+            raise BadFile(self.path, f"lists {name} twice, as the images of the ids {one}, {other}")
         return rows
 
     def columns(self, category_of: Mapping[Hashable, int]) -> dict[str, Array]:
@@ -140,7 +155,7 @@ class _Annotations:
         self.spans.extend((item.start, item.end))
         crowd, keypoints = value.get("iscrowd"), value.get("keypoints")
         self.flags.append(
-            Flag.CROWD * bool(crowd)
+            Flag.CROWD * (bool(crowd) and str(crowd).lower() not in _NO)
             | Flag.KEYPOINTS * bool(keypoints)
             | Flag.SEGMENTATION * bool(value.get("segmentation"))
             | Flag.SEGMENTS * isinstance(value.get("segments_info"), list)
