@@ -117,6 +117,47 @@ def test_tables_are_read_however_they_are_written(
     check(rows(opened(root, columns=COLUMNS, separator=separator)))
 
 
+@pytest.mark.parametrize(
+    ("cells", "values"),
+    [
+        (["1,200", "950", "7"], "has '1,200', which may mean 1200 or 1.200: write that"),
+        (["1,200", "950.5", "7"], "has '1,200', which may mean 1200 or 1.200: write that"),
+        (["1.200", "950,5", "7"], "has '1.200', which may mean 1200 or 1.200: write that"),
+        (["-12,125", "1.125", ""], "has '-12,125', which may mean -12125 or -12.125: write that"),
+        (["1,200", "0,125", "7"], [1.2, 0.125, 7]),
+        (["1,200", "9,5", "2.5"], [1.2, 9.5, 2.5]),
+        (["1.200", "950.125", "7"], [1.2, 950.125, 7]),
+        (["0.125", "9,5", "1.250"], [0.125, 9.5, 1.25]),
+    ],
+)
+def test_thousands_are_not_taken_for_decimals(
+    root: Path, cells: list[str], values: str | list[float]
+) -> None:
+    names = ("a.png", "b.png", "sub/c.png")
+    lines = (f"{name};{cell}\n" for name, cell in zip(names, cells, strict=True))
+    text = "file;height\n" + "".join(lines)
+    columns = {"file": "image", "height": "numbers"}
+    if isinstance(values, str):
+        with pytest.raises(BadFile, match=rf"table\.csv: height {values}$"):
+            table(root, text, columns=columns)
+    else:
+        found = [row["numbers"][0] for row in rows(table(root, text, columns=columns))]
+        np.testing.assert_allclose(found, values)
+
+
+def test_one_number_is_one_class(root: Path) -> None:
+    text = "file,kind\na.png,1\nb.png,2.0\nsub/c.png,1.0\n"
+    with pytest.raises(BadFile, match=r"kind has '1' and '1\.0', one number: write it alike"):
+        table(root, text, columns={"file": "image", "kind": "label"})
+
+
+@pytest.mark.parametrize("again", ["./b.png", "sub/../b.png", ".\\b.png", ".//b.png"])
+def test_an_image_has_one_row_however_it_is_written(root: Path, again: str) -> None:
+    text = f"file,kind\na.png,cat\nb.png,dog\n{again},cat\n"
+    with pytest.raises(BadFile, match=r"line 3 of .* and line 4 of .* are both of b\.png"):
+        table(root, text, columns={"file": "image", "kind": "label"})
+
+
 def test_columns_are_guessed_and_it_is_said(root: Path) -> None:
     image(root / "masks/a.png")
     text = (

@@ -19,6 +19,8 @@ UNKNOWN = frozenset({"", "nan", "na", "n/a", "null", "none"})
 """Cells of numbers that say nothing, in lower case."""
 _BLANK = frozenset({"", "nan"})
 """Those of other columns: somebody's class may be called none."""
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
+"""One mark, that may part thousands."""
 
 
 class ColumnCells(ABC):
@@ -34,7 +36,11 @@ class ColumnCells(ABC):
 
     @abstractmethod
     def arrays(self) -> dict[str, Array]:
-        """What it comes to, by name."""
+        """What it comes to, by name.
+
+        Raises:
+            ValueError: the cells together say something that can't be; begins with a verb.
+        """
 
 
 class TextCells(ColumnCells):
@@ -56,10 +62,16 @@ class TextCells(ColumnCells):
 
 
 class NumberCells(ColumnCells):
-    """``values`` (n,) float32, NaN where unknown."""
+    """``values`` (n,) float32, NaN where unknown.
+
+    A comma, or a point beside commas, may part thousands as well as decimals: ``1,200``. Only where
+    another cell of the column shows which it is can such a cell be read.
+    """
 
     def __init__(self) -> None:
         self.values = array("f")
+        self._decimals: set[str] = set()
+        self._doubtful: dict[str, str] = {}
 
     def add(self, cell: str) -> None:
         """A number, with a point or a comma before its decimals."""
@@ -67,20 +79,36 @@ class NumberCells(ColumnCells):
             number = float(cell)
         except ValueError:
             number = self._otherwise(cell)
+        else:
+            if "." in cell:
+                self._mark(".", cell)
         if abs(number) > LARGEST:
             raise ValueError(f"is {cell!r}, too large a number")
         self.values.append(number)
 
-    @staticmethod
-    def _otherwise(cell: str) -> float:
+    def _otherwise(self, cell: str) -> float:
         if cell.lower() in UNKNOWN:
             return float("nan")
         if re.fullmatch(r"[+-]?\d+,\d+", cell):
+            self._mark(",", cell)
             return float(cell.replace(",", "."))
         raise ValueError(f"is {cell!r}, no number; an empty cell is unknown")
 
+    def _mark(self, mark: str, cell: str) -> None:
+        if mark in self._decimals:
+            return
+        if _THOUSANDS.fullmatch(cell):
+            self._doubtful.setdefault(mark, cell)
+        else:
+            self._decimals.add(mark)
+
     def arrays(self) -> dict[str, Array]:
         """See the class."""
+        commas = "," in self._decimals or "," in self._doubtful
+        for mark, cell in self._doubtful.items():
+            if commas and mark not in self._decimals:
+                whole, decimal = cell.replace(mark, ""), cell.replace(mark, ".")
+                raise ValueError(f"has {cell!r}, which may mean {whole} or {decimal}: write that")
         return {"values": np.array(self.values)}
 
 
@@ -116,6 +144,10 @@ class NameCells(ColumnCells):
 
     def arrays(self) -> dict[str, Array]:
         """See the class."""
+        for name in self.number:
+            whole, _, rest = name.partition(".")
+            if rest and not rest.strip("0") and whole in self.number:
+                raise ValueError(f"has {whole!r} and {name!r}, one number: write it alike")
         return {"codes": self._in_order(np.array(self.codes, np.int32))}
 
     def _in_order(self, codes: Array) -> Array:

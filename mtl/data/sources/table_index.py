@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import posixpath
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from mtl.data.sources.table_file import read_table
 from mtl.data.sources.table_splits import Divided, divide
 from mtl.errors import BadFile, UserError
 
-VERSION = "table-1"
+VERSION = "table-2"
 Tables = Sequence[tuple[Path, Split | None]]
 """Files, and the split of all rows of one, where files are split."""
 
@@ -111,15 +112,17 @@ def read_index(tables: Tables, plan: TablePlan) -> dict[str, Array]:
                 raise BadFile(path, f"line {line}: {plan.image} is empty, and names the image")
             given.append(code)
             lines.append(line)
-            hashes.append(hash(row[image].strip()))
+            hashes.append(hash(_plain(row[image].strip())))
         ends.append(len(given))
     if not given:
         raise BadFile(tables[0][0], "has no rows")
-    found = {
-        f"{plan.key(name)}.{part}": values
-        for name, own in cells.items()
-        for part, values in own.arrays().items()
-    }
+    found: dict[str, Array] = {}
+    for name, own in cells.items():
+        try:
+            arrays = own.arrays()
+        except ValueError as error:
+            raise BadFile(tables[0][0], f"{name} {error}") from None
+        found |= {f"{plan.key(name)}.{part}": values for part, values in arrays.items()}
     _refuse_twice(found, plan, np.array(hashes), np.array(lines), tables, ends)
     told = [name for name, role in plan.columns.items() if role == SPLIT]
     codes = found[f"{plan.key(told[0])}.codes"] if told else np.array(given, np.int8)
@@ -168,7 +171,7 @@ def _refuse_twice(
     for place in np.flatnonzero(hashes[order][1:] == hashes[order][:-1]).tolist():
         rows = int(order[place]), int(order[place + 1])
         one, other = (text_at(found, plan.key(plan.image), row) for row in rows)
-        if one == other:
+        if _plain(one) == _plain(other):
             first, second = (
                 f"line {lines[row]} of {tables[int(np.searchsorted(ends, row, 'right'))][0].name}"
                 for row in rows
@@ -176,6 +179,12 @@ def _refuse_twice(
             raise BadFile(
                 tables[0][0], f"{first} and {second} are both of {one}; an image has one row"
             )
+
+
+def _plain(name: str) -> str:
+    """An image's name without detours, by which two rows are known to be of one image."""
+    name = name.replace("\\", "/")
+    return posixpath.normpath(name) if "./" in name or "//" in name else name
 
 
 def _divided(
