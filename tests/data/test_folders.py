@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -75,6 +76,14 @@ def test_maps_go_by_the_names_of_their_images_and_may_be_missing(tmp_path: Path)
     assert [path.name for path in source.files(0)] == ["a.png", "a_mask.png"]
     assert f"mask: {tmp_path / 'Masks'}" in data.decided()
     assert data.notes() == [f"1 mask file is of no image, such as {tmp_path / 'Masks/gone.png'}"]
+
+
+def test_two_maps_of_one_image(tmp_path: Path) -> None:
+    picture(tmp_path / "photos/a.png")
+    for name in ("a_mask", "a_seg"):
+        mask(tmp_path / "masks" / f"{name}.png")
+    with pytest.raises(UserError, match=r"a_mask\.png and .*a_seg\.png are of one image"):
+        opened(tmp_path)
 
 
 @pytest.mark.parametrize("inside", [True, False])
@@ -186,6 +195,16 @@ def test_normals_are_unit_vectors_in_the_cameras_frame(tmp_path: Path) -> None:
     planes[2] = 2
     path = save(tmp_path / "n.npy", planes)
     assert (MapFiles().read("normals", path, (4, 2), (4, 2)) == [0, 0, 1]).all()
+
+
+def test_normals_in_pictures_of_floats_are_vectors(tmp_path: Path) -> None:
+    vectors = np.zeros((*SHAPE, 3), np.float32)
+    vectors[0, 0], vectors[0, 1] = (2, 0, 0), (0, -0.6, 0.8)
+    path = tmp_path / "n.tif"
+    cv2.imwrite(str(path), vectors[..., ::-1])
+    found = np.array(read(MapFiles(), "normals", path))
+    np.testing.assert_allclose(found[0, :2], [[1, 0, 0], [0, -0.6, 0.8]], atol=1e-6)
+    assert np.isnan(found[0, 2]).all()
 
 
 @pytest.mark.parametrize(

@@ -152,11 +152,17 @@ def _by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
 
 
 def _of_images(maps: dict[str, Path], images: Mapping[str, Path]) -> dict[str, Path]:
-    """Maps by the names of their images, which may have more behind."""
-    better = {}
+    """Maps by the names of their images, which may have more behind.
+
+    Raises:
+        UserError: two are of one image.
+    """
+    better: dict[str, Path] = {}
     for name, path in maps.items():
         short = _OF_MAPS.sub("", name)
         if name not in images and short in images and short not in maps:
+            if short in better:
+                raise UserError(f"{better[short]} and {path} are of one image; remove one")
             better[short] = path
     used = set(better.values())
     return {**{name: path for name, path in maps.items() if path not in used}, **better}

@@ -186,9 +186,12 @@ class MapFiles:
             raw = _pixels(path)
             if raw.ndim != 3:
                 raise BadFile(path, "is a grey picture, and normals have three channels")
-            # OpenCV keeps blue first. All black is no direction.
-            shares = raw[..., 2::-1].astype(np.float32) / np.iinfo(raw.dtype).max
-            found = np.where(shares.any(-1, keepdims=True), 2 * shares - 1, np.nan)
+            # OpenCV keeps blue first.
+            found = raw[..., 2::-1].astype(np.float32)
+            if raw.dtype.kind != "f":  # of floats a picture holds the vectors as they are
+                shares = found / np.iinfo(raw.dtype).max
+                # All black is no direction.
+                found = np.where(shares.any(-1, keepdims=True), 2 * shares - 1, np.nan)
         if found.ndim != 3 or found.shape[2] != 3:
             raise BadFile(path, f"is of shape {found.shape}, and normals are (height, width, 3)")
         length = np.linalg.norm(found, axis=-1, keepdims=True)
