@@ -16,8 +16,9 @@ from benchmarks.surroundings import surroundings
 from mtl.config.load import load
 from mtl.data.build import build_data
 from mtl.data.loading.module import MultiTaskData
-from mtl.learning.build import build_callbacks, build_module, build_trainer
+from mtl.learning.build import build_callbacks, build_module
 from mtl.learning.quiet import quiet_lightning
+from mtl.learning.trainer import build_trainer
 from mtl.model.build import build_network
 from mtl.model.network import Network
 from mtl.terminal import say

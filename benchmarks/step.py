@@ -21,12 +21,13 @@ from benchmarks.surroundings import surroundings
 from mtl.config.load import load
 from mtl.data.build import build_data
 from mtl.data.loading.module import MultiTaskData
-from mtl.learning.build import build_callbacks, build_loggers, build_module, build_trainer
+from mtl.learning.build import build_callbacks, build_loggers, build_module
 from mtl.learning.callbacks import progress
 from mtl.learning.callbacks.live import LiveProgress
 from mtl.learning.callbacks.throughput import Throughput
 from mtl.learning.callbacks.tracking import Tracking
 from mtl.learning.quiet import quiet_lightning
+from mtl.learning.trainer import build_trainer
 from mtl.model.build import build_network
 from mtl.model.network import Network
 
@@ -138,7 +139,7 @@ def with_progress_bar(
     unseen: dict[str, Any] = {"file": io.StringIO(), "force_terminal": True}
     console = Console(**unseen)
     with (
-        patch("mtl.learning.build.watched", lambda: [LiveProgress(console)]),
+        patch("mtl.learning.trainer.watched", lambda: [LiveProgress(console)]),
         patch.object(progress, "console", console),
     ):
         trainer = build_trainer(cfg, folder, callbacks, loggers)

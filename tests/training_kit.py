@@ -21,10 +21,11 @@ from mtl.data.build import build_data
 from mtl.data.sample import IGNORE_LABEL, Sample, Target
 from mtl.data.sources.base import ArraySource, DataSet, Source, Split
 from mtl.errors import BadFile
-from mtl.learning.build import build_module, build_trainer
+from mtl.learning.build import build_module
 from mtl.learning.first_look import look_at_labels
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.quiet import quiet_lightning
+from mtl.learning.trainer import build_trainer
 from mtl.model.backbone.base import Backbone, Stage
 from mtl.model.build import build_network
 from mtl.model.head.base import HeadMetrics

@@ -3,22 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from mtl.config.data_keys import FOR_ALL_SETS
 from mtl.config.nearest import in_words, listing, unknown
 from mtl.errors import UserError
 
 SETS = "sets"
-FOR_ALL = (
-    "suggested",
-    "each",
-    "balance",
-    "balance_power",
-    "workers",
-    "on_error",
-    "max_megapixels",
-    "cache",
-    "cache_dir",
-    "cache_size",
-)
+FOR_ALL = ("suggested", "each", *FOR_ALL_SETS)
 """Keys of a data set's yaml that count for the whole alone."""
 ALIKE = ("engine", "angles")
 """Options of augmentation that can't differ between sets."""

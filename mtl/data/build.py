@@ -2,12 +2,12 @@
 
 from omegaconf import DictConfig
 
+from mtl.config.data_keys import LOADING_KEYS
 from mtl.config.instantiate import container, make
 from mtl.config.mixture import augmentations_of
 from mtl.config.total_batch import AUTO
 from mtl.data.augmentation.spec import Augmentation
 from mtl.data.data_set import build_data_set
-from mtl.data.framework_keys import LOADING_KEYS
 from mtl.data.image_format import format_of
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.preprocess.base import Preprocess

@@ -2,8 +2,8 @@
 
 from omegaconf import DictConfig
 
+from mtl.config.data_keys import DATA_FRAMEWORK_KEYS
 from mtl.config.instantiate import make, without
-from mtl.data.framework_keys import DATA_FRAMEWORK_KEYS
 from mtl.data.sources.base import DataSet
 
 

@@ -7,9 +7,9 @@ from typing import Any
 from omegaconf import DictConfig
 
 from mtl.config.compose import flat
+from mtl.config.data_keys import DATA_FRAMEWORK_KEYS
 from mtl.config.instantiate import located
 from mtl.config.nearest import in_words, listing
-from mtl.data.framework_keys import DATA_FRAMEWORK_KEYS
 from mtl.data.sample import Target
 from mtl.errors import UserError
 from mtl.model.head.base import Head

@@ -13,9 +13,10 @@ from mtl.data.build import build_data
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.sources.base import Split
 from mtl.errors import UserError
-from mtl.learning.build import build_module, build_trainer, refuse_other_processes
+from mtl.learning.build import build_module
 from mtl.learning.checkpoints import load_network_weights
 from mtl.learning.quiet import quiet_lightning
+from mtl.learning.trainer import build_trainer, refuse_other_processes
 from mtl.model.build import build_network
 from mtl.model.network import Network
 from mtl.runs.calibration.use import calibrate_network

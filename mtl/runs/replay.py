@@ -16,10 +16,11 @@ from mtl.data.loading.sampler import Key
 from mtl.errors import BadFile, UserError
 from mtl.files import read_json
 from mtl.learning.bad_batch import FOLDER
-from mtl.learning.build import build_module, build_trainer
+from mtl.learning.build import build_module
 from mtl.learning.checkpoints import load_network_weights
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.seeding import seed_step
+from mtl.learning.trainer import build_trainer
 from mtl.model.build import build_network
 
 

@@ -19,14 +19,7 @@ from mtl.data.inspection.looked import Looked, find_all
 from mtl.data.loading.module import MultiTaskData
 from mtl.errors import Interrupted, Pruned, RunError, UserError
 from mtl.files import read_json, write_json
-from mtl.learning.build import (
-    MakeModule,
-    build_callbacks,
-    build_loggers,
-    build_module,
-    build_trainer,
-    refuse_other_processes,
-)
+from mtl.learning.build import MakeModule, build_callbacks, build_loggers, build_module
 from mtl.learning.callbacks.broken import BrokenSamples
 from mtl.learning.callbacks.last_epochs import LastEpochs
 from mtl.learning.callbacks.throughput import Throughput
@@ -42,6 +35,7 @@ from mtl.learning.quiet import quiet_lightning
 from mtl.learning.rank_watch import end_soon, watch_ranks
 from mtl.learning.refusals import refusals
 from mtl.learning.stop import Stop
+from mtl.learning.trainer import build_trainer, refuse_other_processes
 from mtl.model.build import build_network
 from mtl.model.multiply_adds import multiply_adds
 from mtl.processes import is_first_process

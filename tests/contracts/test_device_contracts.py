@@ -9,8 +9,8 @@ from contracts_kit import build, chosen, data, every, node, subject
 from other_device import DEVICE, OtherDevice
 
 from mtl.data.build import build_data
-from mtl.learning.build import build_trainer
 from mtl.learning.quiet import quiet_lightning
+from mtl.learning.trainer import build_trainer
 
 pytestmark = pytest.mark.slow
 

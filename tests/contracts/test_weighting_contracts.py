@@ -16,9 +16,10 @@ from training_kit import Recorder, write_conf
 
 from mtl.config.load import load
 from mtl.data.build import build_data
-from mtl.learning.build import build_module, build_trainer
+from mtl.learning.build import build_module
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.quiet import quiet_lightning
+from mtl.learning.trainer import build_trainer
 from mtl.model.build import build_network
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,8 @@ from launch_kit import torchrun
 
 from mtl.config.load import load
 from mtl.errors import UserError
-from mtl.learning.build import build_trainer, refuse_other_processes
 from mtl.learning.shared_steps import refuse_other_steps
+from mtl.learning.trainer import build_trainer, refuse_other_processes
 from mtl.runs import alike
 
 DDP = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=32-true")

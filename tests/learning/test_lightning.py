@@ -22,14 +22,10 @@ from mtl.config.trainer_keys import INSTEAD
 from mtl.data.build import build_data
 from mtl.errors import UserError
 from mtl.files import read_json
-from mtl.learning.build import (
-    TRAINER_FRAMEWORK_KEYS,
-    build_callbacks,
-    build_module,
-    build_trainer,
-)
+from mtl.learning.build import build_callbacks, build_module
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.quiet import quiet_lightning
+from mtl.learning.trainer import TRAINER_FRAMEWORK_KEYS, build_trainer
 from mtl.model.build import build_network
 from mtl.runs.idle import idle
 from mtl.runs.train import train

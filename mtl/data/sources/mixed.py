@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from mtl.config.data_keys import DATA_FRAMEWORK_KEYS
 from mtl.config.instantiate import make
-from mtl.data.framework_keys import DATA_FRAMEWORK_KEYS
 from mtl.data.loading.shares import Shares
 from mtl.data.sample import Target
 from mtl.data.sources.base import DataSet, Source, Split

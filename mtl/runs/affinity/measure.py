@@ -7,10 +7,11 @@ import pytorch_lightning as L
 from omegaconf import DictConfig, open_dict
 
 from mtl.data.build import build_data
-from mtl.learning.build import build_callbacks, build_module, build_trainer
+from mtl.learning.build import build_callbacks, build_module
 from mtl.learning.first_look import look_at_labels
 from mtl.learning.quiet import quiet_lightning
 from mtl.learning.refusals import refusals
+from mtl.learning.trainer import build_trainer
 from mtl.model.build import build_network
 from mtl.runs.affinity.probe import Affinity, AffinityProbe
 

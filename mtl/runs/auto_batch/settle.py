@@ -5,7 +5,8 @@ from pytorch_lightning.utilities.seed import isolate_rng
 
 from mtl.config.total_batch import per_process
 from mtl.data.loading.module import MultiTaskData
-from mtl.learning.build import MakeModule, build_trainer
+from mtl.learning.build import MakeModule
+from mtl.learning.trainer import build_trainer
 from mtl.runs.auto_batch.memory import budget
 from mtl.runs.auto_batch.search import MOST, largest, sizes_up_to
 from mtl.runs.auto_batch.step import step_peak

@@ -8,7 +8,8 @@ from omegaconf import DictConfig
 
 from mtl.config.backbones import without_first_weights
 from mtl.data.loading.module import MultiTaskData
-from mtl.learning.build import MakeModule, build_module, build_trainer
+from mtl.learning.build import MakeModule, build_module
+from mtl.learning.trainer import build_trainer
 from mtl.model.build import build_network
 from mtl.runs.auto_batch.memory import begin, peak
 from mtl.runs.faults.memory import out_of_memory

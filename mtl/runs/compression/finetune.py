@@ -8,9 +8,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl.config.member_files import node_of
 from mtl.data.loading.module import MultiTaskData
-from mtl.learning.build import build_callbacks, build_module, build_trainer
+from mtl.learning.build import build_callbacks, build_module
 from mtl.learning.callbacks.broken import BrokenSamples
 from mtl.learning.checkpoints import load_network_weights
+from mtl.learning.trainer import build_trainer
 from mtl.model.network import Network
 
 KEPT = ("checkpoint", "ema", "progress")

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from mtl.config.data_keys import DATA_FRAMEWORK_KEYS
 from mtl.config.trust import Trust
-from mtl.data.framework_keys import DATA_FRAMEWORK_KEYS
 from mtl.errors import BadFile, UserError
 from mtl.runs.page.cases import CaseBox, CasePicture
 from mtl.runs.page.data import PageRow
