@@ -232,6 +232,22 @@ class MultiTaskModule(L.LightningModule):
         if part.last:
             self._leave_a_gradient()
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: int | float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Nothing where no label has left a gradient: torch can't cut the entries of none.
+
+        Args:
+            optimizer: see Lightning.
+            gradient_clip_val: likewise.
+            gradient_clip_algorithm: likewise.
+        """
+        if any(p.grad is not None for group in optimizer.param_groups for p in group["params"]):
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
     def _leave_a_gradient(self) -> None:
         """A scaler of mixed precision refuses to step over nothing at all."""
         parameters = [p for p in self.network.parameters() if p.requires_grad]

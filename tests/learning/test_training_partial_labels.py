@@ -86,9 +86,26 @@ def test_weight_of_a_task_is_a_factor_on_its_loss(module: MultiTaskModule) -> No
     torch.testing.assert_close(module.losses(batch_of(0, 1, 2))["a"], 2 * plain)
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_batch_without_labels_makes_no_step(conf: Path, tmp_path: Path, accumulate: int) -> None:
+@pytest.mark.matrix(
+    accumulate=[1, 2],
+    clipped=["norm", "value"],
+    weighting=["equal", "uncertainty", "famo", "mgda", "graddrop"],
+    precision=["32-true", "bf16-mixed", "64-true"],
+    optimizer=["adamw", "sgd"],
+)
+def test_batch_without_labels_makes_no_step(
+    conf: Path,
+    tmp_path: Path,
+    accumulate: int,
+    clipped: str,
+    weighting: str,
+    precision: str,
+    optimizer: str,
+) -> None:
+    """However losses or gradients are combined, rounded and cut."""
     own = [f"trainer.accumulate_grad_batches={accumulate}", "trainer.gradient_clip_val=0.5"]
+    own += [f"trainer.gradient_clip_algorithm={clipped}", f"trainer.precision={precision}"]
+    own += [f"weighting={weighting}", f"optimizer={optimizer}"]
     recorder = Recorder()
     cfg = load([*BASE, "batch_size=1", "epochs=2", "lr=0.01", *own], conf)
     fit(cfg, tmp_path, recorder)
