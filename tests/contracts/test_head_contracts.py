@@ -6,7 +6,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from contracts_kit import SIZE, alone, build, config, data, every, labelled_only, subject
+from contracts_kit import (
+    SIZE,
+    alone,
+    build,
+    config,
+    data,
+    every,
+    labelled_only,
+    node,
+    subject,
+    tensors,
+)
+from omegaconf import OmegaConf
 
 from mtl.data.batch import Labelled
 from mtl.data.preprocess.base import Frame
@@ -46,6 +58,28 @@ def decisions(module: MultiTaskModule, rows: list[int]) -> tuple[Any, Any]:
     with torch.no_grad():
         outputs = module.network.labelled_outputs(batch)
     return module.network.decisions(batch, outputs)[task], outputs[task][1]
+
+
+def test_one_sample_where_the_coarsest_map_has_one_cell(module: MultiTaskModule) -> None:
+    """Its norms get a single value of each channel; the detectors' have a channel in each group."""
+    cfg = OmegaConf.create(module.settings)
+    cfg.backbone = node("backbone", "resnet18")
+    batch = alone(data()[0], [3])
+    small = build(cfg)
+    assert small.network.fusion.feature_stages[-1].stride == SIZE
+    losses = small.train().losses(batch)
+    assert list(losses) == list(small.network.tasks)
+    torch.stack(list(losses.values())).sum().backward()
+    found = [p.grad for p in small.network.parameters() if p.grad is not None]
+    assert found
+    assert all(value.isfinite().all() for value in (*losses.values(), *found))
+    small.eval()
+    with torch.no_grad():
+        one = small.network(batch.image)
+        two = small.network(torch.cat((batch.image, batch.image)))
+    for task, raw in one.items():
+        for name, value in tensors(raw).items():
+            torch.testing.assert_close(value, tensors(two[task])[name][:1], rtol=1e-4, atol=1e-5)
 
 
 def test_metrics_are_those_asked_for(module: MultiTaskModule) -> None:

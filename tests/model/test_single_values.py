@@ -31,6 +31,44 @@ def test_one_value_is_measured_against_the_running_statistics(shape: tuple[int, 
     assert made.num_batches_tracked == 0
 
 
+def group_norm(groups: int) -> nn.GroupNorm:
+    made = nn.GroupNorm(groups, 2)
+    nn.init.constant_(made.weight, 3.0)
+    with torch.no_grad():
+        made.bias.copy_(torch.tensor([0.5, -1.0]))
+    allow_single_values(made)
+    return made
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_group_of_one_value_is_its_bias(training: bool) -> None:
+    """As in a larger batch, where each sample has groups of its own."""
+    made = group_norm(2).train(training)
+    x = torch.tensor([5.0, -2.0]).view(1, 2, 1, 1).requires_grad_()
+    out = made(x)
+    assert out.shape == x.shape
+    assert out.flatten().tolist() == pytest.approx([0.5, -1.0], abs=1e-3)
+    out.sum().backward()
+    assert x.grad is not None
+    assert x.grad.flatten().tolist() == pytest.approx([0, 0], abs=1e-3)
+    assert made.bias.grad is not None
+    assert made.bias.grad.tolist() == [1.0, 1.0]
+    assert torch.equal(made(torch.cat((x, x)))[:1], out)
+
+
+def test_a_group_of_more_values_is_left_alone() -> None:
+    x = torch.randn(1, 2, 1, 1)
+    assert torch.equal(
+        group_norm(1)(x),
+        nn.functional.group_norm(x, 1, torch.full((2,), 3.0), torch.tensor([0.5, -1.0])),
+    )
+    wide = torch.randn(1, 2, 1, 2)
+    assert torch.equal(
+        group_norm(2)(wide),
+        nn.functional.group_norm(wide, 2, torch.full((2,), 3.0), torch.tensor([0.5, -1.0])),
+    )
+
+
 def test_more_values_make_statistics_of_their_own() -> None:
     made, plain = norm(), nn.BatchNorm2d(2, eps=1e-12)
     plain.load_state_dict(made.state_dict())

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-NORM_GROUPS = 32
+from mtl.model.head.detection import NORM_GROUPS
 
 
 class PointBranch(nn.Module):
