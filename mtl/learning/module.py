@@ -166,7 +166,12 @@ class MultiTaskModule(L.LightningModule):
             self.on_train_epoch_start()
 
     def on_train_epoch_start(self) -> None:
-        """Say where frozen stages leave nothing to weigh, once for each time."""
+        """Say where frozen stages leave nothing to weigh, once for each time.
+
+        What the last validation found is forgotten: where this epoch has none of its own, nobody
+        is to take it for one.
+        """
+        self._forget_validation()
         idle = None if self.gradient_step is None else self.gradient_step.idle()
         if idle is not None and idle != self.said and self.trainer.is_global_zero:
             say(f"weighting: {idle}")
@@ -367,8 +372,15 @@ class MultiTaskModule(L.LightningModule):
         self.val.count(self.network, batch, self.task_weights)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the validation metrics."""
+        """Log the validation metrics, in place of those of the validation before."""
+        self._forget_validation()
         self.log_dict(self.val.results(self.device, self._add_up))
+
+    def _forget_validation(self) -> None:
+        """Lightning keeps metrics that this validation may not have, of a class not met, say."""
+        known = self.trainer.callback_metrics
+        for name in [name for name in known if name.startswith("val/")]:
+            del known[name]
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Count."""
@@ -418,7 +430,7 @@ class MultiTaskModule(L.LightningModule):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Within an epoch, know what was gathered in it and what the last validation found.
+        """Within an epoch, know what was gathered in it.
 
         Raises:
             UserError: another number of processes would go on with other steps.
@@ -427,8 +439,6 @@ class MultiTaskModule(L.LightningModule):
         refuse_other_steps(self.trainer, self.settings, about)
         if about.get("batches"):
             self.interval.load_state_dict(about["interval"])
-            found = {k: torch.tensor(v, dtype=torch.float64) for k, v in about["metrics"].items()}
-            self.trainer.callback_metrics.update(found)
 
 
 def _nothing() -> None:

@@ -12,8 +12,8 @@ from mtl.words import counted
 class ResumableEarlyStopping(EarlyStopping):
     """Stops when the monitored metric has not improved for a while.
 
-    Whether it has to grow or to fall is asked of the module. A value that is not finite is no
-    progress, and any that is finite is better.
+    Whether it has to grow or to fall is asked of the module. A value that is not finite, or is not
+    there, is no progress, and any that is finite is better.
 
     Lightning's own forgets, when a run is killed after its last epoch and resumed, that it had
     decided to stop, and trains one epoch more.
@@ -51,9 +51,16 @@ class ResumableEarlyStopping(EarlyStopping):
 
     def _run_early_stopping_check(self, trainer: L.Trainer) -> None:
         value = trainer.callback_metrics.get(self.monitor)
-        if value is not None and not value.isfinite() and trainer.is_global_zero:
-            say(f"{self.monitor} is {value.item()}: early stopping counts it as no progress")
-        super()._run_early_stopping_check(trainer)
+        if (value is None or not value.isfinite()) and trainer.is_global_zero:
+            found = "has no value" if value is None else f"is {value.item()}"
+            say(f"{self.monitor} {found}: early stopping counts it as no progress")
+        if value is not None:
+            super()._run_early_stopping_check(trainer)
+            return
+        # Lightning's would end the run with an error.
+        stops, _ = self._evaluate_stopping_criteria(torch.tensor(torch.nan))
+        if trainer.strategy.reduce_boolean_decision(stops, all=False):
+            trainer.should_stop = True
 
     def _evaluate_stopping_criteria(self, current: Tensor) -> tuple[bool, str | None]:
         """Lightning's would stop at once."""

@@ -1,5 +1,6 @@
 """An optimiser with its schedule, as Lightning wants to be told of them."""
 
+import sys
 from typing import Any
 from weakref import WeakSet
 
@@ -27,6 +28,8 @@ def with_schedule(optimizer: Optimizer, scheduler: Any, monitor: str) -> dict[st
         "lr_scheduler": {
             "scheduler": scheduler,
             "interval": "epoch" if plateau else "step",
+            # Lightning would warn in each epoch without a value, and has nothing to do with it.
+            "frequency": sys.maxsize if plateau else 1,
             "monitor": monitor,
             "strict": False,
         },

@@ -25,7 +25,7 @@ def plateau(
         steps: not used here.
         mode: whether the monitored metric is to become small or large.
         factor: on the learning rate, 0..1.
-        patience: epochs without progress before it is lowered.
+        patience: validated epochs without progress before it is lowered.
         min_lr: no group goes below.
     """
     return ReduceLROnPlateau(optimizer, mode=mode, factor=factor, patience=patience, min_lr=min_lr)
