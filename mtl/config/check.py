@@ -19,6 +19,7 @@ from mtl.config.places import settle_places
 from mtl.config.protocol import check_protocol
 from mtl.config.ranges import check_ranges
 from mtl.config.total_batch import check_total_batch
+from mtl.config.validation import check_validation
 from mtl.errors import UserError
 
 
@@ -91,6 +92,7 @@ def checked_values(
     check_protocol(plain_values)
     if begins:
         check_total_batch(plain_values)
+        check_validation(plain_values)
     if needs_data:
         check_root(plain_values["data"])
         if begins:

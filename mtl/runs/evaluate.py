@@ -109,9 +109,14 @@ def evaluate_network(
         Full metric name to value.
 
     Raises:
-        UserError: there is no such split.
+        UserError: there is no such split, or nothing of it is to be evaluated.
     """
     data.required(split)
+    limit = f"limit_{split}_batches"
+    if cfg.trainer.get(limit) == 0:
+        raise UserError(
+            f"trainer.{limit}=0: nothing of {split} is evaluated; write trainer.{limit}=null"
+        )
     module = build_module(cfg, network)
     trainer = build_trainer(cfg, folder, list(callbacks), [])
     refuse_other_processes(cfg, trainer)

@@ -2,13 +2,15 @@
 
 from omegaconf import DictConfig
 
+from mtl.config.nearest import listing
 from mtl.config.total_batch import AUTO
+from mtl.config.validation import unvalidated, validation_followers
 from mtl.data.build import build_data
 from mtl.data.inspection.labelled import doubts, unlabelled
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.sources.base import SPLITS
 from mtl.errors import UserError
-from mtl.learning.build import MakeModule, is_enabled
+from mtl.learning.build import MakeModule
 from mtl.runs.auto_batch.settle import settle_batch_size
 from mtl.runs.folder import RunFolder
 from mtl.runs.meeting import in_turn
@@ -41,15 +43,19 @@ def training_data(cfg: DictConfig, run: RunFolder, make_module: MakeModule) -> M
 
 
 def _check_validation(cfg: DictConfig, data: MultiTaskData) -> None:
-    """See that there is a validation split if it is needed.
+    """See that there is a validation split if it is needed, and say where it isn't used.
 
     Raises:
-        UserError: early stopping is asked for, and there is none.
+        UserError: something goes by what validation finds, and there is none.
     """
-    for name in ("early_stopping", "task_stopping"):
-        if data.source("val") is None and is_enabled(cfg, name):
+    followers = validation_followers(cfg)
+    if data.source("val") is None:
+        if followers:
             hint = "; data.val_fraction=0.2 holds some of train out" * ("val_fraction" in cfg.data)
-            raise UserError(f"callbacks.{name} needs a val split, and the data has none{hint}")
+            raise UserError(f"{followers[0]} needs a val split, and the data has none{hint}")
+    elif (why := unvalidated(cfg)) is not None:
+        idle = f", and {listing(followers)} has nothing to go by" if followers else ""
+        say(f"{why}: nothing is validated, the last checkpoint counts as the best{idle}")
 
 
 def _check_labels(cfg: DictConfig, data: MultiTaskData) -> None:

@@ -8,8 +8,11 @@ import pytest
 
 optuna = pytest.importorskip("optuna")
 
+from omegaconf import OmegaConf  # noqa: E402
 from optuna.distributions import FloatDistribution, IntDistribution  # noqa: E402
 
+from mtl.cli.sweeps.job import Job, Sweep  # noqa: E402
+from mtl.cli.sweeps.record import Record  # noqa: E402
 from mtl.cli.sweeps.search import run as _run  # noqa: E402, F401 - before its storage is replaced
 from mtl.cli.sweeps.search.found import draw  # noqa: E402
 from mtl.cli.sweeps.search.objectives import directions_of, objectives_of  # noqa: E402
@@ -46,6 +49,19 @@ def search(folder: Path, ends_after: int | None = None, at_once: int = 1) -> lis
                 return []
             trials.tell(trial.number, "finished", [measured(trial.params)])
     return [trial.value for trial in trials.study.trials]
+
+
+def test_a_trial_that_has_not_what_the_search_goes_by_has_failed(tmp_path, capsys):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "config.yaml").touch()
+    values = {"monitor": "val/score"}
+    job = Job(1, 1, "a", (), (), values, "", {}, ("val/score", "val/box/iou"))
+    found = {"val/score": 0.5, "test/box/iou": 0.4}
+    Sweep(tmp_path, tmp_path, OmegaConf.create())._finished(Record(tmp_path), job, found, 1.0)
+    entry = Record(tmp_path).last()["a"]
+    said = "has no val/box/iou, which the search goes by"
+    assert (entry["state"], entry["error"]) == ("failed", said)
+    assert capsys.readouterr().err == f"mtl: a: {said}\n"
 
 
 @pytest.mark.slow

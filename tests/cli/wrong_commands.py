@@ -131,6 +131,10 @@ VALUES: tuple[Row, ...] = (
     ("callbacks.checkpoint.every_minutes=0", "must be null or a number greater than 0"),
     ("callbacks.checkpoint.monitors=[val/box/ioo]", "is not logged. There are: val/score"),
     ("callbacks.ema.decay=1", "must be greater than 0 and less than 1"),
+    (
+        "callbacks.early_stopping.enabled=true trainer.limit_val_batches=0",
+        "trainer.limit_val_batches=0: nothing is validated, and callbacks.early_stopping goes by",
+    ),
 )
 NOTATION: tuple[Row, ...] = (
     ("epochs", "'epochs': write key=value"),
@@ -161,6 +165,14 @@ SWEEPS: tuple[Row, ...] = (
     ("sweep=optunaa lr=1e-3,1e-4", "no sweep 'optunaa'; did you mean 'optuna'?"),
     ("study=weightngs", "no study 'weightngs'; did you mean 'weightings'?"),
     ("seed=1,2 sweep.jobs=0", "unknown key 'sweep.jobs'"),
+    (
+        "sweep=optuna lr=1e-3,1e-4 trainer.limit_val_batches=0",
+        "trainer.limit_val_batches=0: nothing is validated, and a search goes by val/score",
+    ),
+    (
+        "sweep=optuna lr=1e-3,1e-4 trainer.check_val_every_n_epoch=9 epochs=3",
+        "trainer.check_val_every_n_epoch=9 epochs=3: nothing is validated",
+    ),
 )
 OF_RUNS: tuple[Row, ...] = (
     ("eval", RUN_NEEDED),

@@ -15,8 +15,9 @@ from mtl.cli.hydra_run import run_in_sweep
 from mtl.cli.job import log_command
 from mtl.cli.sweeps.record import Record
 from mtl.config.measures import GAIN
+from mtl.config.nearest import listing
 from mtl.config.paths import BASELINES, allow_user_modules
-from mtl.errors import InUse, Pruned, UserError
+from mtl.errors import InUse, Pruned, RunError, UserError
 from mtl.processes import is_first_process
 
 
@@ -150,7 +151,12 @@ class Sweep:
         self, record: Record, job: Job, metrics: Mapping[str, float], seconds: float
     ) -> None:
         assert job.values is not None
+        if missing := [name for name in job.objectives if name not in metrics]:
+            # Data without a val split, say, of which nobody knew before.
+            lacking = RunError(f"has no {listing(missing)}, which the search goes by")
+            record.failed(self.folder / job.name, lacking)
+            return
         score = metrics.get(str(job.values["monitor"]), math.nan)
         gain = metrics.get(f"test/{GAIN}", metrics.get(f"val/{GAIN}"))
-        values = [metrics.get(name, math.nan) for name in job.objectives]
+        values = [metrics[name] for name in job.objectives]
         record.finished(job.name, score, gain, seconds, values)

@@ -14,6 +14,7 @@ from mtl.cli.sweeps.search.objectives import directions_of, objectives_of
 from mtl.cli.sweeps.search.space import space_of, typed
 from mtl.cli.sweeps.search.trials import NAME, Trials, storage_of
 from mtl.config.overrides import parse_all
+from mtl.config.validation import unvalidated
 from mtl.errors import UserError
 
 KEYS = ("trials", "sampler", "objectives", "prune", "seed")
@@ -42,6 +43,9 @@ class Search:
         refuse_restarting([job], self.engine)
         self.example: Mapping[str, Any] = job.values
         self.objectives = objectives_of(job.values, planner.settings["objectives"])
+        if (why := unvalidated(job.values)) is not None:
+            first = self.objectives[0]
+            raise UserError(f"{why}: nothing is validated, and a search goes by {first}")
         self.directions = directions_of(self.objectives, job.values)
         if planner.settings["prune"] != "none" and len(self.objectives) > 1:
             raise UserError("sweep.prune: trials are pruned for one objective alone")
