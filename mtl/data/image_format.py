@@ -12,12 +12,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mtl.data.image_file import UnknownImage, image_size, read_image
-from mtl.data.raw_image import read_raw
+from mtl.data.image_file import IMAGE_SUFFIXES, UnknownImage, image_size, read_image
+from mtl.data.raw_image import ARRAY_SUFFIX, is_array, read_raw
 from mtl.errors import BadFile, UserError
 
 Pixels = npt.NDArray[Any]
 """(H, W, C) uint8, or float32 in 0..255."""
+PICTURE_SUFFIXES = (*IMAGE_SUFFIXES, ARRAY_SUFFIX)
+"""What is read as a picture, in lower case; upper case is as good."""
 BRIGHTNESS = (0.299, 0.587, 0.114)
 """Of red, green and blue (ITU-R BT.601)."""
 FULL = 255.0
@@ -93,7 +95,7 @@ class ImageFormat:
 
     def _in_bytes(self, path: Path | str) -> bool:
         few = self.span is None and self.channels in (1, 3)
-        return few and Path(path).suffix != ".npy"
+        return few and not is_array(path)
 
     def size(self, path: Path | str) -> tuple[int, int]:
         """A file's (width, height), of its header where that tells.
@@ -101,7 +103,7 @@ class ImageFormat:
         Raises:
             BadFile: see ``read``.
         """
-        if Path(path).suffix != ".npy":
+        if not is_array(path):
             with suppress(UnknownImage):
                 return image_size(path)
         height, width = read_raw(path, self.channels).shape[:2]

@@ -15,6 +15,7 @@ from mtl.data.image_file import UnknownImage, refuse_broken, whole_file
 from mtl.data.orientation import UPRIGHT, upright
 from mtl.errors import BadFile
 
+ARRAY_SUFFIX = ".npy"
 TIFF = (b"II*\0", b"MM\0*")
 
 
@@ -32,7 +33,7 @@ def read_raw(path: Path | str, channels: int) -> npt.NDArray[Any]:
         BadFile: it is missing, broken or no such image.
     """
     data = whole_file(path)
-    if Path(path).suffix == ".npy":
+    if is_array(path):
         return _of_array_file(path, data, channels)
     orientation = UPRIGHT
     try:
@@ -52,6 +53,11 @@ def read_raw(path: Path | str, channels: int) -> npt.NDArray[Any]:
         return image[..., None]
     order = [2, 1, 0, 3][: image.shape[2]]
     return np.ascontiguousarray(image[..., order])
+
+
+def is_array(path: Path | str) -> bool:
+    """Whether a file is read as an array, by its name."""
+    return Path(path).suffix.lower() == ARRAY_SUFFIX
 
 
 def _of_array_file(path: Path | str, data: bytes, channels: int) -> npt.NDArray[Any]:

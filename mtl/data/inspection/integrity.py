@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from mtl.data.image_file import IMAGE_SUFFIXES
+from mtl.data.image_format import PICTURE_SUFFIXES
 from mtl.data.sources.base import Source
 from mtl.data.sources.file_source import FileSource
 from mtl.data.sources.limited import Limited
@@ -35,6 +35,6 @@ def read_if_doubtful(source: Source, index: int) -> None:
     if not isinstance(source, FileSource):
         return
     first, *others = source.files(index)
-    images = [first, *(f for f in others if f.suffix.lower() in IMAGE_SUFFIXES and f.exists())]
+    images = [first, *(f for f in others if f.suffix.lower() in PICTURE_SUFFIXES and f.exists())]
     if not all(looks_whole(path) for path in images):
         source.read(index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mtl.data.image_file import read_image
+from mtl.data.image_format import USUAL
 from mtl.data.sample import Sample
 from mtl.data.sources.file_source import FileSource
 
@@ -35,7 +35,7 @@ class ClassFolderSource(FileSource):
     def read(self, index: int, size: int | None = None) -> Sample:
         """The sample at ``index``; see ``Source.read``."""
         path = self.items[index][0]
-        image, full = read_image(path, size)
+        image, full = USUAL.read(path, size)
         return Sample(image, str(path), self.annotations(index), full)
 
     def annotations(self, index: int) -> Mapping[str, object]:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mtl.data.image_file import image_size, read_image
+from mtl.data.image_format import USUAL
 from mtl.data.masks import Crop
 from mtl.data.poses import Poses
 from mtl.data.sample import IGNORE_PIXEL, Sample, TargetValue
@@ -64,13 +64,13 @@ class CocoSource(FileSource):
     def read(self, index: int, size: int | None = None) -> Sample:
         """The sample at ``index``; see ``Source.read``."""
         path = self._path(index)
-        image, full = read_image(path, size)
+        image, full = USUAL.read(path, size)
         shown = (image.shape[1], image.shape[0])
         return Sample(image, str(path), self._targets(index, full, shown), full)
 
     def annotations(self, index: int) -> Mapping[str, object]:
         """The targets in the pixels of the full image, without decoding it."""
-        full = image_size(self._path(index))
+        full = USUAL.size(self._path(index))
         return self._targets(index, full, full)
 
     def files(self, index: int) -> list[Path]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from mtl.data.image_file import IMAGE_SUFFIXES
+from mtl.data.image_format import PICTURE_SUFFIXES
 from mtl.data.sample import Target
 from mtl.data.sources.base import SPLITS, DataSet, Split
 from mtl.data.sources.class_folders import ClassFolderSource, Item
@@ -103,7 +103,7 @@ class Domains(DataSet):
         found: dict[Split, list[Item]] = {split: [] for split in SPLITS}
         for domain, folder in self._folders.items():
             for inner in folders_in(folder):
-                files = [p for p in files_below(inner) if p.suffix.lower() in IMAGE_SUFFIXES]
+                files = [p for p in files_below(inner) if p.suffix.lower() in PICTURE_SUFFIXES]
                 names = [path.relative_to(self.root).with_suffix("").as_posix() for path in files]
                 splits, _ = hold_out(names, self.fractions, self.split_seed)
                 label = self._classes.index(inner.name)

@@ -9,14 +9,13 @@ from pathlib import Path
 
 from mtl.config.columns import IMAGE, MAPS
 from mtl.config.nearest import listing
-from mtl.data.image_file import IMAGE_SUFFIXES
+from mtl.data.image_format import PICTURE_SUFFIXES
 from mtl.data.sources.base import Split
 from mtl.data.sources.folder_files import files_below, folders_in, split_of, walk
 from mtl.data.sources.folder_roles import USUAL, role_of
 from mtl.data.sources.map_files import MAP_SUFFIXES
 from mtl.errors import UserError
 
-PICTURE_SUFFIXES = (*IMAGE_SUFFIXES, ".npy")
 _OF_MAPS = re.compile(r"[ _.-]+(mask|masks|seg|segmentation|label|labels|gt|depth|normals?)$", re.I)
 """What stands behind an image's name in the name of its map."""
 

@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from mtl.data.image_file import IMAGE_SUFFIXES
+from mtl.data.image_format import PICTURE_SUFFIXES
 from mtl.data.sample import Target
 from mtl.data.sources.base import SPLITS, DataSet, Split
 from mtl.data.sources.class_folders import ClassFolderSource, Item
@@ -167,7 +168,8 @@ class ImageFolder(DataSet):
             for split, of_class in self._files.items()
         }
         if not found["train"]:
-            raise UserError(f"{self._folders['train']} has no image ({', '.join(IMAGE_SUFFIXES)})")
+            endings = ", ".join(PICTURE_SUFFIXES)
+            raise UserError(f"{self._folders['train']} has no image ({endings})")
         return found
 
     @property
@@ -217,7 +219,9 @@ def refuse_other_layouts(root: Path) -> None:
                 f"data.root={folder}"
             )
         beside = [inside[name] for name in ("labels", "annotations") if name in inside]
-        if "images" in inside and beside and not any(map(_is_image, walk(beside[0]))):
+        # Arrays among labels are maps.
+        pictured = beside and any(p.suffix.lower() in IMAGE_SUFFIXES for p in walk(beside[0]))
+        if "images" in inside and beside and not pictured:
             raise UserError(
                 f"{folder} holds images and {beside[0].name} and no folder per class; mtl inspect "
                 f"data.root={folder} says what reads it"
@@ -294,7 +298,7 @@ def _has_images(folder: Path) -> bool:
 
 
 def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES
+    return path.suffix.lower() in PICTURE_SUFFIXES
 
 
 def _names(folder: Path) -> tuple[str, ...]:

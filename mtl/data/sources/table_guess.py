@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from mtl.config.columns import GROUP, IMAGE, MAPS, NUMBERS, SPLIT
-from mtl.data.image_file import IMAGE_SUFFIXES
+from mtl.data.image_format import PICTURE_SUFFIXES
 from mtl.data.sources.folder_files import split_of
 from mtl.data.sources.map_files import MAP_SUFFIXES
 from mtl.data.sources.table_cells import UNKNOWN
@@ -53,7 +53,7 @@ def guessed(cells: dict[str, list[str]], within: str) -> dict[str, str]:
 
 
 def _image(cells: dict[str, list[str]]) -> str | None:
-    files = [name for name, own in cells.items() if _are_files(own, IMAGE_SUFFIXES)]
+    files = [name for name, own in cells.items() if _are_files(own, PICTURE_SUFFIXES)]
     plain = [name for name in files if _map_of(name) is None]
     named = [name for name in plain or cells if _words(name) & _IMAGES]
     return next(iter(named or plain or files), None)
@@ -63,7 +63,7 @@ def _role(name: str, cells: Sequence[str], within: str) -> str | None:
     words = _words(name)
     if not cells:
         found = None
-    elif _are_files(cells, (*MAP_SUFFIXES, *IMAGE_SUFFIXES)):
+    elif _are_files(cells, (*MAP_SUFFIXES, *PICTURE_SUFFIXES)):
         found = _map_of(name)
     elif words & _SPLITS and all(split_of(cell) for cell in cells):
         found = SPLIT

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mtl.data.image_file import IMAGE_SUFFIXES
+from mtl.data.image_format import PICTURE_SUFFIXES
 from mtl.data.sources.base import SPLITS, Split
 from mtl.data.sources.csv_source import FilePlace
 from mtl.data.sources.folder_files import counts, split_of
@@ -77,7 +77,7 @@ def find_place(root: Path, table: Path, column: str, role: str, cells: Sequence[
     if not cells:
         raise UserError(f"{table}: the column {column} is empty")
     folders = list(dict.fromkeys([*likely_folders(root, role), table.parent]))
-    for ending in ("", *IMAGE_SUFFIXES, ".npy"):
+    for ending in ("", *PICTURE_SUFFIXES):
         for folder in folders:
             place = FilePlace(folder, ending)
             if any(place.file(cell).is_file() for cell in cells[:TRIED]):

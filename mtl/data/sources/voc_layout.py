@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from mtl.data.image_file import IMAGE_SUFFIXES
+from mtl.data.image_format import PICTURE_SUFFIXES
 from mtl.data.sources.base import SPLITS, Split
 from mtl.data.sources.folder_files import composed, files_below, folders_in, split_of
 from mtl.data.sources.text_file import lines, read_bytes, readings
@@ -130,7 +131,7 @@ class VocLayout:
         """What is in the folders and belongs to no image, a line each."""
         said = []
         for part, files, suffixes in (
-            ("JPEGImages", self._images, IMAGE_SUFFIXES),
+            ("JPEGImages", self._images, PICTURE_SUFFIXES),
             ("Annotations", self._annotations, (".xml",)),
             ("SegmentationClass", self._masks, IMAGE_SUFFIXES),
         ):
@@ -213,7 +214,7 @@ class VocLayout:
             inside = [place + 1 for place, p in enumerate(parts) if p.lower() == "jpegimages"]
             for start in (0, *inside):
                 below = PurePosixPath(*parts[start:])
-                for name in (str(below), _stem(below, (*IMAGE_SUFFIXES, ".xml"))):
+                for name in (str(below), _stem(below, (*PICTURE_SUFFIXES, ".xml"))):
                     if name in self._names:
                         return self._names[name]
         return None
@@ -234,7 +235,7 @@ class VocLayout:
 
     @cached_property
     def _images(self) -> dict[str, Path]:
-        return _indexed(self._part("JPEGImages"), IMAGE_SUFFIXES)
+        return _indexed(self._part("JPEGImages"), PICTURE_SUFFIXES)
 
     @cached_property
     def _annotations(self) -> dict[str, Path]:
@@ -301,7 +302,7 @@ def _composed(files: Mapping[str, Path]) -> dict[str, Path]:
 
 def _bare(line: str) -> str:
     """The name in a line that names no image: without ending and flag."""
-    return _stem(PurePosixPath(_FLAG.sub("", line)), (*IMAGE_SUFFIXES, ".xml"))
+    return _stem(PurePosixPath(_FLAG.sub("", line)), (*PICTURE_SUFFIXES, ".xml"))
 
 
 def _stem(path: PurePosixPath, suffixes: Collection[str]) -> str:

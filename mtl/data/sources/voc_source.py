@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from mtl.data.image_file import image_size, read_image, read_mask
+from mtl.data.image_file import read_mask
+from mtl.data.image_format import USUAL
 from mtl.data.sample import Sample, TargetValue
 from mtl.data.sources.file_source import FileSource
 from mtl.data.sources.first_seen import FirstSeen
@@ -57,13 +58,13 @@ class VocSource(FileSource):
     def read(self, index: int, size: int | None = None) -> Sample:
         """The sample at ``index``; see ``Source.read``."""
         path = self.layout.image(self.names[index])
-        image, full = read_image(path, size)
+        image, full = USUAL.read(path, size)
         shown = (image.shape[1], image.shape[0])
         return Sample(image, str(path), self._targets(index, full, shown), full)
 
     def annotations(self, index: int) -> Mapping[str, object]:
         """The targets in the pixels of the full image, without decoding it."""
-        full = image_size(self.layout.image(self.names[index]))
+        full = USUAL.size(self.layout.image(self.names[index]))
         return self._targets(index, full, full)
 
     def files(self, index: int) -> list[Path]:

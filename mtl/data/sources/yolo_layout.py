@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from mtl.data.image_file import IMAGE_SUFFIXES
+from mtl.data.image_format import PICTURE_SUFFIXES
 from mtl.data.sources.base import SPLITS, Split
 from mtl.data.sources.folder_files import files_below, folders_in, split_of
 from mtl.data.sources.text_file import lines, read_bytes, readings
@@ -107,7 +107,7 @@ def _placed(root: Path, description: YoloDescription, split: Split, place: str) 
 
 def _images_at(place: Path, root: Path) -> Iterable[Path]:
     if place.is_dir():
-        return (path for path in files_below(place) if path.suffix.lower() in IMAGE_SUFFIXES)
+        return (path for path in files_below(place) if path.suffix.lower() in PICTURE_SUFFIXES)
     texts = readings(read_bytes(place))
     return [_listed(place, line, root) for line in (lines(texts[0]) if texts else [])]
 

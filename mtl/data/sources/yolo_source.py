@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mtl.data.image_file import image_size, read_image
+from mtl.data.image_format import USUAL
 from mtl.data.masks import Crop
 from mtl.data.poses import Poses
 from mtl.data.sample import Sample, TargetValue
@@ -67,13 +67,13 @@ class YoloSource(FileSource):
     def read(self, index: int, size: int | None = None) -> Sample:
         """The sample at ``index``; see ``Source.read``."""
         path = self.images[index]
-        image, full = read_image(path, size)
+        image, full = USUAL.read(path, size)
         shown = (image.shape[1], image.shape[0])
         return Sample(image, str(path), self._targets(index, full, shown), full)
 
     def annotations(self, index: int) -> Mapping[str, object]:
         """The targets in the pixels of the full image, without decoding it."""
-        full = image_size(self.images[index])
+        full = USUAL.size(self.images[index])
         return self._targets(index, full, full)
 
     def files(self, index: int) -> list[Path]:

@@ -3,7 +3,7 @@
 import glob
 from pathlib import Path
 
-from mtl.data.image_file import IMAGE_SUFFIXES
+from mtl.data.image_format import PICTURE_SUFFIXES
 from mtl.errors import UserError
 from mtl.runs.prediction.inputs.listed import STDIN, listed_files
 
@@ -31,10 +31,10 @@ def find_images(given: str) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        found = [p for p in path.iterdir() if _shown(p) and p.suffix.lower() in IMAGE_SUFFIXES]
+        found = [p for p in path.iterdir() if _shown(p) and p.suffix.lower() in PICTURE_SUFFIXES]
         if not found:
             raise UserError(
-                f"input={given}: no image lies in this folder ({', '.join(IMAGE_SUFFIXES)}); "
+                f"input={given}: no image lies in this folder ({', '.join(PICTURE_SUFFIXES)}); "
                 f"for folders inside it write 'input={given}/**/*.jpg'"
             )
         return sorted(found)
