@@ -14,6 +14,15 @@ from mtl.processes import is_first_process, speaker
 
 COMMAND = re.compile(r"\s*mtl [a-z]")
 """How a line begins that is a command."""
+UNBROKEN = re.compile(
+    # A command with its arguments, wherever it stands; a number with its interval and its unit.
+    r"mtl [a-z]+(?: (?:--(?:cfg|config-dir) [\w./-]+|-\S+|'[^']*'|[A-Z]{2,}\b"
+    r"|[\w@.~+/-]+[=/](?:'[^']*'|[^\s'])*))*"
+    r"|\S+ ± \S+(?: %| points\b)?|[\d.]+ %"
+)
+"""What no line may end in."""
+HELD = "\ue000"
+"""Stands for a blank there while lines are filled."""
 LAST_COMMAND = re.compile(r": (mtl [a-z]+ \S+=.*)$")
 """A command at the end of a sentence."""
 console = Console(highlight=False, soft_wrap=True)
@@ -48,8 +57,9 @@ def complain(what: object) -> None:
 def in_width(text: str, width: int | None = None) -> str:
     """Prose whose lines end between words, for a terminal, which would end them anywhere.
 
-    Commands stay whole so that they can be copied: lines that are one, and one that ends a
-    sentence, which gets a line of its own where the sentence is too long.
+    Commands stay whole so that they can be copied: lines that are one, one that ends a sentence,
+    which gets a line of its own where the sentence is too long, and those inside a sentence, around
+    which its lines end. So do numbers with their intervals.
 
     Args:
         text: of one or more lines.
@@ -67,10 +77,10 @@ def _fitting(line: str, width: int) -> list[str]:
         prose, command = line[: found.start(1)].rstrip(), [f"  {found[1]}"]
     indent = " " * (len(line) - len(line.lstrip()))
     filled = textwrap.wrap(
-        prose,
+        UNBROKEN.sub(lambda found: found[0].replace(" ", HELD), prose),
         width,
         subsequent_indent=indent,
         break_long_words=False,
         break_on_hyphens=False,
     )
-    return [*filled, *command]
+    return [*(part.replace(HELD, " ") for part in filled), *command]

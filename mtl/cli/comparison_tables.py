@@ -22,6 +22,7 @@ from mtl.runs.compare.output.plain_table import (
     sentences,
 )
 from mtl.runs.compare.output.words import BETTER, WORSE, legend
+from mtl.terminal import in_width
 from mtl.words import counted
 
 GAP = 2
@@ -47,13 +48,13 @@ def show(comparison: Comparison, whole: bool) -> None:
         console.print(table)
         console.print()
     for line in legend(comparison, "bold" if console.is_terminal else "*"):
-        console.print(Text(line), style="dim")
+        show_line(line, console, "dim")
     if found := sentences(comparison):
         console.print()
         show_sentences(found, console)
     if found := against_alone(comparison):
         console.print()
-        console.print(Text(AGAINST_ALONE, style="bold"))
+        show_line(AGAINST_ALONE, console, "bold")
         show_sentences(found, console)
     if not whole:
         return
@@ -61,7 +62,7 @@ def show(comparison: Comparison, whole: bool) -> None:
     if missing := left_out(comparison):
         console.print()
         for text in missing[:NOTES]:
-            console.print(Text(text))
+            show_line(text, console)
         if len(missing) > NOTES:
             console.print(f"and {len(missing) - NOTES} more; out=DIR writes all")
 
@@ -72,12 +73,27 @@ def show_sentences(found: Sequence[tuple[str, str]], console: Console) -> None:
     if len(found) > LONGEST:
         told = [(name, text) for name, text in found if text.startswith(("better", "worse"))]
     for name, text in told:
-        console.print(Text.assemble((name, "bold"), ": ", text))
+        show_line(f"{name}: {text}", console, "bold", len(name))
     if len(told) < len(found):
         console.print(
             f"and {counted(len(found) - len(told), 'sentence')} without a sure difference: "
             "out=DIR writes all"
         )
+
+
+def show_line(text: str, console: Console, style: str = "", styled: int | None = None) -> None:
+    """A sentence, whose lines end between words on a terminal.
+
+    Args:
+        text: of one line.
+        console: what it has to fit.
+        style: of its beginning.
+        styled: characters that have it; None for all.
+    """
+    # A blank becomes the end of a line, so that places stay the same.
+    line = Text(in_width(text, console.width) if console.is_terminal else text)
+    line.stylize(style, 0, styled)
+    console.print(line, soft_wrap=True)
 
 
 def show_differences(comparison: Comparison, console: Console) -> None:
