@@ -5,8 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from mtl.data.batch import Labelled
+from mtl.drawing.curves import confusion
+from mtl.drawing.curves.confusion import most_confused
 from mtl.model.curves.base import Curves, HeadCurves
 from mtl.model.curves.box import BoxCurves
 from mtl.model.curves.calibration import BINS
@@ -47,6 +50,37 @@ def random_classes(count: int = 150) -> tuple[torch.Tensor, torch.Tensor]:
     truth = torch.randint(3, (count,), generator=draw)
     logits = torch.randn(count, 3, generator=draw) + torch.nn.functional.one_hot(truth, 3)
     return (logits * 4).round().div(4).softmax(1), truth
+
+
+def test_of_many_classes_the_most_confused_are_drawn() -> None:
+    """4 of 50: class 7 took 5 for 30 and 3 for 31; class 2 took 2 for 9, and 9 took 1 for 30."""
+    counts = np.eye(50) * 10
+    counts[7, 30], counts[7, 31], counts[2, 9], counts[9, 30] = 5, 3, 2, 1
+    names, found = most_confused([f"c{place}" for place in range(50)], counts, 4)
+    # Class 9 takes part in as many mistakes as class 31.
+    assert names == ["c7", "c9", "c30", "c31", "46 others"]
+    assert found.tolist() == [
+        [10, 0, 5, 3, 0],
+        [0, 10, 1, 0, 0],
+        [0, 0, 10, 0, 0],
+        [0, 0, 0, 10, 0],
+        [0, 2, 0, 0, 460],
+    ]
+    assert found.sum() == counts.sum()
+
+
+def test_the_picture_says_that_not_all_classes_are_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+    canvas = np.zeros((1, 1, 3), np.uint8)
+    monkeypatch.setattr(confusion, "to_canvas", lambda made: [drawn.append(made), canvas][1])
+    for count in (40, 80):
+        confusion.draw_confusion([f"c{place}" for place in range(count)], np.eye(count), "said")
+    all_of_them, some = (figure.axes[0] for figure in drawn)
+    assert all_of_them.get_title() == "said"
+    assert len(all_of_them.get_yticklabels()) == 40
+    assert some.get_title() == "said\nthe 24 most confused of 80 classes"
+    labels = [label.get_text() for label in some.get_yticklabels()]
+    assert labels == [*(f"c{place}" for place in range(24)), "56 others"]
 
 
 def test_ranking_by_hand() -> None:

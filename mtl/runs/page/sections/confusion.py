@@ -88,4 +88,8 @@ def _list(name: str, caption: str, total: Confusions) -> PageTable:
         ]
         for share, count, truth, decided in mistakes[:MOST_MISTAKES]
     ]
-    return PageTable(name, f"{caption}; the commonest mistakes", header, rows)
+    told = f"the {len(rows)} commonest of {counted(len(mistakes), 'mistake')}"
+    if len(rows) == len(mistakes):
+        told = counted(len(rows), "mistake")
+    of = f"{told} between {len(total.classes)} classes"
+    return PageTable(name, f"{caption}; {of}", header, rows)
