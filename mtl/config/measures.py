@@ -103,8 +103,8 @@ def on_sets(metrics: Sequence[str], sets: Sequence[str]) -> list[str]:
     return [*metrics, *(f"{name}{OF_SET}{metric}" for name in sets for metric in metrics)]
 
 
-def mode_of(metric: str, heads: Mapping[str, Mapping[str, Any]]) -> Mode:
-    """``max`` where more is better, else ``min``, as the heads declare it.
+def measure_of_any(metric: str, heads: Mapping[str, Mapping[str, Any]]) -> Measure:
+    """Which way a metric is better and what bounds it, as the heads declare it.
 
     The framework's own values are the score, a mean of shares, the gain over single-task runs, and
     losses, which are minimised.
@@ -118,13 +118,20 @@ def mode_of(metric: str, heads: Mapping[str, Mapping[str, Any]]) -> Mode:
     """
     _, _, name = metric.partition("/")
     task, _, own = name.rpartition("/")
-    if name in (SCORE, GAIN) or (own == CHANGE and task in heads):
-        return "max"
+    if name == SCORE:
+        return Measure(True, -math.inf, 1.0)
+    if name == GAIN or (own == CHANGE and task in heads):
+        return Measure(True, -math.inf, math.inf)
     if own == LOSS and (not task or task in heads):
-        return "min"
+        return Measure(False, -math.inf, math.inf)
     if task not in heads:
         raise UserError(f"{metric}: belongs to none of the tasks {listing(heads)}")
-    return "max" if measure_of(task, own, heads[task]).larger else "min"
+    return measure_of(task, own, heads[task])
+
+
+def mode_of(metric: str, heads: Mapping[str, Mapping[str, Any]]) -> Mode:
+    """``max`` where more is better, else ``min``; see ``measure_of_any``."""
+    return "max" if measure_of_any(metric, heads).larger else "min"
 
 
 def _bounds(key: str, bounds: object) -> tuple[float, float]:

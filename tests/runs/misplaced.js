@@ -14,6 +14,7 @@
     }
     if (drawing || element.scrollWidth <= element.clientWidth + 1) continue;
     if (["hidden", "clip"].includes(style.overflowX)) tell("cut off", element);
+    if (element.matches("th, td")) tell("runs into its neighbour", element);
     if (["auto", "scroll"].includes(style.overflowX)) {
       const labelled = element.getAttribute("role") === "region" && element.tabIndex === 0
         && (element.ariaLabel || document.getElementById(element.getAttribute("aria-labelledby")));
@@ -24,6 +25,11 @@
   }
   for (const drawing of document.querySelectorAll(".chart svg")) {
     if (drawing.getBoundingClientRect().width > drawing.closest(".chart").clientWidth + 1) tell("wider than its place", drawing);
+  }
+  for (const text of document.querySelectorAll(".chart svg text")) {
+    const place = text.closest("svg").getBoundingClientRect(), box = text.getBoundingClientRect();
+    const out = Math.max(place.left - box.left, box.right - place.right, place.top - box.top, box.bottom - place.bottom);
+    if (text.textContent && getComputedStyle(text).opacity !== "0" && out > 2) tell("cut off", text);
   }
   for (const parent of document.querySelectorAll("header, main, section, figure, .figures, .verdicts, .verdict, .answers, .answers dl > div, .controls, tr")) {
     const boxes = [...parent.children]

@@ -25,6 +25,8 @@ class ComparedMetric:
         larger: whether more is better, as the cells have it.
         percent: whether it is a change, shown in percent; its values are shares all the same.
         decimals: with which its values are written, the same in all rows.
+        low: smallest value that there can be; None where nothing bounds it.
+        high: largest, likewise.
     """
 
     name: str
@@ -33,6 +35,23 @@ class ComparedMetric:
     larger: bool
     percent: bool = False
     decimals: int = 3
+    low: float | None = None
+    high: float | None = None
+
+    def within(self, value: float) -> float:
+        """A value, or the bound that it lies beyond: an interval's end may, which knows none."""
+        return _within(value, self.low, self.high)
+
+    def difference_within(self, value: float) -> float:
+        """A difference of two values, likewise."""
+        if self.low is None or self.high is None:
+            return value
+        return _within(value, self.low - self.high, self.high - self.low)
+
+
+def _within(value: float, low: float | None, high: float | None) -> float:
+    value = value if low is None else max(value, low)
+    return value if high is None else min(value, high)
 
 
 @dataclass(frozen=True)

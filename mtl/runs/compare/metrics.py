@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TypeGuard
 
-from mtl.config.measures import CHANGE, GAIN, mode_of
+from mtl.config.measures import CHANGE, GAIN, SCORE, measure_of, measure_of_any
 from mtl.config.nearest import listing, nearest
 from mtl.errors import UserError
 from mtl.runs.collection.record import RunRecord
@@ -62,6 +62,17 @@ def change_metrics(runs: Sequence[RunRecord], delta: Sign) -> list[ComparedMetri
     return []
 
 
+def counted_metrics(runs: Sequence[RunRecord], task: str) -> list[str]:
+    """Own names of the metrics whose mean a task's change is, the main one first.
+
+    Args:
+        runs: finished ones.
+        task: whose.
+    """
+    heads = (run.heads[task] for run in runs if task in run.heads)
+    return list(dict.fromkeys(str(name) for head in heads for name in head["metrics"]))
+
+
 def value_of(run: RunRecord, metric: ComparedMetric, delta: Sign) -> float | None:
     """A run's value as the cells have it; None where it has none that is a number."""
     value = run.metrics.get(metric.name)
@@ -90,8 +101,20 @@ def _metric(name: str, runs: Sequence[RunRecord], delta: Sign) -> ComparedMetric
     if own in (GAIN, CHANGE):
         return _change(name, delta)
     heads = next(run.heads for run in runs if name in run.metrics)
-    larger = mode_of(name, heads) == "max"
-    return ComparedMetric(name, task, own, larger, decimals=_decimals(name, runs))
+    measure = measure_of_any(name, heads)
+    low, high = measure.low, measure.high
+    if own == SCORE and not task:
+        # A mean, which nothing takes beyond the bounds of what it is of.
+        low = min(measure_of(t, str(head["metrics"][0]), head).low for t, head in heads.items())
+    return ComparedMetric(
+        name,
+        task,
+        own,
+        measure.larger,
+        decimals=_decimals(name, runs),
+        low=low if math.isfinite(low) else None,
+        high=high if math.isfinite(high) else None,
+    )
 
 
 def _change(name: str, delta: Sign) -> ComparedMetric:

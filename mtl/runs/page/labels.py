@@ -40,6 +40,11 @@ def metric_title(metric: ComparedMetric) -> str:
     return f"{metric.task} {metric.own}".strip().replace("_", " ")
 
 
+def in_unit(metric: ComparedMetric) -> str:
+    """The title with the unit that charts have."""
+    return f"{metric_title(metric)}, %" if metric.percent else metric_title(metric)
+
+
 def own_name(metric: ComparedMetric) -> str:
     """``balanced accuracy``, where it is clear whose."""
     return metric.own.replace("_", " ")

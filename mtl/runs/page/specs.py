@@ -57,7 +57,8 @@ def chart(labels: Sequence[str], params: Mapping[str, Any], **body: Any) -> Spec
     return {
         "width": "container",
         "height": 300,
-        "autosize": {"type": "fit", "contains": "padding"},
+        # The axis of what is chosen later may need more room for its numbers.
+        "autosize": {"type": "fit", "contains": "padding", "resize": True},
         "config": CONFIG,
         "params": [{"name": name, "value": value} for name, value in known.items()],
         **body,

@@ -22,10 +22,13 @@ def draw(curve: Curve, main: dict[str, str]) -> npt.NDArray[np.uint8]:
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     order = np.argsort(curve.angles)
     x = np.array(curve.angles)[order]
+    shown: list[float] = []
     for task, metric in main.items():
         values = curve.metrics.get(f"{task}/{metric}")
         if values is not None:
-            upper.plot(x, np.array(values)[order], marker=".", label=f"{task} {metric}")
+            named = f"{task} {metric}"
+            shown += values
+            upper.plot(x, np.array(values)[order], marker=".", label=named, clip_on=False)
         if task in curve.errors:
             lower.plot(x, np.array(curve.errors[task])[order], marker=".", label=task)
     upper.set_ylabel("metric")
@@ -34,7 +37,9 @@ def draw(curve: Curve, main: dict[str, str]) -> npt.NDArray[np.uint8]:
     lower.set_xticks(np.arange(0, 361, 45) if x.min() >= 0 else np.arange(-180, 181, 45))
     for axes in (upper, lower):
         axes.grid(alpha=0.3)
-        axes.set_ylim(bottom=0)
+    lower.set_ylim(bottom=0)
+    # Main metrics are shares, which end at 1; one that explains less than nothing (r2) is below 0.
+    upper.set_ylim(np.nanmin([0.0, *shown]), min(1.0, upper.get_ylim()[1]))
     # Below the curves, which may be anywhere.
     figure.legend(*upper.get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return to_canvas(figure)

@@ -35,11 +35,11 @@ class Digits:
 
     def plain(self, value: float) -> str:
         """``0.344``."""
-        return f"{self._scaled(value):.{self.metric.decimals}f}"
+        return f"{self.scaled(value):.{self.metric.decimals}f}"
 
     def signed(self, value: float) -> str:
         """``+0.052``."""
-        return f"{self._scaled(value):+.{self.metric.decimals}f}"
+        return f"{self.scaled(value):+.{self.metric.decimals}f}"
 
     def told(self, value: float) -> str:
         """``+0.052``; what that would tell from 0 by nothing as ``+1e-06``."""
@@ -60,7 +60,8 @@ class Digits:
             return f"{mean} ± {self.plain((high - low) / 2)}"
         return f"{mean} ({self.signed(low)} to {self.signed(high)})"
 
-    def _scaled(self, value: float) -> float:
+    def scaled(self, value: float) -> float:
+        """What is written: percent of a change."""
         return 100 * value if self.metric.percent else value
 
 
@@ -158,7 +159,10 @@ def legend(comparison: Comparison, bold: str) -> list[str]:
         )
     if any(metric.percent for metric in comparison.metrics):
         way = "more" if comparison.delta == "gain" else "less"
-        lines.append(f"Δ: change against single-task networks, {way} is better")
+        lines.append(
+            "Δm: mean over tasks of Δ, the mean relative change of a task's metrics against its "
+            f"single-task network; {way} is better"
+        )
     if controls := [row.name for row in comparison.rows if row.shares_nothing]:
         lines.append(f"{NO_SHARING}: {listing(controls)}")
     return ["; ".join(parts), *lines]

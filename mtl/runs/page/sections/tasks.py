@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from mtl.runs.compare.comparison import ComparedMetric
-from mtl.runs.compare.output.words import mean_text
+from mtl.runs.compare.output.words import Digits, mean_text
 from mtl.runs.page.chance import chance_of
 from mtl.runs.page.data import PageData
 from mtl.runs.page.gather.numbers import short
-from mtl.runs.page.labels import metric_title, own_name, way
+from mtl.runs.page.labels import in_unit, own_name, way
 from mtl.runs.page.parts import (
     Chart,
     ChartChoice,
@@ -44,9 +44,7 @@ def tasks(data: PageData) -> PageSection:
 
 
 def _choice(metrics: Sequence[ComparedMetric]) -> ChartChoice:
-    options = [
-        (m.name, f"{metric_title(m) if m.percent else own_name(m)} ({way(m)})") for m in metrics
-    ]
+    options = [(m.name, f"{in_unit(m) if m.percent else own_name(m)} ({way(m)})") for m in metrics]
     return ChartChoice("metric", "Metric", options)
 
 
@@ -57,9 +55,9 @@ def _bars(data: PageData, task: str, metrics: Sequence[ComparedMetric], name: st
         cells = [row.cells.get(metric.name) for metric in metrics]
         for metric, cell in zip(metrics, cells, strict=True):
             if cell is not None:
-                low, high = cell.interval or (cell.mean, cell.mean)
-                point = (row.place, metric.name, cell.mean, low, high, len(cell.values))
-                _add(columns, point)
+                low, high = map(metric.within, cell.interval or (cell.mean, cell.mean))
+                numbers = map(Digits(metric).scaled, (cell.mean, low, high))
+                _add(columns, (row.place, metric.name, *numbers, len(cell.values)))
         texts = (
             PageCell("") if c is None else PageCell(mean_text(c, m), c.mean)
             for m, c in zip(metrics, cells, strict=True)
@@ -101,9 +99,10 @@ def _differences(data: PageData, task: str, metrics: Sequence[ComparedMetric], n
             continue
         for metric, d in zip(metrics, found, strict=True):
             if d is not None:
-                low, high = d.interval or (d.mean, d.mean)
+                low, high = map(metric.difference_within, d.interval or (d.mean, d.mean))
                 tone = TONES.get(d.verdict, "unsure")
-                _add(columns, (row.place, metric.name, d.mean, low, high, tone))
+                numbers = map(Digits(metric).scaled, (d.mean, low, high))
+                _add(columns, (row.place, metric.name, *numbers, tone))
         texts = (
             PageCell("") if d is None else PageCell(size_and_verdict(d, m), d.mean)
             for m, d in zip(metrics, found, strict=True)
