@@ -83,6 +83,11 @@ def test_gain_over_single_tasks_is_told(tmp_path):
     told = r"Better than equal: \+5\.1 points with cagrad \(\+4\.\d to \+5\.\d, p = [\d.e-]+\)\."
     assert re.fullmatch(told, change.headline)
     assert [row[1].text for row in change.parts[0].rows] == ["+4.1 %", "-1.0 %", "-1.0 %"]
+    assert change.parts[0].columns[1].note == (
+        "mean over tasks of each task's mean over its metrics"
+    )
+    assert box.parts[0].columns[2].title == "against a network for this task alone"
+    assert box.parts[0].columns[2].note == "relative change of iou, no mean over metrics"
     # Of this metric, not of all metrics of the task; 0.020, 0.021, 0.022 ± 4.303 * 0.001 / √3.
     assert box.parts[0].rows[0][2].text == "+2.1 ± 0.2 %"
 
@@ -114,6 +119,10 @@ def test_what_is_missing_of_commands_is_said(tmp_path):
         "not in app.log",
     ]
     assert common.text == "mtl train"
+    for file in sweep.glob("*/environment.json"):
+        file.unlink()
+    found = section(page_data(compare(find_runs([sweep]))), "reproduce").parts
+    assert any("The commit of the code isn't known." in getattr(p, "lines", [""])[0] for p in found)
 
 
 def test_the_scale_of_the_trainings_is_said(tmp_path):
@@ -246,6 +255,7 @@ def test_many_classes_become_a_list_of_mistakes(tmp_path):
     assert isinstance(found, PageTable)
     assert len(found.rows) == 19
     assert found.rows[0][2].text == "10%"
+    assert found.caption.endswith("all seeds together; 19 mistakes between 20 classes")
 
 
 def test_conflict_is_the_mean_cosine(data):

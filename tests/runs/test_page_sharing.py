@@ -13,9 +13,11 @@ from mtl.runs.compare.output.words import legend
 from mtl.runs.compare.question import Question
 from mtl.runs.page.answers import Answers
 from mtl.runs.page.data import page_data
-from mtl.runs.page.parts import Folded, Sentences, SideBySide
+from mtl.runs.page.parts import Chart, Folded, PageTable, Sentences, SideBySide
 from mtl.runs.page.sections.answer import answer
+from mtl.runs.page.sections.configuration import configuration
 from mtl.runs.page.sections.sharing import sharing
+from mtl.runs.page.sections.training import training
 from mtl.runs.page.wording import differing, headline
 
 ENCODERS = {
@@ -160,3 +162,45 @@ def test_baselines_stand_behind_the_row_that_shares_nothing(tmp_path: Path) -> N
     assert isinstance(parts[0], Answers)
     assert isinstance(parts[1], Folded)
     assert parts[1].title == "Against a network for each task alone"
+
+
+def test_means_over_other_tasks_are_not_compared(tmp_path: Path) -> None:
+    """The score of a run is of its own tasks, the loss their sum."""
+    (tmp_path / "both").mkdir()
+    metrics = {"box/iou": 0.5, "score": 0.7, "loss": 1.0}
+    write_run(tmp_path / "both/0", config(0), metrics)
+    names = {metric.name for metric in page_data(compare(find_runs([tmp_path]))).metrics}
+    assert {"test/score", "test/loss"} <= names
+    alone = write_run(tmp_path / "alone", config(0, tasks=("box",)), metrics, started="3")
+    for run in (tmp_path / "both/0", alone):
+        (run / "metrics.csv").write_text("step,metric,value\n1,val/score,0.5\n1,val/box/iou,0.5\n")
+    data = page_data(compare(find_runs([tmp_path])))
+    assert {metric.name for metric in data.metrics} == {"test/box/iou"}
+    (chart,) = (part for part in training(data).parts if isinstance(part, Chart))
+    assert [text for _, text in chart.choices[0].options] == ["box iou (validation)"]
+    # Nor is a network for one task called as the task is.
+    assert data.labels == ["classification+box", "box alone"]
+
+
+def test_that_a_task_is_lacking_is_told_once(tmp_path: Path) -> None:
+    write_run(tmp_path / "both", config(0), {"box/iou": 0.5})
+    write_run(tmp_path / "alone", config(0, tasks=("box",)), {"box/iou": 0.5}, started="3")
+    table = configuration(page_data(compare(find_runs([tmp_path])))).parts[0]
+    assert isinstance(table, PageTable)
+    assert [row[0].text for row in table.rows] == ["tasks"]
+    values = config(0, tasks=("box",), heads__box__weight=2.0)
+    write_run(tmp_path / "heavy", values, {"box/iou": 0.5}, started="3")
+    table = configuration(page_data(compare(find_runs([tmp_path])))).parts[0]
+    assert isinstance(table, PageTable)
+    assert [row[0].text for row in table.rows] == ["heads.box.weight", "tasks"]
+
+
+def test_rows_that_gain_the_same_are_told_in_one_number(tmp_path: Path) -> None:
+    for encoder in ("nddr", "shared"):
+        for seed in range(3):
+            values = config(seed, encoder={"_target_": ENCODERS[encoder]})
+            write_run(tmp_path / f"{encoder}{seed}", values, {"box/iou": BASE[seed] + 0.06})
+    for seed in range(3):
+        write(tmp_path, "per_task", seed)
+    (line, *_) = answer(page_data(compare(find_runs([tmp_path])))).parts[0].lines
+    assert line.rest.endswith(": all are at +0.060.")

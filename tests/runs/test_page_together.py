@@ -59,6 +59,10 @@ def test_each_task_has_its_answer_with_a_number(comparison):
         },
     )
     assert isinstance(parts[0], Answers)
+    assert parts[0].note == (
+        "In percent of what a network for the task alone reaches with the same seed: the mean over "
+        "all metrics of the task, more is better."
+    )
     lines = {line.title: (line.tone, line.short, line.rest) for line in parts[0].lines}
     assert lines == {
         # Not the largest one, which may be chance.
@@ -86,6 +90,9 @@ def test_the_numbers_stand_below_the_most_gain_first(comparison):
     _, _, table = told(comparison, {"box": changes, "": changes})
     assert isinstance(table, PageTable)
     assert [column.title for column in table.columns] == ["runs", "box", "all tasks"]
+    assert [column.note for column in table.columns] == [
+        *("", "mean over iou, mae", "mean over the tasks, Δm")
+    ]
     assert [[cell.text for cell in row[:2]] for row in table.rows] == [
         ["pcgrad", "+9.0 ± 2.0 % ▲"],
         ["equal", "+1.0 ± 2.0 %"],

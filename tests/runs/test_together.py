@@ -150,4 +150,5 @@ def test_in_every_form(tmp_path: Path, mtl: Any) -> None:
     assert r"+1.3 $\pm$ 8.7 \%" in as_latex(comparison)
     out = mtl("compare", "runs=[sweep]").out
     assert f"{AGAINST_ALONE}\nall runs: {said}\n" in out
+    assert "mean over tasks of Δ, the mean relative change of a task's metrics against its" in out
     assert "+1.3 ± 8.7 %" in out

@@ -22,6 +22,9 @@ def printed_names(columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> 
 
     def part(column: str, text: str) -> str:
         leaf = column.rpartition(".")[2]
+        if column == "tasks" and "+" not in text:
+            # ``box`` is the task itself.
+            return f"{shortened(text)} alone"
         if column in named:
             return shortened(text)
         return f"{leaf if leaves.count(leaf) == 1 else column}={shortened(text)}"

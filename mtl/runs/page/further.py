@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mtl.config.measures import LOSS, SCORE
 from mtl.errors import UserError
 from mtl.runs.compare.comparison import Cell, ComparedMetric, Comparison, ComparisonRow
 from mtl.runs.compare.metrics import compared_metrics, value_of
@@ -14,9 +15,14 @@ MOST = 60
 
 
 def further_metrics(comparison: Comparison, split: str) -> list[ComparedMetric]:
-    """All others of a split whose direction is declared."""
+    """All others of a split whose direction is declared.
+
+    Score and loss of a whole run are of its own tasks: where those differ, they are left out.
+    """
     runs = [run for row in comparison.rows for run in row.runs]
     known = {metric.name for metric in comparison.metrics}
+    if not same_tasks(comparison):
+        known |= {f"{split}/{own}" for own in (SCORE, LOSS)}
     names = dict.fromkeys(name for run in runs for name in run.metrics)
     found: list[ComparedMetric] = []
     for name in names:
@@ -26,6 +32,11 @@ def further_metrics(comparison: Comparison, split: str) -> list[ComparedMetric]:
             except UserError:
                 continue
     return found
+
+
+def same_tasks(comparison: Comparison) -> bool:
+    """Whether all runs have the same tasks, so that means and sums over them can be compared."""
+    return len({frozenset(run.tasks) for row in comparison.rows for run in row.runs}) == 1
 
 
 def further_cells(

@@ -18,7 +18,10 @@ from mtl.runs.compare.output.words import (
 )
 from mtl.runs.compare.sentence import metric_names
 
-AGAINST_ALONE = "together against each task alone, intervals after Holm's correction"
+AGAINST_ALONE = (
+    "together against each task alone: mean relative change of a task's metrics (overall: mean "
+    "over the tasks), intervals after Holm's correction"
+)
 """Over what ``against_alone`` says."""
 DIFFERENCE_HEADS = ("metric", "difference", "p", "p (Holm)", "d_z", "pairs")
 

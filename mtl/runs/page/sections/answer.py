@@ -30,6 +30,8 @@ from mtl.words import counted
 MOST_ROWS = 8
 """Named for each task before the rest is folded away."""
 FEW_NOTES = 2
+OF_ALL = "mean over tasks of each task's mean over its metrics"
+OWN_NETWORK = "against a network for this task alone"
 OPENED = "Against a network for each task alone"
 
 
@@ -113,15 +115,20 @@ def _spread(changes: Sequence[float]) -> PageCell:
 
 
 def _columns(data: PageData, metric: ComparedMetric) -> list[PageColumn]:
-    titles = [
-        PageColumn("runs"),
-        PageColumn("change" if metric.percent else own_name(metric), True),
-    ]
+    mean = PageColumn(own_name(metric), True)
+    if metric.percent:
+        mean = PageColumn("change", True, note=OF_ALL)
+    titles = [PageColumn("runs"), mean]
     if any(_own_changes(data, row, metric) for row in data.rows):
-        titles.append(PageColumn("against its own network", True))
-    if len(data.rows) > 1:
+        note = f"relative change of {own_name(metric)}, no mean over metrics"
+        titles.append(PageColumn(OWN_NETWORK, True, note=note))
+    if _has_differences(data, metric):
         titles.append(PageColumn(f"against {data.reference.label}"))
     return titles
+
+
+def _has_differences(data: PageData, metric: ComparedMetric) -> bool:
+    return any(compared(row, metric) is not None for row in data.rows)
 
 
 def _cells(data: PageData, row: PageRow, metric: ComparedMetric) -> list[PageCell]:
@@ -129,7 +136,7 @@ def _cells(data: PageData, row: PageRow, metric: ComparedMetric) -> list[PageCel
     cells = [PageCell(row.label), PageCell(mean_text(cell, metric), cell.mean)]
     if any(_own_changes(data, other, metric) for other in data.rows):
         cells.append(_spread(_own_changes(data, row, metric)))
-    if len(data.rows) == 1:
+    if not _has_differences(data, metric):
         return cells
     difference = compared(row, metric)
     if difference is None:

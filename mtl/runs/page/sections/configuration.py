@@ -32,7 +32,11 @@ def configuration(data: PageData) -> PageSection:
     )
     keys = dict.fromkeys(key for leaf in flat.values() for key in leaf)
     varying = [key for key in keys if len({leaf.get(key) for leaf in flat.values()}) > 1]
-    differing = [key for key in varying if key not in (*NOT_SHOWN, *derived)]
+    differing = [
+        key
+        for key in varying
+        if key not in (*NOT_SHOWN, *derived) and _differs_where_it_is(data, flat, key)
+    ]
     parts: list[PagePart] = []
     if differing:
         header = [PageColumn("key"), *(PageColumn(row.label) for row in data.rows)]
@@ -56,6 +60,18 @@ def configuration(data: PageData) -> PageSection:
     table = PageTable("same", "Settings that all runs have in common", columns, same)
     parts.append(Folded(f"All other settings ({len(same)})", [table]))
     return PageSection("configuration", "Configuration", parts)
+
+
+def _differs_where_it_is(data: PageData, flat: Mapping[int, Mapping[str, str]], key: str) -> bool:
+    """Whether rows with a key differ in it, for keys of a task that some rows lack.
+
+    That they lack the task is told by ``tasks``.
+    """
+    for task in data.main:
+        if key.startswith(f"heads.{task}."):
+            having = [r.place for r in data.rows if task in r.evidence[0].run.tasks]
+            return len({flat[place].get(key) for place in having}) > 1
+    return True
 
 
 def leaves(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -52,7 +52,10 @@ def _title(metric: ComparedMetric) -> str:
 
 
 def _note(metric: ComparedMetric) -> str:
-    return f"change against single tasks, {way(metric)}" if metric.percent else way(metric)
+    if not metric.percent:
+        return way(metric)
+    of = "mean over its metrics of" if metric.task else "mean over tasks of"
+    return f"{of} the change against single tasks, {way(metric)}"
 
 
 def _cells(data: PageData, row: PageRow, metrics: list[ComparedMetric]) -> list[PageCell]:

@@ -42,8 +42,7 @@ def reproduce(data: PageData) -> PageSection:
             [
                 "mtl rerun run=FOLDER repeats a run, and says what differs and whether the numbers "
                 "agree: with the same commit and versions, on the same machine, to the last digit "
-                f"on a CPU.{_where(home)}"
-                + (f" All are of commit {next(iter(commits))}." if len(commits) == 1 else "")
+                f"on a CPU.{_where(home)}" + _of_commit([*commits])
             ]
         )
     )
@@ -109,6 +108,13 @@ def _where(home: Path | None) -> str:
 
 def _commit(evidence: Evidence) -> str:
     return str(evidence.run.environment.get("commit") or UNKNOWN)[:12]
+
+
+def _of_commit(commits: Sequence[str]) -> str:
+    if len(commits) > 1:
+        return ""
+    known = commits[0] != UNKNOWN
+    return f" All are of commit {commits[0]}." if known else " The commit of the code isn't known."
 
 
 def _versions(data: PageData) -> PageTable:

@@ -49,7 +49,7 @@ def sharing(data: PageData, metrics: Sequence[ComparedMetric]) -> list[PagePart]
 def _compared_with(data: PageData) -> str:
     label = data.reference.label
     several = all(len(run.tasks) > 1 for run in data.reference.row.runs)
-    return f"Compared with {label}: {NO_SHARING}." if several else f"Compared with {label}, alone."
+    return f"Compared with {label}: {NO_SHARING}." if several else f"Compared with {label}."
 
 
 def _line(data: PageData, metric: ComparedMetric, found: Found) -> AnswerLine:
@@ -73,8 +73,7 @@ def _spread(metric: ComparedMetric, found: Found) -> str:
     if len(found) < 2:
         return ""
     (best, most), (last, least) = found[0], found[-1]
-    signed = Digits(metric).signed
-    return (
-        f"{beyond(found)}: from {signed(most.mean)} with {best.label} to "
-        f"{signed(least.mean)} with {last.label}."
-    )
+    high, low = (Digits(metric).signed(d.mean) for d in (most, least))
+    if high == low:
+        return f"{beyond(found)}: all are at {high}."
+    return f"{beyond(found)}: from {high} with {best.label} to {low} with {last.label}."

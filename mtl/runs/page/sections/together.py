@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
+from mtl.config.nearest import listing
 from mtl.runs.compare.comparison import Difference
+from mtl.runs.compare.metrics import counted_metrics
 from mtl.runs.compare.verdict import verdict_text
 from mtl.runs.page.answers import AnswerLine, Answers
 from mtl.runs.page.change import change_text
@@ -21,6 +23,10 @@ QUESTION = "Does training together help?"
 OVERALL = "all tasks"
 FEW_ROWS = 8
 """Settings whose table needs no folding."""
+READING = (
+    "Intervals are corrected for the number of changes here; ▲ ▼ : better or worse, where they "
+    "leave out 0."
+)
 MARKS = {"better": " ▲", "worse": " ▼"}
 NOT_KNOWN = (
     "Whether sharing helps isn't known here: no row shares nothing between its tasks "
@@ -38,12 +44,13 @@ def together(data: PageData) -> list[PagePart]:
     found = {name: _ordered(data, rows, name) for name in names}
     there = {name: own for name, own in found.items() if own}
     lines = [_line(data, name, own) for name, own in there.items()]
+    note = _what_it_is(data)
     table = _table(data, rows, [*there])
     folded = len(rows) > FEW_ROWS
-    details: list[PagePart] = [Sentences([_reading(data)]), table]
+    details: list[PagePart] = [Sentences([READING]), table]
     if folded:
         details = [Folded(f"All {len(rows)} settings against networks of their own", details)]
-    return [Answers(QUESTION, lines), *details]
+    return [Answers(QUESTION, lines, note), *details]
 
 
 def _change(row: PageRow, name: str) -> Difference | None:
@@ -89,19 +96,28 @@ def _counts(found: Found) -> str:
     return f"{beyond(found)}." if settled and len(found) > 1 else ""
 
 
-def _reading(data: PageData) -> str:
+def _what_it_is(data: PageData) -> str:
     way = "more" if data.comparison.delta == "gain" else "less"
     return (
-        "The mean relative change of a task's metrics, trained together, against a network for the "
-        f"task alone with the same seed ({way} is better). Intervals are corrected for the number "
-        "of changes here; ▲ ▼ : better or worse, where they leave out 0."
+        "In percent of what a network for the task alone reaches with the same seed: the mean over "
+        f"all metrics of the task, {way} is better."
     )
+
+
+def _note(data: PageData, name: str) -> str:
+    """Over what a column's changes are means."""
+    if name == OVERALL:
+        return "mean over the tasks, Δm"
+    runs = [evidence.run for evidence in data.evidence]
+    own = [metric.replace("_", " ") for metric in counted_metrics(runs, name)]
+    return f"{own[0]} only" if len(own) == 1 else f"mean over {listing(own)}"
 
 
 def _table(data: PageData, rows: Sequence[PageRow], names: Sequence[str]) -> PageTable:
     place = {row.place: rank for rank, (row, _) in enumerate(_ordered(data, rows, names[-1]))}
     ordered = sorted(rows, key=lambda row: place.get(row.place, len(place)))
-    header = [PageColumn("runs"), *(PageColumn(name, True) for name in names)]
+    header = [PageColumn("runs")]
+    header += [PageColumn(name, True, note=_note(data, name)) for name in names]
     cells = [
         [PageCell(row.label), *(_cell(_change(row, name)) for name in names)] for row in ordered
     ]

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+from mtl.config.measures import LOSS, SCORE
 from mtl.runs.page.data import PageData
+from mtl.runs.page.further import same_tasks
 from mtl.runs.page.gather.numbers import short
 from mtl.runs.page.gather.scalars import Band, band
 from mtl.runs.page.labels import measured
@@ -47,7 +49,7 @@ def training(data: PageData) -> PageSection:
             data.labels,
             {"metric": "0"},
             [chosen("m", "metric")],
-            {"axis": {"title": "steps", "tickCount": TICKS, "format": "~s"}},
+            {"axis": {"title": "steps", "tickCount": TICKS, "tickMinStep": 1, "format": "~s"}},
             {"axis": {"title": None}, "scale": {"zero": False}},
             ("step", "mean"),
             dots=few,
@@ -62,11 +64,13 @@ def training(data: PageData) -> PageSection:
 
 def _names(data: PageData) -> list[str]:
     """Curves there are: the score, the main metrics, the rest of validation, then training."""
+    comparable = same_tasks(data.comparison)
     found = {
         name: None
         for evidence in data.evidence
         for name in evidence.scalars
         if name.startswith(("val/", "train/"))
+        if comparable or name.partition("/")[2] not in (SCORE, LOSS)
     }
     first = ["val/score", *(f"val/{task}/{own}" for task, own in data.main.items())]
     rank = {name: place for place, name in enumerate(first)}
