@@ -25,7 +25,8 @@ rest.
   runs=         folders of runs or sweeps, or globs of them
   by=           one choice that makes the rows (by=weighting); all else is averaged and paired over
   metrics=      test/box/iou and the like (each task's main one, of the test split)
-  reference=    the row to compare with: reference=pcgrad (weighting=equal, else the first)
+  reference=    the row to compare with: reference=pcgrad (what shares nothing; else each task's row
+                alone, where all have one; else weighting=equal, else the first)
   test=         t or exact, the sign-flip test that takes nothing for normal (t)
   delta=        sign of changes against single tasks: gain, or drop as in Nash-MTL's papers (gain)
   bootstrap=    draws of test images for intervals over them, where runs kept their samples (200)

@@ -106,7 +106,7 @@ def show_differences(comparison: Comparison, console: Console) -> None:
     if len(cells) > LONGEST:
         console.print(f"{counted(len(cells), 'difference')} to the reference: out=DIR writes them")
         return
-    reference = comparison.rows[comparison.reference].name
+    reference = comparison.reference_name
     console.print(Text(f"differences to {reference}, by {comparison.unit}", style="bold"))
     widths = [max(map(cell_len, column)) for column in zip(DIFFERENCE_HEADS, *cells, strict=True)]
     console.print(_line(DIFFERENCE_HEADS, widths))
@@ -144,7 +144,7 @@ def tables(comparison: Comparison, console: Console) -> Iterator[Table]:
     if sum(_width(column) + GAP for column in names) > limit:
         labels = tuple(ShownCell(row.label) for row in comparison.rows)
         names = [ShownColumn(("", "runs"), labels, names=True)]
-    names = _with_reference(names, comparison.reference, len(comparison.rows))
+    names = _with_reference(names, comparison.references, len(comparison.rows))
     room = console.width - min(limit, sum(_width(column) + GAP for column in names))
     for block in _blocks([column for column in columns if not column.names], room):
         table = Table(box=None, pad_edge=False, header_style="bold")
@@ -164,13 +164,16 @@ def tables(comparison: Comparison, console: Console) -> Iterator[Table]:
         yield table
 
 
-def _with_reference(names: list[ShownColumn], reference: int, rows: int) -> list[ShownColumn]:
-    """The first column says which row is the reference."""
+def _with_reference(
+    names: list[ShownColumn], references: Sequence[int], rows: int
+) -> list[ShownColumn]:
+    """The first column says which row is the reference, or which are."""
     if rows < 2:
         return names
     first, *others = names
     cells = list(first.cells)
-    cells[reference] = ShownCell(f"{cells[reference].text} (reference)".strip())
+    for place in references:
+        cells[place] = ShownCell(f"{cells[place].text} (reference)".strip())
     return [ShownColumn(first.head, tuple(cells), names=True), *others]
 
 

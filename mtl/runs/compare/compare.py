@@ -20,7 +20,7 @@ from mtl.runs.compare.names import printed_names
 from mtl.runs.compare.notes import notes_on
 from mtl.runs.compare.output.words import Digits
 from mtl.runs.compare.question import Question
-from mtl.runs.compare.reference import reference_row
+from mtl.runs.compare.reference import reference_row, rows_alone
 from mtl.runs.compare.sentence import sentence
 from mtl.runs.compare.settings import settings_of
 from mtl.runs.compare.statistics.mean import mean_interval
@@ -62,19 +62,23 @@ def compare(
     told = telling([group.settings for group in groups])
     columns = columns if ask.by is None else [ask.by]
     names = printed_names(columns, told)
-    reference = reference_row(groups, names, ask.reference)
+    alone = rows_alone(groups) if ask.reference is None else {}
+    reference = next(iter(alone.values()), None)
+    if reference is None:
+        reference = reference_row(groups, names, ask.reference)
+    held = {metric: groups[alone.get(metric.task, reference)] for metric in metrics}
     images, unit = ImageEvidence(ask.draws), unit_of(groups)
     pairs = {
         (place, metric.name): Pairs(
             metric,
             mine,
             theirs,
-            images.mcnemar(group, groups[reference], metric, unit),
+            images.mcnemar(group, held[metric], metric, unit),
         )
         for metric in metrics
-        if (theirs := groups[reference].points(metric, ask.delta))
+        if (theirs := held[metric].points(metric, ask.delta))
         for place, group in enumerate(groups)
-        if place != reference and (mine := group.points(metric, ask.delta))
+        if group is not held[metric] and (mine := group.points(metric, ask.delta))
     }
     tested = differences(pairs, unit, ask.test)
     cells = [cells_in(group, metrics, ask.delta, unit, images) for group in groups]
@@ -95,7 +99,7 @@ def compare(
                 cells=cells[place],
                 costs=costs_of(group.members),
                 differences=own,
-                sentence="" if place == reference else sentence(metrics, own, unit, ask.test),
+                sentence=sentence(metrics, own, unit, ask.test) if own else "",
                 together=gains[place],
             )
         )
@@ -105,6 +109,7 @@ def compare(
         costs=tuple(name for name in COSTS if any(name in row.costs for row in rows)),
         rows=tuple(rows),
         reference=reference,
+        alone=alone,
         unit=unit,
         test=ask.test,
         delta=ask.delta,

@@ -11,6 +11,8 @@ Bounds = tuple[float, float]
 """Lower and upper end of a 95 % interval."""
 Test = Literal["t", "exact"]
 Sign = Literal["gain", "drop"]
+EACH_ALONE = "each task alone"
+"""What is compared with where every task has a row of its own."""
 Verdict = Literal["better", "worse", "same", "unsettled", "too few"]
 
 
@@ -194,7 +196,9 @@ class Comparison:
         metrics: in the order of their columns.
         costs: names of what the runs cost, as in results.json: ``parameters``, ``duration_s``...
         rows: in the order in which their first runs were started.
-        reference: place of the row that the others are compared with.
+        reference: place of the row that the others are compared with; of ``alone`` the first.
+        alone: each task to the place of the row of that task alone, with which the others are
+            compared in its metrics; empty where ``reference`` is that of all metrics.
         unit: what is paired and averaged over: ``seed``, or ``setting`` where ``by`` puts
             runs of one seed and different settings together.
         test: by which p was found.
@@ -209,9 +213,24 @@ class Comparison:
     costs: tuple[str, ...]
     rows: tuple[ComparisonRow, ...]
     reference: int
+    alone: Mapping[str, int]
     unit: Literal["seed", "setting"]
     test: Test
     delta: Sign
     by: str | None
     passed_over: tuple[PassedOver, ...]
     notes: tuple[str, ...]
+
+    def reference_of(self, metric: ComparedMetric) -> int:
+        """Place of the row that the others are compared with in a metric."""
+        return self.alone.get(metric.task, self.reference)
+
+    @property
+    def references(self) -> tuple[int, ...]:
+        """Places of the rows that others are compared with."""
+        return tuple(self.alone.values()) or (self.reference,)
+
+    @property
+    def reference_name(self) -> str:
+        """What the others are compared with, in few words."""
+        return EACH_ALONE if self.alone else self.rows[self.reference].name

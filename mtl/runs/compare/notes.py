@@ -47,7 +47,9 @@ def one_line(text: object) -> str:
 def _unpaired(comparison: Comparison) -> Iterator[str]:
     """Seeds that only one of a row and the reference has, rows with the same told together."""
     reference = f"the reference {comparison.rows[comparison.reference].label}"
-    rows = [row for i, row in enumerate(comparison.rows) if i != comparison.reference]
+    if comparison.alone:
+        reference = "the row of the task alone"
+    rows = [row for i, row in enumerate(comparison.rows) if i not in comparison.references]
     for missing, alike in _alike(rows, lambda difference: difference.missing).items():
         lack = "lacks" if len(alike) == 1 else "lack"
         yield f"{_rows(alike)} {lack} {_places(missing)}, which {reference} has"

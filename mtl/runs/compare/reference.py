@@ -12,6 +12,35 @@ PLAIN = ("weighting", "equal")
 """The choice that is the reference where there is no better one."""
 
 
+def rows_alone(groups: Sequence[RunGroup]) -> dict[str, int]:
+    """The place of the row of each task alone, where no row of several tasks shares nothing.
+
+    Of several rows of a task, as with different learning rates, it is the one with
+    ``weighting=equal``, else the first. Empty where a task that others are trained with has none:
+    then one row has to be what all is compared with.
+
+    Args:
+        groups: the rows.
+    """
+    if any(_is_control(run) for group in groups for run in group.members):
+        return {}
+    single: dict[str, list[int]] = {}
+    joint: dict[str, None] = {}
+    for place, group in enumerate(groups):
+        tasks = {tuple(run.tasks) for run in group.members}
+        if len(tasks) == 1 and len(only := next(iter(tasks))) == 1:
+            single.setdefault(only[0], []).append(place)
+        else:
+            joint |= dict.fromkeys(task for own in tasks for task in own)
+    if not joint or not joint.keys() <= single.keys():
+        return {}
+    column, text = PLAIN
+    return {
+        task: next((p for p in places if groups[p].settings.get(column) == text), places[0])
+        for task, places in single.items()
+    }
+
+
 def reference_row(groups: Sequence[RunGroup], names: Sequence[str], asked: str | None) -> int:
     """The place of the reference among the rows.
 

@@ -5,7 +5,13 @@ from dataclasses import dataclass
 
 from mtl.config.trust import Trust
 from mtl.runs.compare.compare import mark_best
-from mtl.runs.compare.comparison import Cell, ComparedMetric, Comparison, ComparisonRow
+from mtl.runs.compare.comparison import (
+    EACH_ALONE,
+    Cell,
+    ComparedMetric,
+    Comparison,
+    ComparisonRow,
+)
 from mtl.runs.page.further import further_cells, further_metrics
 from mtl.runs.page.gather.evidence import Evidence, gather
 
@@ -56,8 +62,17 @@ class PageData:
 
     @property
     def reference(self) -> PageRow:
-        """The row that the others are compared with."""
+        """The row that the others are compared with; see ``reference_of``."""
         return self.rows[self.comparison.reference]
+
+    @property
+    def reference_label(self) -> str:
+        """What the others are compared with."""
+        return EACH_ALONE if self.comparison.alone else self.reference.label
+
+    def reference_of(self, metric: ComparedMetric) -> PageRow:
+        """The row that the others are compared with in a metric."""
+        return self.rows[self.comparison.reference_of(metric)]
 
     @property
     def evidence(self) -> list[Evidence]:

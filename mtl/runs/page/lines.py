@@ -12,7 +12,7 @@ def lines_at_first(data: PageData) -> set[int]:
     """Places of all rows, or of many rows the reference and the best of each task."""
     ranked = [_best_first(data, name) for name in data.main_names]
     everything = [row.place for row in data.rows]
-    places = chain([data.reference.place], *zip_longest(*ranked), everything)
+    places = chain(data.comparison.references, *zip_longest(*ranked), everything)
     return set([*dict.fromkeys(place for place in places if place is not None)][:FEW])
 
 

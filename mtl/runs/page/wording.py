@@ -77,7 +77,7 @@ def headline(data: PageData, found: Found, metric: ComparedMetric) -> tuple[Tone
         found: rows with their differences, the best first.
         metric: of the answer.
     """
-    reference, unit = data.reference.label, data.comparison.unit
+    reference, unit = data.reference_of(metric).label, data.comparison.unit
     row, difference = telling_one(found)
     size = size_and_range(difference, metric, row.label)
     if difference.verdict == "better":

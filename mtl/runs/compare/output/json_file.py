@@ -4,7 +4,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
-from mtl.runs.compare.comparison import Comparison, ComparisonRow, Together
+from mtl.runs.compare.comparison import EACH_ALONE, Comparison, ComparisonRow, Together
 
 
 def as_values(comparison: Comparison) -> dict[str, Any]:
@@ -15,7 +15,10 @@ def as_values(comparison: Comparison) -> dict[str, Any]:
         "unit": comparison.unit,
         "test": comparison.test,
         "delta": comparison.delta,
-        "reference": comparison.rows[comparison.reference].label,
+        "reference": (
+            EACH_ALONE if comparison.alone else comparison.rows[comparison.reference].label
+        ),
+        "alone": {task: comparison.rows[place].label for task, place in comparison.alone.items()},
         "metrics": [asdict(metric) for metric in comparison.metrics],
         "rows": [_row(row) for row in comparison.rows],
         "notes": list(comparison.notes),

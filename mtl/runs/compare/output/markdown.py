@@ -30,8 +30,9 @@ def as_markdown(comparison: Comparison) -> str:
     if found := against_alone(comparison):
         lines += ["", f"{_sentence(AGAINST_ALONE)[:-1]}:", "", *map(_item, found)]
     if blocks := difference_lines(comparison):
-        reference = comparison.rows[comparison.reference].name
-        lines += ["", f"Differences to {_code(reference)}:", ""]
+        reference = comparison.reference_name
+        what = reference if comparison.alone else _code(reference)
+        lines += ["", f"Differences to {what}:", ""]
         cells = [
             ["" if place else _code(name), *map(_escaped, line)]
             for name, block in blocks

@@ -152,8 +152,9 @@ def legend(comparison: Comparison, bold: str) -> list[str]:
     if any(cell.best for cell in cells):
         parts.append(f"{bold}: {BEST}")
     if tested:
+        held = "the task alone" if comparison.alone else "the reference"
         lines.append(
-            f"{BETTER} better, {WORSE} worse than the reference: p < {LEVEL:g} by "
+            f"{BETTER} better, {WORSE} worse than {held}: p < {LEVEL:g} by "
             f"{TESTS[comparison.test]} on pairs, after Holm's correction for "
             f"{counted(tested, 'comparison')}, as are the intervals of differences"
         )

@@ -6,7 +6,6 @@ from mtl.runs.compare.comparison import Cell, ComparedMetric
 from mtl.runs.compare.control import NO_SHARING
 from mtl.runs.compare.metrics import is_finite
 from mtl.runs.compare.output.words import cell_text, mean_text, tested_differences
-from mtl.runs.compare.statistics.mean import mean_interval
 from mtl.runs.page.answers import Tone
 from mtl.runs.page.change import change_text
 from mtl.runs.page.data import PageData, PageRow
@@ -78,7 +77,8 @@ def _card(data: PageData, metric: ComparedMetric, name: str, headed: bool) -> Ta
     if found:
         tone, text = headline(data, found, metric)
     elif len(ordered) > 1:
-        text = f"{text} with {ordered[0].label}, the best so far"
+        best = mean_text(ordered[0].cells[metric.name], metric)
+        text = f"{best} with {ordered[0].label}, the best so far"
     columns = _columns(data, metric)
     rows = [_cells(data, row, metric) for row in ordered]
     parts: list[PagePart] = []
@@ -107,11 +107,11 @@ def _own_changes(data: PageData, row: PageRow, metric: ComparedMetric) -> list[f
 
 
 def _spread(changes: Sequence[float]) -> PageCell:
-    """``+1.2 ± 0.4 %``."""
+    """``+1.2 %``; without an interval, since what stands behind ± on the page is corrected."""
     if not changes:
         return PageCell("", None)
     mean = sum(changes) / len(changes)
-    return PageCell(change_text(Cell({}, mean, mean_interval(changes), None, False)), mean)
+    return PageCell(change_text(Cell({}, mean, None, None, False)), mean)
 
 
 def _columns(data: PageData, metric: ComparedMetric) -> list[PageColumn]:
@@ -123,7 +123,7 @@ def _columns(data: PageData, metric: ComparedMetric) -> list[PageColumn]:
         note = f"relative change of {own_name(metric)}, no mean over metrics"
         titles.append(PageColumn(OWN_NETWORK, True, note=note))
     if _has_differences(data, metric):
-        titles.append(PageColumn(f"against {data.reference.label}"))
+        titles.append(PageColumn(f"against {data.reference_of(metric).label}"))
     return titles
 
 
@@ -140,7 +140,7 @@ def _cells(data: PageData, row: PageRow, metric: ComparedMetric) -> list[PageCel
         return cells
     difference = compared(row, metric)
     if difference is None:
-        return [*cells, PageCell(_what_it_is(row) if row is data.reference else "")]
+        return [*cells, PageCell(_what_it_is(row) if row is data.reference_of(metric) else "")]
     tone = TONES.get(difference.verdict, "unsure")
     return [*cells, PageCell(size_and_verdict(difference, metric), tone=tone)]
 
@@ -157,7 +157,7 @@ def _how_compared(data: PageData) -> str:
     runs = "run" if counts == [1] else "runs"
     same = "with the same seed" if data.comparison.unit == "seed" else "of the same settings"
     text = (
-        f"{len(data.rows)} settings, {each} {runs} each, compared with {data.reference.label} run "
+        f"{len(data.rows)} settings, {each} {runs} each, compared with {data.reference_label}, run "
         f"by run {same}."
     )
     tested = tested_differences(data.comparison)

@@ -36,7 +36,7 @@ def overview(data: PageData) -> PageSection:
     lines = ["± : half a 95 % interval of the mean over the seeds."]
     if len(data.rows) > 1:
         lines[0] += (
-            f" Bold: {BEST}. {BETTER} {WORSE} : better or worse than {data.reference.label}."
+            f" Bold: {BEST}. {BETTER} {WORSE} : better or worse than {data.reference_label}."
         )
     table = PageTable("overview-table", "All runs, those of a kind together", columns, rows, True)
     parts: list[PagePart] = [Sentences(lines), table]

@@ -14,8 +14,8 @@ from mtl.runs.page.parts import PagePart, Sentences
 from mtl.runs.page.wording import Found, beyond, differing, size_and_range, telling_one
 
 QUESTION = "Does sharing between the tasks help?"
-OF_SHARING = ("encoder", "fusion", "tasks")
-"""Groups whose choice is how tasks share."""
+OF_SHARING = ("encoder", "fusion", "tasks", "weighting")
+"""Groups whose choice is how tasks share; nothing is weighted where they don't."""
 
 
 def sharing(data: PageData, metrics: Sequence[ComparedMetric]) -> list[PagePart]:
@@ -47,6 +47,8 @@ def sharing(data: PageData, metrics: Sequence[ComparedMetric]) -> list[PagePart]
 
 
 def _compared_with(data: PageData) -> str:
+    if data.comparison.alone:
+        return "Each task is compared with a network for it alone."
     label = data.reference.label
     several = all(len(run.tasks) > 1 for run in data.reference.row.runs)
     return f"Compared with {label}: {NO_SHARING}." if several else f"Compared with {label}."

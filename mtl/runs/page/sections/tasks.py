@@ -108,7 +108,7 @@ def _differences(data: PageData, task: str, metrics: Sequence[ComparedMetric], n
             for m, d in zip(metrics, found, strict=True)
         )
         rows.append([PageCell(row.label), *texts])
-    reference = data.reference.label
+    reference = data.reference_of(metrics[0]).label
     return Chart(
         name,
         f"{task}: difference from {reference}",
