@@ -116,6 +116,42 @@ def test_keypoints_by_hand(tmp_path: Path) -> None:
     assert second.keys() == {"keypoints", "poses"}
 
 
+@pytest.mark.parametrize(
+    ("names", "pairs"),
+    [
+        ("Left Eye,Right Eye,nose", ["Left Eye Right Eye"]),
+        ("nose,LEFT_EYE,RIGHT_EYE", ["LEFT_EYE RIGHT_EYE"]),
+        ("l_eye,r_eye,lip,rip", ["l_eye r_eye"]),
+        ("REye,LEye,LEar,tail", ["LEye REye"]),
+        ("eye-l,eye-r,eye.L,eye.R", ["eye-l eye-r", "eye.L eye.R"]),
+        ("hl1,hr1,all,arr", []),
+        ("leftmost,rightmost,cleft,cright", ["leftmost rightmost", "cleft cright"]),
+    ],
+)
+def test_a_mirror_exchanges_names_of_two_sides(
+    tmp_path: Path, names: str, pairs: list[str]
+) -> None:
+    pictures(tmp_path, "a.png")
+    points = names.split(",")
+    category = {"id": 1, "name": "person", "keypoints": points}
+    said = [annotation(10, 1, (1, 1, 9, 9), keypoints=[3, 4, 2] * len(points))]
+    write(tmp_path / "annotations.json", images("a.png"), said, [category])
+    data = opened(tmp_path, val_fraction=0)
+    assert [" ".join(pair) for pair in data.targets["keypoints"].mirrored] == pairs
+    told = [note for note in data.notes() if note.startswith("a mirror exchanges none of the key")]
+    assert len(told) == (not pairs)
+
+
+def test_negatives_alone_have_no_poses_rather_than_unknown_ones(tmp_path: Path) -> None:
+    for split in ("train", "val"):
+        pictures(tmp_path / split, f"{split}.png")
+        said = [annotation(10, 1, (1, 1, 9, 9), keypoints=[3, 4, 2] * 3)]
+        write(tmp_path / split / "_annotations.coco.json", images(f"{split}.png"),
+              said if split == "train" else [], persons())  # fmt: skip
+    targets = source_of(opened(tmp_path), "val").read(0).targets
+    assert targets["keypoints"].shape == targets["poses"].points.shape == (0, 3, 3)
+
+
 def test_broken_keypoints(tmp_path: Path) -> None:
     file = tmp_path / "train.json"
     pictures(tmp_path, "a.png")

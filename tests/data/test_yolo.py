@@ -96,6 +96,18 @@ def test_poses_by_hand(tmp_path: Path) -> None:
         one(root)
 
 
+def test_without_flip_idx_names_tell_what_a_mirror_exchanges(tmp_path: Path) -> None:
+    yaml = f"train: images\n{NAMES}kpt_shape: [3, 3]\n"
+    root = made(tmp_path, yaml, a="7 0.5 0.5 1 1 0.1 0.2 2 0 0 0 0.5 0.5 1")
+    data = opened(root, val_fraction=0)
+    assert data.targets["poses"].mirrored == ()
+    assert any(note.startswith("a mirror exchanges none of the keypoints") for note in data.notes())
+    (root / "data.yaml").write_text(f"{yaml}kpt_names: {{0: [nose, left ear, right ear]}}\n")
+    data = opened(root, val_fraction=0)
+    assert data.targets["poses"].mirrored == (("left ear", "right ear"),)
+    assert data.notes() == []
+
+
 def test_poses_without_visibility(tmp_path: Path) -> None:
     yaml = f"train: images\n{NAMES}kpt_shape: [2, 2]\nkpt_names: {{0: [nose, tail]}}\n"
     root = made(tmp_path, yaml, a="7 0.5 0.5 1 1 0.1 0.2 0 0", b="")

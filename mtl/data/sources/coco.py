@@ -30,6 +30,7 @@ from mtl.data.sources.coco_layout import (
 from mtl.data.sources.coco_part import CocoPart, rows_of
 from mtl.data.sources.coco_source import CocoSource
 from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
+from mtl.data.sources.mirrored_names import unpaired_note
 from mtl.data.sources.objects import pose_target
 from mtl.errors import UserError
 from mtl.files import printable
@@ -144,6 +145,10 @@ class CocoSet(DataSet):
                 number = counted(files.objects.without_extent, "box")
                 said.append(f"{files.objects.path}: {number} without width or height left out")
             said += self._lacking(files)
+        if self._keypoints is not None:
+            target = self._keypoints
+            why = "no names differ by left and right alone"
+            said += unpaired_note(target.classes, target.mirrored, why)
         splits, settled = self._held_out
         said += held_out_notes(splits, self._asked, None if settled else "")
         return [printable(line) for line in said]

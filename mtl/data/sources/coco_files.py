@@ -123,4 +123,6 @@ def _kind(file: CocoFile) -> str:
         return "panoptic"
     if file.path.stem.lower().startswith(STUFF):
         return "stuff"
-    return "keypoints" if file.flags & Flag.KEYPOINTS else "objects"
+    # One of negatives alone has what its categories say that others have.
+    silent = not len(file.arrays["flags"]) and any(one.get("keypoints") for one in file.categories)
+    return "keypoints" if file.flags & Flag.KEYPOINTS or silent else "objects"

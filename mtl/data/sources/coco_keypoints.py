@@ -11,6 +11,7 @@ import numpy.typing as npt
 from mtl.data.sample import Target
 from mtl.data.sources.coco_file import CocoFile
 from mtl.data.sources.coco_index import Flag
+from mtl.data.sources.mirrored_names import mirrored_names
 from mtl.errors import BadFile
 
 MIDDLE = 0.5
@@ -38,7 +39,7 @@ def keypoint_target(file: CocoFile) -> Target:
         count = len(file.texts([row])[0]["keypoints"]) // 3
         names = tuple(f"point{number}" for number in range(count))
     return Target(
-        "keypoints", names, mirrored=_mirrored(names), skeleton=_skeleton(file, named, names)
+        "keypoints", names, mirrored=mirrored_names(names), skeleton=_skeleton(file, named, names)
     )
 
 
@@ -75,11 +76,6 @@ def keypoints_of(
     found[..., :2] = (found[..., :2] + MIDDLE) * scale
     found[found[..., 2] == 0] = 0
     return found
-
-
-def _mirrored(names: tuple[str, ...]) -> list[tuple[str, str]]:
-    other = {name: name.replace("left", "right") for name in names if "left" in name}
-    return [(left, right) for left, right in other.items() if right in names]
 
 
 def _skeleton(

@@ -11,6 +11,7 @@ from mtl.config.nearest import unknown
 from mtl.data.sample import Target
 from mtl.data.sources.base import DataSet, Split
 from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
+from mtl.data.sources.mirrored_names import unpaired_note
 from mtl.data.sources.objects import pose_target
 from mtl.data.sources.yolo_description import YoloDescription, describing_file, read_description
 from mtl.data.sources.yolo_labels import has_polygons
@@ -130,6 +131,9 @@ class YoloSet(DataSet):
     def notes(self) -> Sequence[str]:
         """What was held out, images without label files, label files without images."""
         said = list(self._told[1])
+        about = self._description
+        why = f"{about.file} has no flip_idx that pairs some"
+        said += unpaired_note(about.points, about.mirrored, why)
         files = set(self._files)
         there = label_files_in({file.parent for file in files})
         lacking = len(files - there)

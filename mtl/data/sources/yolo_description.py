@@ -11,6 +11,7 @@ import yaml
 
 from mtl.data.sources.base import Split
 from mtl.data.sources.folder_files import composed, split_of
+from mtl.data.sources.mirrored_names import mirrored_names
 from mtl.data.sources.text_file import lines, read_bytes, readings
 from mtl.errors import BadFile, UserError
 
@@ -29,7 +30,7 @@ class YoloDescription:
         base: what the places are relative to first.
         points: names of the keypoints of an object.
         width: numbers for each keypoint: 2, or 3 with a visibility.
-        mirrored: pairs of keypoints that a mirror exchanges.
+        mirrored: pairs of keypoints that a mirror exchanges: as ``flip_idx`` says, or their names.
     """
 
     file: Path
@@ -158,7 +159,9 @@ def _keypoints(file: Path, said: Mapping[str, Any]) -> tuple[tuple[str, ...], in
 
 
 def _mirrored(file: Path, order: Any, points: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    if order is None or not points:
+    if order is None:
+        return tuple(mirrored_names(points))
+    if not points:
         return ()
     if not isinstance(order, list) or sorted(order) != list(range(len(points))):
         raise BadFile(file, f"has flip_idx that doesn't order {len(points)} keypoints")
