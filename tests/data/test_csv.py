@@ -106,9 +106,10 @@ def test_a_row_says_what_its_cells_say_and_a_blank_one_nothing(root: Path) -> No
         ("t.csv", TABLE.replace("\n", "\r\n").encode(), ";"),
         ("t.csv.gz", gzip.compress(TABLE.encode()), ";"),
         ("t.tsv", TABLE.replace(",", "\t").encode(), ";"),
+        ("t.csv", f"{TABLE},,,,\n\n , ,,,\n,,,,".encode(), ";"),
         ("t.csv", TABLE.replace(";", "|").replace(",", ";").replace("1.5", "1,5").encode(), "|"),
     ],
-    ids=["bom", "utf-16", "crlf", "gz", "tsv", "semicolons"],
+    ids=["bom", "utf-16", "crlf", "gz", "tsv", "blank-rows", "semicolons"],
 )
 def test_tables_are_read_however_they_are_written(
     root: Path, name: str, content: bytes, separator: str
@@ -282,6 +283,7 @@ def test_a_large_table_is_read_once_and_again_when_it_changes(
         (TABLE.replace("1.5", "tall"), r"line 2: height is 'tall', no number"),
         (TABLE.replace("1.5", "1e99"), r"line 2: height is '1e99', too large"),
         (TABLE.replace("b.png", ""), r"line 3: file is empty, and names the image"),
+        (TABLE.replace("b.png", "NaN"), r"line 3: file is NaN, and names the image"),
         (TABLE.replace("tags", "tag"), r"data\.columns: .*no column 'tags'; did you mean 'tag'"),
         (TABLE.replace("dog", "cow"), r"line 3: kind names no class 'cow'"),
         (TABLE.replace(".png", ".jpg"), r"the column file names, such as a\.jpg, are neither in"),

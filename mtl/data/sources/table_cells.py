@@ -17,7 +17,7 @@ Array = npt.NDArray[Any]
 LARGEST = float(np.finfo(np.float32).max)
 UNKNOWN = frozenset({"", "nan", "na", "n/a", "null", "none"})
 """Cells of numbers that say nothing, in lower case."""
-_BLANK = frozenset({"", "nan"})
+BLANK = frozenset({"", "nan"})
 """Those of other columns: somebody's class may be called none."""
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
 """One mark, that may part thousands."""
@@ -52,7 +52,7 @@ class TextCells(ColumnCells):
 
     def add(self, cell: str) -> None:
         """Its text; a blank one is of no length."""
-        if cell.lower() not in _BLANK:
+        if cell.lower() not in BLANK:
             self.bytes += cell.encode("utf-8", "surrogatepass")
         self.ends.append(len(self.bytes))
 
@@ -126,7 +126,7 @@ class NameCells(ColumnCells):
 
     def add(self, cell: str) -> None:
         """Its name."""
-        self.codes.append(-1 if cell.lower() in _BLANK else self.code(cell))
+        self.codes.append(-1 if cell.lower() in BLANK else self.code(cell))
 
     def code(self, name: str) -> int:
         """The number of a name."""
@@ -174,7 +174,7 @@ class ListCells(NameCells):
 
     def add(self, cell: str) -> None:
         """Its names."""
-        self.told.append(cell.lower() not in _BLANK)
+        self.told.append(cell.lower() not in BLANK)
         if self.told[-1]:
             parts = (part.strip() for part in cell.split(self.within))
             self.codes.extend(self.code(part) for part in parts if part)

@@ -69,9 +69,11 @@ def _text(path: Path) -> tuple[list[str], Iterator[Row]]:
     def rows() -> Iterator[Row]:
         try:
             for cells in reader:
+                if not any(cell.strip() for cell in cells):
+                    continue
                 if len(cells) == len(header):
                     yield reader.line_num, cells
-                elif any(cell.strip() for cell in cells):
+                else:
                     raise BadFile(
                         path,
                         f"line {reader.line_num} has {len(cells)} cells, and the first line names "

@@ -17,6 +17,7 @@ from mtl.config.nearest import unknown
 from mtl.data.sources.base import SPLITS, Split
 from mtl.data.sources.folder_files import split_of
 from mtl.data.sources.table_cells import (
+    BLANK,
     Array,
     ColumnCells,
     ListCells,
@@ -108,8 +109,9 @@ def read_index(tables: Tables, plan: TablePlan) -> dict[str, Array]:
                     own.add(row[place].strip())
             except ValueError as error:
                 raise BadFile(path, f"line {line}: {name} {error}") from None
-            if not row[image].strip():
-                raise BadFile(path, f"line {line}: {plan.image} is empty, and names the image")
+            if row[image].strip().lower() in BLANK:
+                said = row[image].strip() or "empty"
+                raise BadFile(path, f"line {line}: {plan.image} is {said}, and names the image")
             given.append(code)
             lines.append(line)
             hashes.append(hash(_plain(row[image].strip())))
