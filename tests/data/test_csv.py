@@ -146,6 +146,29 @@ def test_thousands_are_not_taken_for_decimals(
         np.testing.assert_allclose(found, values)
 
 
+def test_names_behind_another_separator_are_told(root: Path) -> None:
+    text = TABLE.replace("big;red", "big|red").replace(",;,", ",,")
+    data = table(root, text, columns=COLUMNS)
+    assert data.notes()[0] == "tags: no cell has data.separator=';', so that 'big|red' is one name"
+    assert opened(root, columns=COLUMNS, separator="|").notes() == []
+    assert table(root, columns=COLUMNS).notes() == []
+
+
+def test_folders_of_splits_with_files_of_the_same_names(root: Path) -> None:
+    (root / "photos").rename(root / "train")
+    for name in ("a.png", "b.png"):
+        image(root / "test" / name)
+    for name in ("table.csv", "train.csv"):
+        (root / name).write_text(TABLE)
+    columns = {"file": "image", "kind": "label"}
+    data = opened(root, table="train.csv", columns=columns)
+    assert f"files of file: in {root / 'train'}" in data.decided()
+    with pytest.raises(UserError, match=r"are in .*test and in .*train; write the folder before"):
+        opened(root, table="table.csv", columns=columns)
+    (root / "table.csv").write_text("file,kind\ntrain/a.png,cat\ntest/a.png,dog\n")
+    assert len(ids(opened(root, table="table.csv", columns=columns), "train")) == 2
+
+
 def test_one_number_is_one_class(root: Path) -> None:
     text = "file,kind\na.png,1\nb.png,2.0\nsub/c.png,1.0\n"
     with pytest.raises(BadFile, match=r"kind has '1' and '1\.0', one number: write it alike"):

@@ -98,6 +98,22 @@ def test_splits_are_folders_inside_or_around(tmp_path: Path, inside: bool) -> No
     assert data.split("test") is None
 
 
+def test_a_test_split_may_have_no_map(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        picture(tmp_path / split / "images" / "a.png")
+    with pytest.raises(UserError, match=r"test has no folder of masks, depth, normals"):
+        opened(tmp_path)
+    mask(tmp_path / "train/masks/a.png")
+    data = opened(tmp_path)
+    assert [kinds(data, split) for split in ("train", "test")] == [
+        {"a.png": {"mask"}},
+        {"a.png": set()},
+    ]
+    (tmp_path / "train/masks").rename(tmp_path / "test/masks")
+    with pytest.raises(UserError, match=r"train has no folder of masks, depth, normals"):
+        opened(tmp_path)
+
+
 def test_a_hash_of_names_holds_out(tmp_path: Path) -> None:
     for number in range(20):
         picture(tmp_path / f"img/{number}.png")

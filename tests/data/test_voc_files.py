@@ -139,6 +139,16 @@ def test_annotations_of_images_in_folders_may_lie_flat(tmp_path: Path) -> None:
     assert found(root) == ["night/1"]
 
 
+@pytest.mark.parametrize(
+    ("said", "difficult"),
+    [("1", True), ("True", True), ("0", False), ("false", False), ("", False)],
+)
+def test_difficult_as_a_word(tmp_path: Path, said: str, difficult: bool) -> None:
+    text = BODY.format(name="dog").replace("<bndbox>", f"<difficult>{said}</difficult><bndbox>")
+    (tmp_path / "a.xml").write_text(text)
+    assert [one.difficult for one in parse_annotation(tmp_path / "a.xml").objects] == [difficult]
+
+
 @pytest.mark.parametrize("other", ["day/1", "1"])
 def test_a_flat_annotation_is_not_that_of_two_images(tmp_path: Path, other: str) -> None:
     root = folder(tmp_path, "night/1", other)

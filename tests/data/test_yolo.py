@@ -157,6 +157,15 @@ def test_a_missing_label_file_is_background_or_unlabelled(tmp_path: Path) -> Non
     assert one(root, missing="unlabelled") == {}
 
 
+def test_images_that_share_a_label_file_are_told(tmp_path: Path) -> None:
+    root = made(tmp_path, a="7 0.5 0.5 0.2 0.4\n", b="")
+    Image.new("RGB", (20, 10)).save(root / "images/a.bmp")
+    assert opened(root, val_fraction=0).notes() == [
+        "1 label file is of several images, which differ by their endings alone, such as "
+        f"{root / 'labels/a.txt'}"
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

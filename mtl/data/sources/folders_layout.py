@@ -75,9 +75,11 @@ def list_folders(root: Path, given: Mapping[str, str]) -> Listed:
     folders: dict[str, list[Path]] = {}
     left: dict[str, list[Path]] = {}
     tops = [(None, root)] if given else _tops(root)
-    for split, top in tops:
-        there = _given(root, given) if given else _found(top)
-        _refuse_lack(top, there)
+    every = [(split, top, _given(root, given) if given else _found(top)) for split, top in tops]
+    for split, top, there in every:
+        # Of other splits than train's nothing may be known.
+        if split in (None, "train") or not any(len(other) > 1 for _, _, other in every):
+            _refuse_lack(top, there)
         for role, folder in there.items():
             folders.setdefault(role, []).append(folder)
         images = _by_name(there[IMAGE], PICTURE_SUFFIXES)

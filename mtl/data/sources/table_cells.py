@@ -171,14 +171,26 @@ class ListCells(NameCells):
         self.within = within
         self.ends = array("q")
         self.told = array("b")
+        self._parted = False
 
     def add(self, cell: str) -> None:
         """Its names."""
         self.told.append(cell.lower() not in BLANK)
         if self.told[-1]:
-            parts = (part.strip() for part in cell.split(self.within))
+            parts = [part.strip() for part in cell.split(self.within)]
+            self._parted |= len(parts) > 1
             self.codes.extend(self.code(part) for part in parts if part)
         self.ends.append(len(self.codes))
+
+    @property
+    def doubt(self) -> str | None:
+        """What to say where no cell has the separator, and names look as if another parted them."""
+        if self._parted:
+            return None
+        odd = next((name for name in self.number if re.search("[,;|]", name)), None)
+        if odd is None:
+            return None
+        return f"no cell has data.separator={self.within!r}, so that {odd!r} is one name"
 
     def arrays(self) -> dict[str, Array]:
         """See the class."""

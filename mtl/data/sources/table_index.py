@@ -130,7 +130,9 @@ def read_index(tables: Tables, plan: TablePlan) -> dict[str, Array]:
     codes = found[f"{plan.key(told[0])}.codes"] if told else np.array(given, np.int8)
     divided = _divided(found, cells, plan, codes)
     names = {n: own.names for n, own in cells.items() if isinstance(own, NameCells)}
-    about = {"names": names, "notes": divided.notes}
+    lists = [(name, own) for name, own in cells.items() if isinstance(own, ListCells)]
+    doubts = [f"{name}: {own.doubt}" for name, own in lists if own.doubt is not None]
+    about = {"names": names, "notes": [*doubts, *divided.notes]}
     found["split"] = divided.codes
     found["about"] = np.frombuffer(json.dumps(about).encode(), np.uint8)
     return found

@@ -72,19 +72,34 @@ def find_place(root: Path, table: Path, column: str, role: str, cells: Sequence[
         cells: some of it.
 
     Raises:
-        UserError: none of the files is there.
+        UserError: none of the files is there, or folders of splits have files of the same names.
     """
     if not cells:
         raise UserError(f"{table}: the column {column} is empty")
     folders = list(dict.fromkeys([*likely_folders(root, role), table.parent]))
     for ending in ("", *PICTURE_SUFFIXES):
-        for folder in folders:
-            place = FilePlace(folder, ending)
-            if any(place.file(cell).is_file() for cell in cells[:TRIED]):
-                return place
+        places = [FilePlace(folder, ending) for folder in folders]
+        found = [p for p in places if any(p.file(cell).is_file() for cell in cells[:TRIED])]
+        if found:
+            return _of_split(found, table, column)
     raise UserError(
         f"{table}: the files that the column {column} names, such as {cells[0]}, are neither in "
         f"{root} nor in one of its folders; data.root=FOLDER says where they are"
+    )
+
+
+def _of_split(places: Sequence[FilePlace], table: Path, column: str) -> FilePlace:
+    """The first of some places; of folders of splits that of the table's."""
+    first, *others = places
+    splits = [place for place in places if split_of(place.folder.name)]
+    if first not in splits or not others:
+        return first
+    own = [place for place in splits if split_of(place.folder.name) == _split_of(table)]
+    if len(own) == 1:
+        return own[0]
+    raise UserError(
+        f"{table}: the files that the column {column} names are in {splits[0].folder} and in "
+        f"{places[1].folder}; write the folder before their names"
     )
 
 

@@ -181,7 +181,8 @@ def _object(path: Path, number: int, node: ElementTree.Element) -> VocObject:
             f"the box of object {number} ({name}), {said}, lies within one pixel (0 to 1 "
             "coordinates?); VOC's boxes are in pixels",
         )
-    found = VocObject(name, _text(node, "difficult") == "1", (x1 - 1, y1 - 1, x2, y2))
+    difficult = _text(node, "difficult").lower() in ("1", "true", "yes")
+    found = VocObject(name, difficult, (x1 - 1, y1 - 1, x2, y2))
     if x2 <= x1 - 1 or y2 <= y1 - 1:
         side = "width" if x2 <= x1 - 1 else "height"
         raise BadFile(

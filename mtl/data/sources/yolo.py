@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import islice
@@ -135,6 +136,13 @@ class YoloSet(DataSet):
         why = f"{about.file} has no flip_idx that pairs some"
         said += unpaired_note(about.points, about.mirrored, why)
         files = set(self._files)
+        shared = [file for file, number in Counter(self._files).items() if number > 1]
+        if shared:
+            many = counted(len(shared), "label file")
+            said.append(
+                f"{many} {agreeing(len(shared), 'is', 'are')} of several images, which differ by "
+                f"their endings alone, such as {shared[0]}"
+            )
         there = label_files_in({file.parent for file in files})
         lacking = len(files - there)
         if lacking:
