@@ -72,6 +72,21 @@ def test_real_folders(name: str, formats: list[str], shared_data: Callable[[str]
     assert formats_of(shared_data(name)) == formats
 
 
+def test_a_folder_of_voc_folders_is_no_folder_of_classes(tmp_path: Path) -> None:
+    """One message: it was first said to look like data=image_folder, and then refused as that."""
+    for year in ("2007", "2012"):
+        tree(tmp_path / year, TREES["voc_folder"])
+    said = rf"^{tmp_path}/2007 is in VOC layout .*: write data=voc_folder data.root={tmp_path}/2007"
+    with pytest.raises(UserError, match=said):
+        with_format([f"data.root={tmp_path}"])
+
+
+def test_images_beside_labels_that_nothing_reads_are_no_classes(tmp_path: Path) -> None:
+    tree(tmp_path, ["images/a.jpg", "labels/a.doc"])
+    with pytest.raises(UserError, match="looks like none of"):
+        formats_of(tmp_path)
+
+
 def test_a_json_file_of_no_split_is_coco_by_its_keys(tmp_path: Path) -> None:
     tree(tmp_path, ["a.jpg"])
     middle = " " * 200_000

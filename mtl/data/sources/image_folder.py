@@ -62,6 +62,10 @@ class ImageFolder(DataSet):
         """
         _ = self._splits
 
+    def look(self) -> None:
+        """See that there are folders of classes."""
+        _ = self._classes
+
     @property
     def targets(self) -> Mapping[str, Target]:
         """``label``; its classes are the sorted names of the folders."""
@@ -212,20 +216,27 @@ def refuse_other_layouts(root: Path) -> None:
         UserError: there are some.
     """
     for folder in (root, *folders_in(root)):
-        inside = {path.name.lower(): path for path in folders_in(folder)}
         if looks_like_voc(folder):
             raise UserError(
                 f"{folder} is in VOC layout and has no folder per class: write data=voc_folder "
                 f"data.root={folder}"
             )
-        beside = [inside[name] for name in ("labels", "annotations") if name in inside]
-        # Arrays among labels are maps.
-        pictured = beside and any(p.suffix.lower() in IMAGE_SUFFIXES for p in walk(beside[0]))
-        if "images" in inside and beside and not pictured:
+        if (beside := labels_beside(folder)) is not None:
             raise UserError(
-                f"{folder} holds images and {beside[0].name} and no folder per class; mtl inspect "
+                f"{folder} holds images and {beside.name} and no folder per class; mtl inspect "
                 f"data.root={folder} says what reads it"
             )
+
+
+def labels_beside(folder: Path) -> Path | None:
+    """The folder of labels beside one called ``images``, which is no class of images."""
+    inside = {path.name.lower(): path for path in folders_in(folder)}
+    beside = [inside[name] for name in ("labels", "annotations") if name in inside]
+    # Arrays among labels are maps.
+    pictured = beside and any(p.suffix.lower() in IMAGE_SUFFIXES for p in walk(beside[0]))
+    if "images" not in inside or not beside or pictured:
+        return None
+    return beside[0]
 
 
 def looks_like_voc(root: Path) -> bool:
