@@ -31,6 +31,7 @@ _REDUCED = {
 }
 _OPENCV_PIXELS, _OPENCV_SIDE = 2**30, 2**20
 """The largest image that OpenCV decodes, as it is built."""
+_TIFF = (b"II*\0", b"MM\0*")
 _END_MARKS = {"JPEG": b"\xff\xd9", "MPO": b"\xff\xd9", "PNG": b"IEND"}
 
 
@@ -125,6 +126,15 @@ def image_size(path: Path | str) -> tuple[int, int]:
         raise _unreadable(path, error) from None
 
 
+def is_tiff(path: Path | str) -> bool:
+    """Whether a file begins as a TIFF does.
+
+    Raises:
+        BadFile: it can't be read.
+    """
+    return whole_file(path)[:4] in _TIFF
+
+
 def _reduction(full: tuple[int, int], size: int | None) -> int:
     if size is None:
         return 1
@@ -198,7 +208,7 @@ def _too_large(path: Path | str, error: Image.DecompressionBombError) -> BadFile
 
 def _unknown(first: bytes) -> str:
     """What is wrong with a file that begins with these bytes and that PIL can't make out."""
-    if first in (b"II*\0", b"MM\0*"):
+    if first in _TIFF:
         return "is a TIFF of colours with 32 bits or more; convert it to 8 or 16 bits"
     return "is not an image" if first else "is empty"
 

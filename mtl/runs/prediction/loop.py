@@ -116,7 +116,8 @@ def _work(
         ThreadPoolExecutor(min(MOST_THREADS, usable_cores())) as pool,
     ):
         writer = Writer(decider, outputs, folder.path, pool)
-        work = Work(decider, writer, folder, bar, outcome)
+        alone = len(left) == 1 and not outcome.before
+        work = Work(decider, writer, folder, bar, outcome, alone)
         items = planned(left, preparation, pool)
         try:
             batches = in_batches(items, decider.batch_size, MOST_PIXELS)

@@ -20,7 +20,8 @@ from rich.progress import (
 from rich.text import Text
 
 from mtl.files import printable
-from mtl.runs.prediction.inputs.video import announced_frames, is_video
+from mtl.runs.prediction.inputs.names import is_video
+from mtl.runs.prediction.inputs.video import announced_frames
 
 
 class PaceColumn(ProgressColumn):

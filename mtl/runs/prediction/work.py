@@ -48,6 +48,7 @@ class Work:
         folder: of the results.
         bar: where it is told.
         outcome: is counted up.
+        alone: whether there is one file, of which whoever is told of the outcome hears anyway.
     """
 
     def __init__(
@@ -57,12 +58,14 @@ class Work:
         folder: OutFolder,
         bar: PredictingBar,
         outcome: Outcome,
+        alone: bool = False,
     ) -> None:
         self.decider = decider
         self.writer = writer
         self.folder = folder
         self.bar = bar
         self.outcome = outcome
+        self.alone = alone
         taken = (entry["name"] for entry in folder.journal.entries() if "name" in entry)
         self._names = Names(tuple(decider.tasks), taken)
         self._of_video: dict[Path, str] = {}
@@ -98,7 +101,8 @@ class Work:
             return item()
         except BadFile as error:
             self.outcome.skipped.append(error)
-            self.bar.say(f"skipped {error}")
+            if not self.alone:
+                self.bar.say(f"skipped {error}")
             return error
 
     def _name(self, shot: Shot) -> str:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import NoReturn
 
 from mtl.errors import BadFile
+from mtl.runs.prediction.inputs.names import is_video
 from mtl.runs.prediction.inputs.shot import Preparation, Shot, VideoEnd
-from mtl.runs.prediction.inputs.video import Video, is_video
+from mtl.runs.prediction.inputs.video import Video
 
 Item = Callable[[], Shot | VideoEnd]
 """Waits for what was read, and raises ``BadFile`` where it couldn't be."""

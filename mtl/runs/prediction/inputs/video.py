@@ -17,17 +17,8 @@ from mtl.errors import BadFile
 from mtl.files import printable
 from mtl.runs.prediction.decider import Picture
 
-VIDEO_SUFFIXES = (
-    ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv",
-)  # fmt: skip
-"""What is read as a video, in lower case; upper case is as good."""
 USUAL_FPS = 25.0
 """Where a file doesn't say."""
-
-
-def is_video(path: Path) -> bool:
-    """Whether a file is read as a video: by its name."""
-    return path.suffix.lower() in VIDEO_SUFFIXES
 
 
 class Video:
