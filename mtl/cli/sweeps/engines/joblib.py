@@ -2,13 +2,20 @@
 
 import os
 import tempfile
+import threading
+import time
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
 from mtl.cli.sweeps.engines.base import Engine, JobWork
 from mtl.cli.sweeps.engines.shares import MachineShares, cores, gpus, threads_each
 from mtl.cli.sweeps.job import Job
+
+POLL = 2.0
+"""Seconds from one look at whether the sweep is still there to the next."""
+_AT_WORK = threading.Lock()
 
 
 class Joblib(Engine):
@@ -49,5 +56,26 @@ class Joblib(Engine):
 
 
 def _shared(work: JobWork, job: Job, shares: MachineShares, parent: int) -> None:
+    end_with(parent)
     if os.getppid() == parent:
-        work(job, took=shares.take())
+        with _AT_WORK:
+            work(job, took=shares.take())
+
+
+@cache
+def end_with(parent: int) -> None:
+    """Let this process end when the sweep's was killed, after the job that it is at.
+
+    joblib's would wait for minutes to be told more.
+
+    Args:
+        parent: the number of the sweep's process.
+    """
+    threading.Thread(target=_watch, args=(parent,), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(POLL)
+    with _AT_WORK:
+        os._exit(0)
