@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # else importing it calls the network
-os.environ.setdefault("KINETO_LOG_LEVEL", "5")  # the profiler tells of every start and stop
+os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler tells of every start and stop
+os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")  # and of memory from before it began
 
 from rich.console import Console
 
