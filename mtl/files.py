@@ -115,6 +115,12 @@ def write_json(path: Path, content: Any, indent: int | None = 2) -> None:
     write_whole(path, printable(f"{text}\n").encode())
 
 
+def shown(path: Path) -> Path:
+    """A path as it is told: relative where it lies below the current folder."""
+    here = Path.cwd()
+    return path.relative_to(here) if here in path.parents else path
+
+
 def printable(text: str) -> str:
     """Text that can be printed and written: a file name may hold bytes that are not UTF-8."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

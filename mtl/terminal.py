@@ -6,8 +6,11 @@ import re
 import shutil
 import sys
 import textwrap
+from collections.abc import Iterator
 
 from rich.console import Console
+from rich.live import Live
+from rich.text import Text
 
 from mtl.files import printable
 from mtl.processes import is_first_process, speaker
@@ -44,6 +47,28 @@ def say(text: str) -> None:
         console.print(
             in_width(printable(text)) if console.is_terminal else printable(text), markup=False
         )
+
+
+@contextlib.contextmanager
+def doing(what: str) -> Iterator[None]:
+    """A line at the bottom of the terminal as long as something takes that can't be counted.
+
+    It has no thread of its own: processes that are forked meanwhile would wait for it for ever.
+
+    Args:
+        what: of the user's, such as ``timing``.
+    """
+    if not (is_watched() and is_first_process()):
+        yield
+        return
+    line = Live(Text(f"{what} ...", "dim"), console=console, auto_refresh=False, transient=True)
+    with line:
+        yield
+
+
+def loading() -> contextlib.AbstractContextManager[None]:
+    """``doing`` for the seconds that it takes to import torch, unless that has been done."""
+    return contextlib.nullcontext() if "torch" in sys.modules else doing("loading torch")
 
 
 def complain(what: object) -> None:

@@ -55,12 +55,14 @@ def run(arguments: list[str]) -> int:
     if not any(key_of(o) == "epochs" for o in overrides):
         cfg.epochs = min(cfg.epochs, EPOCHS)
 
-    from mtl.cli.table import print_rows
-    from mtl.runs.affinity.commands import command, overrides_of
-    from mtl.runs.affinity.grouping import proposed, settled
-    from mtl.runs.affinity.measure import measure
-    from mtl.runs.affinity.report import group_rows, matrix_rows, named, write
-    from mtl.terminal import say
+    from mtl.terminal import loading, say
+
+    with loading():
+        from mtl.cli.table import print_rows
+        from mtl.runs.affinity.commands import command, overrides_of
+        from mtl.runs.affinity.grouping import proposed, settled
+        from mtl.runs.affinity.measure import measure
+        from mtl.runs.affinity.report import group_rows, matrix_rows, named, write
 
     batches = agreeing(every, "batch", f"{every} batches")
     say(f"training {counted(cfg.epochs, 'epoch')}, looking at every {batches}")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import needed, own_keys, place, refuse_file, refuse_misspelt, trust_of
-from mtl.config.checkpoint_names import check_checkpoint
+from mtl.config.checkpoint_names import need_checkpoint
 from mtl.config.compression import step_nodes
 from mtl.config.saved import open_run
 
@@ -52,14 +52,16 @@ def run(arguments: list[str]) -> int:
     folder, checkpoint = Path(own["run"]).expanduser(), own.get("checkpoint", "best")
     out = place(own, "out", folder / "channels")
     cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
-    check_checkpoint(checkpoint, cfg)
+    need_checkpoint(checkpoint, cfg, folder)
 
-    from mtl.cli.table import print_rows
-    from mtl.learning.quiet import quiet_lightning
-    from mtl.runs.compression.select.analysis import analysed
-    from mtl.runs.compression.select.report import overlaps, rows, write
-    from mtl.runs.evaluate import trained
-    from mtl.terminal import say
+    from mtl.terminal import loading, say
+
+    with loading():
+        from mtl.cli.table import print_rows
+        from mtl.learning.quiet import quiet_lightning
+        from mtl.runs.compression.select.analysis import analysed
+        from mtl.runs.compression.select.report import overlaps, rows, write
+        from mtl.runs.evaluate import trained
 
     quiet_lightning()
     data, network = trained(cfg, folder, checkpoint)

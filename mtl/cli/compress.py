@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from mtl.cli.named_runs import items
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import needed, own_keys, place, refuse_file, trust_of, whole_number
-from mtl.config.checkpoint_names import check_checkpoint, checkpoint_file
+from mtl.config.checkpoint_names import need_checkpoint
 from mtl.config.compression import step_nodes
 from mtl.config.saved import read_config
-from mtl.errors import UserError
 from mtl.runs.compression.goal import goal_of
 from mtl.runs.prediction.saved_run import open_without_data
 
@@ -84,12 +83,12 @@ def run(arguments: list[str]) -> int:
         needs_data=True,
     )
     cfg = read(folder)
-    check_checkpoint(checkpoint, cfg)
-    if not checkpoint_file(folder, checkpoint).is_file():
-        raise UserError(f"run={folder}: it has no checkpoint {checkpoint} yet")
+    need_checkpoint(checkpoint, cfg, folder)
 
-    from mtl.runs.compression.pipeline import Order, compress
-    from mtl.terminal import say
+    from mtl.terminal import loading, say
+
+    with loading():
+        from mtl.runs.compression.pipeline import Order, compress
 
     main = {str(task): str(cfg.heads[task].metrics[0]) for task in cfg.tasks}
     order = Order(folder, checkpoint, nodes, times, goal, read, config_dir, trust_of(own))

@@ -15,6 +15,7 @@ from mtl.cli.table import print_rows
 from mtl.config.check import roots
 from mtl.config.load import load
 from mtl.config.mixture import nested
+from mtl.terminal import loading
 from mtl.words import agreeing, counted
 
 HELP = """\
@@ -171,7 +172,8 @@ def device() -> list[Finding]:
     """What torch can compute on."""
     if util.find_spec("torch") is None:
         return []
-    import torch
+    with loading():
+        import torch
 
     if not torch.cuda.is_available():
         threads = counted(torch.get_num_threads(), "thread")

@@ -9,7 +9,7 @@ from mtl.cli.calibrated import check_calibrated
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import one_of, own_keys, place, refuse_folder, trust_of
 from mtl.cli.run_list import one_or_several, run_list
-from mtl.config.checkpoint_names import check_checkpoint
+from mtl.config.checkpoint_names import need_checkpoint
 from mtl.config.load import load
 from mtl.config.overrides import key_of
 from mtl.config.saved import open_run
@@ -94,14 +94,19 @@ def _one_run(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path 
     calibrated = own.get("calibrated") == "true"
     folder = Path(own["run"]).expanduser()
     cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
-    check_checkpoint(own["checkpoint"], cfg)
+    need_checkpoint(own["checkpoint"], cfg, folder)
 
-    from mtl.files import write_json
-    from mtl.learning.callbacks.samples import KeepSamples
-    from mtl.runs.eval_curves import FoundCurves, class_tables, write_curves
-    from mtl.runs.evaluate import evaluate
-    from mtl.runs.report import metrics_table
-    from mtl.terminal import console, say
+    from mtl.terminal import console, loading, say
+
+    with loading():
+        from mtl.data.data_set import build_data_set
+
+        build_data_set(cfg).look()
+        from mtl.files import write_json
+        from mtl.learning.callbacks.samples import KeepSamples
+        from mtl.runs.eval_curves import FoundCurves, class_tables, write_curves
+        from mtl.runs.evaluate import evaluate
+        from mtl.runs.report import metrics_table
 
     split, checkpoint = cast(EvalSplit, own["split"]), own["checkpoint"]
     watch = FoundCurves()
@@ -126,11 +131,13 @@ def _turned(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path |
         raise UserError("out= goes with a single file; rotate= writes into the run's own folder")
     folder = Path(own["run"]).expanduser()
     cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
-    check_checkpoint(own["checkpoint"], cfg)
+    need_checkpoint(own["checkpoint"], cfg, folder)
 
-    from mtl.cli.table import print_rows
-    from mtl.runs.rotation.measure import flatness, measure, write
-    from mtl.terminal import say
+    from mtl.terminal import loading, say
+
+    with loading():
+        from mtl.cli.table import print_rows
+        from mtl.runs.rotation.measure import flatness, measure, write
 
     split, checkpoint = cast(EvalSplit, own["split"]), own["checkpoint"]
     curve, main = measure(cfg, folder, degrees, split, checkpoint)
@@ -185,14 +192,16 @@ def _several_runs(
     theirs = [o for o in overrides if o not in ours]
     trust = trust_of(own)
     members = [(folder, open_run(folder, theirs, config_dir, trust=trust)) for folder in folders]
-    for _, cfg in members:
-        check_checkpoint(own["checkpoint"], cfg)
+    for folder, cfg in members:
+        need_checkpoint(own["checkpoint"], cfg, folder)
 
-    from mtl.cli.ensemble_table import show_runs
-    from mtl.cli.table import table_console
-    from mtl.files import write_json
-    from mtl.runs.evaluate_runs import evaluate_runs
-    from mtl.terminal import say
+    from mtl.terminal import loading, say
+
+    with loading():
+        from mtl.cli.ensemble_table import show_runs
+        from mtl.cli.table import table_console
+        from mtl.files import write_json
+        from mtl.runs.evaluate_runs import evaluate_runs
 
     split, checkpoint = cast(EvalSplit, own["split"]), own["checkpoint"]
     found = evaluate_runs(members, ensemble, chosen, split, checkpoint)

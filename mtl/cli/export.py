@@ -18,7 +18,7 @@ from mtl.cli.own_keys import (
     trust_of,
     whole_number,
 )
-from mtl.config.checkpoint_names import check_checkpoint
+from mtl.config.checkpoint_names import need_checkpoint
 from mtl.config.nearest import listing, unknown
 from mtl.errors import UserError
 from mtl.runs.export.formats import FORMATS
@@ -56,7 +56,7 @@ where one differs by more than its tolerance nothing is written and the exit cod
 
 examples:
   mtl export run=outputs/runs/NAME/TIME preprocess_in_graph=true out=model.onnx
-  mtl export run=outputs/runs/NAME/TIME format=openvino 'tasks=[detection]' out=detector.xml"""
+  mtl export run=DIR format=openvino 'tasks=[detection]' out=detector.xml"""
 KEYS = (
     "run",
     "format",
@@ -111,26 +111,33 @@ def run(arguments: list[str]) -> int:
     tasks = _tasks(own, cfg)
     FORMATS[name].refuse_missing(name)
     paths = _images(own)
+    checkpoint = own.get("checkpoint", "best")
+    need_checkpoint(checkpoint, cfg, folder)
 
-    from mtl.cli.compressed_file import tell_of_file
-    from mtl.cli.table import print_rows
-    from mtl.data.image_format import format_of
-    from mtl.runs.export.export import Wanted, export
-    from mtl.runs.export.graph import Colours
-    from mtl.runs.export.pictures import images_of, images_of_run
-    from mtl.runs.prediction.predictor import Predictor
-    from mtl.terminal import console, say
+    from mtl.terminal import console, loading, say
+
+    with loading():
+        from mtl.cli.compressed_file import tell_of_file
+        from mtl.cli.table import print_rows
+        from mtl.data.image_format import format_of
+        from mtl.runs.export.export import Wanted, export
+        from mtl.runs.export.graph import Colours
+        from mtl.runs.export.pictures import images_of, images_of_run
+        from mtl.runs.prediction.predictor import Predictor
 
     pixels = format_of(cfg.data)
     images = images_of(paths, limit, pixels) if paths else images_of_run(cfg, limit)
-    checkpoint = own.get("checkpoint", "best")
     tell_of_file(folder)
     predictor = Predictor.of(cfg, folder, checkpoint, "cpu")
     use_calibration(own, predictor.network, cfg, folder, checkpoint)
     wanted = Wanted(name, out, tasks, in_graph, cast(Colours, colours), any_size)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        comparing = bar.add_task("exporting and comparing", total=len(images.places))
-        made = export(predictor, cfg, wanted, images, lambda more: bar.advance(comparing, more))
+        doing = bar.add_task(f"writing {out.name}", total=None)
+
+        def compared(more: int) -> None:
+            bar.update(doing, description="comparing", total=len(images.places), advance=more)
+
+        made = export(predictor, cfg, wanted, images, compared)
     say(f"against torch on {counted(len(images.places), 'image')} of {images.name}:")
     header = ["task", "compared", "largest", "allowed", "", "on image"]
     styles = {DIFFERS: "bold red", "ok": "green"}
@@ -186,9 +193,7 @@ def _config(
 ) -> DictConfig:
     """The run's, whose data must be there unless images are given."""
     needs_data = not own.get("images")
-    cfg = open_without_data(folder, overrides, config_dir, trust_of(own), needs_data)
-    check_checkpoint(own.get("checkpoint", "best"), cfg)
-    return cfg
+    return open_without_data(folder, overrides, config_dir, trust_of(own), needs_data)
 
 
 def _tasks(own: Mapping[str, str], cfg: DictConfig) -> tuple[str, ...] | None:

@@ -20,7 +20,7 @@ from mtl.cli.own_keys import (
     whole_number,
 )
 from mtl.cli.predict_file import exported_file, open_file, refuse_changes, settings_of
-from mtl.config.checkpoint_names import check_checkpoint, checkpoint_file
+from mtl.config.checkpoint_names import checkpoint_file, need_checkpoint
 from mtl.config.trust import Trust
 from mtl.errors import UserError
 from mtl.words import counted
@@ -59,7 +59,7 @@ new ones are added. Files that can't be read are named, listed as skipped, and t
 
 examples:
   mtl predict run=outputs/runs/NAME/TIME input=photos out=predicted
-  mtl predict run=outputs/runs/NAME/TIME 'input=archive/**/*.jpg' 'formats=[jsonl,csv]'
+  mtl predict run=DIR 'input=archive/**/*.jpg' 'formats=[jsonl,csv]'
   mtl predict run=outputs/runs/NAME/TIME input=clip.mp4 batch_size=8
   mtl predict run=outputs/runs/NAME/TIME input=aerial.tif tiles=640 overlap=0.25
   ls photos/*.jpg | mtl predict run=outputs/runs/NAME/TIME input=-"""
@@ -115,8 +115,10 @@ def run(arguments: list[str]) -> int:
         trust = Trust(trust_of(own), config_dir)
         decider, settings = open_file(file, overrides, trust), settings_of(file)
 
-    from mtl.runs.prediction.loop import Wish, predict
-    from mtl.terminal import console, say
+    from mtl.terminal import console, loading, say
+
+    with loading():
+        from mtl.runs.prediction.loop import Wish, predict
 
     wish = Wish(formats, tiling, own.get("overwrite") == "true", settings)
     say(f"{_in_words(predict(decider, paths, out, wish, console))} in {out}")
@@ -135,11 +137,14 @@ def _of_run(
 
     checkpoint = own.get("checkpoint", "best")
     cfg = open_without_data(folder, overrides, config_dir, trust_of(own))
-    check_checkpoint(checkpoint, cfg)
+    need_checkpoint(checkpoint, cfg, folder)
 
-    from mtl.cli.compressed_file import tell_of_file
-    from mtl.runs.prediction.identity import network_digest
-    from mtl.runs.prediction.predictor import Predictor
+    from mtl.terminal import loading
+
+    with loading():
+        from mtl.cli.compressed_file import tell_of_file
+        from mtl.runs.prediction.identity import network_digest
+        from mtl.runs.prediction.predictor import Predictor
 
     tell_of_file(folder)
     predictor = Predictor.of(cfg, folder, checkpoint, own.get("device", "auto"))

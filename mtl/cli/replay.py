@@ -5,6 +5,7 @@ from pathlib import Path
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import needed, own_keys, refuse_misspelt, trust_of
 from mtl.config.saved import open_run
+from mtl.runs.kept_step import kept_step
 
 HELP = """\
 usage: mtl replay run=DIR [trust=MODULES] [key=value ...]
@@ -39,11 +40,14 @@ def run(arguments: list[str]) -> int:
     refuse_misspelt(overrides, KEYS, config_dir)
     folder = Path(own["run"]).expanduser()
     cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
+    kept_step(folder)
 
-    from mtl.cli.table import print_rows
-    from mtl.learning.quiet import quiet_lightning
-    from mtl.runs.replay import replay
-    from mtl.terminal import say
+    from mtl.terminal import loading, say
+
+    with loading():
+        from mtl.cli.table import print_rows
+        from mtl.learning.quiet import quiet_lightning
+        from mtl.runs.replay import replay
 
     quiet_lightning()
     found = replay(cfg, folder)

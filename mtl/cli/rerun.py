@@ -76,12 +76,14 @@ def run(arguments: list[str]) -> int:
 
     before = numbers(read_json(folder / "results.json"))
 
-    from mtl.cli.table import print_rows
-    from mtl.processes import is_first_process
-    from mtl.runs.baselines.training import train_run
-    from mtl.runs.folder import log_command
-    from mtl.runs.rerun import rows, surroundings, verdict
-    from mtl.terminal import say
+    from mtl.terminal import loading, say
+
+    with loading():
+        from mtl.cli.table import print_rows
+        from mtl.processes import is_first_process
+        from mtl.runs.baselines.training import train_run
+        from mtl.runs.folder import log_command
+        from mtl.runs.rerun import rows, surroundings, verdict
 
     first = is_first_process()
     if first:

@@ -48,8 +48,10 @@ def run(arguments: list[str]) -> int:
         for key in FRACTIONS.keys() & cfg.data.keys():
             cfg.data[key] = FRACTIONS[key]
 
-    from mtl.data.data_set import build_data_set
-    from mtl.terminal import say
+    from mtl.terminal import loading, say
+
+    with loading():
+        from mtl.data.data_set import build_data_set
 
     data_set = build_data_set(cfg)
     written = data_set.write_lists(overwrite == "true")

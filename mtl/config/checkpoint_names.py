@@ -92,6 +92,23 @@ def check_checkpoint(name: str, cfg: DictConfig) -> None:
         raise UserError(f"checkpoint={name}: {unknown('checkpoint', name, known)}")
 
 
+def need_checkpoint(name: str, cfg: DictConfig, run: Path) -> None:
+    """See that a run keeps such a checkpoint, and has got as far as that.
+
+    Args:
+        name: see ``check_checkpoint``.
+        cfg: likewise.
+        run: its folder.
+
+    Raises:
+        UserError: it doesn't, or hasn't.
+    """
+    check_checkpoint(name, cfg)
+    path = checkpoint_file(run, name)
+    if not path.is_file():
+        raise UserError(f"{path} doesn't exist: the run has not finished an epoch")
+
+
 def _configured(callbacks: Mapping[str, Any] | DictConfig) -> Monitors:
     """None where a class of the user's own keeps the checkpoints, or an older version did."""
     node = callbacks.get("checkpoint") or {}

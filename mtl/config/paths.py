@@ -10,6 +10,9 @@ SWEEP_FILE = "sweep.json"
 LESSONS = "distillation.json"
 """In the folder of a student's training: who taught which task."""
 
+NOT_FINITE = "not_finite"
+"""In a run's folder, where a loss was not finite: ``batch.json`` says which samples it was of,
+``weights.ckpt`` with what."""
 BASELINES = Path("outputs") / "baselines"
 """Where single-task baselines lie, for all runs and sweeps of a working folder."""
 

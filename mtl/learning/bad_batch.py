@@ -3,15 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtl.config.paths import NOT_FINITE
 from mtl.files import write_json
 from mtl.learning.checkpoint_file import write_checkpoint
 from mtl.learning.interval import NotFinite
 
 if TYPE_CHECKING:
     from mtl.learning.module import MultiTaskModule
-
-FOLDER = "not_finite"
-"""In the run's folder: ``batch.json`` says which samples it was of, ``weights.ckpt`` with what."""
 
 
 def keep(bad: NotFinite, module: "MultiTaskModule") -> Path | None:
@@ -30,7 +28,7 @@ def keep(bad: NotFinite, module: "MultiTaskModule") -> Path | None:
     trainer = module.trainer
     if not trainer.is_global_zero:
         return None
-    folder = Path(trainer.default_root_dir) / FOLDER
+    folder = Path(trainer.default_root_dir) / NOT_FINITE
     network = module.network
     write_json(
         folder / "batch.json",

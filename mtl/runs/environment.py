@@ -1,4 +1,7 @@
-"""Where and with what a run is made: versions, device, and the code's state under git."""
+"""Where and with what a run is made: versions, device, and the code's state under git.
+
+torch is imported when the device is asked for.
+"""
 
 import os
 import platform
@@ -8,8 +11,6 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from mtl import __version__
 from mtl.files import write_json, write_whole
@@ -34,6 +35,8 @@ MOST = 1_000_000
 
 def environment() -> dict[str, Any]:
     """Versions, commit and device."""
+    import torch
+
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor()
     return {
         "mtl": __version__,

@@ -1,4 +1,4 @@
-"""What a run leaves on disk."""
+"""What a run leaves on disk; nothing here imports torch."""
 
 import contextlib
 import datetime
@@ -14,9 +14,10 @@ from mtl.config.difference import back_again, difference
 from mtl.config.saved import read_config
 from mtl.config.total_batch import AUTO
 from mtl.errors import InUse, UserError
-from mtl.files import printable, read_json, write_json, write_whole
+from mtl.files import printable, read_json, shown, write_json, write_whole
 from mtl.runs.environment import write_environment
-from mtl.runs.lock import Lock, holder
+from mtl.runs.lock import Lock, holder, is_held
+from mtl.terminal import say
 
 
 def _now() -> str:
@@ -80,6 +81,19 @@ class RunFolder:
         """results.json."""
         return read_json(self.path / "results.json")
 
+    def as_it_is(self, cfg: DictConfig) -> dict[str, float] | None:
+        """The metrics of a run that has finished here, which is said; None where none has.
+
+        Raises:
+            UserError: the folder holds a run with other settings.
+        """
+        cfg = self.taken_up(cfg)
+        self.compare(cfg)
+        if not self.finished:
+            return None
+        say(f"{shown(self.path)} holds this run, finished; nothing to do (see results.json)")
+        return dict(self.results["metrics"])
+
     def begin(self, cfg: DictConfig) -> bool:
         """Take the folder for a run.
 
@@ -94,7 +108,7 @@ class RunFolder:
         if not self.writes:
             return True
         self.path.mkdir(parents=True, exist_ok=True)
-        self.fresh = {file.name for file in self.path.iterdir()} <= {LOG}
+        self.fresh = self._is_new
         self.lock()
         if self.finished:
             self.release()
@@ -121,9 +135,14 @@ class RunFolder:
         """From now on there is something to look at, however the run ends."""
         self.fresh = False
 
+    @property
+    def _is_new(self) -> bool:
+        """Whether it was made for this run, which hasn't left anything yet."""
+        return self.path.is_dir() and {file.name for file in self.path.iterdir()} <= {LOG}
+
     def discard(self) -> None:
         """Remove the folder of a run that never trained, if it was made for it."""
-        if self.writes and self.fresh:
+        if self.writes and (self.fresh or self._is_new):
             self.release()
             shutil.rmtree(self.path, ignore_errors=True)
 
@@ -172,11 +191,25 @@ class RunFolder:
         """
         self._lock = Lock(self.path)
         if not self._lock.take():
-            raise InUse(
-                f"{self.path} is in use by a run that is going on now{holder(self.path)}: wait for "
-                "it or end it, or choose another hydra.run.dir"
-            )
+            raise self._in_use()
         self._lock.sign()
+
+    def check(self, cfg: DictConfig) -> None:
+        """What ``begin`` would refuse, without taking the folder, which must not be held here.
+
+        Raises:
+            UserError: it holds a run with other settings.
+            InUse: it holds one that is running now.
+        """
+        self.compare(self.taken_up(cfg))
+        if self.writes and not self.finished and is_held(self.path):
+            raise self._in_use()
+
+    def _in_use(self) -> InUse:
+        return InUse(
+            f"{shown(self.path)} is in use by a run that is going on now{holder(self.path)}: wait "
+            "for it or end it, or choose another hydra.run.dir"
+        )
 
     def release(self) -> None:
         """Let go of the folder."""

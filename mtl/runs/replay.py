@@ -9,19 +9,19 @@ from omegaconf import DictConfig
 from torch import Tensor
 
 from mtl.config.backbones import without_first_weights
+from mtl.config.paths import NOT_FINITE
 from mtl.data.batch import Batch, BatchValue
 from mtl.data.build import build_data
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.loading.sampler import Key
-from mtl.errors import BadFile, UserError
-from mtl.files import read_json
-from mtl.learning.bad_batch import FOLDER
+from mtl.errors import UserError
 from mtl.learning.build import build_module
 from mtl.learning.checkpoints import load_network_weights
 from mtl.learning.module import MultiTaskModule
 from mtl.learning.seeding import seed_step
 from mtl.learning.trainer import build_trainer
 from mtl.model.build import build_network
+from mtl.runs.kept_step import kept_step
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,14 @@ def replay(cfg: DictConfig, folder: Path) -> Replay:
         UserError: nothing was kept, or the data is no longer there.
         BadFile: what was kept can't be read.
     """
-    kept, keys = _kept(folder / FOLDER / "batch.json")
+    kept, keys = kept_step(folder)
     cfg = cfg.copy()
     cfg.trainer.devices, cfg.trainer.num_nodes, cfg.trainer.strategy = 1, 1, "auto"
     without_first_weights(cfg)
     data = build_data(cfg)
     data.prepare_data()
     network = build_network(cfg, data.targets)
-    load_network_weights(network, folder / FOLDER / "weights.ckpt")
+    load_network_weights(network, folder / NOT_FINITE / "weights.ckpt")
     module = build_module(cfg, network)
     trainer = build_trainer(cfg, folder, [], [])
     module.to(trainer.strategy.root_device).train()
@@ -118,22 +118,6 @@ def replay(cfg: DictConfig, folder: Path) -> Replay:
             tasks += _tasks(number, module, batch)
         values += _values(number, batch)
     return Replay(kept, tasks, values)
-
-
-def _kept(path: Path) -> tuple[dict[str, Any], list[list[Key]]]:
-    kept = read_json(path)
-    if not kept:
-        raise UserError(f"no {path}: no loss of this run was not finite, or it is of an older mtl")
-    try:
-        keys = [[(int(e), int(p)) for e, p in batch] for batch in kept["batches"]]
-        wanted = {"task": str, "epoch": int, "step": int, "later": int, "samples": list}
-        wanted |= {"eval": list, "retired": list}
-        right = all(isinstance(kept[key], kind) for key, kind in wanted.items())
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadFile(path, f"does not say which batch it was ({error})") from error
-    if not right:
-        raise BadFile(path, "does not say which batch it was")
-    return kept, keys
 
 
 def _batches(

@@ -83,13 +83,13 @@ def train(
     """
     run = RunFolder(folder.absolute(), writes=is_first_process())
     cfg = run.taken_up(cfg)
-    if run.finished:
-        return _as_it_is(run, cfg, folder)
+    if (there := run.as_it_is(cfg)) is not None:
+        return there
     twin = run.unfinished_twin(cfg)
     if twin is not None:
         say(f"{twin} holds an unfinished run of these settings; hydra.run.dir={twin} resumes it")
     if not run.begin(cfg):
-        return _as_it_is(run, cfg, folder)
+        return run.as_it_is(cfg) or {}
     with stopped_by_signals() as signals:
         try:
             with ExitStack() as opened:
@@ -138,17 +138,6 @@ def _lost_rank(run: RunFolder, how: str) -> None:
         lost = LostRank(f"{gone(how)}{way_on(run)}")
         run.fail(lost)
         complain(lost)
-
-
-def _as_it_is(run: RunFolder, cfg: DictConfig, folder: Path) -> dict[str, float]:
-    """The metrics of a run that has finished.
-
-    Raises:
-        UserError: it has other settings.
-    """
-    run.compare(cfg)
-    say(f"{folder} holds this run, finished; nothing to do (its results: results.json)")
-    return dict(run.results["metrics"])
 
 
 def _seed(seed: int) -> None:

@@ -39,9 +39,9 @@ from mtl.model.backbone.weights import read_weights
 from mtl.model.samples.ids import packed
 from mtl.runs.calibration.file import read_calibration
 from mtl.runs.collection.read import read_run
+from mtl.runs.kept_step import kept_step
 from mtl.runs.page.gather.scalars import read_scalars
 from mtl.runs.prediction.journal import Journal
-from mtl.runs.replay import _kept
 from mtl.runs.samples import KeptSamples
 
 Read = Callable[[Path], object]
@@ -377,8 +377,8 @@ KINDS: Mapping[str, Kind] = {
         "holds no kept samples (Is a directory)",
     ),
     "not_finite/batch.json": Kind(
-        written("batch.json", KEPT),
-        lambda root: _kept(root / "batch.json"),
+        written("not_finite/batch.json", KEPT),
+        kept_step,
         "no loss of this run was not finite",
         *JSON,
     ),

@@ -20,7 +20,7 @@ from mtl.config.hyperparameters import Plain
 from mtl.config.measures import GAIN
 from mtl.config.packages import need_package
 from mtl.config.paths import SWEEP_FILE
-from mtl.files import read_json, write_json
+from mtl.files import read_json, shown, write_json
 from mtl.runs.compare.statistics.fewest import FEWEST
 from mtl.runs.stopping import stopped_by_signals
 from mtl.terminal import say
@@ -158,9 +158,3 @@ def saved(folder: Path, job: Job) -> dict[str, Any]:
         "score": score if score is not None and math.isfinite(score) else None,
         **({} if gain is None else {"gain": gain}),
     }
-
-
-def shown(folder: Path) -> Path:
-    """A folder as it is told: relative where it lies below the current one."""
-    here = Path.cwd()
-    return folder.relative_to(here) if folder.is_relative_to(here) else folder

@@ -143,6 +143,15 @@ class DataSet(ABC):
             UserError: files are missing; the message says which and what to do.
         """
 
+    def look(self) -> None:  # noqa: B027 - of most sets prepare tells as soon
+        """Refuse a folder that is none of this set's at a glance: by the names in it, in no time.
+
+        A training is begun with it, before what trains is imported; ``prepare`` still comes.
+
+        Raises:
+            UserError: as that of ``prepare``.
+        """
+
     def notes(self) -> Sequence[str]:
         """What the user should know of how the files were taken, a line each; after ``prepare``.
 

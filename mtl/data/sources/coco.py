@@ -100,6 +100,10 @@ class CocoSet(DataSet):
         check_regions(self._regions)
         _ = self._parts, self.targets
 
+    def look(self) -> None:
+        """See that there are annotation files, whatever is in them."""
+        _ = self._paths
+
     @property
     def targets(self) -> Mapping[str, Target]:
         """Those of objects, ``mask`` of regions, ``keypoints`` and ``poses``; see the class."""
@@ -161,14 +165,16 @@ class CocoSet(DataSet):
         return [f"{files.objects.path}: {some} were not looked for"] if lacking else []
 
     @cached_property
-    def _files(self) -> dict[Split, CocoFiles]:
+    def _paths(self) -> dict[Split, list[Path]]:
         if not self.root.is_dir():
             raise UserError(f"the folder {self.root} does not exist; set data.root=")
-        paths = (
-            given_files(self.root, self.annotations)
-            if self.annotations
-            else find_files(self.root)[0]
-        )
+        if self.annotations:
+            return given_files(self.root, self.annotations)
+        return find_files(self.root)[0]
+
+    @cached_property
+    def _files(self) -> dict[Split, CocoFiles]:
+        paths = self._paths
         found = {split: opened(split, files, self.index_dir) for split, files in paths.items()}
         if not found["train"].all:
             raise UserError(f"{paths['train'][0]} has no annotations to train on")

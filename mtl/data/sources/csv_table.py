@@ -96,6 +96,10 @@ class CsvTable(DataSet):
         """
         _ = self._layout
 
+    def look(self) -> None:
+        """See that there is a table with the columns that it takes."""
+        _ = self._columns
+
     @property
     def targets(self) -> Mapping[str, Target]:
         """Those that the columns make."""

@@ -12,7 +12,7 @@ from mtl.data.image_format import ImageFormat, format_of
 from mtl.data.sample import Sample, Target, TargetValue
 from mtl.data.sources.base import DataSet, Split
 from mtl.data.sources.file_source import FileSource
-from mtl.data.sources.folders_layout import Listed, Pictured, list_folders
+from mtl.data.sources.folders_layout import Listed, Pictured, folders_of, list_folders
 from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
 from mtl.data.sources.map_files import MapFiles, MapOptions, Size, class_file, map_files
 from mtl.errors import UserError
@@ -124,6 +124,12 @@ class Folders(DataSet):
         """
         _ = self._splits, self.targets
 
+    def look(self) -> None:
+        """See that there are folders of images and maps."""
+        self._need_root()
+        for _ in folders_of(self.root, self.given):
+            pass
+
     @property
     def targets(self) -> Mapping[str, Target]:
         """The kinds of which there is a folder; the classes of masks begin with the background."""
@@ -156,10 +162,13 @@ class Folders(DataSet):
         said += held_out_notes(splits, self._asked, None if settled else "")
         return [printable(line) for line in said]
 
-    @cached_property
-    def _listed(self) -> Listed:
+    def _need_root(self) -> None:
         if not self.root.is_dir():
             raise UserError(f"the folder {self.root} does not exist; set data.root=")
+
+    @cached_property
+    def _listed(self) -> Listed:
+        self._need_root()
         found = list_folders(self.root, self.given)
         if not self.dropping:
             return found

@@ -74,12 +74,7 @@ def list_folders(root: Path, given: Mapping[str, str]) -> Listed:
     items: list[Pictured] = []
     folders: dict[str, list[Path]] = {}
     left: dict[str, list[Path]] = {}
-    tops = [(None, root)] if given else _tops(root)
-    every = [(split, top, _given(root, given) if given else _found(top)) for split, top in tops]
-    for split, top, there in every:
-        # Of other splits than train's nothing may be known.
-        if split in (None, "train") or not any(len(other) > 1 for _, _, other in every):
-            _refuse_lack(top, there)
+    for split, there in folders_of(root, given):
         for role, folder in there.items():
             folders.setdefault(role, []).append(folder)
         images = _by_name(there[IMAGE], PICTURE_SUFFIXES)
@@ -100,6 +95,27 @@ def list_folders(root: Path, given: Mapping[str, str]) -> Listed:
                 f"{len(items)} in {listing(folders[IMAGE])}"
             )
     return Listed(items, folders, {kind: files for kind, files in left.items() if files})
+
+
+def folders_of(
+    root: Path, given: Mapping[str, str]
+) -> Iterator[tuple[Split | None, Mapping[str, Path]]]:
+    """The folders of images and maps, split by split; of none where no folder is a split.
+
+    Args:
+        root: see ``list_folders``.
+        given: likewise.
+
+    Raises:
+        UserError: there is no folder of images, or none of maps.
+    """
+    tops = [(None, root)] if given else _tops(root)
+    every = [(split, top, _given(root, given) if given else _found(top)) for split, top in tops]
+    for split, top, there in every:
+        # Of other splits than train's nothing may be known.
+        if split in (None, "train") or not any(len(other) > 1 for _, _, other in every):
+            _refuse_lack(top, there)
+        yield split, there
 
 
 def _tops(root: Path) -> list[tuple[Split | None, Path]]:

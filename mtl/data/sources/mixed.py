@@ -71,6 +71,11 @@ class Mixed(DataSet):
         self._becomes: Mapping[str, Mapping[str, tuple[str, Classes]]] | None = None
         self._targets: Mapping[str, Target] = {}
 
+    def look(self) -> None:
+        """At each set."""
+        for data_set in self.sets.values():
+            data_set.look()
+
     def prepare(self) -> None:
         """Each set's own preparation."""
         for data_set in self.sets.values():

@@ -80,6 +80,11 @@ class Voc(VocFolder):
                 self._fetch(image_set)
         super().prepare()
 
+    def look(self) -> None:
+        """The same, unless it is to be downloaded."""
+        if not self.download:
+            super().look()
+
     @cached_property
     def layout(self) -> VocLayout:
         """The year's folder, checked."""

@@ -85,6 +85,10 @@ class VocFolder(DataSet):
                 f"{len(self.classes)}; set data.classes=[NAME]"
             )
 
+    def look(self) -> None:
+        """See that there are images and lists."""
+        _ = self.layout
+
     def decided(self) -> Sequence[str]:
         """The lists of the splits, and the folders that give classes and targets."""
         said = []

@@ -85,6 +85,10 @@ class YoloSet(DataSet):
         """
         _ = self._splits, self.targets
 
+    def look(self) -> None:
+        """See that there is a description."""
+        _ = self._description
+
     @property
     def targets(self) -> Mapping[str, Target]:
         """Those of boxes; ``instances`` of polygons, ``keypoints`` and ``poses``."""

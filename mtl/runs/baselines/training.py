@@ -3,18 +3,21 @@
 torch is imported when something is trained.
 """
 
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from mtl.config.paths import BASELINES
 from mtl.errors import Interrupted, InUse, RunError, UserError
+from mtl.processes import is_first_process
 from mtl.runs.baselines.single import Baseline, baselines_of, folders_of
 from mtl.runs.baselines.words import gain_lines
+from mtl.runs.folder import RunFolder
 from mtl.runs.stopping import stopped_by_signals
-from mtl.terminal import say
+from mtl.terminal import loading, say
 
 POLL = 2.0
 """Seconds from one look at what another process trains to the next."""
@@ -59,25 +62,22 @@ def train_run(cfg: DictConfig, folder: Path, root: Path = BASELINES) -> dict[str
         RunError: training can't go on.
         Interrupted: it was ended from outside.
     """
-    from mtl.runs.train import train
-
+    run = RunFolder(folder.absolute(), writes=is_first_process())
+    run.check(cfg)
+    finished = run.finished
     if not cfg.get("baselines"):
-        return train(cfg, folder)
+        there = run.as_it_is(cfg)
+        return there if there is not None else _train(cfg, folder)
     baselines = baselines_of(cfg, root)
     if not baselines:
         say(f"a run of one task, {cfg.tasks[0]}, is its own baseline")
-        return train(cfg, folder)
-    from mtl.runs.folder import RunFolder
-
-    run = RunFolder(folder, writes=False)
-    run.compare(cfg)
-    finished = run.finished
+        return _train(cfg, folder)
     try:
         train_baselines(baselines)
     except KeyboardInterrupt as stop:
         # The run goes on in its own folder, however far its baselines are.
         raise Interrupted(folder.absolute(), resumable=True) from stop
-    metrics = train(cfg, folder, folders_of(baselines))
+    metrics = _train(cfg, folder, folders_of(baselines))
     if not finished:
         return metrics
     from mtl.runs.baselines.adding import add_gain
@@ -103,11 +103,31 @@ def _is_done(title: str, baseline: Baseline, said: set[str]) -> bool:
 
 
 def _train_one(title: str, baseline: Baseline, quietly: bool) -> None:
-    from mtl.runs.train import train
-
     if baseline.finished:
         say(f"{title}: trained before")
         return
     if not quietly:
         say(f"{title} ({baseline.folder.name})")
-    train(baseline.cfg, baseline.folder)
+    _train(baseline.cfg, baseline.folder)
+
+
+def _train(
+    cfg: DictConfig, folder: Path, baselines: Mapping[str, Path] | None = None
+) -> dict[str, float]:
+    with loading():
+        if sys.modules.get("mtl.runs.train") is None:
+            # What is seen at a glance needn't wait for what takes long to import.
+            _look(cfg, folder)
+        from mtl.runs.train import train
+
+    return train(cfg, folder) if baselines is None else train(cfg, folder, baselines)
+
+
+def _look(cfg: DictConfig, folder: Path) -> None:
+    from mtl.data.data_set import build_data_set
+
+    try:
+        build_data_set(cfg).look()
+    except UserError:
+        RunFolder(folder.absolute(), writes=is_first_process()).discard()
+        raise
