@@ -54,8 +54,8 @@ COMMANDS = {
 
 EXAMPLES = """\
 examples:
-  mtl train                                          three tasks on generated images
-  mtl train data=voc_folder data.root=FOLDER 'tasks=[detection]' backbone=resnet18
+  mtl train                                     three tasks on generated images
+  mtl train data=voc_folder data.root=FOLDER 'tasks=[detection]'
   mtl train -m backbone=small_cnn,resnet18 lr=1e-3,3e-4
   mtl predict run=outputs/runs/NAME/TIME input=FOLDER out=FOLDER
 

@@ -9,10 +9,10 @@ EXAMPLES = """\
 examples:
   mtl train experiment=demo
   mtl train 'tasks=[classification,box]' heads.box.weight=2 epochs=20
-  mtl train data=voc_folder data.root=FOLDER backbone=efficientnet_lite0 backbone.weights=imagenet
-  mtl train head@heads.fine=classification 'tasks=[fine]'   a second head of a kind
-  mtl train -m backbone=small_cnn,resnet18 seed=1,2,3      every combination, one folder for all
-  mtl train hydra.run.dir=outputs/mine                     again: resumes there"""
+  mtl train data=voc_folder data.root=FOLDER 'tasks=[detection]'
+  mtl train head@heads.fine=classification 'tasks=[fine]'   a second head
+  mtl train -m backbone=small_cnn,resnet18 seed=1,2,3       every combination
+  mtl train hydra.run.dir=outputs/mine                      again: resumes there"""
 
 OPTIONS = """\
 options:
