@@ -1,6 +1,10 @@
-"""Numbers of things, as they are said."""
+"""Numbers of things, and many of them, as they are said."""
+
+from collections.abc import Sequence
 
 VOWELS = "aeiou"
+MOST_NAMES = 10
+"""Of many that anybody reads in a sentence."""
 
 
 def counted(number: int, what: str) -> str:
@@ -22,6 +26,17 @@ def agreeing(number: int, one: str, several: str) -> str:
         several: for 0, and from 2 on.
     """
     return one if number == 1 else several
+
+
+def some(names: Sequence[str], most: int = MOST_NAMES) -> str:
+    """``a, b, c``; of many the first ones: ``a, b and 78 more``.
+
+    Args:
+        names: at least one.
+        most: that are named; one more is named rather than counted.
+    """
+    more = len(names) - most
+    return ", ".join(names) if more <= 1 else f"{', '.join(names[:most])} and {more} more"
 
 
 def _plural(what: str) -> str:

@@ -51,8 +51,8 @@ from mtl.runs.report import print_results
 from mtl.runs.resume import taken_up
 from mtl.runs.said import unsaid
 from mtl.runs.stopping import after_interruption, stopped_by_signals
+from mtl.runs.summary import print_summary
 from mtl.runs.training_data import training_data
-from mtl.runs.tree import print_config
 from mtl.terminal import complain, say
 
 
@@ -212,7 +212,7 @@ def _train(
     watch_ranks(trainer, partial(_lost_rank, run))
     if run.writes:
         looked = Looked(cfg, data)
-        print_config(cfg, run.path, looked, network, trainer)
+        print_summary(cfg, run.path, looked, network, trainer)
         worth_saying = [*find_all(looked), *idle(module), *left_out_lines(network, data)]
         for line in unsaid(run.path, worth_saying):
             say(line)

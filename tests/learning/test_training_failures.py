@@ -163,7 +163,7 @@ def test_our_own_bug_leaves_its_traceback(tmp_path: Path, monkeypatch: pytest.Mo
     def fail(*_: object) -> None:
         raise ZeroDivisionError("ours")
 
-    monkeypatch.setattr("mtl.runs.train.print_config", fail)
+    monkeypatch.setattr("mtl.runs.train.print_summary", fail)
     conf = write_conf(tmp_path / "conf")
     with pytest.raises(ZeroDivisionError):
         train(load(["data=alternating", "backbone=plain"], conf), tmp_path / "run")
@@ -175,7 +175,7 @@ def test_interrupt_is_said_in_the_status(tmp_path: Path, monkeypatch: pytest.Mon
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mtl.runs.train.print_config", stop)
+    monkeypatch.setattr("mtl.runs.train.print_summary", stop)
     conf = write_conf(tmp_path / "conf")
     with pytest.raises(KeyboardInterrupt):
         train(load(["data=alternating", "backbone=plain"], conf), tmp_path / "run")

@@ -26,8 +26,8 @@ def following(config: Mapping[str, Any], names: MemberNames) -> frozenset[str]:
         if not isinstance(node, Mapping):
             continue
         for option, path in _references(names.values(group, node)).items():
-            value = _at(node, option)
-            if value is not None and value == _at(config, path):
+            value = value_at(node, option)
+            if value is not None and value == value_at(config, path):
                 found.add(f"{group}.{option}")
     return frozenset(found)
 
@@ -38,7 +38,7 @@ def _references(values: Mapping[str, Any]) -> dict[str, str]:
     return {key: match[1] for key, match in matches.items() if match}
 
 
-def _at(node: object, path: str) -> object:
+def value_at(node: object, path: str) -> object:
     """What stands at a dotted key; None where nothing does."""
     for part in path.split("."):
         if not isinstance(node, Mapping) or part not in node:

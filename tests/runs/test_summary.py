@@ -22,8 +22,9 @@ from mtl.data.sources.base import ArraySource, Source
 from mtl.data.sources.limited import limited
 from mtl.errors import BadFile
 from mtl.model.build import build_network
-from mtl.runs import tree
+from mtl.runs import summary
 from mtl.runs.said import unsaid
+from mtl.words import some
 
 pytestmark = pytest.mark.slow
 
@@ -39,48 +40,77 @@ def cfg(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def printed(
-    folder: Path, cfg: Any, monkeypatch: pytest.MonkeyPatch, **changes: object
+    folder: Path,
+    cfg: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    terminal: bool = True,
+    **changes: object,
 ) -> list[str]:
-    """The tree on a terminal of 80 columns."""
+    """What is said, on a terminal of 80 columns or into a pipe."""
     cfg = cfg.copy()
     for key, value in changes.items():
         OmegaConf.update(cfg, key, value)
     data = build_data(cfg)
     file = io.StringIO()
-    console = Console(file=file, force_terminal=True, width=80, color_system=None, soft_wrap=True)
-    monkeypatch.setattr(tree, "console", console)
-    tree.print_config(cfg, folder, Looked(cfg, data), build_network(cfg, data.targets), TRAINER)
+    width = 80 if terminal else 500
+    console = Console(
+        file=file, force_terminal=terminal, width=width, color_system=None, soft_wrap=True
+    )
+    monkeypatch.setattr(summary, "console", console)
+    network = build_network(cfg, data.targets)
+    summary.print_summary(cfg, folder, Looked(cfg, data), network, TRAINER)
     return file.getvalue().splitlines()
 
 
-def test_device_classes_and_labelled_samples(cfg, tmp_path: Path, monkeypatch) -> None:
-    lines = printed(tmp_path / "run", cfg, monkeypatch)
-    assert max(map(len, lines)) <= 80
-    text = " ".join(" ".join(lines).translate({ord(c): None for c in "│├└─"}).split())
-    assert "hflip=0.0 vflip=0.0" in text
-    assert "precision 32-true 3 classes of a: x, y, z 2 classes of b: no, yes samples:" in text
+def test_it_is_short_and_tells_what_was_chosen(cfg, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = printed(tmp_path / "run", cfg, monkeypatch, terminal=False)
+    assert lines[0] == "run run, where config.yaml has all settings"
+    assert lines[1:4] == [
+        "tasks     a, b",
+        "data      Alternating: train 20, val 10, test 10",
+        "          3 classes of a: x, y, z",
+    ]
     # Of every five samples, the first and third are labelled for a, the second and fourth for b.
-    assert "samples: train 20 val 10 test 10 labelled for a: train 8 val 4 test 4" in text
-    assert "labelled for b: train 8 val 4 test 4 parameters: 0.00 M" in text
+    assert lines[4:7] == [
+        "          2 classes of b: no, yes",
+        "          labelled for a: train 8, val 4, test 4",
+        "          labelled for b: train 8, val 4, test 4",
+    ]
+    assert lines[7].startswith("network   PlainBackbone, encoder shared: 0.00 M parameters, ")
+    assert lines[8].startswith("training  ")
+    assert "batch_size 4, adamw with lr" in lines[8]
+    assert lines[8].endswith(", precision 32-true")
+    assert lines[9].startswith("changed   ")
+    assert "augmentation=none" in lines[9].split()
+    assert len(lines) == 10
+
+
+def test_lines_end_between_words_and_stay_beside_their_label(cfg, tmp_path, monkeypatch) -> None:
+    whole = printed(tmp_path / "run", cfg, monkeypatch, terminal=False)
+    lines = printed(tmp_path / "run", cfg, monkeypatch)
+    assert max(map(len, lines[1:])) <= 80
+    assert {line[:10].strip() for line in lines[1:]} == {
+        *("tasks", "data", "network", "training", "changed", ""),
+    }
+    assert " ".join(lines[1:]).split() == " ".join(whole[1:]).split()
 
 
 def test_later_jobs_of_a_sweep_say_what_follows_from_their_keys(cfg, tmp_path, monkeypatch):
     (tmp_path / SWEEP_FILE).write_text("{}")
     first = printed(tmp_path / "a", cfg, monkeypatch)
-    assert first[0] == f"run {tmp_path / 'a'}"[:80]
+    assert first[0].startswith("run ")
     assert printed(tmp_path / "b", cfg, monkeypatch, seed=2) == []
     assert printed(tmp_path / BASELINES.name / "box", cfg, monkeypatch) == []
     third = printed(tmp_path / "c", cfg, monkeypatch, **{"heads.a.hidden": 4, "data.val": 5})
-    assert third[:4] == [
-        *("data Alternating  val=5", "heads", "└── a Classification  hidden=4"),
-        "samples: train 20  val 5  test 10",
-    ]
+    assert third[0] == "data      Alternating: train 20, val 5, test 10"
+    assert not any(line.startswith(("run", "tasks", "training", "changed")) for line in third)
 
 
 def test_long_lists_of_classes_are_cut() -> None:
     names = tuple(f"c{number}" for number in range(12))
-    assert tree._some(names) == "c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 2 more"
-    assert tree._some(names[:10]).endswith("c8, c9")
+    assert some(names) == "c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 2 more"
+    assert some(names[:11]).endswith("c8, c9, c10")
 
 
 class Telling(Watched):
