@@ -1,21 +1,21 @@
 """``mtl calibrate``: a trained run's temperatures and thresholds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import needed, one_of, own_keys, refuse_misspelt, trust_of
 from mtl.cli.table import print_rows
-from mtl.config.checkpoint_names import check_checkpoint, checkpoint_file
-from mtl.config.nearest import listing
+from mtl.config.checkpoint_names import checkpoint_file, need_checkpoint
 from mtl.config.saved import open_run
 from mtl.errors import UserError
 from mtl.model.calibration.values import Aim
-from mtl.words import agreeing, counted
+from mtl.words import agreeing, counted, some
 
 if TYPE_CHECKING:
     from mtl.model.calibration.base import FittedTask
+    from mtl.model.calibration.thresholds import ChosenThreshold
 
 HELP = """\
 usage: mtl calibrate run=DIR [by=f1 | precision=0.9] [split=val] [key=value ...]
@@ -42,8 +42,8 @@ examples:
   mtl calibrate run=outputs/runs/NAME/TIME
   mtl calibrate run=outputs/runs/NAME/TIME precision=0.9"""
 KEYS = ("run", "by", "precision", "split", "checkpoint", "trust")
-MOST = 20
-"""Classes of a table."""
+MOST = 15
+"""Classes of a table; of more it shows those with most to go by."""
 WIDEST = 20
 """Letters of a name, so that a table has at most 80 columns."""
 
@@ -72,12 +72,14 @@ def run(arguments: list[str]) -> int:
     folder = Path(own["run"]).expanduser()
     checkpoint = own.get("checkpoint", "best")
     cfg = open_run(folder, overrides, config_dir, trust=trust_of(own))
-    check_checkpoint(checkpoint, cfg)
+    need_checkpoint(checkpoint, cfg, folder)
 
-    from mtl.runs.calibration.fitting import fit_run
-    from mtl.runs.calibration.use import identity
-    from mtl.runs.calibration.writing import write_calibration
-    from mtl.terminal import say
+    from mtl.terminal import loading, say
+
+    with loading():
+        from mtl.runs.calibration.fitting import fit_run
+        from mtl.runs.calibration.use import identity
+        from mtl.runs.calibration.writing import write_calibration
 
     found = fit_run(cfg, folder, cast(Literal["val", "test"], split), checkpoint, aim)
     for task, reason in found.passed_over.items():
@@ -155,24 +157,31 @@ def _print_thresholds(task: str, fitted: "FittedTask") -> None:
     if not thresholds:
         return
     say("")
-    if len(thresholds) <= MOST:
-        rows = [
-            [
-                _short(chosen.name),
-                f"{chosen.support}",
-                f"{chosen.threshold:.4f}",
-                *map(_cell, (chosen.precision, chosen.recall, chosen.usual_f1, chosen.f1)),
-            ]
-            for chosen in thresholds
+    shown = _first(thresholds)
+    rows = [
+        [
+            _short(chosen.name),
+            f"{chosen.support}",
+            f"{chosen.threshold:.4f}",
+            *map(_cell, (chosen.precision, chosen.recall, chosen.usual_f1, chosen.f1)),
         ]
-        header = [_short(task), "support", "threshold", "precision", "recall", "F1 before", "F1"]
-        print_rows(rows, header=header, right=range(1, 7))
-    else:
-        say(f"{task}: thresholds of {len(thresholds)} classes")
+        for chosen in shown
+    ]
+    header = [_short(task), "support", "threshold", "precision", "recall", "F1 before", "F1"]
+    print_rows(rows, header=header, right=range(1, 7))
+    if len(shown) < len(thresholds):
+        say(f"and {counted(len(thresholds) - len(shown), 'class')} with less support")
     for note in dict.fromkeys(chosen.note for chosen in thresholds if chosen.note):
         same = [chosen for chosen in thresholds if chosen.note == note]
-        names = listing(chosen.name for chosen in same)
+        names = some([chosen.name for chosen in same])
         say(f"{task}: {names} {agreeing(len(same), 'keeps', 'keep')} {same[0].threshold:g}: {note}")
+
+
+def _first(thresholds: "Sequence[ChosenThreshold]") -> "Sequence[ChosenThreshold]":
+    """All of a few, else those of the classes that were seen most."""
+    if len(thresholds) <= MOST + 1:
+        return thresholds
+    return sorted(thresholds, key=lambda chosen: -chosen.support)[:MOST]
 
 
 def _cell(value: float | None) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mtl.cli.own_keys import needed, own_keys, refuse_misspelt
 from mtl.cli.sweeps.progress import SeenJob, forecast, look
-from mtl.cli.sweeps.table import COLOURS, in_numbers
+from mtl.cli.sweeps.table import COLOURS, in_numbers, most_telling, tell_rest
 from mtl.cli.table import print_rows
 from mtl.config.paths import SWEEP_FILE
 from mtl.errors import UserError
@@ -51,8 +51,10 @@ def run(arguments: list[str]) -> int:
         raise UserError(f"sweep={folder}: {what}")
     now = time.time()
     jobs = look(folder, about, now)
-    rows = [[job.name, job.state, job.note if job.state != "failed" else ""] for job in jobs]
+    told, rest = most_telling(jobs, lambda job: job.state)
+    rows = [[job.name, job.state, job.note if job.state != "failed" else ""] for job in told]
     print_rows(rows, header=["job", "state", "score, remark"], styles=COLOURS)
+    tell_rest([job.state for job in rest])
     unknown = int(about.get("jobs", 0)) - len(jobs)
     states = [job.state for job in jobs] + ["waiting"] * unknown
     print(f"{counted(len(states), 'job')}: {in_numbers(states)}")

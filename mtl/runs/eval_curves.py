@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as L
+from rich.markup import escape
 from rich.table import Table
 
 from mtl.data.sources.base import Split
@@ -15,8 +16,8 @@ from mtl.learning.callbacks.curve_watch import CurveWatch
 from mtl.learning.module import MultiTaskModule
 from mtl.model.curves.base import Curves
 
-MOST = 20
-"""Classes of a table."""
+MOST = 15
+"""Classes of a table; of more it shows those with most to go by."""
 WIDEST = 24
 """Letters of a class's name, so that a table has at most 80 columns."""
 
@@ -54,12 +55,15 @@ def write_curves(curves: Mapping[str, Curves], folder: Path, name: str) -> Path:
 
 
 def class_tables(curves: Mapping[str, Curves]) -> list[Table]:
-    """One table for each task that has classes, but not more than 20; at most 80 columns wide."""
+    """One table for each task that has classes, at most 80 columns wide."""
     every = {task: own.get("per_class", []) for task, own in curves.items()}
-    return [_table(task, rows) for task, rows in every.items() if 1 < len(rows) <= MOST]
+    return [_table(task, rows) for task, rows in every.items() if len(rows) > 1]
 
 
-def _table(task: str, rows: list[Mapping[str, Any]]) -> Table:
+def _table(task: str, every: list[Mapping[str, Any]]) -> Table:
+    rows = every
+    if len(every) > MOST + 1:
+        rows = sorted(every, key=lambda row: -(row.get("support") or 0))[:MOST]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for key in rows[0]:
         first = key == "class"
@@ -71,7 +75,9 @@ def _table(task: str, rows: list[Mapping[str, Any]]) -> Table:
             max_width=WIDEST if first else None,
         )
     for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
+        table.add_row(*(escape(_cell(value)) for value in row.values()))
+    if len(rows) < len(every):
+        table.add_row(f"({len(every) - len(rows)} more)")
     return table
 
 

@@ -4,28 +4,44 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 from mtl.config.measures import CHANGE, GAIN
 from mtl.config.paths import in_sweep
 from mtl.data.sources.base import SPLITS
+from mtl.files import shown
 from mtl.runs.baselines.percent import percent
 from mtl.runs.baselines.words import gain_lines
 from mtl.terminal import console, is_watched, say
 from mtl.words import counted
 
+MOST_CLASSES = 15
+"""Of which a metric is shown one by one."""
+
 
 def metrics_table(metrics: Mapping[str, float]) -> Table:
-    """One row per metric, one column per split; changes against single-task networks in percent."""
+    """One row per metric, one column per split; changes against single-task networks in percent.
+
+    Of a metric by itself of many classes the first ones are shown and the others counted.
+    """
     splits = [s for s in SPLITS if any(name.startswith(f"{s}/") for name in metrics)]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("metric")
     for split in splits:
         table.add_column(split, justify="right")
+    families: dict[str, list[str]] = {}
     for name in dict.fromkeys(name.partition("/")[2] for name in metrics):
-        shown = percent if name.rpartition("/")[2] in (GAIN, CHANGE) else "{:.4f}".format
-        cells = [metrics.get(f"{split}/{name}") for split in splits]
-        table.add_row(name, *("" if cell is None else shown(cell) for cell in cells))
+        task, _, metric = name.rpartition("/")
+        families.setdefault(f"{task}/{metric.partition('_')[0]}_", []).append(name)
+    for family, names in families.items():
+        named = names if len(names) <= MOST_CLASSES + 1 else names[:MOST_CLASSES]
+        for name in named:
+            text = percent if name.rpartition("/")[2] in (GAIN, CHANGE) else "{:.4f}".format
+            cells = [metrics.get(f"{split}/{name}") for split in splits]
+            table.add_row(escape(name), *("" if cell is None else text(cell) for cell in cells))
+        if len(named) < len(names):
+            table.add_row(f"{escape(family)}...: {len(names) - len(named)} more")
     return table
 
 
@@ -61,15 +77,15 @@ def print_results(results: Mapping[str, Any], folder: Path) -> None:
     if results["metrics"]:
         console.print(metrics_table(results["metrics"]))
     for monitor, its in results.get("best_by_monitor", {}).items():
-        shown = "none" if its["score"] is None else f"{its['score']:.4f}"
-        say(f"{its['checkpoint']}.ckpt: epoch {its['epoch']} ({monitor} {shown})")
+        value = "none" if its["score"] is None else f"{its['score']:.4f}"
+        say(f"{its['checkpoint']}.ckpt: epoch {its['epoch']} ({monitor} {value})")
     if "gain" in results:
         for line in gain_lines(results["gain"]):
             say(line)
     if results["skipped_samples"]:
         say(skipped)
     say(f"{results['duration_s']:.0f} s, {results['images_per_second']:.0f} images/s")
-    say(f"run folder: {folder}")
+    say(f"run folder: {shown(folder)}")
 
 
 def _protocol_line(epochs: Sequence[int]) -> str:

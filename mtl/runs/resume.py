@@ -14,6 +14,7 @@ from mtl.learning.first_look import look_at_labels
 from mtl.learning.init.base import Init
 from mtl.learning.module import MultiTaskModule
 from mtl.terminal import say
+from mtl.words import some
 
 
 def taken_up(
@@ -61,8 +62,8 @@ def _left(
         now = data.targets.get(name)
         if now is not None and now != target:
             raise UserError(
-                f"{last} was trained on other classes of {name}: {', '.join(target.titles)}; the "
-                f"data now has {', '.join(now.titles)}; begin a new run"
+                f"{last} was trained on other classes of {name}: {some(target.titles)}; the "
+                f"data now has {some(now.titles)}; begin a new run"
             )
     refuse_misfit(last, saved, module)
     return saved

@@ -1,6 +1,8 @@
 """``mtl inspect`` answers "is this what I meant?"."""
 
 import io
+import json
+import re
 import shutil
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from mtl.data.batch import Broken
 from mtl.data.inspection.report import print_broken, print_report
 from mtl.data.inspection.statistics import SplitStatistics
 from mtl.data.inspection.tally import Tally
+from mtl.data.inspection.written import write_counts
 from mtl.data.sample import Target
 from mtl.data.sources.image_folder import ImageFolder
 from mtl.data.sources.voc_folder import VocFolder
@@ -128,6 +131,77 @@ def test_objects_are_totalled_over_the_classes() -> None:
     console = printed()
     print_report(console, [SplitStatistics("train", 3, 3, {"boxes": tally})])
     assert "│ (in all) │          7 │" in text(console)
+
+
+def test_of_many_classes_the_commonest_and_the_rarest_are_shown() -> None:
+    names = tuple(f"class{number}" for number in range(80))
+    tallies = [Tally(Target("boxes", names), samples=200) for _ in range(2)]
+    for tally in tallies:
+        tally.counts[:] = np.arange(80) * 3
+        tally.note("objects per image", 1.0, 4.0)
+    tallies[1].counts[:] = np.arange(80)[::-1] // 40
+    found = [
+        SplitStatistics(split, 200, 200, {"boxes": tally})
+        for split, tally in zip(("train", "val"), tallies, strict=True)
+    ]
+    console = printed()
+    print_report(console, found)  # type: ignore[arg-type]
+    shown = re.findall(r"(class\d+) ", text(console))
+    assert shown == [f"class{n}" for n in (*range(79, 69, -1), *range(4, -1, -1))]
+    cells = [c.strip() for c in re.search(r"\(65 more\).*", text(console))[0].split("│")]  # type: ignore[index]
+    assert cells[:3] == ["(65 more)", "15 to 207", "0 to 1"]
+    for line in ("(in all)", "(objects per image: min, median, max)"):
+        assert line in text(console)
+    assert len(text(console).splitlines()) < 35
+
+
+def test_fifteen_classes_and_one_keep_their_order() -> None:
+    names = tuple(f"c{number}" for number in range(16))
+    tally = Tally(Target("labels", names), samples=20)
+    tally.counts[:] = np.arange(16)
+    console = printed()
+    print_report(console, [SplitStatistics("train", 20, 20, {"labels": tally})])
+    assert re.findall(r"(c\d+) ", text(console)) == list(names)
+    assert "more" not in text(console)
+
+
+def test_a_single_class_that_every_sample_has_gets_no_table() -> None:
+    label, boxes = Tally(Target("label", ("a",)), samples=3), Tally(Target("boxes", ("a",)), 3)
+    label.counts[:], boxes.counts[:] = 3, 7
+    console = printed()
+    print_report(console, [SplitStatistics("train", 3, 3, {"label": label, "boxes": boxes})])
+    assert "label:" not in text(console)
+    assert "boxes: objects by class" in text(console)
+    label.counts[:] = 2
+    print_report(console, [SplitStatistics("train", 3, 3, {"label": label})])
+    assert "label: samples by class" in text(console)
+
+
+def test_all_counts_are_written(tmp_path: Path) -> None:
+    names = tuple(f"c{number}" for number in range(80))
+    tally = Tally(Target("boxes", names), samples=2, missing=["x"], ignored=4)
+    tally.counts[:] = np.arange(80)
+    tally.note("objects per image", 1.0, 4.0, 5.0)
+    broken = [Broken("b", "b.png: is empty")]
+    found = SplitStatistics("train", 9, 4, {"boxes": tally}, broken)
+    path = write_counts([found], tmp_path / "name.png")
+    assert path == tmp_path / "name_counts.json"
+    assert json.loads(path.read_text()) == {
+        "train": {
+            "samples": 9,
+            "looked_at": 4,
+            "broken": {"b": "b.png: is empty"},
+            "targets": {
+                "boxes": {
+                    "samples": 2,
+                    "missing": ["x"],
+                    "objects": {f"c{number}": number for number in range(80)},
+                    "difficult objects": 4,
+                    "min, median, max": {"objects per image": [1, 4, 5]},
+                }
+            },
+        }
+    }
 
 
 def test_many_files_that_are_broken_alike_are_one_line() -> None:

@@ -96,7 +96,7 @@ def test_many_classes_and_odd_names_are_drawn() -> None:
 def test_table_of_the_classes_fits_eighty_columns() -> None:
     row = {"class": "c" * 60, "precision": 0.5, "recall": None, "f1": 1.0, "ap50": 0.25}
     rows = [{**row, "support": 1_234_567}] * 2
-    curves = {"detection": {"per_class": rows}, "other": {"per_class": rows * 11}, "box": {}}
+    curves = {"detection": {"per_class": rows}, "one": {"per_class": rows[:1]}, "box": {}}
     (table,) = class_tables(curves)
     out = io.StringIO()
     Console(file=out, width=80).print(table)
@@ -104,3 +104,14 @@ def test_table_of_the_classes_fits_eighty_columns() -> None:
     assert head.split() == ["detection", "precision", "recall", "f1", "ap50", "support"]
     assert line.split() == ["c" * 23 + "…", "0.5000", "-", "1.0000", "0.2500", "1234567"]
     assert len(line) <= 80
+
+
+def test_of_many_classes_those_with_most_to_go_by_are_shown() -> None:
+    rows = [{"class": f"c{n}", "f1": 0.5, "support": n % 40} for n in range(80)]
+    (table,) = class_tables({"detection": {"per_class": rows}})
+    out = io.StringIO()
+    Console(file=out, width=80).print(table)
+    _, *lines, last = out.getvalue().splitlines()
+    assert [line.split()[0] for line in lines[:4]] == ["c39", "c79", "c38", "c78"]
+    assert len(lines) == 15
+    assert last.strip() == "(65 more)"

@@ -10,6 +10,7 @@ from mtl.data.inspection.draw import draw_targets
 from mtl.data.inspection.report import print_broken, print_report
 from mtl.data.inspection.samples import augmented
 from mtl.data.inspection.statistics import SplitStatistics, count, looked_at
+from mtl.data.inspection.written import write_counts
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.sample import Sample, Target
 from mtl.data.sources.base import SPLITS, Split
@@ -26,6 +27,8 @@ def inspect(
     data: MultiTaskData, split: Split, samples: int, out: Path, console: Console
 ) -> list[SplitStatistics]:
     """Count what all splits hold, say where it comes from, and draw augmented samples of one.
+
+    What is said is short where there are many classes; ``NAME_counts.json`` has it all.
 
     Broken samples are listed and left out.
 
@@ -57,11 +60,17 @@ def inspect(
     print_broken(console, list(broken.values()))
     if not drawn.samples:
         console.print(f"No {split} sample can be read, so there is no picture.")
+        _say_where(console, "all counts", write_counts(found, out))
         return found
     write_png(out, picture(drawn.samples, data.targets))
     number = counted(len(drawn.samples), f"{split} sample")
-    console.print(f"{number} drawn: {out}", soft_wrap=True)
+    _say_where(console, f"{number} drawn", out)
+    _say_where(console, "all counts", write_counts(found, out))
     return found
+
+
+def _say_where(console: Console, what: str, path: Path) -> None:
+    console.print(f"{what}: {path}", soft_wrap=True, markup=False)
 
 
 def print_lines(console: Console, title: str, lines: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""The statistics as tables."""
+"""The statistics for people."""
 
 from collections.abc import Sequence
 
@@ -7,8 +7,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from mtl.data.batch import Broken
+from mtl.data.inspection.class_table import class_table, says_more
 from mtl.data.inspection.statistics import SplitStatistics
-from mtl.data.inspection.tally import Tally, spread
 from mtl.words import agreeing, counted
 
 MOST_IDS = 5
@@ -24,7 +24,8 @@ def print_report(console: Console, found: Sequence[SplitStatistics]) -> None:
     """
     console.print(_samples(found))
     for name in found[0].tallies:
-        console.print(_classes(name, found))
+        if says_more(name, found):
+            console.print(class_table(name, found))
     for entry in found:
         for name, tally in entry.tallies.items():
             if tally.missing:
@@ -99,37 +100,6 @@ def _samples(found: Sequence[SplitStatistics]) -> Table:
         *(str(sum(tally.samples for tally in tallies)) for tallies in of_target),
     )
     return table
-
-
-def _classes(name: str, found: Sequence[SplitStatistics]) -> Table:
-    target = found[0].tallies[name].target
-    tallies = [entry.tallies[name] for entry in found]
-    title = f"{escape(name)}: {target.kind.counted} by class"
-    if not target.classes:
-        title = f"{escape(name)}: {target.kind}"
-    table = Table("class" if target.classes else "", title=title, title_justify="left")
-    for entry in found:
-        table.add_column(entry.split, justify="right")
-    for index, title in enumerate(target.titles):
-        cells = (_share(tally, index) for tally in tallies)
-        table.add_row(escape(title), *cells, end_section=index == len(target.classes) - 1)
-    if not target.kind.per_sample and not target.kind.shares_alone:
-        table.add_row("(in all)", *(str(tally.counts.sum()) for tally in tallies))
-    if target.kind.uncounted and any(tally.ignored for tally in tallies):
-        table.add_row(f"({target.kind.uncounted})", *(str(tally.ignored) for tally in tallies))
-    for what in dict.fromkeys(what for tally in tallies for what in tally.series):
-        spreads = (_range(spread(tally.series.get(what, ()))) for tally in tallies)
-        table.add_row(f"({escape(what)}: min, median, max)", *spreads)
-    return table
-
-
-def _share(tally: Tally, index: int) -> str:
-    percent = f"{100 * tally.shares[index]:.1f} %"
-    return percent if tally.target.kind.shares_alone else f"{tally.counts[index]} ({percent})"
-
-
-def _range(values: tuple[float, float, float] | None) -> str:
-    return "-" if values is None else ", ".join(f"{v:.4g}" for v in values)
 
 
 def _some(ids: Sequence[str]) -> str:

@@ -12,6 +12,7 @@ from mtl.errors import UserError
 from mtl.learning.distillation.teacher import Teacher
 from mtl.model.head.base import Head
 from mtl.model.network import Network
+from mtl.words import some
 
 MADE_UP_FOR = ("image_size", "mean", "std")
 """Settings of the preprocessing in which teacher and student may differ; see ``Teacher``."""
@@ -50,8 +51,8 @@ def _check_heads(own: Head, its: Head) -> None:
     known, wanted = its.target.titles, own.target.titles
     if known != wanted:
         gone, new = _without(known, wanted), _without(wanted, known)
-        apart = [f"only the teacher knows {listing(gone)}"] if gone else []
-        apart += [f"only the student's data has {listing(new)}"] if new else []
+        apart = [f"only the teacher knows {some(gone)}"] if gone else []
+        apart += [f"only the student's data has {some(new)}"] if new else []
         raise UserError(
             f"{', '.join(apart) or 'it numbers the classes otherwise'}: both have to be trained "
             "on the same classes"

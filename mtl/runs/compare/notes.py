@@ -7,6 +7,7 @@ from mtl.runs.collection.record import RunRecord
 from mtl.runs.compare.comparison import Comparison, ComparisonRow, Difference
 from mtl.runs.compare.gain_notes import gain_notes
 from mtl.runs.compare.settings import in_print
+from mtl.words import some
 
 FEW = 3
 """Rows that are named; of more it is said how many."""
@@ -52,10 +53,10 @@ def _unpaired(comparison: Comparison) -> Iterator[str]:
     rows = [row for i, row in enumerate(comparison.rows) if i not in comparison.references]
     for missing, alike in _alike(rows, lambda difference: difference.missing).items():
         lack = "lacks" if len(alike) == 1 else "lack"
-        yield f"{_rows(alike)} {lack} {_places(missing)}, which {reference} has"
+        yield f"{_rows(alike)} {lack} {some(missing, MANY)}, which {reference} has"
     for alone, alike in _alike(rows, lambda difference: difference.alone).items():
         have = "has" if len(alike) == 1 else "have"
-        yield f"{reference} lacks {_places(alone)}, which {_rows(alike)} {have}"
+        yield f"{reference} lacks {some(alone, MANY)}, which {_rows(alike)} {have}"
     for row in rows:
         if not row.differences:
             yield f"{row.label} has no metric in common with {reference}"
@@ -75,11 +76,6 @@ def _alike(
 
 def _rows(labels: Sequence[str]) -> str:
     return listing(labels) if len(labels) <= FEW else f"{len(labels)} rows"
-
-
-def _places(places: Sequence[str]) -> str:
-    more = len(places) - MANY
-    return listing(places) if more <= 1 else f"{listing(places[:MANY])} and {more} more"
 
 
 def _state(run: RunRecord) -> str:
