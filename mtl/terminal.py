@@ -26,7 +26,7 @@ UNBROKEN = re.compile(
 """What no line may end in."""
 HELD = "\ue000"
 """Stands for a blank there while lines are filled."""
-LAST_COMMAND = re.compile(r": (mtl [a-z]+ \S+=.*)$")
+LAST_COMMAND = re.compile(r": (mtl [a-z]+ (?:-m )?\S+=.*)$")
 """A command at the end of a sentence."""
 console = Console(highlight=False, soft_wrap=True)
 if not console.is_terminal:

@@ -13,6 +13,7 @@ from mtl.cli.same_terms import refuse_changes
 from mtl.config.saved import open_run, read_config
 from mtl.errors import UserError
 from mtl.runs.collection.find import find_runs
+from mtl.terminal import say
 
 HELP = """\
 usage: mtl baselines run=DIR [key=value ...]
@@ -62,7 +63,6 @@ def run(arguments: list[str]) -> int:
     from mtl.runs.baselines.single import baselines_of, baselines_of_all, folders_of
     from mtl.runs.baselines.training import train_baselines
     from mtl.runs.baselines.words import HEADER, gain_lines, gain_rows
-    from mtl.terminal import say
 
     needed = baselines_of_all(runs.values())
     try:
@@ -98,11 +98,11 @@ def _to_compare(
     if not found.finished:
         raise UserError(passed_over[0] if passed_over else f"runs={own['runs']}: names no run")
     for line in passed_over:
-        print(f"passed over: {line}")
+        say(f"passed over: {line}")
     runs: dict[Path, DictConfig] = {}
     for run in found.finished:
         if len(run.tasks) == 1:
-            print(f"{run.path}: has one task, {run.tasks[0]}, and is its own baseline")
+            say(f"{run.path}: has one task, {run.tasks[0]}, and is its own baseline")
         else:
             runs[run.path] = open_run(run.path, overrides, config_dir, trust=trust_of(own))
     return runs

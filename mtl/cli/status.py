@@ -57,10 +57,10 @@ def run(arguments: list[str]) -> int:
     tell_rest([job.state for job in rest])
     unknown = int(about.get("jobs", 0)) - len(jobs)
     states = [job.state for job in jobs] + ["waiting"] * unknown
-    print(f"{counted(len(states), 'job')}: {in_numbers(states)}")
+    say(f"{counted(len(states), 'job')}: {in_numbers(states)}")
     for line in reasons(jobs):
         say(line)
-    print(_then(jobs, states, about, now))
+    say(_then(jobs, states, about, now))
     return int("failed" in states)
 
 

@@ -20,6 +20,8 @@ def test_a_command_stays_whole() -> None:
     assert in_width(f"  {COMMAND}", 40) == f"  {COMMAND}"
     said = in_width(f"it looks like data=voc_folder, too: {COMMAND}", 40).splitlines()
     assert said == ["it looks like data=voc_folder, too:", f"  {COMMAND}"]
+    sweep = COMMAND.replace("train", "train -m")
+    assert in_width(f"it goes on with: {sweep}", 40) == f"it goes on with:\n  {sweep}"
 
 
 @pytest.mark.parametrize(

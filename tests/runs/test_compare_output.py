@@ -132,6 +132,16 @@ def test_an_infinite_effect_has_no_number_in_json(comparison):
     assert as_values(comparison)["rows"][1]["differences"]["test/box/iou"]["effect"] == found.effect
 
 
+def test_a_difference_has_no_more_digits_than_its_interval(comparison):
+    box = replace(comparison.metrics[0], decimals=3)
+    found = replace(
+        comparison.rows[1].differences["test/box/iou"], mean=0.0002, interval=(-0.0128, 0.0132)
+    )
+    assert difference_text(found, box) == "+0.000 ± 0.013"
+    assert difference_text(replace(found, interval=(0.0001, 0.0003)), box) == "+0.0002 ± 0.000"
+    assert difference_text(replace(found, interval=None), box) == "+0.0002"
+
+
 def test_differences_of_percents_are_points(comparison):
     change = ComparedMetric("test/delta_m", "", "delta_m", larger=True, percent=True, decimals=1)
     found = replace(

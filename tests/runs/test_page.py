@@ -87,7 +87,7 @@ def test_gain_over_single_tasks_is_told(tmp_path):
         "mean over tasks of each task's mean over its metrics"
     )
     assert box.parts[0].columns[2].title == "against a network for this task alone"
-    assert box.parts[0].columns[2].note == "relative change of iou, no mean over metrics"
+    assert box.parts[0].columns[2].note == "relative change, iou only"
     # Of this metric, not of all metrics of the task: 0.020, 0.021, 0.022.
     assert box.parts[0].rows[0][2].text == "+2.1 %"
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from mtl.cli.table import print_rows
 from mtl.runs.baselines.percent import percent
-from mtl.terminal import console
+from mtl.terminal import console, say
 
 COLOURS = {
     "finished": "green",
@@ -33,10 +33,10 @@ def print_table(entries: Sequence[Mapping[str, Any]], folder: Path) -> None:
     rows = [_row(entry)[: len(head)] for entry in told]
     print_rows(rows, header=head, right=[2, 3], styles=COLOURS)
     tell_rest([str(entry["state"]) for entry in rest])
-    print(f"sweep folder: {folder}", flush=True)
+    say(f"sweep folder: {folder}")
     failed = [entry for entry in entries if entry["state"] == "failed"]
     if failed:
-        print(f"{len(failed)} failed; why: mtl status sweep={folder}", flush=True)
+        say(f"{len(failed)} failed; why: mtl status sweep={folder}")
 
 
 def most_telling(

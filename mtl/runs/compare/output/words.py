@@ -94,6 +94,10 @@ def difference_text(difference: Difference, metric: ComparedMetric, percent: str
     digits = Digits(metric)
     text = digits.told(difference.mean)
     if difference.interval is not None:
+        low, high = difference.interval
+        if float(digits.plain((high - low) / 2)):
+            # Beside such an interval more digits than its own would tell nothing.
+            text = digits.signed(difference.mean)
         text = digits.around(text, difference.mean, difference.interval)
     return f"{text} {percent}" if metric.percent else text
 

@@ -120,7 +120,7 @@ def _columns(data: PageData, metric: ComparedMetric) -> list[PageColumn]:
         mean = PageColumn("change", True, note=OF_ALL)
     titles = [PageColumn("runs"), mean]
     if any(_own_changes(data, row, metric) for row in data.rows):
-        note = f"relative change of {own_name(metric)}, no mean over metrics"
+        note = f"relative change, {own_name(metric)} only"
         titles.append(PageColumn(OWN_NETWORK, True, note=note))
     if _has_differences(data, metric):
         titles.append(PageColumn(f"against {data.reference_of(metric).label}"))
