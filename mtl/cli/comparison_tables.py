@@ -22,6 +22,8 @@ from mtl.runs.compare.output.plain_table import (
     sentences,
 )
 from mtl.runs.compare.output.words import BETTER, WORSE, legend
+from mtl.runs.page.data import from_results
+from mtl.runs.page.sections.answer import opening
 from mtl.terminal import in_width
 from mtl.words import counted
 
@@ -43,6 +45,7 @@ def show(comparison: Comparison, whole: bool) -> None:
         whole: with all costs, every difference, and what is left out of it.
     """
     console = table_console()
+    show_answer(comparison, console)
     shown = comparison if whole else replace(comparison, costs=_shortest(comparison.costs))
     for table in tables(shown, console):
         console.print(table)
@@ -65,6 +68,18 @@ def show(comparison: Comparison, whole: bool) -> None:
             show_line(text, console)
         if len(missing) > NOTES:
             console.print(f"and {len(missing) - NOTES} more; out=DIR writes all")
+
+
+def show_answer(comparison: Comparison, console: Console) -> None:
+    """Whether the tasks help each other, as far as that can be said, in the words of the page."""
+    answers = opening(from_results(comparison))
+    if answers is None:
+        return
+    show_line(answers.question, console, "bold")
+    show_line(answers.note, console, "dim")
+    for line in answers.lines:
+        show_line(f"{line.title}: {line.short}", console, "bold", len(line.title))
+    console.print()
 
 
 def show_sentences(found: Sequence[tuple[str, str]], console: Console) -> None:

@@ -20,7 +20,7 @@ from mtl.runs.page.data import page_data
 from mtl.runs.page.lines import lines_at_first
 from mtl.runs.page.parts import SideBySide
 from mtl.runs.page.render import charts_of
-from mtl.runs.page.sections.answer import answer
+from mtl.runs.page.sections.answer import answer, opening
 from mtl.runs.page.sections.tasks import tasks
 
 BASE = (0.50, 0.51, 0.53)
@@ -84,6 +84,12 @@ def test_it_is_told_in_every_form(comparison: Comparison, capsys: Any) -> None:
     assert legend(comparison, "*")[1].startswith("▲ better, ▼ worse than the task alone: p < 0.05")
     show(comparison, whole=True)
     out = capsys.readouterr().out
+    # What the page opens with stands first here, too.
+    assert out.splitlines()[:4] == [
+        "Does sharing between the tasks help?",
+        "Each task is compared with a network for it alone.",
+        *(f"{line.title}: {line.short}" for line in opening(page_data(comparison)).lines),
+    ]
     assert out.count("(reference)") == 2
     assert "differences to each task alone, by seed" in out
 

@@ -1,7 +1,7 @@
 """What the sections of a page are made of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mtl.config.trust import Trust
 from mtl.runs.compare.compare import mark_best
@@ -92,13 +92,8 @@ def page_data(comparison: Comparison, trust: Trust | None = None) -> PageData:
         comparison: of the runs.
         trust: see ``PageData``; None for the package alone.
     """
-    split = comparison.metrics[0].name.partition("/")[0]
-    more = further_metrics(comparison, split)
-    main: dict[str, str] = {}
-    for row in comparison.rows:
-        for run in row.runs:
-            for task, head in run.heads.items():
-                main.setdefault(task, str(head["metrics"][0]))
+    bare = from_results(comparison)
+    more = further_metrics(comparison, bare.split)
     further = [further_cells(row, more, comparison) for row in comparison.rows]
     alone = sum(len(row.runs) for row in comparison.rows) == 1
     mark_best(further, more)
@@ -113,4 +108,20 @@ def page_data(comparison: Comparison, trust: Trust | None = None) -> PageData:
         for place, row in enumerate(comparison.rows)
     ]
     metrics = [*comparison.metrics, *more]
-    return PageData(comparison, rows, metrics, main, split, trust or Trust())
+    return replace(bare, rows=rows, metrics=metrics, trust=trust or Trust())
+
+
+def from_results(comparison: Comparison) -> PageData:
+    """What a comparison knows by itself: no file is read, and no metric is there beside its own.
+
+    Args:
+        comparison: of the runs.
+    """
+    main: dict[str, str] = {}
+    for row in comparison.rows:
+        for run in row.runs:
+            for task, head in run.heads.items():
+                main.setdefault(task, str(head["metrics"][0]))
+    rows = [PageRow(p, row.name, row, row.cells, ()) for p, row in enumerate(comparison.rows)]
+    split = comparison.metrics[0].name.partition("/")[0]
+    return PageData(comparison, rows, comparison.metrics, main, split, Trust())

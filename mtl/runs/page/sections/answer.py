@@ -6,7 +6,7 @@ from mtl.runs.compare.comparison import Cell, ComparedMetric
 from mtl.runs.compare.control import NO_SHARING
 from mtl.runs.compare.metrics import is_finite
 from mtl.runs.compare.output.words import cell_text, mean_text, tested_differences
-from mtl.runs.page.answers import Tone
+from mtl.runs.page.answers import Answers, Tone
 from mtl.runs.page.change import change_text
 from mtl.runs.page.data import PageData, PageRow
 from mtl.runs.page.labels import own_name, way
@@ -54,6 +54,17 @@ def answer(data: PageData) -> PageSection:
         parts.append(Folded("Each line of the comparison in words", [Sentences(sentences, True)]))
     parts += _notes(data)
     return PageSection("answer", "The answer" if several else "The result", parts)
+
+
+def opening(data: PageData) -> Answers | None:
+    """What a page begins with: whether sharing helps, else whether training together does.
+
+    Args:
+        data: of the page; ``from_results`` has enough.
+    """
+    metrics = [metric for metric in answered(data) if not metric.percent]
+    parts = sharing(data, metrics) or together(data)
+    return next((part for part in parts if isinstance(part, Answers)), None)
 
 
 def answered(data: PageData) -> list[ComparedMetric]:

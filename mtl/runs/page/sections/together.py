@@ -108,7 +108,7 @@ def _note(data: PageData, name: str) -> str:
     """Over what a column's changes are means."""
     if name == OVERALL:
         return "mean over the tasks, Δm"
-    runs = [evidence.run for evidence in data.evidence]
+    runs = [run for row in data.rows for run in row.row.runs]
     own = [metric.replace("_", " ") for metric in counted_metrics(runs, name)]
     return f"{own[0]} only" if len(own) == 1 else f"mean over {listing(own)}"
 
