@@ -19,6 +19,7 @@ from mtl.runs.compression.channels.coupling import Coupling, coupling
 from mtl.runs.compression.channels.cut import cut
 from mtl.runs.compression.channels.digits import Ints
 from mtl.runs.compression.channels.importance import magnitude
+from mtl.runs.compression.channels.tried import that_can_go
 from mtl.runs.compression.prune.choice import by_worth, gone, shrinking
 from mtl.runs.compression.select.smaller import smaller
 
@@ -57,7 +58,7 @@ def halves(network: Network, cfg: DictConfig) -> None:
     """Half the multiply-adds; equal to the network in which nobody reads what has gone."""
     whole = multiply_adds(network, SIZE)
     assert whole is not None
-    found = coupling(network, SIZE)
+    found = that_can_go(network, coupling(network, SIZE), SIZE)
     costs = costs_of(network, found, SIZE)
     assert costs.total == pytest.approx(whole, rel=1e-6)
     groups = shrinking(found, magnitude(found), 1, [1] * len(found.groups))
@@ -97,6 +98,14 @@ def test_heads_that_read_some_channels_go_on_reading_the_same() -> None:
     }
     kept = {task: {s: kept[task][s] for s in network.head(task).reads} for task in kept}
     halves(smaller(network, kept, IMAGES).network, cfg)
+
+
+def test_a_transformer_keeps_the_heads_of_its_attention() -> None:
+    """How wide they are is written in its code; the layers between can be narrower."""
+    backbone = node("backbone", "timm")
+    backbone.model, backbone.stride = "vit_tiny_patch16_224", 16
+    backbone.options = {"img_size": SIZE, "depth": 3}
+    gets_smaller(chosen(["classification", "segmentation"], backbone=backbone))
 
 
 @pytest.mark.parametrize("head", ["detection"])

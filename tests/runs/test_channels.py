@@ -14,6 +14,7 @@ from mtl.runs.compression.channels.coupling import coupling
 from mtl.runs.compression.channels.cut import cut
 from mtl.runs.compression.channels.digits import decoded, digits
 from mtl.runs.compression.channels.importance import magnitude, taylor
+from mtl.runs.compression.channels.tried import that_can_go
 from mtl.runs.compression.prune.choice import Shrinking, by_worth, evenly
 
 
@@ -89,6 +90,45 @@ def test_a_cut_network_is_the_one_in_which_nobody_reads_what_has_gone(small):
     take_shapes(again, small.state_dict())
     again.load_state_dict(small.state_dict())
     assert torch.equal(again(image)["task"], small(image)["task"])
+
+
+class Split(Small):
+    """Its inner channels come in two parts: by a number, of the same size, or by a place."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.norm = nn.Identity()  # type: ignore[assignment]
+        self.kind = kind
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        x = self.first(image)
+        y = self.inner(x)
+        n, _, h, w = y.shape
+        if self.kind == "place":
+            y = torch.cat((2 * y[:, :3], y[:, 3:]), 1)
+        else:
+            parts = y.view(n, 2, 3 if self.kind == "number" else -1, h, w)
+            y = (parts * torch.tensor([2.0, 1.0]).view(2, 1, 1, 1)).flatten(1, 2)
+        return {"task": self.last((x + self.outer(y)).mean((2, 3)))}
+
+
+@pytest.mark.parametrize("kind", ["number", "same size", "place"])
+def test_channels_that_are_counted_in_the_code_stay(kind):
+    """Without one of them it fails, or takes another for it."""
+    torch.manual_seed(0)
+    network: Any = Split(kind).eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    found = coupling(network, 8)
+    assert sorted(len(group) for group in found.groups) == [4, 6]
+    left = that_can_go(network, found, 8)
+    assert [len(group) for group in left.groups] == [4]
+    assert list(left.left) == ["inner", "last"]
+    assert all(torch.equal(value, before[n]) for n, value in network.state_dict().items())
+
+
+def test_all_go_where_nothing_is_counted(small):
+    found = coupling(small, 8)
+    assert that_can_go(small, found, 8) == found
 
 
 def test_shapes_that_are_no_part_are_refused(small):

@@ -73,7 +73,7 @@ def coupling(network: Network, image_size: int) -> Coupling:
         network: on the CPU, in evaluation mode; left as it was.
         image_size: side in pixels of its pictures.
     """
-    side = _side(network, image_size)
+    side = small_side(network, image_size)
     layers, vectors, loose, places = layers_and_vectors(network, _called(network, side))
     marks = Marks(network, layers, side, places)
     nothing = np.empty(0, dtype=np.int64)
@@ -107,8 +107,13 @@ def coupling(network: Network, image_size: int) -> Coupling:
     return Coupling(layers, vectors, places, groups, left_of(layers, groups, places), choices)
 
 
-def _side(network: Network, image_size: int) -> int:
-    """A small one where the network takes it."""
+def small_side(network: Network, image_size: int) -> int:
+    """That of the pictures which a network is looked at with: a small one where it takes it.
+
+    Args:
+        network: on the CPU, in evaluation mode.
+        image_size: side in pixels of its pictures.
+    """
     if image_size <= SIDE:
         return image_size
     try:

@@ -9,11 +9,12 @@ from mtl.config.nearest import listing
 from mtl.errors import UserError
 from mtl.runs.compression.base import Step, Workpiece
 from mtl.runs.compression.channels.costs import Costs, Floats, costs_of, counts
-from mtl.runs.compression.channels.coupling import Coupling, coupling
+from mtl.runs.compression.channels.coupling import Coupling, coupling, small_side
 from mtl.runs.compression.channels.cut import cut
 from mtl.runs.compression.channels.groups import Group
 from mtl.runs.compression.channels.importance import check_weights, magnitude, taylor
 from mtl.runs.compression.channels.refresh import refresh_statistics
+from mtl.runs.compression.channels.tried import that_can_go
 from mtl.runs.compression.prune.choice import by_worth, evenly, gone, shrinking
 
 NAMED = 4
@@ -108,7 +109,9 @@ class Prune(Step):
             work.finetune(work.network, epochs, self.lr_factor * float(work.cfg.lr))
 
     def _coupling(self, work: Workpiece) -> Coupling:
-        found = coupling(work.network, int(work.cfg.image_size))
+        size = int(work.cfg.image_size)
+        found = coupling(work.network, size)
+        found = that_can_go(work.network, found, small_side(work.network, size))
         groups = [group for group in found.groups if self.heads or not _in_heads(found, group)]
         if not groups:
             raise UserError("prune: no channel of this network can be taken out")
