@@ -18,6 +18,8 @@ from mtl.config.compression import step_nodes
 from mtl.config.groups import members
 from mtl.config.instantiate import make
 from mtl.config.member_files import node_of
+from mtl.data.sample import Target
+from mtl.data.sources.shapes import CLASSES as SHAPES
 from mtl.errors import UserError
 from mtl.files import read_json
 from mtl.model.multiply_adds import multiply_adds
@@ -35,6 +37,16 @@ from mtl.runs.opened import open_run
 TASKS = ("box", "classification")
 QUICK = ("prune.rounds=1", "prune.images=4", "prune.multiple=1", "prune.epochs_factor=0")
 
+SMALLEST: Mapping[str, tuple[str, ...]] = {
+    "distill": (),
+    "prune": ("rounds=1", "images=2", "multiple=1"),
+    "select": ("images=2",),
+    "prune_unstructured": ("rounds=1",),
+    "quantize": ("images=2", "sensitivity=blocks", "sensitivity_images=1", "max_loss=null"),
+    "qat": ("epochs=1", "images=2", "sensitivity=blocks", "sensitivity_images=1", "max_loss=null"),
+    "weight_only": (),
+}
+"""Options with which a step takes least."""
 PRUNED = ("steps=[prune]", *QUICK, "prune.final_epochs_factor=1")
 
 
@@ -276,6 +288,34 @@ def test_steps_train_as_runs_may_have_been_trained(
     own += [f"{step}.rounds=1"] if step.startswith("prune") else []
     compress(trained, tmp_path, f"steps=[{step}]", *own)
     assert open_run(tmp_path).network(noise(1, 3, SIZE, SIZE)).keys() == set(TASKS)
+
+
+CHAINS = (
+    ("distill", "prune", "select", "prune_unstructured", "quantize"),
+    ("qat",),
+    ("weight_only",),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["64-true", "bf16-true"])
+def test_runs_of_another_type_take_every_step(precision: str, tmp_path: Path) -> None:
+    """What is looked at, cut and put into a file is a network of float32."""
+    own = ["epochs=1", f"trainer.precision={precision}", "trainer.limit_train_batches=1"]
+    shown = {"label": Target("label", SHAPES), "boxes": Target("boxes", SHAPES)}
+    (tmp_path / "run").mkdir()
+    made_up_run(tmp_path / "run", *own, tasks=f"[{','.join(TASKS)}]", targets=shown)
+    assert {step for chain in CHAINS for step in chain} == set(members("compression", None))
+    for chain in CHAINS:
+        small = [f"{step}.{option}" for step in chain for option in SMALLEST[step]]
+        out = tmp_path / chain[0]
+        compress(tmp_path / "run", out, f"steps=[{','.join(chain)}]", *small)
+        assert [s["step"] for s in read_json(out / "table.json")["stands"][1:]] == list(chain)
+        opened = open_run(out)
+        assert opened.config.trainer.precision == "32-true"
+        values = opened.network.state_dict().values()
+        assert {v.dtype for v in values if v.is_floating_point()} == {torch.float32}
+        assert opened.network(noise(1, 3, SIZE, SIZE)).keys() == set(TASKS)
 
 
 @pytest.mark.slow

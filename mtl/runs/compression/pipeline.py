@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from mtl.config.checkpoint_names import checkpoint_file
 from mtl.config.instantiate import make
 from mtl.data.build import build_data
+from mtl.data.loading.module import WHOLLY
 from mtl.errors import UserError
 from mtl.files import read_json
 from mtl.learning.checkpoints import load_network_weights
@@ -152,6 +153,9 @@ def _opened(order: Order, out: Path, stands: Sequence[Stand]) -> Workpiece:
     cfg = order.read(folder).copy()
     OmegaConf.set_struct(cfg, False)
     cfg.trainer.devices, cfg.trainer.strategy, cfg.trainer.compile = 1, "auto", False
+    if cfg.trainer.precision in WHOLLY:
+        # Steps look at, cut and export a network of float32, which these would turn it from.
+        cfg.trainer.precision = "32-true"
     data = build_data(cfg)
     data.prepare_data()
     data.in_terms_of(known_targets(cfg, folder, path))
