@@ -100,9 +100,11 @@ def read_mask(path: Path | str) -> npt.NDArray[np.uint8]:
         (H, W) uint8 indices.
 
     Raises:
-        BadFile: as for ``read_image``, or the pixels are colours and not indices.
+        BadFile: as for ``read_image``, or the pixels are colours and not indices, or not exact.
     """
     with _opened(path, io.BytesIO(whole_file(path))) as mask:
+        if mask.format in ("JPEG", "MPO"):
+            raise BadFile(path, "is a JPEG, which changes the values of masks; a PNG keeps them")
         if mask.mode not in ("P", "L", "1"):
             raise BadFile(
                 path,

@@ -12,6 +12,7 @@ import pytest
 from coco_kit import CATEGORIES, annotation, images, opened, pictures, source_of, write
 from PIL import Image
 
+from mtl.data.inspection.labelled import doubts
 from mtl.data.sample import Boxes
 from mtl.data.sources import kept_arrays
 from mtl.data.sources.coco_file import CocoFile
@@ -312,6 +313,19 @@ def test_ids_that_match_nothing(tmp_path: Path) -> None:
 def test_crowds_as_text(tmp_path: Path, said: object, crowd: bool) -> None:
     targets = one(tmp_path, [annotation(10, 7, (1, 2, 3, 4), iscrowd=said)])
     assert targets["boxes"].difficult.tolist() == [crowd]
+
+
+def test_crowds_alone_are_told(tmp_path: Path) -> None:
+    said = [annotation(10, 7, (1, 2, 3, 4), iscrowd=1)] * 2
+    one(tmp_path, said)
+    data = opened(tmp_path, val_fraction=0)
+    assert doubts(source_of(data), {"boxes": data.targets["boxes"]}) == [
+        "all 2 objects of boxes are difficult (VOC's difficult, COCO's iscrowd): none is learnt or "
+        "counted"
+    ]
+    one(tmp_path, [*said, annotation(10, 7, (1, 2, 3, 4))])
+    data = opened(tmp_path, val_fraction=0)
+    assert doubts(source_of(data), {"boxes": data.targets["boxes"]}) == []
 
 
 def test_options_that_name_nothing(tmp_path: Path) -> None:

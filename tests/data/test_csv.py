@@ -169,6 +169,17 @@ def test_folders_of_splits_with_files_of_the_same_names(root: Path) -> None:
     assert len(ids(opened(root, table="table.csv", columns=columns), "train")) == 2
 
 
+def test_accents_in_either_form_are_one_class(root: Path) -> None:
+    text = "file,kind,tags\na.png,\u00e9,\u00fc\nb.png,e\u0301,u\u0308;x\nsub/c.png,z,x\n"
+    columns = {"file": "image", "kind": "label", "tags": "labels"}
+    data = table(root, text, columns=columns)
+    assert data.targets["label"].classes == ("z", "\u00e9")
+    assert [row["label"] for row in rows(data)] == [1, 1, 0]
+    assert [row["labels"] for row in rows(data)] == [[0, 1], [1, 1], [1, 0]]
+    given = opened(root, columns=columns, classes={"label": ["e\u0301", "z"]})
+    assert [row["label"] for row in rows(given)] == [0, 0, 1]
+
+
 def test_one_number_is_one_class(root: Path) -> None:
     text = "file,kind\na.png,1\nb.png,2.0\nsub/c.png,1.0\n"
     with pytest.raises(BadFile, match=r"kind has '1' and '1\.0', one number: write it alike"):

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from mtl.data.inspection.labelled import doubts
 from mtl.data.sources.folders import Folders, FoldersSource
 from mtl.data.sources.folders_layout import looks_like_folders
 from mtl.data.sources.map_files import MapFiles
@@ -76,6 +77,12 @@ def test_maps_go_by_the_names_of_their_images_and_may_be_missing(tmp_path: Path)
     assert [path.name for path in source.files(0)] == ["a.png", "a_mask.png"]
     assert f"mask: {tmp_path / 'Masks'}" in data.decided()
     assert data.notes() == [f"1 mask file is of no image, such as {tmp_path / 'Masks/gone.png'}"]
+
+
+def test_accents_in_either_form(tmp_path: Path) -> None:
+    picture(tmp_path / "photos" / "\u00e9.png")
+    mask(tmp_path / "masks" / "e\u0301.png")
+    assert kinds(opened(tmp_path)) == {"\u00e9.png": {"mask"}}
 
 
 def test_two_maps_of_one_image(tmp_path: Path) -> None:
@@ -196,6 +203,23 @@ def test_depths_are_metres_and_0_is_unknown(tmp_path: Path) -> None:
     floats = save(tmp_path / "d.npy", np.array([[[0, 1.5, nan], [np.inf, 2, -1]]]))
     found = read(MapFiles(depth_unknown=-1, depth_scale=9), "depth", floats)
     np.testing.assert_array_equal(found, [[0, 1.5, nan], [nan, 2, nan]])
+
+
+@pytest.mark.parametrize(
+    ("name", "metres"), [("a.npy", 2700), ("a.tiff", 0.0027), ("a.npy", 2.7), ("a.png", 2.7)]
+)
+def test_depths_that_are_hardly_metres_are_told(tmp_path: Path, name: str, metres: float) -> None:
+    picture(tmp_path / "photos/a.png")
+    stored = metres if name == "a.npy" else metres * 1000
+    kind = {".npy": np.uint16 if metres > 3 else np.float64, ".tiff": np.float32}
+    values = np.full(SHAPE, stored).astype(kind.get(Path(name).suffix, np.uint16))
+    save(tmp_path / "depth" / name, values)
+    data = opened(tmp_path)
+    source = data.split("train")
+    assert source is not None
+    found = doubts(source, data.targets)
+    told = f"the depths of depth are {metres:.3g} m in the middle of a sample's; the files' unit"
+    assert [line.startswith(told) for line in found] == [True] * (metres != 2.7)
 
 
 def test_normals_are_unit_vectors_in_the_cameras_frame(tmp_path: Path) -> None:

@@ -162,6 +162,12 @@ def test_masks_keep_their_indices(tmp_path: Path, mode: str) -> None:
     assert np.array_equal(read_mask(tmp_path / "m.png"), indices)
 
 
+def test_masks_that_lose_values_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.eye(16, dtype=np.uint8)).save(tmp_path / "m.jpg")
+    with pytest.raises(BadFile, match=r"m\.jpg: is a JPEG, which changes the values of masks"):
+        read_mask(tmp_path / "m.jpg")
+
+
 def test_coloured_masks_are_refused(tmp_path: Path, smooth: np.ndarray) -> None:
     with pytest.raises(BadFile, match="mask of mode RGB; a PNG of class indices"):
         read_mask(_save(tmp_path / "m.png", smooth))

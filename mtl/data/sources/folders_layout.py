@@ -11,7 +11,7 @@ from mtl.config.columns import IMAGE, MAPS
 from mtl.config.nearest import listing
 from mtl.data.image_format import PICTURE_SUFFIXES
 from mtl.data.sources.base import Split
-from mtl.data.sources.folder_files import files_below, folders_in, split_of, walk
+from mtl.data.sources.folder_files import composed, files_below, folders_in, split_of, walk
 from mtl.data.sources.folder_roles import USUAL, role_of
 from mtl.data.sources.map_files import MAP_SUFFIXES
 from mtl.errors import UserError
@@ -161,7 +161,7 @@ def _by_name(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in files_below(folder):
         if path.suffix.lower() in suffixes:
-            name = path.relative_to(folder).with_suffix("").as_posix()
+            name = composed(path.relative_to(folder).with_suffix("").as_posix())
             if name in found:
                 raise UserError(f"{found[name]} and {path} have the same name; remove one")
             found[name] = path

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mtl.config.nearest import unknown
+from mtl.data.sources.folder_files import composed
 
 Array = npt.NDArray[Any]
 LARGEST = float(np.finfo(np.float32).max)
@@ -121,7 +122,7 @@ class NameCells(ColumnCells):
 
     def __init__(self, known: Sequence[str] | None = None) -> None:
         self.known = known
-        self.number = {name: index for index, name in enumerate(known or ())}
+        self.number = {composed(name): index for index, name in enumerate(known or ())}
         self.codes = array("i")
 
     def add(self, cell: str) -> None:
@@ -129,8 +130,11 @@ class NameCells(ColumnCells):
         self.codes.append(-1 if cell.lower() in BLANK else self.code(cell))
 
     def code(self, name: str) -> int:
-        """The number of a name."""
+        """The number of a name, whichever way its accents are written."""
         found = self.number.get(name)
+        if found is None:
+            name = composed(name)
+            found = self.number.get(name)
         if found is None:
             if self.known is not None:
                 raise ValueError(f"names {unknown('class', name, self.known)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -69,6 +69,20 @@ class BoxesKind(ListedKind):
     def extents(self, value: Boxes) -> npt.NDArray[np.float32]:
         """Of each box."""
         return value.xyxy[:, 2:] - value.xyxy[:, :2]
+
+    def doubts(self, name: str, target: Target, values: Iterable[Boxes]) -> str | None:
+        """Objects all of which are difficult, up to the first one that isn't."""
+        seen = 0
+        for value in values:
+            if not value.difficult.all():
+                return None
+            seen += len(value)
+        if not seen:
+            return None
+        return (
+            f"all {seen} objects of {name} are difficult (VOC's difficult, COCO's iscrowd): none "
+            "is learnt or counted"
+        )
 
     def collate(self, values: Sequence[Boxes]) -> BoxBatch:
         """Padded to the longest list."""

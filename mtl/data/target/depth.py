@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from mtl.data.sample import Target
     from mtl.drawing.marks import Canvas
 
+NEAREST, FARTHEST = 0.005, 1000.0
+"""Metres between which the middle of a picture's depths lies as a rule."""
+
 
 class DepthKind(PixelMap):
     """Metres (H, W) float32, above 0; NaN is unknown. Data may have a unit of their own.
@@ -28,6 +32,17 @@ class DepthKind(PixelMap):
 
     covers: ClassVar[bool] = True
     counted: ClassVar[str] = "known depths"
+
+    def doubts(self, name: str, target: Target, values: Iterable[Array]) -> str | None:
+        """Depths that are hardly metres, in the first sample that knows any."""
+        known = (value[~self.is_unknown(value)] for value in values)
+        middle = next((float(np.median(some)) for some in known if some.size), NEAREST)
+        if NEAREST <= middle <= FARTHEST:
+            return None
+        return (
+            f"the depths of {name} are {middle:.3g} m in the middle of a sample's; the files' unit "
+            "may be another (data.depth_scale is that of pictures, .npy files hold metres)"
+        )
 
     def misfit(self, value: Array, target: Target) -> str | None:
         """Anything but one number above 0 for each pixel."""
