@@ -10,7 +10,7 @@ from mtl.data.sample import Target
 from mtl.data.sources.base import Source
 from mtl.data.sources.file_source import FileSource
 
-FORMAT = 5
+FORMAT = 6
 """Raised when files are decoded or entries written otherwise."""
 KEY_BYTES = 16
 
