@@ -22,8 +22,9 @@ from mtl.runs.compare.output.plain_table import (
     sentences,
 )
 from mtl.runs.compare.output.words import BETTER, WORSE, legend
-from mtl.runs.page.data import from_results
-from mtl.runs.page.sections.answer import opening
+from mtl.runs.page.data import PageData, from_results
+from mtl.runs.page.sections.answer import not_known, opening
+from mtl.runs.page.sections.together import NOT_KNOWN
 from mtl.terminal import in_width
 from mtl.words import counted
 
@@ -45,13 +46,16 @@ def show(comparison: Comparison, whole: bool) -> None:
         whole: with all costs, every difference, and what is left out of it.
     """
     console = table_console()
-    show_answer(comparison, console)
+    data = from_results(comparison)
+    show_answer(data, console)
     shown = comparison if whole else replace(comparison, costs=_shortest(comparison.costs))
     for table in tables(shown, console):
         console.print(table)
         console.print()
     for line in legend(comparison, "bold" if console.is_terminal else "*"):
         show_line(line, console, "dim")
+    if whole and not_known(data):
+        show_line(NOT_KNOWN, console, "dim")
     if found := sentences(comparison):
         console.print()
         show_sentences(found, console)
@@ -70,9 +74,9 @@ def show(comparison: Comparison, whole: bool) -> None:
             console.print(f"and {len(missing) - NOTES} more; out=DIR writes all")
 
 
-def show_answer(comparison: Comparison, console: Console) -> None:
+def show_answer(data: PageData, console: Console) -> None:
     """Whether the tasks help each other, as far as that can be said, in the words of the page."""
-    answers = opening(from_results(comparison))
+    answers = opening(data)
     if answers is None:
         return
     show_line(answers.question, console, "bold")

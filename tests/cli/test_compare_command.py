@@ -28,7 +28,10 @@ def test_the_answer(mtl, tmp_path, without_charts):
     result = mtl("compare", "runs=[sweep]", "out=answer")
     assert (result.code, result.err) == (0, "")
     lines = [" ".join(line.split()) for line in result.out.splitlines()]
-    # Nothing says whether sharing helps, so that the table stands first.
+    # Nothing says whether sharing helps, which is told below the table, then.
+    assert any(
+        line.startswith("Whether sharing helps can't be said of these runs") for line in lines
+    )
     assert lines[:2] == ["classification box", "weighting seeds accuracy iou parameters seconds"]
     assert "equal (reference) 3 0.500 ± 0.000 0.506 ± 0.014 0.37 M 100" in lines
     assert "pcgrad 3 0.500 ± 0.000 0.607 ± 0.017* ▲ 0.37 M 101" in lines

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up_runs import write_sweep
 from page_kit import keep_samples, write_full_run, write_full_sweep
 
 from mtl.runs.collection.find import find_runs
@@ -238,3 +239,35 @@ def test_curves_of_a_single_run_are_drawn(browser, library, tmp_path):
             lines = tab.locator(f"figure[data-chart={name}] .mark-line path")
             assert "var(--row-0)" in [line.get_attribute("stroke") for line in lines.all()], name
         assert not tab.locator("#confusion select").is_visible()
+
+
+def test_quality_over_cost_names_every_dot_and_no_number_that_cannot_be(
+    browser: Any, library: str, tmp_path: Path
+) -> None:
+    """Two rows at one place, at the end of the metric; the numbers of the other take more room."""
+    scores = {
+        weighting: {
+            seed: {"classification/accuracy": accuracy, "box/iou": 0.5 + accuracy / 1000}
+            for seed in range(2)
+        }
+        for weighting, accuracy in {"equal": 1.0, "pcgrad": 1.0, "cagrad": 0.9}.items()
+    }
+    with shown(browser, written(write_sweep(tmp_path / "sweep", scores), library)) as tab:
+        figure = tab.locator("figure[data-chart=cost-quality]")
+        figure.locator("select[data-signal=cost]").select_option(label="parameters")
+        choice = figure.locator("select[data-signal=metric]")
+        for metric in ("box iou", "classification accuracy"):
+            choice.select_option(label=metric)
+            tab.wait_for_timeout(300)
+            above = figure.locator(".mark-text.role-mark text")
+            names = [name.inner_html() for name in above.all()]
+            assert all(any(row in name for name in names) for row in scores), names
+            # Those at one place stand in one name.
+            assert len(names) == 2
+            assert tab.evaluate(MISPLACED) == []
+        across, up = (
+            [text for text in axis.locator("text").all_text_contents() if text]
+            for axis in figure.locator(".role-axis-label").all()
+        )
+        assert across
+        assert max(map(float, up)) == 1.0

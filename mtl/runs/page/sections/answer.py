@@ -43,8 +43,7 @@ def answer(data: PageData) -> PageSection:
     parts = opening or alone
     if opening and alone:
         parts.append(Folded(OPENED, alone))
-    elif not parts and all(len(evidence.run.tasks) > 1 for evidence in data.evidence):
-        # Runs of one task alone are rows of their own, and compared as such.
+    elif not parts and not_known(data):
         parts = [Sentences([NOT_KNOWN])]
     parts += [Sentences([_how_compared(data)])] if several else []
     cards = [_card(data, m, f"answer-{n}", not opening) for n, m in enumerate(metrics)]
@@ -65,6 +64,15 @@ def opening(data: PageData) -> Answers | None:
     metrics = [metric for metric in answered(data) if not metric.percent]
     parts = sharing(data, metrics) or together(data)
     return next((part for part in parts if isinstance(part, Answers)), None)
+
+
+def not_known(data: PageData) -> bool:
+    """Whether nothing is there that could say whether sharing helps, in runs that share.
+
+    Runs of one task alone are rows of their own, and compared as such.
+    """
+    runs = [run for row in data.rows for run in row.row.runs]
+    return opening(data) is None and all(len(run.tasks) > 1 for run in runs)
 
 
 def answered(data: PageData) -> list[ComparedMetric]:

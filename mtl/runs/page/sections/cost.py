@@ -21,15 +21,22 @@ from mtl.runs.page.specs import NAMED, TICKS, Spec, chart, chosen, row_colour, t
 
 QUALITIES = ("score", "delta_m")
 """Beside each task's main metric."""
-ALL_NAMED = 8
+ALL_NAMED = 16
 """Rows up to which every dot has its name; of more, those that nothing beats in both."""
 LINE = 14
 """Pixels of a name's height."""
-POSSIBLE = (
+BEYOND = (
     "isValid(bounds[metric][0]) && datum.value < bounds[metric][0] || "
-    "isValid(bounds[metric][1]) && datum.value > bounds[metric][1] ? '' : datum.label"
+    "isValid(bounds[metric][1]) && datum.value > bounds[metric][1]"
 )
-"""A number of the axis, unless the metric can't have it."""
+"""Whether the metric can't have a number of the axis, which is there for the names' sake."""
+UNLESS_BEYOND = {"condition": {"test": BEYOND, "value": 0}, "value": 1}
+ONLY_POSSIBLE = {
+    # The opacity of labels is that of labelOverlap.
+    "labelExpr": f"{BEYOND} ? '' : datum.label",
+    "tickOpacity": UNLESS_BEYOND,
+    "gridOpacity": UNLESS_BEYOND,
+}
 
 
 def cost(data: PageData) -> PageSection:
@@ -122,7 +129,7 @@ def _spec(
     y = {"field": "y", "type": "quantitative", "scale": {"zero": False, "padding": above}}
     place = {
         "x": {**x, "axis": {**axis, "tickCount": TICKS, "format": "~s"}},
-        "y": {**y, "axis": {**axis, "labelExpr": POSSIBLE}},
+        "y": {**y, "axis": axis | ONLY_POSSIBLE},
     }
     bounds = {metric.name: [metric.low, metric.high] for metric in metrics}
     front = {

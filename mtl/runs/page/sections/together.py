@@ -29,9 +29,9 @@ READING = (
 )
 MARKS = {"better": " ▲", "worse": " ▼"}
 NOT_KNOWN = (
-    "Whether sharing helps isn't known here: no row shares nothing between its tasks "
-    "(encoder=per_task), and no run knows what networks for each task alone come to (mtl baselines "
-    "runs=[...] trains those)."
+    "Whether sharing helps can't be said of these runs: none keeps its tasks apart "
+    "(encoder=per_task), and networks for each task alone are missing; "
+    "mtl baselines runs=[...] trains those."
 )
 
 
