@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+LOWEST := .venv-lowest
 # TORCH=cpu takes CPU builds of torch (smaller), where the network has them.
 TORCH ?= default
 DEMO := outputs/demo
@@ -11,7 +12,7 @@ INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --compile-byteco
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo reproduce test test-fast test-all lint format typecheck bench bench-all soak tensorboard clean
+.PHONY: help setup demo reproduce test test-fast test-all test-lowest lint format typecheck bench bench-all soak tensorboard clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +51,11 @@ test-fast: $(STAMP) ## run those that take no training, about a minute
 
 test-all: $(STAMP) ## run the tests with all combinations
 	$(PYTEST) --all-combinations
+
+test-lowest: $(STAMP) ## run the quick ones with the oldest packages that are allowed, in .venv-lowest
+	@test -x $(LOWEST)/bin/python || $(PYTHON) -m venv $(LOWEST)
+	$(BIN)/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -e ".[weights,dev]"
+	$(LOWEST)/bin/python -m pytest -n auto --dist loadfile -m "not slow" -W default
 
 lint: $(STAMP) ## check style
 	$(BIN)/ruff check .

@@ -1,5 +1,8 @@
 """What numpy says of files that it can't read, without what nobody should follow."""
 
+CUT = ("Failed to read all data", "cannot reshape array", "EOF: reading")
+"""What numpy says, before and since its 2.3, of a file that ends too early."""
+
 
 def why_no_array(error: Exception) -> str:
     """Why a file holds no array, as the end of a sentence.
@@ -14,4 +17,6 @@ def why_no_array(error: Exception) -> str:
         return "it begins like no array"
     if "No data left" in text:
         return "it is empty"
+    if any(words in text for words in CUT):
+        return "it is cut off"
     return " ".join(text.split())

@@ -14,5 +14,6 @@ def seed_step(seed: int, device: torch.device) -> None:
         device: of the network.
     """
     torch.default_generator.manual_seed(seed)
-    if device.type != "cpu":
-        torch.get_device_module(device).manual_seed(seed)
+    own = None if device.type == "cpu" else getattr(torch, device.type, None)
+    if own is not None:
+        own.manual_seed(seed)
