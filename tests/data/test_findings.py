@@ -13,6 +13,7 @@ from voc_factory import make_voc, write_annotation
 
 from mtl.data.augmentation.spec import Augmentation
 from mtl.data.inspection.findings import (
+    few_levels,
     like_names,
     majority,
     no_split,
@@ -172,6 +173,20 @@ def test_boxes_under_two_pixels_at_the_networks_size(tmp_path: Path) -> None:
     assert list(tiny_boxes.find(looked(voc, "boxes", size=32))) == []
     (line,) = tiny_boxes.find(looked(voc, "boxes", size=16, fit="letterbox"))
     assert line.startswith("boxes: 2 of 4")
+
+
+@pytest.mark.parametrize(
+    ("bits", "said"),
+    [(12, "reach 4095 of 65535: as 8 bits they keep 17 levels"), (16, ""), (8, "")],
+)
+def test_pictures_that_use_few_of_their_bits(tmp_path: Path, bits: int, said: str) -> None:
+    for number, name in enumerate(("cat", "dog") * 2):
+        (tmp_path / name).mkdir(exist_ok=True)
+        pixels = np.array([[0, number], [7, 2**bits - 1]]).astype(np.uint8 if bits == 8 else "u2")
+        Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    data = ImageFolder(root=str(tmp_path), image_size=8, val_fraction=0)
+    found = list(few_levels.find(looked(data, "label")))
+    assert found == ([f"pictures have 16 bits and {said} of 256"] if said else [])
 
 
 def test_equal_files_twice_and_on_both_sides_of_a_split(tmp_path: Path) -> None:

@@ -85,6 +85,20 @@ def test_accents_in_either_form(tmp_path: Path) -> None:
     assert kinds(opened(tmp_path)) == {"\u00e9.png": {"mask"}}
 
 
+def test_files_of_other_formats_are_told(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        picture(tmp_path / "photos" / f"{name}.png")
+    mask(tmp_path / "masks/a.png")
+    mask(tmp_path / "masks/b.jpg")
+    (tmp_path / "photos" / "c.heic").write_bytes(b"x")
+    data = opened(tmp_path)
+    assert kinds(data) == {"a.png": {"mask"}, "b.png": set()}
+    assert data.notes() == [
+        f"{tmp_path / folder}: not read, being of another format: 1 file ({ending})"
+        for folder, ending in (("photos", ".heic"), ("masks", ".jpg"))
+    ]
+
+
 def test_two_maps_of_one_image(tmp_path: Path) -> None:
     picture(tmp_path / "photos/a.png")
     for name in ("a_mask", "a_seg"):

@@ -152,12 +152,18 @@ class Folders(DataSet):
         ]
 
     def notes(self) -> Sequence[str]:
-        """What was held out, and maps without an image."""
+        """What was held out, maps without an image, and files of other formats."""
         said = [
             f"{counted(len(files), f'{kind} file')} {agreeing(len(files), 'is', 'are')} of no "
             f"image, such as {files[0]}"
             for kind, files in self._listed.left.items()
         ]
+        for folder, files in self._listed.unread.items():
+            endings = sorted({path.suffix or path.name for path in files})
+            said.append(
+                f"{folder}: not read, being of another format: {counted(len(files), 'file')} "
+                f"({', '.join(endings[:5])})"
+            )
         splits, settled = self._held_out
         said += held_out_notes(splits, self._asked, None if settled else "")
         return [printable(line) for line in said]

@@ -45,11 +45,13 @@ class Listed:
         items: by split and name.
         folders: image and kinds to the folders.
         left: kind to the maps that are no image's.
+        unread: folder to the files in it that are of no format of its role.
     """
 
     items: list[Pictured]
     folders: Mapping[str, list[Path]]
     left: Mapping[str, list[Path]]
+    unread: Mapping[Path, list[Path]]
 
 
 def looks_like_folders(root: Path) -> bool:
@@ -74,9 +76,13 @@ def list_folders(root: Path, given: Mapping[str, str]) -> Listed:
     items: list[Pictured] = []
     folders: dict[str, list[Path]] = {}
     left: dict[str, list[Path]] = {}
+    unread: dict[Path, list[Path]] = {}
     for split, there in folders_of(root, given):
         for role, folder in there.items():
             folders.setdefault(role, []).append(folder)
+            suffixes = PICTURE_SUFFIXES if role == IMAGE else MAP_SUFFIXES
+            others = [p for p in files_below(folder) if p.suffix.lower() not in suffixes]
+            unread |= {folder: others} if others else {}
         images = _by_name(there[IMAGE], PICTURE_SUFFIXES)
         maps = {}
         for kind in (role for role in there if role != IMAGE):
@@ -94,7 +100,7 @@ def list_folders(root: Path, given: Mapping[str, str]) -> Listed:
                 f"no {kind} has the name of an image: {files[0]} is of none of the "
                 f"{len(items)} in {listing(folders[IMAGE])}"
             )
-    return Listed(items, folders, {kind: files for kind, files in left.items() if files})
+    return Listed(items, folders, {kind: files for kind, files in left.items() if files}, unread)
 
 
 def folders_of(
