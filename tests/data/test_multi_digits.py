@@ -175,6 +175,18 @@ def test_what_is_no_such_set_is_said(tmp_path: Path) -> None:
         read_digits(tmp_path, "data.root", DIGITS)
 
 
+def test_the_column_of_labels_is_where_its_name_stands(tmp_path: Path) -> None:
+    images, labels = digits(40, 1)
+    values = np.insert(images.reshape(40, -1), 300, labels, axis=1)
+    names = [f"pixel{k}" for k in range(784)]
+    names.insert(300, " Label")
+    rows = [",".join(map(str, row)) for row in values.tolist()]
+    (tmp_path / "train.csv").write_text("\n".join([",".join(names), *rows]))
+    found = read_digits(tmp_path, "data.root", DIGITS)["train"]
+    assert np.array_equal(found[0], images)
+    assert np.array_equal(found[1], labels)
+
+
 def test_broken_folders_and_tables_are_said(tmp_path: Path) -> None:
     (tmp_path / "a" / "train" / "cats").mkdir(parents=True)
     with pytest.raises(BadFile, match="is no class: its name is none of 0 to 9, nor of 0, 1"):

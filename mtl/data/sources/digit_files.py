@@ -132,8 +132,9 @@ def _from_tables(root: Path) -> dict[Part, Digits]:
 
 def _read_table(path: Path) -> Digits:
     lines = _content(path).decode("ascii", "replace").splitlines()
-    header = lines[0].lower().replace('"', "").split(",") if lines else []
-    named = bool(header) and not header[0].strip().isdigit()
+    names = lines[0].lower().replace('"', "").split(",") if lines else []
+    header = [name.strip() for name in names]
+    named = bool(header) and not header[0].isdigit()
     try:
         values = np.loadtxt(lines[named:], np.int64, delimiter=",", ndmin=2)
     except ValueError as error:
@@ -141,11 +142,14 @@ def _read_table(path: Path) -> Digits:
     if values.shape[1] != SIDE * SIDE + 1:
         columns = counted(values.shape[1], "column")
         raise BadFile(path, f"has {columns} instead of {SIDE * SIDE} pixels and a label")
-    first = header.index("label") == 0 if "label" in header else _tells_classes(values[:, 0])
-    pixels, labels = np.split(values, [1] if first else [-1], 1)[:: -1 if first else 1]
+    if "label" in header:
+        place = header.index("label")
+    else:
+        place = 0 if _tells_classes(values[:, 0]) else SIDE * SIDE
+    labels, pixels = values[:, place], np.delete(values, place, 1)
     if pixels.min(initial=0) < 0 or pixels.max(initial=0) > 255:
         raise BadFile(path, "holds pixels that are not within 0 to 255")
-    return _checked(path, pixels.astype(np.uint8).reshape(-1, SIDE, SIDE), labels[:, 0])
+    return _checked(path, pixels.astype(np.uint8).reshape(-1, SIDE, SIDE), labels)
 
 
 def _tells_classes(column: npt.NDArray[np.int64]) -> bool:
