@@ -101,6 +101,10 @@ def test_one_run_has_a_page_of_its_own(tmp_path):
     card = verdicts(data)["classification: accuracy (more is better)"]
     assert card.headline == f"{value:.3f}"
     assert "The run equal0" in page(compare(find_runs([run])), "")
+    # What it cost is told, not drawn as one dot.
+    (table,) = section(data, "cost").parts
+    assert isinstance(table, PageTable)
+    assert table.rows[0][0].text == "this run"
 
 
 def test_what_is_missing_of_commands_is_said(tmp_path):

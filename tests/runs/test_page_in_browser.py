@@ -271,3 +271,7 @@ def test_quality_over_cost_names_every_dot_and_no_number_that_cannot_be(
         )
         assert across
         assert max(map(float, up)) == 1.0
+    same = {name: {0: {"box/iou": 0.5678}} for name in scores}
+    with shown(browser, written(write_sweep(tmp_path / "same", same), library)) as tab:
+        _, up = tab.locator("figure[data-chart=cost-quality] .role-axis-label").all()
+        assert up.locator("text").all_text_contents() == ["0.5678"]

@@ -49,6 +49,9 @@ def cost(data: PageData) -> PageSection:
     if not metrics or not costs:
         none = "the runs say nothing of what they cost, or were not tested."
         return PageSection("cost", "Cost and quality", missing=none)
+    if len(data.rows) == 1:
+        # A dot has nothing to be held against.
+        return PageSection("cost", "Cost and quality", [_table(data, costs, metrics)])
     keys = ("r", "c", "m", "x", "y", "front", "size", "label", "lines", "align")
     columns: dict[str, list[Any]] = {key: [] for key in keys}
     for name in costs:
@@ -123,7 +126,8 @@ def _spec(
     data: PageData, costs: Sequence[str], metrics: Sequence[ComparedMetric], names_above: int
 ) -> Spec:
     """With room for names above the highest dot, and no number on the axis that can't be."""
-    axis = {"title": None, "tickCount": 6}
+    # Of values that are all one, no other format would tell more than whole numbers.
+    axis = {"title": None, "tickCount": 6, "format": ".4~g"}
     above = 18 + LINE * names_above
     x = {"field": "x", "type": "quantitative", "scale": {"zero": False, "padding": 24}}
     y = {"field": "y", "type": "quantitative", "scale": {"zero": False, "padding": above}}

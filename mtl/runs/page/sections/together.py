@@ -47,7 +47,9 @@ def together(data: PageData) -> list[PagePart]:
     note = _what_it_is(data)
     table = _table(data, rows, [*there])
     folded = len(rows) > FEW_ROWS
-    details: list[PagePart] = [Sentences([READING]), table]
+    details: list[PagePart] = [table]
+    if any(change.interval is not None for own in there.values() for _, change in own):
+        details = [Sentences([READING]), table]
     if folded:
         details = [Folded(f"All {len(rows)} settings against networks of their own", details)]
     return [Answers(QUESTION, lines, note), *details]
