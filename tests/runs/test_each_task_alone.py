@@ -21,6 +21,7 @@ from mtl.runs.page.lines import lines_at_first
 from mtl.runs.page.parts import SideBySide
 from mtl.runs.page.render import charts_of
 from mtl.runs.page.sections.answer import answer, opening
+from mtl.runs.page.sections.overview import overview
 from mtl.runs.page.sections.tasks import tasks
 
 BASE = (0.50, 0.51, 0.53)
@@ -118,6 +119,7 @@ def test_the_page_answers_for_every_task(comparison: Comparison) -> None:
         "classification: difference from classification alone",
     } <= titles
     assert {0, 1} <= lines_at_first(data)
+    assert "better or worse than the task alone." in overview(data).parts[0].lines[0]
 
 
 def test_seeds_that_a_row_alone_lacks_are_named(runs: Path) -> None:

@@ -242,7 +242,10 @@ def test_every_chart_has_its_numbers_as_a_table(data):
 
 
 def test_confusion_is_summed_over_the_seeds(data):
-    one_of = section(data, "confusion").parts[1]
+    reading, one_of = section(data, "confusion").parts
+    assert reading.lines == [
+        "Each line is a true class, and adds up to 100 %; each column is what was decided."
+    ]
     assert isinstance(one_of, OneOf)
     matrix = one_of.panels[0][1]
     assert [cell.text for cell in matrix.rows[0][1]] == ["80%", "10%", "10%"]
@@ -255,7 +258,12 @@ def test_many_classes_become_a_list_of_mistakes(tmp_path):
     counts = [[9 if i == j else int(j == 0) for j in range(20)] for i in range(20)]
     content = {"classification": {"confusion": {"classes": labels, "counts": counts}}}
     (run / "curves/test.json").write_text(json.dumps(content))
-    found = section(page_data(compare(find_runs([run]))), "confusion").parts[1].panels[0][1]
+    reading, one_of = section(page_data(compare(find_runs([run]))), "confusion").parts
+    assert reading.lines == [
+        "Of more than 16 classes the commonest mistakes are told, by their share of the true "
+        "class's samples."
+    ]
+    found = one_of.panels[0][1]
     assert isinstance(found, PageTable)
     assert len(found.rows) == 19
     assert found.rows[0][2].text == "10%"

@@ -1,5 +1,7 @@
 """What is taken for what."""
 
+from collections.abc import Mapping
+
 from mtl.runs.page.data import PageData
 from mtl.runs.page.gather.averages import summed_confusions
 from mtl.runs.page.gather.decisions import Confusions
@@ -21,11 +23,18 @@ from mtl.words import counted
 MOST_CLASSES = 16
 """Of a matrix that can be read; beyond, the commonest mistakes are listed."""
 MOST_MISTAKES = 20
+READINGS: Mapping[type, str] = {
+    HeatMap: "Each line is a true class, and adds up to 100 %; each column is what was decided.",
+    PageTable: (
+        f"Of more than {MOST_CLASSES} classes the commonest mistakes are told, by their share of "
+        "the true class's samples."
+    ),
+}
 
 
 def confusion(data: PageData) -> PageSection:
     """For each task the matrix of each row, its seeds added up."""
-    parts: list[PagePart] = []
+    parts: list[OneOf] = []
     for number, task in enumerate(tasks_with_decisions(data)):
         panels: list[tuple[str, PagePart]] = []
         for row in data.rows:
@@ -43,8 +52,9 @@ def confusion(data: PageData) -> PageSection:
     title = "Confusion"
     if not parts:
         return PageSection("confusion", title, missing=NONE)
-    reading = "Each line is a true class, and adds up to 100 %; each column is what was decided."
-    return PageSection("confusion", title, [Sentences([reading]), *parts])
+    shown = {type(part) for one_of in parts for _, part in one_of.panels}
+    reading = [text for kind, text in READINGS.items() if kind in shown]
+    return PageSection("confusion", title, [Sentences(reading), *parts])
 
 
 def _matrix(caption: str, total: Confusions) -> HeatMap:

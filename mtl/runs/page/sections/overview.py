@@ -35,9 +35,8 @@ def overview(data: PageData) -> PageSection:
     rows = [_cells(data, row, metrics) for row in data.rows]
     lines = ["± : half a 95 % interval of the mean over the seeds."]
     if len(data.rows) > 1:
-        lines[0] += (
-            f" Bold: {BEST}. {BETTER} {WORSE} : better or worse than {data.reference_label}."
-        )
+        held = "the task alone" if comparison.alone else data.reference.label
+        lines[0] += f" Bold: {BEST}. {BETTER} {WORSE} : better or worse than {held}."
     table = PageTable("overview-table", "All runs, those of a kind together", columns, rows, True)
     parts: list[PagePart] = [Sentences(lines), table]
     if foot := levels_in_words(data, metrics):
