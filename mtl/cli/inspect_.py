@@ -62,7 +62,7 @@ def run(arguments: list[str]) -> int:
         raise UserError(f"out={out}: give the name of a .png file")
     refuse_folder("out", own.get("out"))
 
-    from mtl.terminal import console, loading, say
+    from mtl.terminal import console, doing, loading, say
 
     with loading():
         from mtl.data.data_set import build_data_set
@@ -88,13 +88,14 @@ def run(arguments: list[str]) -> int:
     if tasks != list(cfg.tasks):
         cfg = load(overrides, config_dir)
     looked = Looked(cfg, data, train)
-    lines = list(find_all(looked))
-    try:
-        lines += doubts(looked.sources["train"], looked.targets)
-    except UserError as error:
-        lines.append(str(error))
-    without_first_weights(cfg)
-    lines += left_out_lines(build_network(cfg, data.targets), data)
+    with doing("looking for what is worth a look"):
+        lines = list(find_all(looked))
+        try:
+            lines += doubts(looked.sources["train"], looked.targets)
+        except UserError as error:
+            lines.append(str(error))
+        without_first_weights(cfg)
+        lines += left_out_lines(build_network(cfg, data.targets), data)
     if not data.images.usual:
         overrides = normalised(overrides, cfg, channel_statistics(data))
     print_lines(console, "worth a look", lines)

@@ -140,6 +140,8 @@ def test_of_many_classes_the_commonest_and_the_rarest_are_shown() -> None:
         tally.counts[:] = np.arange(80) * 3
         tally.note("objects per image", 1.0, 4.0)
     tallies[1].counts[:] = np.arange(80)[::-1] // 40
+    for tally in tallies:
+        tally.counts[[20, 30]] = 0
     found = [
         SplitStatistics(split, 200, 200, {"boxes": tally})
         for split, tally in zip(("train", "val"), tallies, strict=True)
@@ -148,11 +150,34 @@ def test_of_many_classes_the_commonest_and_the_rarest_are_shown() -> None:
     print_report(console, found)  # type: ignore[arg-type]
     shown = re.findall(r"(class\d+) ", text(console))
     assert shown == [f"class{n}" for n in (*range(79, 69, -1), *range(4, -1, -1))]
-    cells = [c.strip() for c in re.search(r"\(65 more\).*", text(console))[0].split("│")]  # type: ignore[index]
-    assert cells[:3] == ["(65 more)", "15 to 207", "0 to 1"]
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in text(console).splitlines()]
+    assert ["(63 more)", "15 to 207", "0 to 1"] in rows
+    assert ["(2 never)", "0", "0"] in rows
     for line in ("(in all)", "(objects per image: min, median, max)"):
         assert line in text(console)
     assert len(text(console).splitlines()) < 35
+
+
+def test_what_is_the_same_of_several_targets_is_told_once() -> None:
+    tallies = {name: Tally(Target(name, ("a", "b")), samples=3) for name in ("boxes", "instances")}
+    for tally in tallies.values():
+        tally.counts[:] = 2, 5
+    console = printed()
+    print_report(console, [SplitStatistics("train", 3, 3, tallies)])
+    assert "boxes, instances: objects by class" in text(console)
+    assert text(console).count("(in all)") == 1
+    tallies["boxes"].counts[:] = 1, 5
+    print_report(console, [SplitStatistics("train", 3, 3, tallies)])
+    assert text(console).count("(in all)") == 3
+
+
+def test_columns_in_which_all_is_well_are_left_out() -> None:
+    names = ("label", "labels", "boxes", "instances", "keypoints", "mask")
+    tallies = {name: Tally(Target("label", ("a", "b")), samples=10_000) for name in names}
+    console = printed()
+    print_report(console, [SplitStatistics("train", 10_000, 10_000, tallies)])
+    header = text(console).splitlines()[2]
+    assert [cell.strip() for cell in header.split("┃")[1:-1]] == ["split", "samples", *names]
 
 
 def test_fifteen_classes_and_one_keep_their_order() -> None:

@@ -7,7 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mtl.data.batch import Broken
-from mtl.data.inspection.class_table import class_table, says_more
+from mtl.data.inspection.class_table import alike, class_table, says_more
 from mtl.data.inspection.statistics import SplitStatistics
 from mtl.words import agreeing, counted
 
@@ -23,9 +23,9 @@ def print_report(console: Console, found: Sequence[SplitStatistics]) -> None:
         found: one entry per split, at least one, all of the same targets.
     """
     console.print(_samples(found))
-    for name in found[0].tallies:
-        if says_more(name, found):
-            console.print(class_table(name, found))
+    for names in alike(found):
+        if says_more(names[0], found):
+            console.print(class_table(names, found))
     for entry in found:
         for name, tally in entry.tallies.items():
             if tally.missing:
@@ -77,29 +77,34 @@ def _grouped(broken: Sequence[tuple[str, Broken]]) -> list[str]:
 
 
 def _samples(found: Sequence[SplitStatistics]) -> Table:
-    table = Table("split", title="samples, and how many have each target", title_justify="left")
-    for column in ("samples", "looked at", "broken", *found[0].tallies):
-        table.add_column(escape(column), justify="right")
-    for entry in found:
-        spread_out = entry.looked_at < entry.total
-        counts = [tally.samples for tally in entry.tallies.values()]
-        table.add_row(
-            entry.split,
-            str(entry.total),
-            f"{entry.looked_at}, spread" if spread_out else "all",
-            str(len(entry.broken)),
-            *(str(number) for number in counts),
-            end_section=entry is found[-1],
-        )
-    of_target = zip(*(e.tallies.values() for e in found), strict=True)
-    table.add_row(
-        "total",
-        str(sum(entry.total for entry in found)),
-        "",
-        str(sum(len(entry.broken) for entry in found)),
-        *(str(sum(tally.samples for tally in tallies)) for tallies in of_target),
-    )
+    title = "samples, and how many have each target"
+    table = Table(title=title, title_justify="left", min_width=len(title))
+    columns = {
+        "split": [*(str(entry.split) for entry in found), "total"],
+        "samples": _summed([entry.total for entry in found]),
+    }
+    # Where all is well these two would take the room of others.
+    if any(entry.looked_at < entry.total for entry in found):
+        columns["looked at"] = [*map(_looked_at, found), ""]
+    if any(entry.broken for entry in found):
+        columns["broken"] = _summed([len(entry.broken) for entry in found])
+    for name in found[0].tallies:
+        columns[name] = _summed([entry.tallies[name].samples for entry in found])
+    for name in columns:
+        table.add_column(escape(name), justify="left" if name == "split" else "right")
+    *rows, total = zip(*columns.values(), strict=True)
+    for row in rows:
+        table.add_row(*row, end_section=row is rows[-1])
+    table.add_row(*total)
     return table
+
+
+def _summed(numbers: Sequence[int]) -> list[str]:
+    return [*map(str, numbers), str(sum(numbers))]
+
+
+def _looked_at(entry: SplitStatistics) -> str:
+    return f"{entry.looked_at}, spread" if entry.looked_at < entry.total else "all"
 
 
 def _some(ids: Sequence[str]) -> str:
