@@ -83,7 +83,7 @@ def run(arguments: list[str]) -> int:
         from mtl.processes import is_first_process
         from mtl.runs.baselines.training import train_run
         from mtl.runs.folder import log_command
-        from mtl.runs.rerun import rows, surroundings, verdict
+        from mtl.runs.rerun import rows, surroundings, verdict, without_later_gain
 
     first = is_first_process()
     if first:
@@ -95,6 +95,7 @@ def run(arguments: list[str]) -> int:
     except Interrupted as stop:
         raise KeyboardInterrupt(_how_to_resume(arguments, out, stop)) from stop
     if first:
+        before = without_later_gain(before, now)
         say("")
         if before and (found := rows(before, now)):
             print_rows(found, header=["metric", "then", "now", "difference"], right=[1, 2, 3])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mtl.config.measures import CHANGE, GAIN
 from mtl.errors import BadFile
 from mtl.files import read_json
 from mtl.words import agreeing, counted
@@ -69,6 +70,20 @@ def numbers(results: Mapping[str, Any]) -> dict[str, float]:
         name: float(value)
         for name, value in items
         if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
+def without_later_gain(before: Mapping[str, float], now: Mapping[str, float]) -> dict[str, float]:
+    """The metrics of a run, less the gain that ``mtl baselines`` may have added to them later.
+
+    Args:
+        before: of the run.
+        now: of the repetition, which has a gain of its own where the run itself trained baselines.
+    """
+    return {
+        name: value
+        for name, value in before.items()
+        if name in now or name.rpartition("/")[2] not in (GAIN, CHANGE)
     }
 
 

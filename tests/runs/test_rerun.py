@@ -18,7 +18,7 @@ from mtl.learning.callbacks.checkpoint import BestAndLast
 from mtl.learning.callbacks.task_stopping import TaskStopping
 from mtl.learning.plateau import Plateau
 from mtl.runs.environment import differing
-from mtl.runs.rerun import differences, numbers, rows, surroundings, verdict
+from mtl.runs.rerun import differences, numbers, rows, surroundings, verdict, without_later_gain
 from mtl.runs.train import train
 
 TRUSTED = "trust=[training_kit]"
@@ -228,3 +228,10 @@ def test_killed_resumed_repeated_and_copied(
     assert (result.code, result.err) == (0, "")
     result = mtl("eval", f"run={copied}", "checkpoint=best_a_acuracy", TRUSTED)
     assert "did you mean 'best_a_accuracy'" in result.err
+
+
+def test_a_gain_that_was_added_later_is_no_difference() -> None:
+    """``mtl baselines`` writes it into the results of the run, and a repetition trains none."""
+    before = {"test/a/accuracy": 0.5, "test/delta_m": 0.1, "test/a/delta": 0.1}
+    assert without_later_gain(before, {"test/a/accuracy": 0.5}) == {"test/a/accuracy": 0.5}
+    assert without_later_gain(before, before) == before
