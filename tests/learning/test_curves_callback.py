@@ -89,7 +89,12 @@ def test_many_classes_and_odd_names_are_drawn() -> None:
     for canvas in drawn.values():
         assert canvas.shape[2] == 3
         assert 300 < canvas.shape[0] < 1000 > canvas.shape[1] > 300
-    many = {"confusion": {"classes": list(range(200)), "counts": np.zeros((200, 200)).tolist()}}
+    many = {
+        "confusion": {
+            "classes": [str(n) for n in range(200)],
+            "counts": np.zeros((200, 200)).tolist(),
+        }
+    }
     assert pictures(many, "x")["confusion"].shape[0] < 1000
 
 
