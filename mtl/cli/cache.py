@@ -59,9 +59,11 @@ def run(arguments: list[str]) -> int:
         if path.exists() and not path.is_dir():
             raise UserError(f"{key}={path} is no folder")
 
-    from mtl.data.loading.cache_store import Store
-    from mtl.data.sources.kept_arrays import all_kept, forget_kept
-    from mtl.terminal import say
+    from mtl.terminal import loading, say
+
+    with loading():
+        from mtl.data.loading.cache_store import Store
+        from mtl.data.sources.kept_arrays import all_kept, forget_kept
 
     store, where = Store(folder), f"{folder}" if folder in index.parents else f"{folder}, {index}"
     if clear == "true":

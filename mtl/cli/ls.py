@@ -1,6 +1,9 @@
 """``mtl ls``: the groups of the configuration and their members."""
 
 import re
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -55,10 +58,23 @@ def run(arguments: list[str]) -> int:
             print(f"{name}:")
         group, _, member = name.partition("/")
         if member:
-            print("\n".join(options_of(group, member, config_dir)))
+            print("\n".join(map(_fitted, options_of(group, member, config_dir))))
         else:
             print_rows(member_rows(name, config_dir))
     return 0
+
+
+def _fitted(line: str) -> str:
+    """An option's line, whose comment goes on below itself where a terminal is too narrow."""
+    width = shutil.get_terminal_size().columns
+    option, mark, comment = line.partition("# ")
+    if not sys.stdout.isatty() or len(line) <= width or not mark or len(option) > width // 2:
+        return line
+    below = f"\n{' ' * len(option)}# "
+    parts = textwrap.wrap(
+        comment, width - len(option) - 2, break_long_words=False, break_on_hyphens=False
+    )
+    return f"{option}# {below.join(parts)}"
 
 
 def _member_alone(name: str, there: Sequence[str], config_dir: Path | None) -> str | None:

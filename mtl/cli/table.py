@@ -14,6 +14,8 @@ GAP = 2
 """Blanks between columns."""
 PIECE = re.compile(r"\s*\S[^\s,/+]*[,/+]*")
 """What a line of a cell must not end within: a word, or a part of a path or of a list."""
+PART = re.compile(r"\s*[^_-]+[_-]*|[_-]+")
+"""Likewise of a word that is too long."""
 LONGEST = 40
 """Letters of a piece that isn't broken even so."""
 
@@ -63,12 +65,13 @@ def wrapped(text: str, width: int) -> list[str]:
 
     Args:
         text: one line or several.
-        width: of the cell; pieces that are longer are left to be broken.
+        width: of the cell; a word that is longer ends lines after an underscore or a dash, too, and
+            is left to be broken where even that doesn't do.
     """
     found: list[str] = []
     for line in text.split("\n"):
         now = ""
-        for piece in PIECE.findall(line):
+        for piece in _pieces(line, width):
             if now and cell_len(now + piece) > width:
                 found.append(now)
                 now = piece.lstrip()
@@ -76,6 +79,11 @@ def wrapped(text: str, width: int) -> list[str]:
                 now += piece
         found.append(now)
     return found
+
+
+def _pieces(line: str, width: int) -> Iterator[str]:
+    for piece in PIECE.findall(line):
+        yield from [piece] if cell_len(piece) <= width else PART.findall(piece)
 
 
 def table_console() -> Console:

@@ -20,7 +20,7 @@ from mtl.files import printable, shown
 from mtl.model.network import Network
 from mtl.runs.chosen import changed
 from mtl.runs.compare.member_names import MemberNames
-from mtl.terminal import console
+from mtl.terminal import console, in_width
 from mtl.words import counted, some
 
 TOLD = (
@@ -73,7 +73,9 @@ def print_summary(
     if in_sweep(folder):
         _LAST[folder.parent] = facts
     if last is None:
-        console.print(_head(folder), markup=False)
+        head = printable(f"run {shown(folder)}, where {CONFIG} has all settings")
+        fitted = in_width(head, console.width) if console.is_terminal else head
+        console.print(fitted, markup=False)
     for fact in facts:
         if last is None or (fact.follows and fact not in last):
             console.print(drawn(fact, console))
@@ -91,10 +93,6 @@ def _wrapped(text: str, width: int | None) -> list[str]:
     if width is None:
         return [text]
     return textwrap.wrap(text, max(width, INDENT), break_long_words=False, break_on_hyphens=False)
-
-
-def _head(folder: Path) -> str:
-    return printable(f"run {shown(folder)}, where {CONFIG} has all settings")
 
 
 def facts_of(cfg: DictConfig, looked: Looked, network: Network, trainer: L.Trainer) -> list[Fact]:

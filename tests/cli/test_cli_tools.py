@@ -3,6 +3,7 @@
 import re
 import tomllib
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -29,6 +30,18 @@ def test_members_are_listed_with_the_default_marked(mtl):
     assert [line.split()[1] for line in marked] == ["small_cnn"]
     assert any("resnet18" in line and "ResNet-18" in line for line in lines)
     assert "_common" not in mtl("ls", "data").out
+
+
+def test_comments_of_options_go_on_below_themselves(mtl, monkeypatch):
+    whole = mtl("ls", "head/detection").out
+    monkeypatch.setenv("COLUMNS", "80")
+    terminal = SimpleNamespace(isatty=lambda: True)
+    monkeypatch.setattr("mtl.cli.ls.sys", SimpleNamespace(stdout=terminal))
+    lines = mtl("ls", "head/detection").out.splitlines()
+    assert max(map(len, lines)) <= 80
+    at = next(n for n, line in enumerate(lines) if line.startswith("target:"))
+    assert lines[at + 1].startswith(" " * lines[at].index("#") + "# ")
+    assert " ".join(lines).replace("# ", "").split() == whole.replace("# ", "").split()
 
 
 def test_members_of_the_users_folder(mtl, tmp_path):

@@ -68,6 +68,7 @@ def test_cells_end_after_commas_and_slashes() -> None:
     assert wrapped("classification+box  depth", 16) == ["classification+", "box  depth"]
     assert wrapped("", 5) == [""]
     assert wrapped("unbreakable", 5) == ["unbreakable"]
+    assert wrapped("encoder-mtan_seed-3 x", 13) == ["encoder-mtan_", "seed-3 x"]
 
 
 def test_of_a_long_sweep_a_terminal_gets_what_tells_most(monkeypatch, capsys) -> None:

@@ -87,6 +87,7 @@ def test_it_is_short_and_tells_what_was_chosen(cfg, tmp_path: Path, monkeypatch)
 
 
 def test_lines_end_between_words_and_stay_beside_their_label(cfg, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
     whole = printed(tmp_path / "run", cfg, monkeypatch, terminal=False)
     lines = printed(tmp_path / "run", cfg, monkeypatch)
     assert max(map(len, lines[1:])) <= 80

@@ -13,6 +13,7 @@ from mtl.runs.compression.measures import BATCHES, Latencies, latencies
 from mtl.runs.compression.saved import MODEL, checkpoint_bytes
 from mtl.runs.compression.table import Stand
 from mtl.runs.export.formats import FORMATS
+from mtl.terminal import doing
 
 
 def measured_stand(
@@ -66,6 +67,13 @@ def timed(work: Workpiece, repeats: int, batches: Sequence[int] = BATCHES) -> La
     side, channels = int(work.cfg.image_size), format_of(work.cfg.data).channels
     if not repeats:
         return {}
+    with doing("timing"):
+        return _timed(work, repeats, batches, side, channels)
+
+
+def _timed(
+    work: Workpiece, repeats: int, batches: Sequence[int], side: int, channels: int
+) -> Latencies:
     if work.file is not None:
         return latencies(None, work.file, side, channels, repeats, batches)
     path = work.out / MODEL
