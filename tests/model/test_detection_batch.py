@@ -82,6 +82,8 @@ def compared(one: Detections, other: Detections) -> list[float]:
 
 
 A, B = (0.0, 0.0, 10.0, 10.0), (20.0, 0.0, 30.0, 10.0)
+DOWN, LOW, LOWEST = ((0.0, down, 10.0, 10 + down) for down in (2.0, 4.0, 6.0))
+"""Each overlaps the next one by 2/3, and the one after by 3/7."""
 
 
 def test_objects_are_compared_with_themselves() -> None:
@@ -102,6 +104,14 @@ def test_objects_are_compared_with_themselves() -> None:
         # The box that both have overlaps it by 0.6, the limit.
         ([(*A, 0.9, 0), (0, 0, 10, 6, 0.5, 0)], [(*A, 0.9, 0)], 0),
         ([(*A, 0.9, 0), (0, 0, 10, 5, 0.5, 0)], [(*A, 0.9, 0)], 1),
+        # Two that overlap by 2/3, of which the better one is left: either, where they are equal.
+        ([(*A, 0.9, 0)], [(*DOWN, 0.90005, 0)], 0),
+        ([(*A, 0.9, 0)], [(*DOWN, 0.91, 0)], 2),
+        # The lower one takes the place of a third one, too, which the upper one leaves alone.
+        ([(*A, 0.9, 0), (*LOW, 0.8, 0)], [(*DOWN, 0.9, 0)], 0),
+        ([(*LOW, 0.95, 0), (*A, 0.9, 0)], [(*DOWN, 0.9, 0)], 1),
+        # And so on: a fourth one is there where the third one isn't.
+        ([(*A, 0.9, 0), (*LOW, 0.8, 0)], [(*DOWN, 0.9, 0), (*LOWEST, 0.7, 0)], 0),
     ],
 )
 def test_objects_that_one_lacks(one: list, other: list, lacking: int) -> None:

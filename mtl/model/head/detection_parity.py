@@ -60,8 +60,10 @@ def detection_differences(eager: Arrays, file: Arrays, cut: Cut) -> list[Deviati
     """Between objects that are the same in both, and how many only one has.
 
     Two programs add up in different orders, and what hangs on the last digit may be decided either
-    way: whether a score exceeds the threshold, or is among the best, or an overlap is large enough.
-    An object that only one has isn't counted where it is such a case.
+    way: whether a score exceeds the threshold, or is among the best, whether an overlap is large
+    enough, and which of two equally good ones takes the other's place (in a picture of one colour
+    all points say the same). An object that only one has isn't counted where it is such a case, or
+    has lost its place to one that is.
 
     Args:
         eager: ``boxes``, ``scores``, ``labels`` and ``count`` of B images.
@@ -73,7 +75,7 @@ def detection_differences(eager: Arrays, file: Arrays, cut: Cut) -> list[Deviati
         one, other = Objects.of(eager, row), Objects.of(file, row)
         rows, columns = _same(one, other)
         here, there = one.some(rows), other.some(columns)
-        lacking = _alone(one, other, rows, columns, cut) + _alone(other, one, columns, rows, cut)
+        lacking = _lacking(one, other, rows, columns, cut)
         found.append(
             [
                 largest("boxes, pixels", here.boxes, there.boxes, BOX_TOLERANCE),
@@ -106,23 +108,23 @@ def _same(one: Objects, other: Objects) -> tuple[Places, Places]:
     return rows[near], columns[near]
 
 
-def _alone(
-    one: Objects,
-    other: Objects,
-    rows: Places,
-    columns: Places,
-    cut: Cut,
-) -> int:
-    """How many of one's objects the other lacks without being on the edge of having them."""
+def _lacking(one: Objects, other: Objects, rows: Places, columns: Places, cut: Cut) -> int:
+    """How many objects only one of two has without being on the edge of it."""
     iou = overlaps(one.boxes, other.boxes) * (one.labels[:, None] == other.labels)
     near = np.abs(iou - cut.overlap) < OVERLAP_TOLERANCE
-    edge = _edge(one, other, cut) | near.any(axis=1)
-    # What another one, which is on the edge itself, took the place of.
-    extra = _edge(other, one, cut) | near.any(axis=0)
-    extra[columns] = False
-    edge |= ((iou > cut.overlap) & extra).any(axis=1)
-    edge[rows] = True
-    return int((~edge).sum())
+    here = _edge(one, other, cut) | near.any(axis=1)
+    there = _edge(other, one, cut) | near.any(axis=0)
+    alone_here, alone_there = (np.ones(len(edge), bool) for edge in (here, there))
+    alone_here[rows], alone_there[columns] = False, False
+    rivals = (iou > cut.overlap) & alone_here[:, None] & alone_there
+    gap = one.scores[:, None] - other.scores
+    tied = rivals & (np.abs(gap) <= SCORE_TOLERANCE)
+    here, there = here | tied.any(axis=1), there | tied.any(axis=0)
+    known = -1
+    while known < (known := int(here.sum() + there.sum())):
+        here |= (rivals & there & (gap <= SCORE_TOLERANCE)).any(axis=1)
+        there |= (rivals & here[:, None] & (gap >= -SCORE_TOLERANCE)).any(axis=0)
+    return int((alone_here & ~here).sum() + (alone_there & ~there).sum())
 
 
 def _edge(one: Objects, other: Objects, cut: Cut) -> Bools:
