@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from prediction_kit import ShadeDecider, entries, plain, read_json, save, start
+from rich.console import Console
 
 from mtl.data.tile import Tiling
 from mtl.errors import BadFile, UserError
@@ -17,6 +18,7 @@ from mtl.runs.prediction.ahead import ahead
 from mtl.runs.prediction.inputs.find import find_images, find_inputs
 from mtl.runs.prediction.inputs.planned import in_batches
 from mtl.runs.prediction.inputs.video import Video, announced_frames
+from mtl.runs.prediction.work import MOST_TOLD
 
 GREYS = tuple(range(10, 250, 30))
 """Of eight frames."""
@@ -165,3 +167,38 @@ def test_tiles_are_put_together_by_those_who_can(tmp_path: Path) -> None:
         start(paths, tmp_path / "other", tiling=Tiling(20, 0))
     with pytest.raises(UserError, match=r"holds predictions with tiles=20 overlap=0;"):
         start(paths, tmp_path / "out", decider=decider)
+
+
+def test_of_many_broken_files_the_first_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prediction_kit.Console", lambda quiet: Console(width=200))
+    photo = plain(tmp_path / "a.png", 3)
+    broken = [tmp_path / f"{number}.png" for number in range(MOST_TOLD + 5)]
+    for path in broken:
+        path.write_bytes(b"")
+    outcome = start([*broken, photo], tmp_path / "out", "jsonl")
+    assert len(outcome.skipped) == MOST_TOLD + 5
+    said = capsys.readouterr().out
+    assert said.count("skipped ") == MOST_TOLD
+    assert said.count("further files that can't be read are counted") == 1
+
+
+def test_a_single_broken_file_is_told_by_who_refuses_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prediction_kit.Console", lambda quiet: Console(width=200))
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(BadFile, match="is empty"):
+        start([tmp_path / "a.png"], tmp_path / "out", "jsonl")
+    assert capsys.readouterr().out == ""
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("# a page")
+    with pytest.raises(UserError, match=r"input=.*README\.md: is not an image; name an image, a "):
+        find_images(str(tmp_path / "README.md"))
+    plain(tmp_path / "a.png", 3).rename(tmp_path / "photo")
+    assert find_images(str(tmp_path / "photo")) == [tmp_path / "photo"]
+    (tmp_path / "wide").write_bytes(b"II*\0 of more channels than PIL knows")
+    assert find_images(str(tmp_path / "wide")) == [tmp_path / "wide"]

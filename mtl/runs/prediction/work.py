@@ -18,6 +18,8 @@ from mtl.runs.prediction.outputs.names import Names
 from mtl.runs.prediction.progress import PredictingBar
 from mtl.runs.prediction.written import Made, Writer
 
+MOST_TOLD = 15
+"""Files that can't be read, one by one."""
 ENOUGH = 0.9
 """Share of the announced frames from which on a video is not called cut off; it is a guess."""
 
@@ -101,9 +103,15 @@ class Work:
             return item()
         except BadFile as error:
             self.outcome.skipped.append(error)
-            if not self.alone:
-                self.bar.say(f"skipped {error}")
+            self._tell(error)
             return error
+
+    def _tell(self, error: BadFile) -> None:
+        number = len(self.outcome.skipped)
+        if not self.alone and number <= MOST_TOLD:
+            self.bar.say(f"skipped {error}")
+        if number == MOST_TOLD + 1:
+            self.bar.say("further files that can't be read are counted, and listed in the results")
 
     def _name(self, shot: Shot) -> str:
         if shot.frame is None:
