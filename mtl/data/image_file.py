@@ -124,7 +124,7 @@ def image_size(path: Path | str) -> tuple[int, int]:
     try:
         with Path(path).open("rb") as file, _opened(path, file) as header:
             return _upright_size(header)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # of a name with a null byte
         raise _unreadable(path, error) from None
 
 
@@ -177,14 +177,15 @@ def whole_file(path: Path | str) -> bytes:
     """
     try:
         return Path(path).read_bytes()
-    except OSError as error:
+    except (OSError, ValueError) as error:  # of a name with a null byte
         raise _unreadable(path, error) from None
 
 
-def _unreadable(path: Path | str, error: OSError) -> BadFile:
+def _unreadable(path: Path | str, error: OSError | ValueError) -> BadFile:
     if isinstance(error, FileNotFoundError):
         return BadFile(path, "does not exist")
-    return BadFile(path, f"can't be read ({error.strerror or error})")
+    reason = error.strerror if isinstance(error, OSError) else None
+    return BadFile(path, f"can't be read ({reason or error})")
 
 
 def _opened(path: Path | str, file: BinaryIO) -> Image.Image:

@@ -11,6 +11,7 @@ from coco_kit import annotation, images, opened, pictures, source_of, write
 from faster_coco_eval.core import mask as coco_mask
 
 from mtl.data.instances import Instances
+from mtl.data.sources.run_lengths import run_lengths
 from mtl.errors import BadFile, UserError
 
 SQUARE = [2, 1, 6, 1, 6, 5, 2, 5]
@@ -52,6 +53,19 @@ def test_areas_by_hand(tmp_path: Path, segmentation: Any) -> None:
     assert (found.labels.tolist(), found.difficult.tolist()) == ([1], [True])
 
 
+def test_compressed_run_lengths_are_those_of_cocos_writer() -> None:
+    rng = np.random.default_rng(0)
+    for size in ((1, 1), (7, 5), (300, 400)):
+        for blocks in (1, 3, 50):
+            mask = np.kron(rng.random((blocks, blocks)) < 0.5, np.ones((6, 8)))
+            mask = np.resize(mask, size).astype(np.uint8)
+            flat = mask.ravel("F")
+            ends = np.flatnonzero(np.diff(flat)) + 1
+            lengths = np.diff([*([0] if flat[0] else []), 0, *ends, flat.size])
+            text = coco_mask.encode(np.asfortranarray(mask))["counts"].decode()
+            assert run_lengths(text).tolist() == lengths.tolist()
+
+
 def test_an_image_of_which_an_object_has_no_area_lacks_instances(tmp_path: Path) -> None:
     said = [annotation(10, 7, (2, 1, 4, 4), segmentation=[SQUARE]), annotation(10, 7, (1, 1, 2, 2))]
     targets = one(tmp_path, said)
@@ -66,6 +80,17 @@ def test_an_image_of_which_an_object_has_no_area_lacks_instances(tmp_path: Path)
         ([[1, 2, 3, 4]], "has a polygon that isn't three or more pairs of numbers"),
         ({"size": [20, 10], "counts": "x"}, r"has a mask of size \[20, 10\] for an image of 10"),
         ({"size": [10, 20], "counts": [3]}, "has run lengths that don't add up"),
+        ({"size": [10, 20], "counts": [-5, 205]}, "has run lengths that don't add up"),
+        ({"size": [10, 20], "counts": [199, "1"]}, "has run lengths that are neither whole"),
+        ({"size": [10, 20], "counts": None}, "has run lengths that are neither whole"),
+        ({"size": [10, 20], "counts": ""}, "has compressed run lengths that are none"),
+        ({"size": [10, 20], "counts": "4T"}, "has compressed run lengths that are none"),
+        ({"size": [10, 20], "counts": "4 5"}, "has compressed run lengths that are none"),
+        # Nothing ends it, or a number of a thousand bits: some readers take what lies behind.
+        ({"size": [10, 20], "counts": "o" * 200 + "1"}, "has compressed run lengths that are none"),
+        ({"size": [10, 20], "counts": "oooo7"}, "has run lengths that don't add up"),
+        ([[0, 0, 1e30, 0, 1e30, 1e30]], "has a polygon that reaches far out of the image"),
+        ([[0, 0, 9, 0, float("nan"), 9]], "has a polygon that isn't three or more pairs"),
     ],
 )
 def test_broken_areas(tmp_path: Path, segmentation: Any, message: str) -> None:
@@ -159,6 +184,13 @@ def test_broken_keypoints(tmp_path: Path) -> None:
     write(file, images("a.png"), said, persons())
     with pytest.raises(BadFile, match="has 3 numbers for 3 keypoints instead of 9"):
         source_of(opened(tmp_path, val_fraction=0)).read(0)
+    for odd in ([1, 2, "2"] * 3, 5, [[1, 2, 2]] * 9, {"a": 1}):
+        write(file, images("a.png"), [{**said[0], "keypoints": odd}], persons())
+        with pytest.raises(BadFile, match=r"has keypoints that aren't a list of numbers"):
+            source_of(opened(tmp_path, val_fraction=0)).read(0)
+    write(file, images("a.png"), said, persons(keypoints=3))
+    with pytest.raises(BadFile, match="names the keypoints of person in no list"):
+        opened(tmp_path)
     write(file, images("a.png"), said, persons(skeleton=[[1, 9]]))
     with pytest.raises(UserError, match="has a skeleton that isn't pairs of keypoints, from 1"):
         opened(tmp_path)

@@ -275,6 +275,21 @@ def test_no_group_is_in_two_splits_and_strata_are_in_each(root: Path) -> None:
         table(root, text, columns={**columns, "n": "label"}, stratify="n")
 
 
+def test_names_that_no_file_can_have(root: Path) -> None:
+    columns = {"file": "image", "kind": "label"}
+    text = f"file,kind\n{'a' * 300},cat\nb\0.png,cat\na.png,dog\n"
+    data = table(root, text, columns=columns)
+    for index, reason in enumerate((r"can't be read \(File name too long\)", "can't be read")):
+        with pytest.raises(BadFile, match=reason):
+            source_of(data).read(index)
+
+
+def source_of(data: CsvTable) -> Source:
+    source = data.split("train")
+    assert isinstance(source, Source)
+    return source
+
+
 def test_adding_rows_moves_none(root: Path) -> None:
     image(root / "i0.png")
     columns = {"file": "image", "kind": "label"}

@@ -170,6 +170,7 @@ def test_images_that_share_a_label_file_are_told(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("7 0.5 0.5 0.2", "object 1 has 4 columns; a box has 5, a polygon 7 or more, an odd"),
+        ("\0007 0.5 0.5 0.2 0.25", "is text in an unknown encoding; save it as UTF-8"),
         ("7 0.5 0.5 0.2 0.2 0.9", "object 1 has 6 columns"),
         ("7 0.5 0.5 0.2 0.2\ndog 0.5 0.5 1 1", "object 2 isn't made of numbers: dog 0.5 0.5 1 1"),
         ("7.5 0.5 0.5 1 1", "object 1 begins with 7.5, which is no class's number"),
@@ -197,6 +198,9 @@ def test_broken_label_files(tmp_path: Path, text: str, message: str) -> None:
         ("names: [a]\ntrain: {a: 1}", "has train that is neither a folder"),
         ("names: [a]\nkpt_shape: 17", r"has kpt_shape: 17; it is \[NUMBER, 2\] or \[NUMBER, 3\]"),
         ("names: [a]\nkpt_shape: [2, 3]\nflip_idx: [0]", "has flip_idx that doesn't order 2"),
+        ("names: [a]\nkpt_shape: [.nan, 3]", r"has kpt_shape: \[nan, 3\]; it is"),
+        ("names: [a]\nkpt_shape: [2, 3]\nflip_idx: [[0], 1]", "has flip_idx that doesn't order 2"),
+        (f"names: [a]\ntrain: {'x' * 300}", "train says x+, and "),
         ("names: [a]\ntrain: gone", "train says gone, and .*gone does not exist"),
         ("names: !!python/object/apply:os.getcwd []", "is no yaml"),
     ],

@@ -28,6 +28,8 @@ def keypoint_target(file: CocoFile) -> Target:
     """
     named = [one for one in file.categories if one.get("keypoints")]
     for one in named:
+        if not isinstance(one["keypoints"], list):
+            raise BadFile(file.path, f"names the keypoints of {one['name']} in no list")
         if one["keypoints"] != named[0]["keypoints"]:
             raise BadFile(
                 file.path, f"names other keypoints for {one['name']} than for {named[0]['name']}"
@@ -36,7 +38,7 @@ def keypoint_target(file: CocoFile) -> Target:
         names = tuple(map(str, named[0]["keypoints"]))
     else:
         row = int((file.arrays["flags"] & Flag.KEYPOINTS > 0).argmax())
-        count = len(file.texts([row])[0]["keypoints"]) // 3
+        count = len(_numbers(file, row, file.texts([row])[0])) // 3
         names = tuple(f"point{number}" for number in range(count))
     return Target(
         "keypoints", names, mirrored=mirrored_names(names), skeleton=_skeleton(file, named, names)
@@ -61,12 +63,12 @@ def keypoints_of(
         scale: from the pixels of the file to those that are wanted, along x and y.
 
     Raises:
-        BadFile: one has another number of keypoints.
+        BadFile: one has another number of keypoints, or none that are numbers.
     """
     places = np.flatnonzero(posed(file, rows))
     found = np.zeros((len(rows), count, 3), np.float32)
     for place, said in zip(places.tolist(), file.texts(rows[places].tolist()), strict=True):
-        numbers = said["keypoints"]
+        numbers = _numbers(file, int(rows[place]), said)
         if len(numbers) != 3 * count:
             raise file.broken(
                 int(rows[place]),
@@ -75,6 +77,13 @@ def keypoints_of(
         found[place] = np.reshape(numbers, (count, 3))
     found[..., :2] = (found[..., :2] + MIDDLE) * scale
     found[found[..., 2] == 0] = 0
+    return found
+
+
+def _numbers(file: CocoFile, row: int, said: Mapping[str, Any]) -> list[float]:
+    found = said["keypoints"]
+    if not (isinstance(found, list) and all(isinstance(one, int | float) for one in found)):
+        raise file.broken(row, "has keypoints that aren't a list of numbers")
     return found
 
 

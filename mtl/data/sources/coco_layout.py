@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from mtl.data.sources.base import SPLITS, Split
-from mtl.data.sources.folder_files import counts, folders_in, split_of
+from mtl.data.sources.folder_files import counts, folders_in, is_file, split_of
 from mtl.errors import UserError
 from mtl.words import counted
 
@@ -95,7 +95,7 @@ def find_images(root: Path, split: Split, files: Sequence[Path], names: Sequence
     looked = [names[place] for place in sorted({0, len(names) // 2, len(names) - 1})]
     tried = list(dict.fromkeys(_likely(root, split, files)))
     for folder in tried:
-        if any((folder / name).is_file() for name in looked):
+        if any(is_file(folder / name) for name in looked):
             return folder
     raise UserError(
         f"{files[0]}: its images, such as {looked[0]}, are in none of the "

@@ -62,6 +62,19 @@ def walk(folder: Path, above: tuple[str, ...] = ()) -> Iterator[Path]:
             yield path
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder; of a name that no file can have there is none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is such a file; see ``is_there``."""
+    return is_there(path) and path.is_file()
+
+
 def composed(name: str) -> str:
     """A name with its accents as single characters (NFC): macOS writes them as two (NFD)."""
     return unicodedata.normalize("NFC", name)

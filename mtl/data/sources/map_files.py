@@ -17,7 +17,7 @@ from mtl.config.nearest import unknown
 from mtl.data.array_file import why_no_array
 from mtl.data.image_file import read_image, read_mask
 from mtl.data.sample import IGNORE_PIXEL
-from mtl.data.sources.text_file import lines, read_bytes, readings
+from mtl.data.sources.text_file import likeliest, lines, read_bytes
 from mtl.errors import BadFile, UserError
 
 Size = tuple[int, int]
@@ -208,7 +208,7 @@ def class_file(root: Path) -> tuple[str, ...]:
     path = root / CLASS_FILE
     if not path.is_file():
         return ()
-    found = tuple(lines(readings(read_bytes(path))[0]))
+    found = tuple(lines(likeliest(path)))
     return found[1:] if found and found[0].lower() in _EMPTY else found
 
 

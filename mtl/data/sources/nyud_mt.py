@@ -15,7 +15,7 @@ from mtl.data.sources.base import DataSet, Split
 from mtl.data.sources.file_source import FileSource
 from mtl.data.sources.hold_out import beside_test, check_fractions, held_out_notes
 from mtl.data.sources.map_files import MAP_SUFFIXES, MapFiles, Size, checked, fitted, plain_mask
-from mtl.data.sources.text_file import lines, read_bytes, readings
+from mtl.data.sources.text_file import likeliest, lines
 from mtl.errors import BadFile, UserError
 
 CLASSES = (
@@ -188,7 +188,7 @@ class NyudMt(DataSet):
 
     def _names(self, split: Split) -> list[str]:
         try:
-            return lines(readings(read_bytes(self._list(split)))[0])
+            return lines(likeliest(self._list(split)))
         except BadFile as error:
             raise UserError(f"{error}; it names the pictures of {split}, one a line") from None
 

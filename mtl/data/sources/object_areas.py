@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,10 @@ from faster_coco_eval.core import mask as coco_mask
 from mtl.data.instances import Instances
 from mtl.data.masks import Crop, Masks
 from mtl.data.sample import Boxes
+from mtl.data.sources.run_lengths import run_lengths
+
+FAR = 100
+"""Sides of the image by which a polygon may be outside."""
 
 
 def area_of(segmentation: Any, size: tuple[int, int]) -> Crop:
@@ -34,24 +39,32 @@ def area_of(segmentation: Any, size: tuple[int, int]) -> Crop:
                 f"has a mask of size {segmentation.get('size')} for an image of {height} rows and "
                 f"{width} columns"
             )
-        coded = segmentation
-        if isinstance(segmentation.get("counts"), list):
-            if sum(segmentation["counts"]) != width * height:
-                raise ValueError("has run lengths that don't add up to the image's pixels")
-            coded = coco_mask.frPyObjects(segmentation, height, width)
+        counts = _counts(segmentation.get("counts"))
+        if min(counts, default=0) < 0 or sum(counts) != width * height:
+            raise ValueError("has run lengths that don't add up to the image's pixels")
+        coded = coco_mask.frPyObjects({**segmentation, "counts": counts}, height, width)
     elif isinstance(segmentation, list) and segmentation:
         short = [part for part in segmentation if not _is_polygon(part)]
         if short:
             raise ValueError("has a polygon that isn't three or more pairs of numbers")
+        # What is drawn takes room by the length of its sides.
+        if max(abs(one) for part in segmentation for one in part) > FAR * max(size):
+            raise ValueError("has a polygon that reaches far out of the image")
         coded = coco_mask.merge(coco_mask.frPyObjects(segmentation, height, width))
     else:
         raise ValueError("has no segmentation")
-    try:
-        left, top, wide, high = map(int, coco_mask.toBbox(coded))
-        pixels = coco_mask.decode(coded)[top : top + high, left : left + wide]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"has run lengths that can't be read ({error})") from None
+    left, top, wide, high = map(int, coco_mask.toBbox(coded))
+    pixels = coco_mask.decode(coded)[top : top + high, left : left + wide]
     return left, top, np.ascontiguousarray(pixels, np.bool_)
+
+
+def _counts(said: Any) -> list[int]:
+    if isinstance(said, str):
+        found: list[int] = run_lengths(said).tolist()
+        return found
+    if isinstance(said, list) and all(isinstance(one, int) for one in said):
+        return said
+    raise ValueError("has run lengths that are neither whole numbers nor text")
 
 
 def _is_polygon(part: Any) -> bool:
@@ -59,7 +72,7 @@ def _is_polygon(part: Any) -> bool:
         isinstance(part, list)
         and len(part) >= 6
         and len(part) % 2 == 0
-        and all(isinstance(one, int | float) for one in part)
+        and all(isinstance(one, int | float) and math.isfinite(one) for one in part)
     )
 
 

@@ -33,6 +33,8 @@ def panoptic_mask(
         BadFile: the picture can't be read.
         ValueError: it shows a segment that nobody says the category of; the end of a sentence.
     """
+    if not isinstance(segments, list) or not all(map(_is_segment, segments)):
+        raise ValueError("has segments_info that isn't a list of id and category_id each")
     red, green, blue = np.moveaxis(read_image(path)[0].astype(np.uint32), -1, 0)
     ids = red | green << 8 | blue << 16
     category_of = {VOID: None, **{one.get("id"): one.get("category_id") for one in segments}}
@@ -45,3 +47,12 @@ def panoptic_mask(
         raise ValueError(f"shows the segment {segment}, of which no category is said")
     values = [IGNORE_PIXEL, *(index_of[category_of[one]] for one in known[1:])]
     return np.asarray(np.array(values, np.uint8)[place])
+
+
+def _is_segment(one: Any) -> bool:
+    return (
+        isinstance(one, dict)
+        and isinstance(one.get("id"), int)
+        and 0 <= one["id"] < 2**32
+        and isinstance(one.get("category_id"), int | str)
+    )

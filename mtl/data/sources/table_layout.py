@@ -9,7 +9,7 @@ from pathlib import Path
 from mtl.data.image_format import PICTURE_SUFFIXES
 from mtl.data.sources.base import SPLITS, Split
 from mtl.data.sources.csv_source import FilePlace
-from mtl.data.sources.folder_files import counts, split_of
+from mtl.data.sources.folder_files import counts, is_file, split_of
 from mtl.data.sources.folder_roles import likely_folders
 from mtl.data.sources.table_file import TABLE_SUFFIXES, is_table
 from mtl.errors import UserError
@@ -79,7 +79,7 @@ def find_place(root: Path, table: Path, column: str, role: str, cells: Sequence[
     folders = list(dict.fromkeys([*likely_folders(root, role), table.parent]))
     for ending in ("", *PICTURE_SUFFIXES):
         places = [FilePlace(folder, ending) for folder in folders]
-        found = [p for p in places if any(p.file(cell).is_file() for cell in cells[:TRIED])]
+        found = [p for p in places if any(is_file(p.file(cell)) for cell in cells[:TRIED])]
         if found:
             return _of_split(found, table, column)
     raise UserError(
@@ -105,7 +105,7 @@ def _of_split(places: Sequence[FilePlace], table: Path, column: str) -> FilePlac
 
 def _there(root: Path, name: str) -> Path:
     for path in (root / name, Path(name)):
-        if path.is_file():
+        if is_file(path):
             return path
     raise UserError(f"data.table={name}: there is no such file, nor {root / name}")
 

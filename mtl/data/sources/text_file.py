@@ -58,6 +58,18 @@ def readings(data: bytes) -> list[str]:
     return plain or [os.fsdecode(data), *_tried(data, "cp1252"), *_tried(data, "gb18030")]
 
 
+def likeliest(path: Path) -> str:
+    """A text without declaration, in its likeliest reading; see ``readings``.
+
+    Raises:
+        BadFile: it can't be read, or is in no encoding that is known.
+    """
+    found = readings(read_bytes(path))
+    if not found:
+        raise BadFile(path, "is text in an unknown encoding; save it as UTF-8")
+    return found[0]
+
+
 def lines(text: str) -> list[str]:
     """The lines that are not blank, without surrounding spaces; CR, LF and CRLF all end one."""
     return [line.strip() for line in re.split(r"\r\n|\r|\n", text) if line.strip("\0 \t")]

@@ -12,7 +12,7 @@ import yaml
 from mtl.data.sources.base import Split
 from mtl.data.sources.folder_files import composed, split_of
 from mtl.data.sources.mirrored_names import mirrored_names
-from mtl.data.sources.text_file import lines, read_bytes, readings
+from mtl.data.sources.text_file import likeliest, lines
 from mtl.errors import BadFile, UserError
 
 YAML = (".yaml", ".yml")
@@ -80,8 +80,7 @@ def read_description(file: Path) -> YoloDescription:
     Raises:
         BadFile: it is no such file.
     """
-    texts = readings(read_bytes(file))
-    text = texts[0] if texts else ""
+    text = likeliest(file)
     if file.suffix.lower() not in YAML:
         if not lines(text):
             raise BadFile(file, "names no class")
@@ -146,7 +145,7 @@ def _keypoints(file: Path, said: Mapping[str, Any]) -> tuple[tuple[str, ...], in
     shape = said.get("kpt_shape")
     if shape is None:
         return (), 3
-    if not (isinstance(shape, list) and len(shape) == 2 and shape[1] in (2, 3)):
+    if not (isinstance(shape, list) and len(shape) == 2 and _whole(shape) and shape[1] in (2, 3)):
         raise BadFile(file, f"has kpt_shape: {shape}; it is [NUMBER, 2] or [NUMBER, 3]")
     names = said.get("kpt_names")
     if isinstance(names, dict):  # for each class
@@ -163,6 +162,10 @@ def _mirrored(file: Path, order: Any, points: tuple[str, ...]) -> tuple[tuple[st
         return tuple(mirrored_names(points))
     if not points:
         return ()
-    if not isinstance(order, list) or sorted(order) != list(range(len(points))):
+    if not isinstance(order, list) or not _whole(order) or sorted(order) != [*range(len(points))]:
         raise BadFile(file, f"has flip_idx that doesn't order {len(points)} keypoints")
     return tuple((points[a], points[b]) for a, b in enumerate(order) if a < b)
+
+
+def _whole(values: list[Any]) -> bool:
+    return all(isinstance(value, int) and value >= 0 for value in values)

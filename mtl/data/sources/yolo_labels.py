@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mtl.data.sources.text_file import lines, read_bytes, readings
+from mtl.data.sources.text_file import likeliest, lines
 from mtl.errors import BadFile
 
 SLACK = 0.01
@@ -47,8 +47,7 @@ def parse_labels(path: Path, keypoints: tuple[int, int] | None = None) -> list[Y
     Raises:
         BadFile: it can't be read, or a line is none of these.
     """
-    texts = readings(read_bytes(path))
-    rows = dict.fromkeys(lines(texts[0]) if texts else [])
+    rows = dict.fromkeys(lines(likeliest(path)))
     found = [_object(path, number, row, keypoints) for number, row in enumerate(rows, start=1)]
     return [one for one in found if (one.box[2:] > one.box[:2]).all()]
 
@@ -56,8 +55,8 @@ def parse_labels(path: Path, keypoints: tuple[int, int] | None = None) -> list[Y
 def has_polygons(path: Path) -> bool | None:
     """Whether a file's first object has a polygon; None where it has none or can't be read."""
     try:
-        first = lines(readings(read_bytes(path))[0])[:1]
-    except (BadFile, IndexError):
+        first = lines(likeliest(path))[:1]
+    except BadFile:
         return None
     return len(first[0].split()) >= POLYGON if first else None
 

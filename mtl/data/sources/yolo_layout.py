@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mtl.data.image_format import PICTURE_SUFFIXES
 from mtl.data.sources.base import SPLITS, Split
-from mtl.data.sources.folder_files import files_below, folders_in, split_of
-from mtl.data.sources.text_file import lines, read_bytes, readings
+from mtl.data.sources.folder_files import files_below, folders_in, is_file, is_there, split_of
+from mtl.data.sources.text_file import likeliest, lines
 from mtl.data.sources.yolo_description import LISTS, YAML, YoloDescription
 from mtl.errors import UserError
 
@@ -97,7 +97,7 @@ def _placed(root: Path, description: YoloDescription, split: Split, place: str) 
     inside = re.sub(r"^(\.\.?/)+", "", place)
     tried = [description.base / place, description.file.parent / place, root / place, root / inside]
     for path in tried:
-        if path.exists():
+        if is_there(path):
             return _plain(path)
     raise UserError(
         f"{description.file}: {split} says {place}, and {tried[0]} does not exist; nor does "
@@ -108,14 +108,13 @@ def _placed(root: Path, description: YoloDescription, split: Split, place: str) 
 def _images_at(place: Path, root: Path) -> Iterable[Path]:
     if place.is_dir():
         return (path for path in files_below(place) if path.suffix.lower() in PICTURE_SUFFIXES)
-    texts = readings(read_bytes(place))
-    return [_listed(place, line, root) for line in (lines(texts[0]) if texts else [])]
+    return [_listed(place, line, root) for line in lines(likeliest(place))]
 
 
 def _listed(file: Path, line: str, root: Path) -> Path:
     path = Path(line.replace("\\", "/"))
     tried = [file.parent / path, root / path, root / IMAGES / path.name]
-    return _plain(next((one for one in tried if one.is_file()), tried[0]))
+    return _plain(next((one for one in tried if is_file(one)), tried[0]))
 
 
 def _plain(path: Path) -> Path:
