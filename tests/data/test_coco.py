@@ -157,9 +157,9 @@ def test_panoptic_pictures_are_masks(tmp_path: Path) -> None:
     write(file, images("a.jpg", width=3, height=1), [said])
     with pytest.raises(BadFile, match=r"a\.png: shows the segment 5, of which no category is said"):
         source_of(opened(tmp_path, val_fraction=0)).read(0)
-    for odd in (["x"], [{"id": "5", "category_id": 7}], [{"id": 5, "category_id": [7]}]):
+    for odd in (["x"], [{"id": "5", "category_id": 7}], [{"id": 5, "category_id": [7]}], None):
         said["segments_info"] = odd
-        write(file, images("a.jpg", width=3, height=1), [said])
+        write(file, images("a.jpg", width=3, height=1), [said, {**said, "segments_info": []}])
         with pytest.raises(BadFile, match=r"a\.png: has segments_info that isn't a list of id and"):
             source_of(opened(tmp_path, val_fraction=0)).read(0)
 

@@ -275,6 +275,14 @@ def test_no_group_is_in_two_splits_and_strata_are_in_each(root: Path) -> None:
         table(root, text, columns={**columns, "n": "label"}, stratify="n")
 
 
+def test_names_of_columns_over_several_lines(root: Path) -> None:
+    columns = {"file": "image", "height (m) each": "numbers"}
+    text = 'file,"height\r\n(m)\n each"\na.png,1.5\n'
+    assert [row["numbers"] for row in rows(table(root, text, columns=columns))] == [[1.5]]
+    with pytest.raises(UserError, match=r"no column 'high'. There are: file, height \(m\) each$"):
+        table(root, text, columns={"file": "image", "high": "numbers"})
+
+
 def test_names_that_no_file_can_have(root: Path) -> None:
     columns = {"file": "image", "kind": "label"}
     text = f"file,kind\n{'a' * 300},cat\nb\0.png,cat\na.png,dog\n"

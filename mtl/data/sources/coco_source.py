@@ -196,7 +196,7 @@ class CocoSource(FileSource):
             for one, place in zip(part.file.categories, part.class_of, strict=True)
         }
         try:
-            mask = panoptic_mask(path, part.file.texts([row])[0]["segments_info"], index_of)
+            mask = panoptic_mask(path, part.file.texts([row])[0].get("segments_info"), index_of)
         except ValueError as error:
             raise BadFile(path, str(error)) from None
         height, width = mask.shape

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,12 @@ VOID = 0
 """The id of pixels in no segment of a panoptic picture."""
 
 
-def panoptic_mask(
-    path: Path, segments: Sequence[Mapping[str, Any]], index_of: Mapping[Any, int]
-) -> npt.NDArray[np.uint8]:
+def panoptic_mask(path: Path, segments: Any, index_of: Mapping[Any, int]) -> npt.NDArray[np.uint8]:
     """A panoptic picture (Kirillov et al., 2019) as class indices.
 
     Args:
         path: of the picture; a segment's id is R + 256 G + 65536 B.
-        segments: its ``segments_info``.
+        segments: its ``segments_info``, as a file has them.
         index_of: what a category's pixels become, by the category's id.
 
     Returns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -42,7 +43,8 @@ def read_table(path: Path, within: str) -> tuple[list[str], Iterator[Row]]:
         header, rows = _parquet(path, within)
     else:
         header, rows = _text(path)
-    names = [name.strip() for name in header]
+    # A name may go over several lines, of which a message has one.
+    names = [" ".join(re.split(r"\s*[\r\n]\s*", name.strip())) for name in header]
     twice = [name for name, number in Counter(names).items() if number > 1]
     if twice or not any(names):
         what = f"two columns are called {twice[0]!r}" if any(twice) else "a column has no name"
