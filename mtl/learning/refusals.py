@@ -15,17 +15,24 @@ def refusals() -> Iterator[None]:
 
     Raises:
         UserError: a part of too few batches, such as ``trainer.limit_val_batches=0.5`` of one, or a
-            ``trainer.val_check_interval`` of more batches than there are.
+            ``trainer.val_check_interval`` of more batches than there are; or one of Lightning's own
+            callbacks follows what no validation finds.
     """
     try:
         yield
-    except (MisconfigurationException, ValueError) as error:
-        if not raised_by_lightning(error):
+    except (MisconfigurationException, ValueError, RuntimeError) as error:
+        of_callback = _origin(error).startswith("pytorch_lightning.callbacks.")
+        if not (of_callback if isinstance(error, RuntimeError) else raised_by_lightning(error)):
             raise
         raise UserError(f"trainer: {' '.join(str(error).split())}") from error
 
 
 def raised_by_lightning(error: Exception) -> bool:
     """Whether it was Lightning that refused something (SLURM's variables, a plugin), not torch."""
+    return _origin(error).startswith(("lightning_fabric.", "pytorch_lightning."))
+
+
+def _origin(error: Exception) -> str:
+    """The module that raised it."""
     *_, (frame, _) = walk_tb(error.__traceback__)
-    return str(frame.f_globals["__name__"]).startswith(("lightning_fabric.", "pytorch_lightning."))
+    return str(frame.f_globals["__name__"])

@@ -91,6 +91,22 @@ def test_a_run_shorter_than_the_first_validation_says_who_waits(
     assert f"and {name} has nothing to go by" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.parametrize("name", ["callbacks.early_stopping", "callbacks.mine"])
+def test_a_task_without_a_label_in_validation(name: str, conf: Path, tmp_path: Path) -> None:
+    """Ours goes on for as long as it is patient; Lightning's own is refused in a line."""
+    own = [line.replace("val/loss", "val/b/loss") for line in FOLLOWERS[name]]
+    own += ["monitor=val/b/loss", "data.val=1"]
+    cfg = load([*RUN, *own], conf)
+    if name == "callbacks.early_stopping":
+        train(cfg, tmp_path / "run")
+        assert read_json(tmp_path / "run" / "results.json")["epochs"] == 2
+        return
+    with pytest.raises(UserError) as error:
+        train(cfg, tmp_path / "run")
+    assert str(error.value).startswith("trainer: Early stopping conditioned on metric `val/b/loss`")
+    assert "\n" not in str(error.value)
+
+
 def test_an_evaluation_of_nothing_is_refused(conf: Path, tmp_path: Path) -> None:
     train(load([*RUN, OFF, "test=false"], conf), tmp_path / "run")
     cfg = load([*RUN, OFF, "trainer.limit_test_batches=0"], conf)
