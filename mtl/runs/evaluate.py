@@ -112,11 +112,7 @@ def evaluate_network(
         UserError: there is no such split, or nothing of it is to be evaluated.
     """
     data.required(split)
-    limit = f"limit_{split}_batches"
-    if cfg.trainer.get(limit) == 0:
-        raise UserError(
-            f"trainer.{limit}=0: nothing of {split} is evaluated; write trainer.{limit}=null"
-        )
+    refuse_none(cfg, split)
     module = build_module(cfg, network)
     trainer = build_trainer(cfg, folder, list(callbacks), [])
     refuse_other_processes(cfg, trainer)
@@ -124,6 +120,19 @@ def evaluate_network(
     run(module, datamodule=data, verbose=False)
     found = trainer.callback_metrics.items()
     return {name: float(value) for name, value in found if name.startswith(f"{split}/")}
+
+
+def refuse_none(cfg: DictConfig, split: Split) -> None:
+    """See that something of a split is to be evaluated.
+
+    Raises:
+        UserError: the run's trainer was told otherwise.
+    """
+    limit = f"limit_{split}_batches"
+    if cfg.trainer.get(limit) == 0:
+        raise UserError(
+            f"trainer.{limit}=0: nothing of {split} is evaluated; write trainer.{limit}=null"
+        )
 
 
 def by_task(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:

@@ -93,6 +93,10 @@ def compress(trained: Path, out: Path, *options: str) -> None:
             "target: of distill, quantize none can be done more or less, as prune and select can",
         ),
         (["stps=[prune]"], "unknown key 'stps'; did you mean steps=?"),
+        (
+            ["steps=[prune,quantize]", "trainer.limit_val_batches=0"],
+            r"trainer\.limit_val_batches=0: nothing of val is evaluated",
+        ),
     ],
 )
 def test_mistakes(trained: Path, arguments: list[str], said: str) -> None:

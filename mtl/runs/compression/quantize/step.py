@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 from mtl.errors import UserError
 from mtl.runs.compression.base import Step, Workpiece
 from mtl.runs.compression.onnx_result import check_packages, deliver, exported_model
+from mtl.runs.evaluate import refuse_none
 from mtl.words import counted
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Quantize(Step):
                 f"{self.name}.max_loss={self.max_loss:g} needs a validation split, which the data "
                 f"doesn't have; {self.name}.max_loss=null has all layers in int8"
             )
+        if self.max_loss is not None:
+            refuse_none(work.cfg, "val")
 
     def apply(self, work: Workpiece) -> None:
         """See ``Step``; the network stays as it is, and ``int8.onnx`` is the result.
