@@ -13,6 +13,7 @@ WINGS = (
     "data",
     "drawing",
     "config",
+    "studies",
     "terminal",
     "processes",
     "words",

@@ -28,9 +28,9 @@ SPACE, _ = space_of(["lr=tag(log,interval(1e-4,1e-1))", "weighting=equal,dwa"], 
 def in_memory(monkeypatch):
     """One storage for all that a test opens, by folder."""
     stores: dict[str, optuna.storages.InMemoryStorage] = {}
-    module = "mtl.cli.sweeps.search.trials.storage_of"
     monkeypatch.setattr(
-        module, lambda folder: stores.setdefault(str(folder), optuna.storages.InMemoryStorage())
+        "mtl.cli.sweeps.search.trials.opened",
+        lambda name: stores.setdefault(name, optuna.storages.InMemoryStorage()),
     )
 
 

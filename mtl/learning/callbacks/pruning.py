@@ -52,13 +52,15 @@ class Pruning(L.Callback):
     def _is_hopeless(self, value: float, epoch: int) -> bool:
         import optuna
 
+        from mtl.studies import opened
+
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         pruners: dict[str, Any] = {
             "median": optuna.pruners.MedianPruner,
             "hyperband": optuna.pruners.HyperbandPruner,
         }
         study = optuna.load_study(
-            study_name=self.study, storage=self.storage, pruner=pruners[self.pruner]()
+            study_name=self.study, storage=opened(self.storage), pruner=pruners[self.pruner]()
         )
         known = study.trials[self.trial]
         trial = optuna.trial.Trial(study, known._trial_id)

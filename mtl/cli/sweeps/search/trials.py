@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mtl.cli.sweeps.search.space import Space, combinations
 from mtl.errors import BadFile, UserError
+from mtl.studies import opened
 
 Direction = Literal["minimize", "maximize"]
 NAME = "search"
@@ -56,7 +57,7 @@ class Trials:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             self.study = optuna.create_study(
-                storage=storage_of(folder),
+                storage=opened(storage_of(folder)),
                 study_name=NAME,
                 directions=list(directions),
                 load_if_exists=True,
