@@ -33,7 +33,8 @@ def metrics_table(metrics: Mapping[str, float]) -> Table:
     families: dict[str, list[str]] = {}
     for name in dict.fromkeys(name.partition("/")[2] for name in metrics):
         task, _, metric = name.rpartition("/")
-        families.setdefault(f"{task}/{metric.partition('_')[0]}_", []).append(name)
+        first, mark, _ = metric.partition("_")
+        families.setdefault(f"{task}/{first}{mark}", []).append(name)
     for family, names in families.items():
         named = names if len(names) <= MOST_CLASSES + 1 else names[:MOST_CLASSES]
         for name in named:
