@@ -10,7 +10,6 @@ from rich.text import Text
 
 from mtl.runs.evaluate_runs import RunsResult
 
-NUMBER = len("0.0000")
 GAP = 2
 
 
@@ -30,10 +29,12 @@ def show_runs(result: RunsResult, chosen: str, console: Console) -> None:
     names = [*short_names(list(result.runs)), chosen]
     room = console.width - max(map(cell_len, ["metric", *metrics]))
     legend: dict[str, str] = {}
-    if sum(map(_width, names)) > room:
+    cells = [[f"{value:.4f}" for value in column.values()] for column in columns]
+    numbers = [max(map(len, own), default=0) for own in cells]
+    if sum(map(_width, names, numbers)) > room:
         legend = {str(number): path for number, path in enumerate(result.runs, 1)}
         names = [*legend, chosen]
-    together = max(room // max(map(_width, names)), 1)
+    together = max(room // max(map(_width, names, numbers)), 1)
     every = [*zip(names, columns, strict=True)]
     for first in range(0, len(every), together):
         block = every[first : first + together]
@@ -42,8 +43,8 @@ def show_runs(result: RunsResult, chosen: str, console: Console) -> None:
         for name, _ in block:
             table.add_column(Text(name), justify="right", no_wrap=True)
         for metric in metrics:
-            cells = [column.get(metric) for _, column in block]
-            table.add_row(metric, *("" if cell is None else f"{cell:.4f}" for cell in cells))
+            own = [column.get(metric) for _, column in block]
+            table.add_row(metric, *("" if cell is None else f"{cell:.4f}" for cell in own))
         console.print(table)
     for number, path in legend.items():
         console.print(Text(f"{number}: {path}"), soft_wrap=True)
@@ -60,5 +61,6 @@ def short_names(paths: Sequence[str]) -> list[str]:
     return list(paths)
 
 
-def _width(name: str) -> int:
-    return max(cell_len(name), NUMBER) + GAP
+def _width(name: str, number: int) -> int:
+    """Of a column with numbers of so many letters."""
+    return max(cell_len(name), number) + GAP

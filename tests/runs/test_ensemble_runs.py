@@ -241,6 +241,19 @@ def test_no_metric_and_no_number_is_cut_whatever_the_width(width: int) -> None:
         assert lines[-6:] == [f"{n}: {path}" for n, path in enumerate(runs, 1)]
 
 
+@pytest.mark.parametrize("width", [60, 80])
+def test_large_numbers_stay_whole(width: int) -> None:
+    runs = {f"runs/{n}": {"test/box/mse": 12345.6789 + n, "test/box/iou": 0.5} for n in range(6)}
+    file = io.StringIO()
+    console = Console(file=file, width=width, highlight=False)
+    show_runs(RunsResult(["box"], {}, {"test/box/mse": 9999.5}, runs), "mean", console)
+    said = file.getvalue()
+    assert "…" not in said
+    assert [f"{12345.6789 + n:.4f}" in said for n in range(6)] == [True] * 6
+    assert "9999.5000" in said
+    assert max(map(len, said.splitlines())) <= width
+
+
 def test_features_that_tasks_share_have_one_error() -> None:
     assert equivariance({"a": [0.0, 0.1], "b": [0.0, 0.1]}) == {"equivariance error": [0.0, 0.1]}
     assert equivariance({"a": [0.1], "b": [0.2], "c": [0.1]}) == {
