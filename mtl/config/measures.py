@@ -37,6 +37,11 @@ class Measure:
     low: float
     high: float
 
+    @property
+    def is_share(self) -> bool:
+        """Whether 1 is perfect and 0 no better than nothing, as below 0 is."""
+        return self.larger and self.high == 1
+
 
 def declared(task: str, head: Mapping[str, Any]) -> dict[str, Measure]:
     """The metrics of a head that its yaml declares.
@@ -106,8 +111,8 @@ def on_sets(metrics: Sequence[str], sets: Sequence[str]) -> list[str]:
 def measure_of_any(metric: str, heads: Mapping[str, Mapping[str, Any]]) -> Measure:
     """Which way a metric is better and what bounds it, as the heads declare it.
 
-    The framework's own values are the score, a mean of shares, the gain over single-task runs, and
-    losses, which are minimised.
+    The framework's own values are the score, a mean of shares (0 where one is below), the gain over
+    single-task runs, and losses, which are minimised.
 
     Args:
         metric: full name, such as ``val/box/mae``, ``val/loss`` or ``test/score``.
@@ -119,7 +124,7 @@ def measure_of_any(metric: str, heads: Mapping[str, Mapping[str, Any]]) -> Measu
     _, _, name = metric.partition("/")
     task, _, own = name.rpartition("/")
     if name == SCORE:
-        return Measure(True, -math.inf, 1.0)
+        return Measure(True, 0.0, 1.0)
     if name == GAIN or (own == CHANGE and task in heads):
         return Measure(True, -math.inf, math.inf)
     if own == LOSS and (not task or task in heads):

@@ -46,7 +46,7 @@ def check_main_metrics(heads: Mapping[str, Mapping[str, Any]]) -> None:
                 f"heads.{task}.metrics=[]: name at least one of {listing(declared(task, head))}"
             )
         found = {metric: measure_of(task, metric, head) for metric in head["metrics"]}
-        shares = [name for name, m in found.items() if m.larger and m.high == 1]
+        shares = [name for name, m in found.items() if m.is_share]
         main, *_ = found
         if main not in shares:
             raise UserError(

@@ -91,7 +91,8 @@ class Evaluation(nn.Module):
         """Metrics and mean losses by full name; forgets what was counted.
 
         ``<split>/<task>/<set>.<metric>`` is on the samples of one of several data sets alone.
-        ``<split>/score`` is the mean over tasks of each task's main metric.
+        ``<split>/score`` is the mean over tasks of each task's main metric, 0 where that is below:
+        an R² has no lowest value, and one task must not rule the mean.
 
         Args:
             device: on which processes exchange numbers, and where all that comes back lies;
@@ -106,7 +107,7 @@ class Evaluation(nn.Module):
             values.update({f"{self.split}/{task}/{key}": value for key, value in found.items()})
             values |= self._set_results(task, device)
             if name in found:
-                main.append(found[name].float())
+                main.append(found[name].float().clamp(min=0))
             total, samples = add_up(self._sums(task).to(device, wide(device))).float()
             if samples > 0:
                 losses.append(total / samples)

@@ -141,10 +141,11 @@ def test_metrics_by_hand() -> None:
     assert set(metrics(per_class=False)) == {"r2", "mae", "rmse"}
 
 
-def test_worse_than_the_mean_is_0_and_large_numbers_lose_nothing() -> None:
+def test_worse_than_the_mean_is_below_0_and_large_numbers_lose_nothing() -> None:
+    """Squares of 1 and 1, where the mean would have 0.25 and 0.25."""
     made = RegressionMetrics(("year",), ("r2", "mae"), True)
     made.update(numbers([[2025.0]], [[2024]]), labelled([2024], [2025]))
-    assert {name: float(value) for name, value in made.compute().items()} == {"r2": 0, "mae": 1}
+    assert {name: float(value) for name, value in made.compute().items()} == {"r2": -3, "mae": 1}
     made.reset()
     assert made.compute() == {}
 

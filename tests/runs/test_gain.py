@@ -1,20 +1,21 @@
 """The multi-task gain, worked out by hand and as published."""
 
 import math
-from collections.abc import Mapping
 
 import pytest
 
+from mtl.config.measures import Measure
 from mtl.runs.baselines.gain import gain, relative_change
 
-LARGER = {"label": {"accuracy": True}, "box": {"iou": True, "mae": False}}
+SHARE, PIXELS = Measure(True, 0.0, 1.0), Measure(False, 0.0, math.inf)
+MEASURES = {"label": {"accuracy": SHARE}, "box": {"iou": SHARE, "mae": PIXELS}}
 
 
 def test_metrics_of_both_directions() -> None:
     found = gain(
         {"label": {"accuracy": 0.88}, "box": {"iou": 0.45, "mae": 8.0}},
         {"label": {"accuracy": 0.8}, "box": {"iou": 0.5, "mae": 10.0}},
-        LARGER,
+        MEASURES,
     )
     assert found.changes["label"] == pytest.approx({"accuracy": 0.1})
     assert found.changes["box"] == pytest.approx({"iou": -0.1, "mae": 0.2})
@@ -45,8 +46,11 @@ def column(number: int) -> dict[str, dict[str, float]]:
 
 def test_published_gain_on_nyuv2() -> None:
     """+5.59 % in the paper, where less is better and every metric counts alike."""
-    larger: Mapping[str, Mapping[str, bool]] = column(2)  # type: ignore[assignment]
-    found = gain(column(1), column(0), larger)
+    measures = {
+        task: {m: Measure(larger, 0.0, math.inf) for m, (_, _, larger) in rows.items()}
+        for task, rows in NYUV2.items()
+    }
+    found = gain(column(1), column(0), measures)
     drop = found.drop(over="metrics")
     assert drop is not None
     assert round(100 * drop, 2) == 5.59
@@ -74,7 +78,7 @@ def test_what_has_no_change_is_left_out(
         {"box": {"iou": value, "mae": 2.0} if value is not None else {"mae": 2.0}}
         for value in (together, alone)
     ]
-    found = gain(*values, {"box": {"iou": True, "mae": False}})
+    found = gain(*values, {"box": MEASURES["box"]})
     assert found.changes == {"box": {"mae": 0.0}}
     assert found.left_out == {"box/iou": reason}
     assert found.delta_m() == 0.0
@@ -82,12 +86,21 @@ def test_what_has_no_change_is_left_out(
 
 def test_no_mean_of_fewer_tasks() -> None:
     alone = {"box": {"iou": 0.5, "mae": 4.0}}
-    found = gain({"label": {"accuracy": 0.9}, "box": {"iou": 0.6, "mae": 4.0}}, alone, LARGER)
+    found = gain({"label": {"accuracy": 0.9}, "box": {"iou": 0.6, "mae": 4.0}}, alone, MEASURES)
     assert found.tasks == pytest.approx({"box": 0.1})
     assert found.left_out == {"label/accuracy": "the task alone has no value"}
     assert found.delta_m() is None
     assert found.delta_m(over="metrics") is None
     assert found.drop() is None
+
+
+def test_a_share_below_0_counts_as_0() -> None:
+    """An R² of -5 is as useless as 0; nothing is a share of it either."""
+    own = {"age": {"r2": Measure(True, -math.inf, 1.0)}}
+    worse = gain({"age": {"r2": -5.0}}, {"age": {"r2": 0.5}}, own)
+    assert worse.changes == {"age": {"r2": -1.0}}
+    better = gain({"age": {"r2": 0.5}}, {"age": {"r2": -5.0}}, own)
+    assert better.left_out == {"age/r2": "0 alone, of which nothing is a share"}
 
 
 def test_a_negative_value_alone_does_not_turn_the_sign() -> None:

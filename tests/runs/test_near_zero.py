@@ -25,8 +25,7 @@ def ruled(together: dict[str, float], alone: dict[str, float]) -> dict[str, floa
             task, _, metric = name.partition("/")
             by_task[task][metric] = value
         both.append(by_task)
-    larger = {task: {n: m.larger for n, m in own.items()} for task, own in MEASURES.items()}
-    return ruling(gain(*both, larger), *both, MEASURES)
+    return ruling(gain(*both, MEASURES), *both, MEASURES)
 
 
 def test_a_metric_near_0_rules_the_gain() -> None:
@@ -63,8 +62,7 @@ def test_several_rule_it_together() -> None:
     measures = {"label": {"accuracy": SHARE}, "box": dict.fromkeys(("map", "f1", "recall"), SHARE)}
     alone = {"label": {"accuracy": 0.5}, "box": {"map": 0.01, "f1": 0.5, "recall": 0.02}}
     both = {"label": {"accuracy": 0.65}, "box": {"map": 0.016, "f1": 0.5, "recall": 0.032}}
-    larger = {task: dict.fromkeys(own, True) for task, own in measures.items()}
-    found = ruling(gain(both, alone, larger), both, alone, measures)
+    found = ruling(gain(both, alone, measures), both, alone, measures)
     assert found == pytest.approx({"box/map": 0.1, "box/recall": 0.1})
 
 

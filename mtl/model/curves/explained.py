@@ -7,9 +7,9 @@ Floats = npt.NDArray[np.float64]
 
 
 def explained(said: Floats, truth: Floats, weights: Floats | None = None) -> Floats:
-    """R² of each number: 1 - Σ (truth - said)² / Σ (truth - mean)², and 0 where that is below.
+    """R² of each number: 1 - Σ (truth - said)² / Σ (truth - mean)².
 
-    0 is what the mean of the truth would get, so 0 says: no better than that.
+    0 is what the mean of the truth would get; below 0 is worse than that.
 
     Args:
         said: (n, K).
@@ -27,7 +27,7 @@ def explained(said: Floats, truth: Floats, weights: Floats | None = None) -> Flo
         if len(own) and np.ptp(own) > 0:
             error = np.average((own - said[rows, index]) ** 2, weights=share)
             spread = np.average((own - np.average(own, weights=share)) ** 2, weights=share)
-            found[index] = max(0.0, 1 - error / spread)
+            found[index] = 1 - error / spread
     return found
 
 

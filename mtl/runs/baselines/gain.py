@@ -8,6 +8,9 @@ Two means of these are in use, and two signs:
 - over metrics, of all tasks together (Navon et al., 2022, and the tables that follow Nash-MTL): a
   task with five metrics counts five times as much as one with one.
 
+A share below 0, as an R² may be, counts as 0, as it does in the score: the change is -100 % at
+worst.
+
 ``delta_m`` is positive where multi-task learning helps; ``drop`` is its negative, the sign of
 Nash-MTL's tables.
 """
@@ -18,6 +21,8 @@ from dataclasses import dataclass
 from itertools import chain
 from statistics import fmean
 from typing import Literal
+
+from mtl.config.measures import Measure
 
 Over = Literal["tasks", "metrics"]
 
@@ -60,27 +65,27 @@ class Gain:
 def gain(
     multi: Mapping[str, Mapping[str, float]],
     single: Mapping[str, Mapping[str, float]],
-    larger: Mapping[str, Mapping[str, bool]],
+    measures: Mapping[str, Mapping[str, Measure]],
 ) -> Gain:
     """Compare a multi-task run with the single-task runs of its tasks.
 
     Args:
         multi: task to metric to value.
         single: likewise, of the tasks' own runs.
-        larger: task to each metric that counts, to whether more of it is better.
+        measures: task to each metric that counts, to what its head declares.
     """
     changes: dict[str, dict[str, float]] = {}
     left_out: dict[str, str] = {}
-    for task, directions in larger.items():
+    for task, own in measures.items():
         changes[task] = {}
-        for metric, is_larger in directions.items():
-            together = multi.get(task, {}).get(metric)
-            alone = single.get(task, {}).get(metric)
+        for metric, measure in own.items():
+            together = _counted(multi.get(task, {}).get(metric), measure)
+            alone = _counted(single.get(task, {}).get(metric), measure)
             reason = _unusable(together, alone)
             if reason is None:
                 assert together is not None
                 assert alone is not None
-                change = relative_change(together, alone, is_larger)
+                change = relative_change(together, alone, measure.larger)
                 if math.isfinite(change):
                     changes[task][metric] = change
                     continue
@@ -99,6 +104,11 @@ def relative_change(together: float, alone: float, larger: bool) -> float:
     """
     share = (together - alone) / abs(alone)
     return share if larger else -share
+
+
+def _counted(value: float | None, measure: Measure) -> float | None:
+    """A share below 0 (R²) is worse than nothing, of which nothing is a share either."""
+    return 0.0 if value is not None and measure.is_share and value < 0 else value
 
 
 def _unusable(together: float | None, alone: float | None) -> str | None:

@@ -89,8 +89,7 @@ def measured(
         task: {name: measure_of(task, name, heads[task]) for name in names}
         for task, names in counted.items()
     }
-    larger = {task: {n: m.larger for n, m in own.items()} for task, own in measures.items()}
-    found = gain(together, alone, larger)
+    found = gain(together, alone, measures)
     return Measured(
         split, found, together, alone, ruling(found, together, alone, measures), baselines
     )

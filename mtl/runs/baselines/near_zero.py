@@ -68,6 +68,6 @@ def ruled_line(name: str, alone: float, part: float, total: float) -> str:
 
 
 def _near_zero(alone: float, together: float, measure: Measure) -> bool:
-    width = measure.high - measure.low
+    width = 1.0 if measure.is_share else measure.high - measure.low
     scale = width if isfinite(width) else max(abs(alone), abs(together))
     return abs(alone) < NEAR * scale

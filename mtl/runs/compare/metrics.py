@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TypeGuard
 
-from mtl.config.measures import CHANGE, GAIN, SCORE, measure_of, measure_of_any
+from mtl.config.measures import CHANGE, GAIN, measure_of_any
 from mtl.config.nearest import listing, nearest
 from mtl.errors import UserError
 from mtl.runs.collection.record import RunRecord
@@ -103,9 +103,6 @@ def _metric(name: str, runs: Sequence[RunRecord], delta: Sign) -> ComparedMetric
     heads = next(run.heads for run in runs if name in run.metrics)
     measure = measure_of_any(name, heads)
     low, high = measure.low, measure.high
-    if own == SCORE and not task:
-        # A mean, which nothing takes beyond the bounds of what it is of.
-        low = min(measure_of(t, str(head["metrics"][0]), head).low for t, head in heads.items())
     return ComparedMetric(
         name,
         task,

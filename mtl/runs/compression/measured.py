@@ -92,11 +92,11 @@ def _delta_m(work: Workpiece, now: TaskMetrics, first: Stand) -> float | None:
     heads = container(work.cfg.heads)
     # Those behind the main one may be in pixels, of which a student has more or fewer.
     count = None if first.image_size in (0, int(work.cfg.image_size)) else 1
-    larger = {
+    measures = {
         task: {
-            str(name): measure_of(task, str(name), heads[task]).larger
+            str(name): measure_of(task, str(name), heads[task])
             for name in heads[task]["metrics"][:count]
         }
         for task in work.network.tasks
     }
-    return gain(now, first.metrics, larger).delta_m()
+    return gain(now, first.metrics, measures).delta_m()
