@@ -103,20 +103,26 @@ def _one_run(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path 
 
         build_data_set(cfg).look()
         from mtl.files import write_json
+        from mtl.learning.callbacks.labelled import LabelledSamples
         from mtl.learning.callbacks.samples import KeepSamples
+        from mtl.runs.chance import chance_lines, levels_of
         from mtl.runs.eval_curves import FoundCurves, class_tables, write_curves
         from mtl.runs.evaluate import evaluate
         from mtl.runs.report import metrics_table
 
     split, checkpoint = cast(EvalSplit, own["split"]), own["checkpoint"]
-    watch = FoundCurves()
+    watch, counted = FoundCurves(), LabelledSamples()
     keep = [KeepSamples(split)] if kept else []
-    metrics = evaluate(cfg, folder, split, checkpoint, [watch, *keep], calibrated)
+    metrics = evaluate(cfg, folder, split, checkpoint, [watch, counted, *keep], calibrated)
     name = f"{split}_tta" if any(map(_is_tta, overrides)) else split
     name = _file_name(f"{name}_calibrated" if calibrated else name, checkpoint)
     path = place(own, "out", folder / "eval" / f"{name}.json")
-    write_json(path, {"checkpoint": checkpoint, "overrides": overrides, "metrics": metrics})
-    console.print(metrics_table(metrics))
+    content = {"checkpoint": checkpoint, "overrides": overrides, "metrics": metrics}
+    write_json(path, {**content, "labelled": {split: counted.samples}})
+    console.print(metrics_table(metrics, {split: counted.samples}))
+    main = {str(task): str(cfg.heads[task].metrics[0]) for task in cfg.tasks}
+    for line in chance_lines(metrics, levels_of(watch.curves), main, split):
+        say(line)
     for table in class_tables(watch.curves):
         say("")
         console.print(table)

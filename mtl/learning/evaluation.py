@@ -50,6 +50,8 @@ class Evaluation(nn.Module):
             }
         )
         self._losses: dict[str, list[tuple[Tensor, int]]] = {}
+        self.samples: dict[str, int] = {}
+        """Task to how many labelled samples the latest results are of, over all processes."""
         self.observers: list[Observer] = []
 
     def count(self, network: Network, batch: Batch, weights: Mapping[str, float]) -> None:
@@ -102,6 +104,7 @@ class Evaluation(nn.Module):
         values: dict[str, Tensor] = {}
         main: list[Tensor] = []
         losses: list[Tensor] = []
+        self.samples = {}
         for task, name in self.main.items():
             found = _computed(self.metrics[task], device)
             values.update({f"{self.split}/{task}/{key}": value for key, value in found.items()})
@@ -109,6 +112,7 @@ class Evaluation(nn.Module):
             if name in found:
                 main.append(found[name].float().clamp(min=0))
             total, samples = add_up(self._sums(task).to(device, wide(device))).float()
+            self.samples[task] = int(samples)
             if samples > 0:
                 losses.append(total / samples)
                 values[f"{self.split}/{task}/loss"] = losses[-1]

@@ -424,6 +424,7 @@ class MultiTaskModule(L.LightningModule):
             },
             "epoch": self.current_epoch,
             "metrics": {k: float(v) for k, v in self.trainer.callback_metrics.items()},
+            "labelled": dict(self.val.samples),
             "batches": batches.processed if within else 0,
             "processes": self.trainer.world_size,
             "interval": self.interval.state_dict(),

@@ -20,10 +20,17 @@ MOST_CLASSES = 15
 """Of which a metric is shown one by one."""
 
 
-def metrics_table(metrics: Mapping[str, float]) -> Table:
+def metrics_table(
+    metrics: Mapping[str, float], labelled: Mapping[str, Mapping[str, int]] | None = None
+) -> Table:
     """One row per metric, one column per split; changes against single-task networks in percent.
 
     Of a metric by itself of many classes the first ones are shown and the others counted.
+
+    Args:
+        metrics: by full name.
+        labelled: split and task to how many labelled samples its metrics are of: the rows ``n``,
+            below all metrics.
     """
     splits = [s for s in SPLITS if any(name.startswith(f"{s}/") for name in metrics)]
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -43,15 +50,20 @@ def metrics_table(metrics: Mapping[str, float]) -> Table:
             table.add_row(escape(name), *("" if cell is None else text(cell) for cell in cells))
         if len(named) < len(names):
             table.add_row(f"{escape(family)}...: {len(names) - len(named)} more")
+    counts = labelled or {}
+    for task in dict.fromkeys(task for own in counts.values() for task in own):
+        numbers = [counts.get(split, {}).get(task) for split in splits]
+        table.add_row(escape(f"{task}/n"), *("" if n is None else str(n) for n in numbers))
     return table
 
 
-def print_results(results: Mapping[str, Any], folder: Path) -> None:
+def print_results(results: Mapping[str, Any], folder: Path, chance: Sequence[str] = ()) -> None:
     """The metrics of the best checkpoint, and where everything lies; one line for a watched sweep.
 
     Args:
         results: the content of results.json.
         folder: of the run.
+        chance: lines about what is reached without a look at the images.
     """
     best = results["best"]
     score = "" if best["score"] is None else f" ({best['monitor']} {best['score']:.4f})"
@@ -76,7 +88,9 @@ def print_results(results: Mapping[str, Any], folder: Path) -> None:
     if "test_epochs" in results:
         say(_protocol_line(results["test_epochs"]))
     if results["metrics"]:
-        console.print(metrics_table(results["metrics"]))
+        console.print(metrics_table(results["metrics"], results.get("labelled")))
+    for line in chance:
+        say(line)
     for monitor, its in results.get("best_by_monitor", {}).items():
         value = "none" if its["score"] is None else f"{its['score']:.4f}"
         say(f"{its['checkpoint']}.ckpt: epoch {its['epoch']} ({monitor} {value})")

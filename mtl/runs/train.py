@@ -41,6 +41,7 @@ from mtl.model.multiply_adds import multiply_adds
 from mtl.processes import is_first_process
 from mtl.runs.alike import check_alike
 from mtl.runs.baselines.measured import measured
+from mtl.runs.chance import chance_lines_of
 from mtl.runs.faults.known import known_fault, way_on
 from mtl.runs.faults.rank import LostRank, gone
 from mtl.runs.folder import RunFolder
@@ -152,8 +153,10 @@ def _evaluate_best(
     data: MultiTaskData,
     module: MultiTaskModule,
     trainer: L.Trainer,
-) -> tuple[dict[str, float], dict[str, Any]]:
+) -> tuple[dict[str, float], dict[str, Any], dict[str, dict[str, int]]]:
     """Metrics of the best checkpoint: validation as it was then, and test, once, now.
+
+    Behind them: which epoch that is, and split and task to the labelled samples that they are of.
 
     With ``protocol=paper`` those of test are means over the last epochs, and what is drawn of it
     and kept is the last one's.
@@ -162,6 +165,8 @@ def _evaluate_best(
     saved = read_checkpoint(path)["mtl"]
     means = [c.means for c in trainer.callbacks if isinstance(c, LastEpochs)]  # type: ignore[attr-defined]
     metrics = {name: value for name, value in saved["metrics"].items() if name.startswith("val/")}
+    # Checkpoints of older versions don't know it.
+    labelled = {"val": saved.get("labelled", {}), "test": {}}
     best = {"epoch": saved["epoch"] + 1, "monitor": cfg.monitor, "score": metrics.get(cfg.monitor)}
     if cfg.test and data.source("test") is not None:
         load_network_weights(module.network, path.with_name("last.ckpt") if means else path)
@@ -170,7 +175,9 @@ def _evaluate_best(
         found = trainer.callback_metrics.items()
         tested = {name: float(value) for name, value in found if name.startswith("test/")}
         metrics |= means[0] if means else tested
-    return metrics, best
+        labelled["test"] = dict(module.test.samples)
+    measured_on = {name.partition("/")[0] for name in metrics}
+    return metrics, best, {s: n for s, n in labelled.items() if n and s in measured_on}
 
 
 def _own_callbacks(
@@ -226,7 +233,7 @@ def _train(
     stopped = why_stopped(trainer)
     if run.writes and stopped is not None:
         say(stopped)
-    metrics, best = _evaluate_best(cfg, run, data, module, trainer)
+    metrics, best, labelled = _evaluate_best(cfg, run, data, module, trainer)
     gain = measured(cfg, metrics, baselines) if baselines else None
     if gain is not None:
         metrics |= gain.metrics
@@ -241,6 +248,7 @@ def _train(
         "seed": cfg.seed,
         "epochs": trainer.current_epoch,
         "training_samples": len(data.required("train")),
+        "labelled": labelled,
         "duration_s": round(throughput.duration, 1),
         "parameters": sum(p.numel() for p in network.parameters()),
         "shared_parameters": shared_parameters(network, cfg.image_size),
@@ -257,5 +265,5 @@ def _train(
         tracking.finish(trainer, metrics)
         write_json(run.path / "results.json", results)
         run.status("finished", **({} if stopped is None else {"why": stopped}))
-        print_results(results, run.path)
+        print_results(results, run.path, chance_lines_of(cfg, run.path, metrics))
     return metrics

@@ -39,6 +39,11 @@ def test_best_and_last(mtl, folder: Path) -> None:
         assert written["checkpoint"] == name
         saved = checkpoint(folder, name)["mtl"]["metrics"]
         assert written["metrics"] == {k: v for k, v in saved.items() if k.startswith("val/")}
+        # As the training counted them.
+        counts = json.loads((folder / "results.json").read_text())["labelled"]["val"]
+        assert written["labelled"] == {"val": counts}
+        rows = dict(line.split() for line in result.out.splitlines() if "/n " in line)
+        assert rows == {f"{task}/n": str(count) for task, count in counts.items()}
 
 
 def test_overrides_change_what_is_evaluated(mtl, folder: Path) -> None:

@@ -14,7 +14,7 @@ import training_kit
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
-from training_kit import checkpoint, same_weights, write_conf
+from training_kit import checkpoint, label_of, same_weights, write_conf
 from voc_factory import make_voc
 
 from mtl.cli.main import main
@@ -118,6 +118,7 @@ def test_results(finished: Path) -> None:
         "data_wait",
         "skipped_samples",
         "training_samples",
+        "labelled",
     }
     names = {
         f"{split}/{task}/{metric}"
@@ -127,6 +128,12 @@ def test_results(finished: Path) -> None:
     } | {f"{split}/{name}" for split in ("val", "test") for name in ("score", "loss")}
     assert found["metrics"].keys() == names
     assert (found["seed"], found["epochs"], found["skipped_samples"]) == (0, 3, 0)
+    cfg = OmegaConf.load(finished / "config.yaml")
+    labels = {s: [label_of(i) for i in range(cfg.data[s])] for s in ("val", "test")}
+    assert found["labelled"] == {
+        split: {task: sum(own[place] >= 0 for own in of_split) for place, task in enumerate("ab")}
+        for split, of_split in labels.items()
+    }
     # 3x3 kernels and biases: 3 to 6 and 6 to 8 channels; then 3 and 2 classes of 8 features.
     assert found["parameters"] == (27 * 6 + 6) + (54 * 8 + 8) + (8 * 3 + 3) + (8 * 2 + 2)
     # All but the last two layers.

@@ -2,15 +2,11 @@
 
 from collections.abc import Sequence
 
+from mtl.runs.chance import hardly_beats
 from mtl.runs.compare.comparison import ComparedMetric
 from mtl.runs.compare.output.words import Digits
 from mtl.runs.page.data import PageData
 from mtl.runs.page.labels import metric_title
-
-HARDLY = 0.1
-"""Share of the way from chance to perfect below which a task has learnt next to nothing."""
-PERFECT = 1.0
-"""Of every main metric, which is a share."""
 
 
 def chance_of(data: PageData, metric: ComparedMetric) -> float | None:
@@ -28,7 +24,7 @@ def hardly_above(data: PageData, metric: ComparedMetric) -> str:
     """A remark where no row gets a tenth of the way from chance to perfect; else empty."""
     level = chance_of(data, metric)
     means = [row.cells[metric.name].mean for row in data.rows if metric.name in row.cells]
-    if level is None or not means or max(means) - level >= HARDLY * (PERFECT - level):
+    if level is None or not means or not hardly_beats(max(means), level):
         return ""
     plain = Digits(metric).plain
     return (

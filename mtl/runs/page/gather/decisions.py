@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mtl.files import read_json
+from mtl.runs.chance import FILES
 from mtl.runs.page.gather.numbers import columns, mapping, number, numbers
 
-FILES = ("curves/test.json", "eval/curves_test.json")
-"""Of the training, or of ``mtl eval``."""
 Kind = Literal["roc", "pr", "success"]
 KEYS: Mapping[Kind, tuple[str, str, str]] = {
     "roc": ("fpr", "tpr", "auc"),
