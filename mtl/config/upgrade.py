@@ -26,8 +26,14 @@ MOVED = (
 """Names of classes before, and what became of them; one after the other."""
 
 BOX = "mtl.model.head.box.Box"
+SPLIT_BY = {"split_by": "name"}
 ADDED: dict[str, dict[str, Any]] = {
     "mtl.data.sources.voc_folder.VocFolder": {"masks": "indices", "test_fraction": 0.0},
+    "mtl.data.sources.yolo.YoloSet": SPLIT_BY,
+    "mtl.data.sources.csv_table.CsvTable": SPLIT_BY,
+    "mtl.data.sources.coco.CocoSet": SPLIT_BY,
+    "mtl.data.sources.folders.Folders": SPLIT_BY,
+    "mtl.data.sources.image_folder.ImageFolder": SPLIT_BY,
     "mtl.model.views.single.Single": {"checkpointing": False},
     "mtl.model.backbone.*": {"rotation": "none", "rotation_pool": "max"},
     "mtl.model.fusion.none.NoFusion": {"exchange": "none"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from itertools import combinations
@@ -32,6 +33,7 @@ from mtl.data.sources.coco_source import CocoSource
 from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
 from mtl.data.sources.mirrored_names import unpaired_note
 from mtl.data.sources.objects import pose_target
+from mtl.data.sources.picture_names import SplitBy, picture_names
 from mtl.errors import UserError
 from mtl.files import printable
 from mtl.words import agreeing, counted
@@ -56,6 +58,7 @@ class CocoSet(DataSet):
             below 1; by a hash of their names, so that adding images moves none.
         test_fraction: likewise for ``test``.
         split_seed: of the hash.
+        split_by: what is hashed, see ``picture_names``.
         index_dir: where what a large file holds is kept for the next start.
 
     Raises:
@@ -74,6 +77,7 @@ class CocoSet(DataSet):
         val_fraction: float = 0.2,
         test_fraction: float = 0.0,
         split_seed: int = 0,
+        split_by: SplitBy = "path",
         index_dir: str = "outputs/cache/index",
     ) -> None:
         del image_size
@@ -85,6 +89,7 @@ class CocoSet(DataSet):
         self.areas = areas
         self.fractions: dict[Split, float] = {"val": val_fraction, "test": test_fraction}
         self.split_seed = split_seed
+        self.split_by = split_by
         self.index_dir = Path(index_dir)
 
     def prepare(self) -> None:
@@ -257,8 +262,12 @@ class CocoSet(DataSet):
         """The split of each image that may train, and whether none of them ever moves."""
         source = self._whole["train"]
         check_enough(len(source), self._asked)
-        stems = [stem_of(name.decode("utf-8", "surrogatepass")) for name in source.names.tolist()]
-        return hold_out(stems, self._asked, self.split_seed)
+        own = [name.decode("utf-8", "surrogatepass") for name in source.names.tolist()]
+        if self.split_by == "path":
+            names = picture_names([posixpath.join(source.folder, name) for name in own], self.root)
+        else:
+            names = [stem_of(name) for name in own]
+        return hold_out(names, self._asked, self.split_seed)
 
     @cached_property
     def _parts(self) -> dict[Split, CocoSource]:

@@ -18,9 +18,10 @@ from mtl.data.sources.csv_source import CsvSource, FilePlace, TableLayout
 from mtl.data.sources.hold_out import check_fractions
 from mtl.data.sources.kept_arrays import kept_arrays
 from mtl.data.sources.map_files import MapOptions, class_file, map_files
+from mtl.data.sources.picture_names import SplitBy
 from mtl.data.sources.table_cells import Array
 from mtl.data.sources.table_guess import first_rows, guessed
-from mtl.data.sources.table_index import VERSION, TablePlan, Tables, about, read_index
+from mtl.data.sources.table_index import VERSION, Pictures, TablePlan, Tables, about, read_index
 from mtl.data.sources.table_layout import find_place, find_tables
 from mtl.errors import UserError
 from mtl.files import printable
@@ -44,6 +45,7 @@ class CsvTable(DataSet):
             moves none.
         test_fraction: likewise for ``test``.
         split_seed: of the hash.
+        split_by: what is hashed, see ``picture_names``.
         stratify: a column of kind ``label`` in each class of which the fractions are held out.
         index_dir: where what a large table holds is kept for the next start.
         channels: of the images, see ``ImageFormat``.
@@ -67,6 +69,7 @@ class CsvTable(DataSet):
         val_fraction: float = 0.2,
         test_fraction: float = 0.0,
         split_seed: int = 0,
+        split_by: SplitBy = "path",
         stratify: str | None = None,
         index_dir: str = "outputs/cache/index",
         channels: int = 3,
@@ -84,6 +87,7 @@ class CsvTable(DataSet):
         self.map_options = maps
         self.fractions: dict[Split, float] = {"val": val_fraction, "test": test_fraction}
         self.split_seed = split_seed
+        self.split_by = split_by
         self.stratify = stratify
         self.index_dir = Path(index_dir)
         self.images = format_of({"channels": channels, "pixel_range": pixel_range})
@@ -183,8 +187,22 @@ class CsvTable(DataSet):
         if odd:
             raise UserError(f"data.classes: {unknown('target', odd[0], named)}")
         return TablePlan(
-            self._columns, classes, self.separator, self.fractions, self.split_seed, self.stratify
+            self._columns,
+            classes,
+            self.separator,
+            self.fractions,
+            self.split_seed,
+            self.stratify,
+            self._pictures,
         )
+
+    @property
+    def _pictures(self) -> Pictures | None:
+        if self.split_by == "name" or not any(self.fractions.values()):
+            return None
+        image = next(name for name, role in self._columns.items() if role == IMAGE)
+        place = self._place(image)
+        return Pictures(self.root, place.folder, place.ending)
 
     @cached_property
     def _arrays(self) -> Mapping[str, Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from mtl.config.columns import IMAGE
@@ -25,8 +26,14 @@ USUAL: Mapping[str, tuple[str, ...]] = {
 
 def role_of(folder: Path) -> str | None:
     """What a folder of this name holds: ``image``, a kind of maps, or nobody knows."""
-    name = folder.name.lower().replace("_", "").replace("-", "")
-    return next((role for role, names in USUAL.items() if name in names), None)
+    return role_of_name(folder.name)
+
+
+@lru_cache
+def role_of_name(name: str) -> str | None:
+    """``role_of`` of a folder's name."""
+    plain = name.lower().replace("_", "").replace("-", "")
+    return next((role for role, names in USUAL.items() if plain in names), None)
 
 
 def likely_folders(root: Path, role: str) -> list[Path]:

@@ -15,6 +15,7 @@ from mtl.data.sources.file_source import FileSource
 from mtl.data.sources.folders_layout import Listed, Pictured, folders_of, list_folders
 from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
 from mtl.data.sources.map_files import MapFiles, MapOptions, Size, class_file, map_files
+from mtl.data.sources.picture_names import SplitBy, picture_names
 from mtl.errors import UserError
 from mtl.files import printable
 from mtl.words import agreeing, counted
@@ -82,6 +83,7 @@ class Folders(DataSet):
             to below 1; by a hash of their names, so that adding images moves none.
         test_fraction: likewise for ``test``.
         split_seed: of the hash.
+        split_by: what is hashed, see ``picture_names``.
         channels: of the images, see ``ImageFormat``.
         pixel_range: of their values, likewise.
         maps: how their files are read, see ``MapFiles``.
@@ -101,6 +103,7 @@ class Folders(DataSet):
         val_fraction: float = 0.2,
         test_fraction: float = 0.0,
         split_seed: int = 0,
+        split_by: SplitBy = "path",
         channels: int = 3,
         pixel_range: Sequence[float] | None = None,
         **maps: Unpack[MapOptions],
@@ -114,6 +117,7 @@ class Folders(DataSet):
         self.map_options = maps
         self.fractions: dict[Split, float] = {"val": val_fraction, "test": test_fraction}
         self.split_seed = split_seed
+        self.split_by = split_by
         self.images = format_of({"channels": channels, "pixel_range": pixel_range})
 
     def prepare(self) -> None:
@@ -193,10 +197,14 @@ class Folders(DataSet):
     @cached_property
     def _held_out(self) -> tuple[list[Split], bool]:
         """The split of each image that may train, and whether none of them ever moves."""
-        names = [i.name for i in self._listed.items if i.split in (None, "train")]
-        if not names:
+        items = [i for i in self._listed.items if i.split in (None, "train")]
+        if not items:
             raise UserError(f"{self.root} has folders of splits, but none for training")
-        check_enough(len(names), self._asked)
+        check_enough(len(items), self._asked)
+        if self.split_by == "path":
+            names = picture_names([item.image for item in items], self.root)
+        else:
+            names = [item.name for item in items]
         return hold_out(names, self._asked, self.split_seed)
 
     @cached_property

@@ -13,6 +13,7 @@ from mtl.data.sources.base import SPLITS, DataSet, Split
 from mtl.data.sources.class_folders import ClassFolderSource, Item
 from mtl.data.sources.folder_files import files_below, folders_in, split_of, walk
 from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
+from mtl.data.sources.picture_names import SplitBy, picture_names
 from mtl.errors import UserError
 from mtl.files import printable
 from mtl.words import agreeing, counted
@@ -34,6 +35,7 @@ class ImageFolder(DataSet):
             once a class has some.
         test_fraction: likewise for ``test``.
         split_seed: of the hash.
+        split_by: what is hashed, see ``picture_names``.
 
     Raises:
         UserError: an option is out of its range.
@@ -47,12 +49,14 @@ class ImageFolder(DataSet):
         val_fraction: float = 0.2,
         test_fraction: float = 0.0,
         split_seed: int = 0,
+        split_by: SplitBy = "path",
     ) -> None:
         del image_size
         check_fractions(val=val_fraction, test=test_fraction)
         self.root = Path(root)
         self.fractions: dict[Split, float] = {"test": test_fraction, "val": val_fraction}
         self.split_seed = split_seed
+        self.split_by = split_by
 
     def prepare(self) -> None:
         """List the folder.
@@ -190,11 +194,11 @@ class ImageFolder(DataSet):
         moving = []
         # Class by class, so that a rare class is in every split.
         for label, name in enumerate(self._classes):
-            names = [
-                path.relative_to(self.root).with_suffix("").as_posix()
-                for path, _, its in items
-                if its == label
-            ]
+            paths = [path for path, _, its in items if its == label]
+            if self.split_by == "path":
+                names = picture_names(paths, self.root)
+            else:
+                names = [path.relative_to(self.root).with_suffix("").as_posix() for path in paths]
             found, settled = hold_out(names, self._asked, self.split_seed)
             splits += found
             moving += [] if settled else [name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from mtl.config.columns import GROUP, IMAGE, MAPS, NUMBERS, SPLIT
 from mtl.config.nearest import unknown
 from mtl.data.sources.base import SPLITS, Split
 from mtl.data.sources.folder_files import split_of
+from mtl.data.sources.picture_names import picture_names
 from mtl.data.sources.table_cells import (
     BLANK,
     Array,
@@ -31,8 +33,30 @@ from mtl.data.sources.table_splits import Divided, divide
 from mtl.errors import BadFile, UserError
 
 VERSION = "table-2"
+_ENDING = re.compile(r"\.[^./]*$")
 Tables = Sequence[tuple[Path, Split | None]]
 """Files, and the split of all rows of one, where files are split."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Where a table's images are.
+
+    Args:
+        root: of the data.
+        folder: to which cells are relative.
+        ending: that they lack.
+    """
+
+    root: Path
+    folder: Path
+    ending: str
+
+    def names(self, cells: Sequence[str]) -> list[str]:
+        """What is hashed of each image."""
+        folder = str(self.folder)
+        plain = (f"{cell}{self.ending}".replace("\\", "/") for cell in cells)
+        return picture_names((posixpath.join(folder, cell) for cell in plain), self.root)
 
 
 @dataclass(frozen=True)
@@ -46,6 +70,7 @@ class TablePlan:
         fractions: of ``val`` and ``test``, to be held out where the table doesn't tell.
         seed: of that.
         stratify: the column of labels in each of which the fractions are held out, if any.
+        pictures: where they are, of which the paths are hashed; None hashes what cells say.
     """
 
     columns: Mapping[str, str]
@@ -54,6 +79,7 @@ class TablePlan:
     fractions: Mapping[Split, float]
     seed: int
     stratify: str | None
+    pictures: Pictures | None
 
     @property
     def image(self) -> str:
@@ -199,9 +225,13 @@ def _divided(
     if grouped:
         own = cells[grouped[0]]
         assert isinstance(own, NameCells)
-        names = [*own.names, ""]
-        groups = [names[code] for code in found[f"{plan.key(grouped[0])}.codes"].tolist()]
+        named = [*own.names, ""]
+        groups = [named[code] for code in found[f"{plan.key(grouped[0])}.codes"].tolist()]
     strata = None if plan.stratify is None else found[f"{plan.key(plan.stratify)}.codes"]
     key = plan.key(plan.image)
     images = [text_at(found, key, row) for row in range(len(codes))]
-    return divide(images, codes, groups, strata, plan.fractions, plan.seed)
+    if plan.pictures is None:
+        names = [_ENDING.sub("", image.replace("\\", "/")) for image in images]
+    else:
+        names = plan.pictures.names(images)
+    return divide(names, codes, groups, strata, plan.fractions, plan.seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,8 +11,6 @@ from mtl.data.sources.base import SPLITS, Split
 from mtl.data.sources.hold_out import check_enough, held_out_notes, hold_out
 from mtl.data.sources.table_cells import Array
 from mtl.words import counted
-
-_ENDING = re.compile(r"\.[^./]*$")
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Divided:
 
 
 def divide(
-    images: Sequence[str],
+    named: Sequence[str],
     codes: Array,
     groups: Sequence[str] | None,
     strata: Array | None,
@@ -40,7 +37,7 @@ def divide(
     """Hold out some of the training rows for the splits that no row is told to be of.
 
     Args:
-        images: of the n rows, as the table names them.
+        named: of the n rows, what is hashed of their images.
         codes: (n,) what the table says: of ``SPLITS``, -1 for none.
         groups: of the rows, such as a patient's, which are never divided; ``""`` for a row by
             itself.
@@ -63,7 +60,7 @@ def divide(
     if not asked:
         return Divided(found, notes)
     rows = pool.tolist()
-    names = [_ENDING.sub("", images[row].replace("\\", "/")) for row in rows]
+    names = [named[row] for row in rows]
     if groups is not None:
         names = [groups[row] or name for row, name in zip(rows, names, strict=True)]
     check_enough(len(set(names)), asked)

@@ -14,6 +14,7 @@ from mtl.data.sources.base import DataSet, Split
 from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
 from mtl.data.sources.mirrored_names import unpaired_note
 from mtl.data.sources.objects import pose_target
+from mtl.data.sources.picture_names import SplitBy, picture_names
 from mtl.data.sources.yolo_description import YoloDescription, describing_file, read_description
 from mtl.data.sources.yolo_labels import has_polygons
 from mtl.data.sources.yolo_layout import (
@@ -47,6 +48,7 @@ class YoloSet(DataSet):
             none, 0 to below 1; by a hash of their paths, so that adding images moves none.
         test_fraction: likewise for ``test``.
         split_seed: of the hash.
+        split_by: what is hashed, see ``picture_names``.
 
     Raises:
         UserError: an option is out of its range.
@@ -64,6 +66,7 @@ class YoloSet(DataSet):
         val_fraction: float = 0.2,
         test_fraction: float = 0.0,
         split_seed: int = 0,
+        split_by: SplitBy = "path",
     ) -> None:
         del image_size
         check_fractions(val=val_fraction, test=test_fraction)
@@ -76,6 +79,7 @@ class YoloSet(DataSet):
         self.chosen = None if classes is None else tuple(map(str, classes))
         self.fractions: dict[Split, float] = {"val": val_fraction, "test": test_fraction}
         self.split_seed = split_seed
+        self.split_by = split_by
 
     def prepare(self) -> None:
         """Read the description and list the images.
@@ -220,12 +224,15 @@ class YoloSet(DataSet):
         """The split of each image that may train, and whether none of them ever moves."""
         images = self._told[0]["train"]
         check_enough(len(images), self._asked)
-        names = [
-            (path.relative_to(self.root) if path.is_relative_to(self.root) else path)
-            .with_suffix("")
-            .as_posix()
-            for path in images
-        ]
+        if self.split_by == "path":
+            names = picture_names(images, self.root)
+        else:
+            names = [
+                (path.relative_to(self.root) if path.is_relative_to(self.root) else path)
+                .with_suffix("")
+                .as_posix()
+                for path in images
+            ]
         return hold_out(names, self._asked, self.split_seed)
 
     @cached_property
