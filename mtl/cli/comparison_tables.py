@@ -10,6 +10,7 @@ from rich.text import Text
 
 from mtl.cli.table import table_console
 from mtl.runs.compare.comparison import Comparison
+from mtl.runs.compare.output.basis import at_chance, basis_lines
 from mtl.runs.compare.output.plain_table import (
     AGAINST_ALONE,
     DIFFERENCE_HEADS,
@@ -52,8 +53,11 @@ def show(comparison: Comparison, whole: bool) -> None:
     for table in tables(shown, console):
         console.print(table)
         console.print()
-    for line in legend(comparison, "bold" if console.is_terminal else "*"):
+    marks = legend(comparison, "bold" if console.is_terminal else "*")
+    for line in [*marks, *basis_lines(comparison)]:
         show_line(line, console, "dim")
+    for line in at_chance(comparison):
+        show_line(line, console, "bold")
     if whole and not_known(data):
         show_line(NOT_KNOWN, console, "dim")
     if found := sentences(comparison):

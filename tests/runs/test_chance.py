@@ -1,12 +1,21 @@
-"""Chance and the number of samples, below and in the tables of a single run."""
+"""Chance and the number of samples, below and in the tables of runs."""
 
 import io
 import json
+from contextlib import redirect_stdout
 from pathlib import Path
 
+from page_kit import write_full_sweep
 from rich.console import Console
 
+from mtl.cli.comparison_tables import show
 from mtl.runs.chance import chance_lines, levels_of, read_levels
+from mtl.runs.collection.find import find_runs
+from mtl.runs.compare.compare import compare
+from mtl.runs.compare.output.basis import at_chance, basis_lines
+from mtl.runs.compare.output.json_file import as_values
+from mtl.runs.compare.output.latex import as_latex
+from mtl.runs.compare.output.markdown import as_markdown
 from mtl.runs.report import metrics_table
 
 LEVELS = {"kind": {"accuracy": 0.2, "auroc": 0.5}, "map": {"miou": 0.116}}
@@ -52,3 +61,46 @@ def test_numbers_of_samples_stand_in_the_table() -> None:
         ["kind/n", "21", "22"],
         ["box/n", "19"],
     ]
+
+
+def test_compared_runs_say_what_their_numbers_rest_on(tmp_path: Path) -> None:
+    """0.61 of cagrad at most, where 0.7 is chance; the curves know no level of boxes."""
+    sweep = write_full_sweep(tmp_path / "sweep", seeds=2)
+    for seed, file in enumerate(sorted(sweep.glob("*/results.json"))):
+        counts = {"test": {"classification": 22, "box": 20 + seed % 2}}
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"labelled": counts}))
+    found = compare(find_runs([sweep]))
+    assert found.chance == {"test/classification/accuracy": 0.5}
+    lines = [
+        "labelled test samples: classification 22, box 20 to 21",
+        "chance, without a look at the images: classification accuracy 0.500",
+    ]
+    assert basis_lines(found) == lines
+    assert at_chance(found) == []
+    for file in sweep.glob("*/curves/test.json"):
+        file.write_text(json.dumps({"classification": {"chance": {"accuracy": 0.7}}}))
+    found = compare(find_runs([sweep]))
+    best = max(row.cells["test/classification/accuracy"].mean for row in found.rows)
+    warning = (
+        f"no row clearly beats chance on classification (accuracy {best:.3f} at most, chance "
+        "0.700): a difference or Δ between rows there means nothing"
+    )
+    assert at_chance(found) == [warning]
+    assert f"{warning[0].upper()}{warning[1:]}." in as_markdown(found)
+    assert f"% {warning}" in as_latex(found).replace(r"$\Delta$", "Δ")
+    assert as_values(found)["chance"] == {"test/classification/accuracy": 0.7}
+    out = io.StringIO()
+    with redirect_stdout(out):
+        show(found, whole=True)
+    assert warning in out.getvalue()
+    (alone,) = at_chance(compare(find_runs([sorted(sweep.glob("*"))[0]])))
+    assert alone.startswith("classification hardly leaves chance (accuracy 0.6")
+
+
+def test_levels_that_differ_are_not_told(tmp_path: Path) -> None:
+    sweep = write_full_sweep(tmp_path / "sweep", seeds=1)
+    file = sorted(sweep.glob("*/curves/test.json"))[0]
+    file.write_text(json.dumps({"classification": {"chance": {"accuracy": 0.7}}}))
+    found = compare(find_runs([sweep]))
+    assert found.chance == {}
+    assert basis_lines(found) == []

@@ -8,6 +8,7 @@ import numpy as np
 
 from mtl.errors import UserError
 from mtl.runs.collection.record import FoundRuns, PassedOver, RunRecord
+from mtl.runs.compare.chance import chance_of
 from mtl.runs.compare.columns import cells_of, differing
 from mtl.runs.compare.comparison import Cell, ComparedMetric, Comparison, ComparisonRow, Sign
 from mtl.runs.compare.control import shares_nothing
@@ -116,6 +117,7 @@ def compare(
         by=ask.by,
         passed_over=(*found.passed_over, *repeated, *images.broken.values()),
         notes=(),
+        chance=chance_of(run for run, _ in finished),
     )
     return replace(comparison, notes=tuple(notes_on(comparison, found.unfinished)))
 

@@ -206,6 +206,8 @@ class Comparison:
         by: the one choice that makes the rows; None where all that differs does.
         passed_over: folders that were no runs.
         notes: what is worth knowing about the whole, a sentence each.
+        chance: full name of a metric to what it comes to without a look at the images, where the
+            runs know that and agree.
     """
 
     columns: tuple[str, ...]
@@ -220,6 +222,7 @@ class Comparison:
     by: str | None
     passed_over: tuple[PassedOver, ...]
     notes: tuple[str, ...]
+    chance: Mapping[str, float]
 
     def reference_of(self, metric: ComparedMetric) -> int:
         """Place of the row that the others are compared with in a metric."""

@@ -11,13 +11,7 @@ from mtl.runs.page.labels import metric_title
 
 def chance_of(data: PageData, metric: ComparedMetric) -> float | None:
     """The level of a metric; None where it isn't known, or the runs' images differ."""
-    found = {
-        level
-        for evidence in data.evidence
-        if metric.name.startswith("test/") and metric.task in evidence.decisions
-        if (level := evidence.decisions[metric.task].chance.get(metric.own)) is not None
-    }
-    return found.pop() if len(found) == 1 else None
+    return data.comparison.chance.get(metric.name)
 
 
 def hardly_above(data: PageData, metric: ComparedMetric) -> str:

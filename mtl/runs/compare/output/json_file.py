@@ -20,6 +20,7 @@ def as_values(comparison: Comparison) -> dict[str, Any]:
         ),
         "alone": {task: comparison.rows[place].label for task, place in comparison.alone.items()},
         "metrics": [asdict(metric) for metric in comparison.metrics],
+        "chance": dict(comparison.chance),
         "rows": [_row(row) for row in comparison.rows],
         "notes": list(comparison.notes),
         "passed_over": [{"path": str(p.path), "reason": p.reason} for p in comparison.passed_over],

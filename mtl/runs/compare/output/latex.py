@@ -1,6 +1,7 @@
 """``comparison.tex``: a table for a paper, in the manner of the package booktabs."""
 
 from mtl.runs.compare.comparison import Comparison
+from mtl.runs.compare.output.basis import at_chance, basis_lines
 from mtl.runs.compare.output.plain_table import ShownColumn, main_columns
 from mtl.runs.compare.output.words import BETTER, WORSE, legend
 
@@ -23,9 +24,10 @@ def as_latex(comparison: Comparison) -> str:
     names = sum(column.names for column in columns)
     over = [_line([escaped(head[i]) for head in heads]) for i in (0, 1) if any(h[i] for h in heads)]
     rows = [_line([_cell(c, row) for c in columns]) for row in range(len(comparison.rows))]
+    below = [*legend(comparison, "bold"), *basis_lines(comparison), *at_chance(comparison)]
     lines = [
         r"% needs \usepackage{booktabs}",
-        *(f"% {line}" for line in legend(comparison, "bold")),
+        *(f"% {line}" for line in below),
         rf"\begin{{tabular}}{{{'l' * names}{'r' * (len(columns) - names)}}}",
         r"\toprule",
         *over,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mtl.runs.compare.comparison import Comparison
+from mtl.runs.compare.output.basis import at_chance, basis_lines
 from mtl.runs.compare.output.plain_table import (
     AGAINST_ALONE,
     DIFFERENCE_HEADS,
@@ -24,7 +25,8 @@ def as_markdown(comparison: Comparison) -> str:
         [[_cell(column, row) for column in columns] for row in range(len(comparison.rows))],
         left=sum(column.names for column in columns),
     )
-    lines += ["", " ".join(map(_sentence, legend(comparison, "**bold**")))]
+    below = [*legend(comparison, "**bold**"), *basis_lines(comparison), *at_chance(comparison)]
+    lines += ["", " ".join(map(_sentence, below))]
     if found := sentences(comparison):
         lines += ["", *map(_item, found)]
     if found := against_alone(comparison):

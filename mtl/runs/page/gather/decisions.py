@@ -71,13 +71,11 @@ class TaskDecisions:
         curves: by kind, then by class or ``all``.
         reliability: of its confidence.
         confusions: of its classes.
-        chance: metric to what it comes to without a look at the images.
     """
 
     curves: Mapping[Kind, Mapping[str, TradeOff]]
     reliability: Reliability | None
     confusions: Confusions | None
-    chance: Mapping[str, float]
 
 
 def read_decisions(folder: Path) -> dict[str, TaskDecisions]:
@@ -96,7 +94,6 @@ def _decisions(node: Mapping[str, Any]) -> TaskDecisions:
         {kind: _trade_offs(node.get(kind), *keys) for kind, keys in KEYS.items()},
         _reliability(node.get("calibration")),
         _confusions(node.get("confusion")),
-        _levels(node.get("chance")),
     )
 
 
@@ -125,8 +122,3 @@ def _confusions(node: object) -> Confusions | None:
         return None
     rows = [row for row in map(numbers, counts) if row and len(row) == len(classes)]
     return Confusions(tuple(map(str, classes)), rows) if len(rows) == len(classes) else None
-
-
-def _levels(node: object) -> dict[str, float]:
-    found = {name: number(level) for name, level in mapping(node).items()}
-    return {name: level for name, level in found.items() if level is not None}
