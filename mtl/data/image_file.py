@@ -20,6 +20,8 @@ IMAGE_SUFFIXES = (
     ".jp2", ".avif", ".ppm", ".pgm", ".pbm", ".pnm", ".tga",
 )  # fmt: skip
 """What is read as an image, in lower case; upper case is as good."""
+GONE = "does not exist"
+"""What is said of a file that isn't there."""
 MAX_MEGAPIXELS = 179.0
 """The largest image that is read unless something else is said; PIL's own limit."""
 # Of damaged files it prints lines of its own, and of channels that it has no names for.
@@ -183,7 +185,7 @@ def whole_file(path: Path | str) -> bytes:
 
 def _unreadable(path: Path | str, error: OSError | ValueError) -> BadFile:
     if isinstance(error, FileNotFoundError):
-        return BadFile(path, "does not exist")
+        return BadFile(path, GONE)
     reason = error.strerror if isinstance(error, OSError) else None
     return BadFile(path, f"can't be read ({reason or error})")
 

@@ -59,6 +59,12 @@ def csv_of_names(root: Path, paths: list[Path], **options: object) -> DataSet:
     return table(root, names, **options)
 
 
+def csv_of_some_endings(root: Path, paths: list[Path], **options: object) -> DataSet:
+    below = [path.relative_to(paths[0].parents[1]) for path in paths]
+    names = (str(path if at % 3 else path.with_suffix("")) for at, path in enumerate(below))
+    return table(root, names, **options)
+
+
 def csv_further_in(root: Path, paths: list[Path], **options: object) -> DataSet:
     """The table and the root are the folder of the pictures."""
     below = paths[0].parents[1]
@@ -119,7 +125,7 @@ def split_of(data: DataSet) -> dict[Path, Split]:
     }
 
 
-TABLES: list[Maker] = [csv, csv_of_names, csv_further_in, csv_beside]
+TABLES: list[Maker] = [csv, csv_of_names, csv_of_some_endings, csv_further_in, csv_beside]
 SETS: list[Maker] = [yolo, *TABLES, coco, folders]
 
 

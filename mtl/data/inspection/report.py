@@ -64,7 +64,8 @@ def _grouped(broken: Sequence[tuple[str, Broken]]) -> list[str]:
     """A line for each sample, or one for many of a split that are broken in the same way."""
     groups: dict[tuple[str, str], list[Broken]] = {}
     for split, entry in broken:
-        what = entry.reason.partition(": ")[2] or entry.reason
+        # What follows differs from file to file, such as the nearest name.
+        what = (entry.reason.partition(": ")[2] or entry.reason).partition("; the nearest ")[0]
         groups.setdefault((split, what), []).append(entry)
     lines = []
     for (split, what), entries in groups.items():

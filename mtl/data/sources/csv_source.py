@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,26 +13,11 @@ import numpy.typing as npt
 from mtl.config.columns import MAPS
 from mtl.data.image_format import ImageFormat
 from mtl.data.sample import Sample, Target, TargetValue
+from mtl.data.sources.file_place import FilePlace
 from mtl.data.sources.file_source import FileSource
 from mtl.data.sources.map_files import MapFiles, Size
 from mtl.data.sources.table_cells import Array, list_at, text_at
-
-
-@dataclass(frozen=True)
-class FilePlace:
-    """Where the files are that a column names.
-
-    Args:
-        folder: to which the names are relative.
-        ending: that they lack.
-    """
-
-    folder: Path
-    ending: str
-
-    def file(self, name: str) -> Path:
-        """The file of a cell."""
-        return self.folder / (name.replace("\\", "/") + self.ending)
+from mtl.errors import BadFile
 
 
 @dataclass(frozen=True)
@@ -84,7 +70,8 @@ class CsvSource(FileSource):
         """The sample at ``index``; see ``Source.read``."""
         path = self._file(self.layout.image, index)
         assert path is not None
-        image, full = self.layout.images.read(path, size)
+        with self._naming_nearest(self.layout.image):
+            image, full = self.layout.images.read(path, size)
         targets = self._of_row(index) | self._of_files(index, full, image.shape[1::-1])
         return Sample(image, str(path), targets, full)
 
@@ -92,7 +79,8 @@ class CsvSource(FileSource):
         """The targets; only where there are maps the image's size is looked at, too."""
         maps = {}
         if any(target.kind.name in MAPS for target in self.layout.meaning.values()):
-            full = self.layout.images.size(self.id(index))
+            with self._naming_nearest(self.layout.image):
+                full = self.layout.images.size(self.id(index))
             maps = self._of_files(index, full, full)
         return self._of_row(index) | maps
 
@@ -120,6 +108,13 @@ class CsvSource(FileSource):
     def _file(self, column: str, index: int) -> Path | None:
         name = text_at(self.arrays, column, int(self.rows[index]))
         return self.layout.places[column].file(name) if name else None
+
+    @contextmanager
+    def _naming_nearest(self, column: str) -> Iterator[None]:
+        try:
+            yield
+        except BadFile as error:
+            raise self.layout.places[column].told(error) from None
 
     def _of_row(self, index: int) -> dict[str, TargetValue]:
         """What is told in the table itself."""
@@ -152,5 +147,6 @@ class CsvSource(FileSource):
             kind = self.layout.meaning[name].kind.name
             path = self._file(columns[0], index) if kind in MAPS else None
             if path is not None:
-                found[name] = self.layout.maps.read(kind, path, full, shown)
+                with self._naming_nearest(columns[0]):
+                    found[name] = self.layout.maps.read(kind, path, full, shown)
         return found

@@ -14,14 +14,22 @@ from mtl.config.nearest import listing, unknown
 from mtl.data.image_format import format_of
 from mtl.data.sample import Target
 from mtl.data.sources.base import SPLITS, DataSet, Split
-from mtl.data.sources.csv_source import CsvSource, FilePlace, TableLayout
+from mtl.data.sources.csv_source import CsvSource, TableLayout
+from mtl.data.sources.file_place import FilePlace
 from mtl.data.sources.hold_out import check_fractions
 from mtl.data.sources.kept_arrays import kept_arrays
 from mtl.data.sources.map_files import MapOptions, class_file, map_files
 from mtl.data.sources.picture_names import SplitBy
 from mtl.data.sources.table_cells import Array
 from mtl.data.sources.table_guess import first_rows, guessed
-from mtl.data.sources.table_index import VERSION, Pictures, TablePlan, Tables, about, read_index
+from mtl.data.sources.table_index import (
+    VERSION,
+    TablePictures,
+    TablePlan,
+    Tables,
+    about,
+    read_index,
+)
 from mtl.data.sources.table_layout import find_place, find_tables
 from mtl.errors import UserError
 from mtl.files import printable
@@ -122,8 +130,8 @@ class CsvTable(DataSet):
         said.append(f"columns {how}: data.columns={{{columns}}}")
         for key, place in self._layout.places.items():
             name = list(self._columns)[int(key.removeprefix("column"))]
-            ending = f", with the ending {place.ending}" if place.ending else ""
-            said.append(f"files of {name}: in {place.folder}{ending}")
+            lacking = f"; endings that cells lack: {listing(place.usual)}" if place.usual else ""
+            said.append(f"files of {name}: in {place.folder}{lacking}")
         return [printable(line) for line in said]
 
     def notes(self) -> Sequence[str]:
@@ -197,12 +205,12 @@ class CsvTable(DataSet):
         )
 
     @property
-    def _pictures(self) -> Pictures | None:
+    def _pictures(self) -> TablePictures | None:
         if self.split_by == "name" or not any(self.fractions.values()):
             return None
         image = next(name for name, role in self._columns.items() if role == IMAGE)
         place = self._place(image)
-        return Pictures(self.root, place.folder, place.ending)
+        return TablePictures(self.root, place)
 
     @cached_property
     def _arrays(self) -> Mapping[str, Array]:

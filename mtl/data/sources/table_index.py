@@ -16,6 +16,7 @@ import numpy as np
 from mtl.config.columns import GROUP, IMAGE, MAPS, NUMBERS, SPLIT
 from mtl.config.nearest import unknown
 from mtl.data.sources.base import SPLITS, Split
+from mtl.data.sources.file_place import FilePlace
 from mtl.data.sources.folder_files import split_of
 from mtl.data.sources.picture_names import picture_names
 from mtl.data.sources.table_cells import (
@@ -39,23 +40,21 @@ Tables = Sequence[tuple[Path, Split | None]]
 
 
 @dataclass(frozen=True)
-class Pictures:
+class TablePictures:
     """Where a table's images are.
 
     Args:
         root: of the data.
-        folder: to which cells are relative.
-        ending: that they lack.
+        place: of the files.
     """
 
     root: Path
-    folder: Path
-    ending: str
+    place: FilePlace
 
     def names(self, cells: Sequence[str]) -> list[str]:
         """What is hashed of each image."""
-        folder = str(self.folder)
-        plain = (f"{cell}{self.ending}".replace("\\", "/") for cell in cells)
+        folder = str(self.place.folder)
+        plain = (f"{cell}{self.place.lacking(cell)}".replace("\\", "/") for cell in cells)
         return picture_names((posixpath.join(folder, cell) for cell in plain), self.root)
 
 
@@ -79,7 +78,7 @@ class TablePlan:
     fractions: Mapping[Split, float]
     seed: int
     stratify: str | None
-    pictures: Pictures | None
+    pictures: TablePictures | None
 
     @property
     def image(self) -> str:

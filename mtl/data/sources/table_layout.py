@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from mtl.config.columns import IMAGE
 from mtl.data.image_format import PICTURE_SUFFIXES
 from mtl.data.sources.base import SPLITS, Split
-from mtl.data.sources.csv_source import FilePlace
+from mtl.data.sources.file_place import FilePlace
 from mtl.data.sources.folder_files import counts, is_file, split_of
 from mtl.data.sources.folder_roles import likely_folders
+from mtl.data.sources.map_files import ARRAY_SUFFIXES
 from mtl.data.sources.table_file import TABLE_SUFFIXES, is_table
 from mtl.errors import UserError
 
 TRIED = 20
 """Cells that are looked for as files."""
+SEEN = 200
+"""Cells whose endings are looked at."""
 
 
 def looks_like_table(root: Path) -> bool:
@@ -59,7 +65,7 @@ def find_tables(
 
 
 def find_place(root: Path, table: Path, column: str, role: str, cells: Sequence[str]) -> FilePlace:
-    """Where the files are that a column names, and the ending that its cells lack.
+    """Where the files are that a column names, and the endings that its cells lack.
 
     Looked for in the root's folders that are called like it, below the root and beside the table,
     and in the root's other folders.
@@ -77,15 +83,37 @@ def find_place(root: Path, table: Path, column: str, role: str, cells: Sequence[
     if not cells:
         raise UserError(f"{table}: the column {column} is empty")
     folders = list(dict.fromkeys([*likely_folders(root, role), table.parent]))
-    for ending in ("", *PICTURE_SUFFIXES):
-        places = [FilePlace(folder, ending) for folder in folders]
-        found = [p for p in places if any(is_file(p.file(cell)) for cell in cells[:TRIED])]
+    maps = () if role == IMAGE else ARRAY_SUFFIXES
+    endings = tuple(dict.fromkeys((*PICTURE_SUFFIXES, *maps)))
+    places = [FilePlace(folder, endings) for folder in folders]
+    tried = _spread(cells, TRIED)
+    # As they are written, before any folder is listed.
+    for ending in ("", *endings):
+        found = [p for p in places if any(is_file(p.plain(cell, ending)) for cell in tried)]
         if found:
-            return _of_split(found, table, column)
+            return _with_usual(_of_split(found, table, column), cells)
+    found = [place for place in places if any(place.found(cell) for cell in tried)]
+    if found:
+        return _with_usual(_of_split(found, table, column), cells)
     raise UserError(
         f"{table}: the files that the column {column} names, such as {cells[0]}, are neither in "
         f"{root} nor in one of its folders; data.root=FOLDER says where they are"
     )
+
+
+def _with_usual(place: FilePlace, cells: Sequence[str]) -> FilePlace:
+    """A place that knows which endings the cells lack, the commonest first."""
+    lacking = Counter[str]()
+    for cell in _spread(cells, SEEN):
+        path = place.found(cell)
+        name = "" if path is None else path.name
+        if len(name) > (bare := len(place.plain(cell).name)):
+            lacking[name[bare:]] += 1
+    return replace(place, usual=[ending for ending, _ in lacking.most_common()])
+
+
+def _spread(cells: Sequence[str], most: int) -> Sequence[str]:
+    return cells[:: -(-len(cells) // most)]
 
 
 def _of_split(places: Sequence[FilePlace], table: Path, column: str) -> FilePlace:
