@@ -67,16 +67,27 @@ def tasks_for(
     }
     covered = {str(targets[str(cfg.heads[task].target)].kind) for task in fitting}
     found = {task: str(cfg.heads[task].target) for task in fitting}
+    said = {name: targets[name] for name in found.values()}
     for name in labelled:
         kind = str(targets[name].kind)
         head = next((head for head, its in kinds.items() if its == kind), None)
-        # What images show as a whole may only repeat what boxes and masks say.
-        repeats = fitting and not targets[name].kind.placed
-        if kind not in covered and head is not None and not repeats:
+        if kind not in covered and head is not None and not repeats(targets[name], said):
             found[head] = name
             covered.add(kind)
     worth = [task for task, name in found.items() if not is_single_class(targets[name])]
     return worth or list(found)
+
+
+def repeats(target: "Target", others: "Mapping[str, Target]") -> bool:
+    """Whether classes of whole images may only say again what others say.
+
+    Those are boxes and masks of these classes, or labels that are called like them.
+    """
+    if target.kind.placed or not target.classes or target.kind.name == "numbers":
+        return False
+    own = set(target.classes)
+    placed = [other for other in others.values() if other.kind.placed]
+    return own <= set(others) or any(own <= set(other.classes) for other in placed)
 
 
 def is_single_class(target: "Target") -> bool:

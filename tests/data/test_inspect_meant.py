@@ -1,6 +1,7 @@
 """``mtl inspect`` answers "is this what I meant?"."""
 
 import io
+import itertools
 import json
 import re
 import shutil
@@ -265,6 +266,30 @@ def test_tasks_are_proposed_by_what_is_labelled() -> None:
     assert proposed(["labels"]) == ["multilabel"]
     line = train_command(["data.root=my photos", "tasks=[a,b]"], Path("mine"))
     assert line == "mtl train --config-dir mine 'data.root=my photos' 'tasks=[a,b]'"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_task_of_every_target_of_a_table_is_proposed(count: int) -> None:
+    heads = {
+        "label": "classification",
+        "labels": "multilabel",
+        "numbers": "regression",
+        "mask": "segmentation",
+        "depth": "depth",
+        "normals": "normals",
+    }
+    classes = {"label": ("low", "high"), "labels": ("big", "red"), "numbers": ("stain",)}
+    classes["mask"] = ("background", "cell")
+    targets = {kind: Target(kind, classes.get(kind, ())) for kind in heads}  # type: ignore[arg-type]
+    for kinds in itertools.combinations(heads, count):
+        columns = ", ".join(f"{kind}s: {kind}" for kind in kinds)
+        given = ["data=csv", "data.root=.", f"data.columns={{file: image, {columns}}}"]
+        first = load([*given], needs_data=False)
+        tasks = tasks_for(targets, kinds, first, given, None)
+        assert sorted(tasks) == sorted(heads[kind] for kind in kinds)
+        cfg = load([*given, f"tasks=[{','.join(tasks)}]"], needs_data=False)
+        assert {cfg.heads[task].target for task in tasks} == set(kinds)
 
 
 def test_a_folder_of_masks_alone_ends_with_the_command_that_trains_on_it(
