@@ -1,6 +1,6 @@
 """Numbers of things, and many of them, as they are said."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 VOWELS = "aeiou"
 MOST_NAMES = 10
@@ -26,6 +26,12 @@ def agreeing(number: int, one: str, several: str) -> str:
         several: for 0, and from 2 on.
     """
     return one if number == 1 else several
+
+
+def span_of(numbers: Iterable[int]) -> str:
+    """``22``, or ``20 to 22`` where they differ; empty of none."""
+    found = sorted(set(numbers))
+    return " to ".join(str(end) for end in dict.fromkeys((*found[:1], *found[-1:])))
 
 
 def some(names: Sequence[str], most: int = MOST_NAMES) -> str:

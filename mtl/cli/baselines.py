@@ -58,11 +58,12 @@ def run(arguments: list[str]) -> int:
         return 0
 
     from mtl.cli.table import print_rows
+    from mtl.files import read_json
     from mtl.processes import is_first_process
     from mtl.runs.baselines.adding import add_gain
     from mtl.runs.baselines.single import baselines_of, baselines_of_all, folders_of
     from mtl.runs.baselines.training import train_baselines
-    from mtl.runs.baselines.words import HEADER, gain_lines, gain_rows
+    from mtl.runs.baselines.words import HEADER, caveat_lines, gain_lines, gain_rows
 
     needed = baselines_of_all(runs.values())
     try:
@@ -75,9 +76,10 @@ def run(arguments: list[str]) -> int:
         found = add_gain(cfg, folder, folders_of(baselines_of(cfg)))
         say("")
         print_rows(gain_rows(found), HEADER, right=[1, 2, 3])
-        for line in gain_lines(found.entry):
+        path = folder / "results.json"
+        for line in [*gain_lines(found.entry), *caveat_lines(read_json(path))]:
             say(line)
-        say(f"written to {folder / 'results.json'}")
+        say(f"written to {path}")
     return int(not all(one.finished for one in needed))
 
 

@@ -89,10 +89,12 @@ def run(arguments: list[str]) -> int:
 
     with loading():
         from mtl.runs.compression.pipeline import Order, compress
+        from mtl.runs.compression.table import caveat_lines
 
     main = {str(task): str(cfg.heads[task].metrics[0]) for task in cfg.tasks}
     order = Order(folder, checkpoint, nodes, times, goal, read, config_dir, trust_of(own))
-    compress(order, out, partial(_show, main))
+    for line in caveat_lines(compress(order, out, partial(_show, main))):
+        say(line)
     say(f"written to {out}")
     return 0
 

@@ -12,7 +12,7 @@ from mtl.config.paths import in_sweep
 from mtl.data.sources.base import SPLITS
 from mtl.files import shown
 from mtl.runs.baselines.percent import percent
-from mtl.runs.baselines.words import gain_lines
+from mtl.runs.baselines.words import caveat_lines, gain_lines
 from mtl.terminal import console, is_watched, say
 from mtl.words import counted
 
@@ -95,7 +95,7 @@ def print_results(results: Mapping[str, Any], folder: Path, chance: Sequence[str
         value = "none" if its["score"] is None else f"{its['score']:.4f}"
         say(f"{its['checkpoint']}.ckpt: epoch {its['epoch']} ({monitor} {value})")
     if "gain" in results:
-        for line in gain_lines(results["gain"]):
+        for line in [*gain_lines(results["gain"]), *caveat_lines(results)]:
             say(line)
     if results["skipped_samples"]:
         say(skipped)

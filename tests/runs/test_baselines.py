@@ -18,7 +18,7 @@ from mtl.runs.baselines import training
 from mtl.runs.baselines.measured import measured
 from mtl.runs.baselines.single import Baseline, baselines_of, single
 from mtl.runs.baselines.training import train_baselines, train_run
-from mtl.runs.baselines.words import gain_lines, gain_rows
+from mtl.runs.baselines.words import caveat_lines, gain_lines, gain_rows
 from mtl.runs.folder import RunFolder
 
 TWO = ["tasks=[classification,box]"]
@@ -156,6 +156,13 @@ def test_gain_of_a_run_over_its_baselines(cfg: DictConfig, tmp_path: Path) -> No
     assert gain_lines(found.entry) == [
         "multi-task gain +7.5 % (against each task alone: classification +10.0 %, box +5.0 %)"
     ]
+    results = {"gain": found.entry, "labelled": {"test": {"classification": 22, "box": 19}}}
+    told = "mtl compare of several seeds tells whether the gain is real"
+    assert caveat_lines(results) == [f"of one seed and 19 to 22 labelled test images: {told}"]
+    results["labelled"]["test"] = {"classification": 22, "box": 22, "other": 3}
+    assert caveat_lines(results) == [f"of one seed and 22 labelled test images: {told}"]
+    assert caveat_lines({"gain": found.entry}) == [f"of one seed: {told}"]
+    assert caveat_lines({"gain": {**found.entry, "tasks": {}}}) == []
     assert gain_rows(found)[1:] == [
         ["test/box/iou", "0.5000", "0.4500", "-10.0 %"],
         ["test/box/mae", "10.0000", "8.0000", "+20.0 %"],
@@ -326,6 +333,7 @@ def test_gain_of_a_finished_run(
     assert "alone: has one task, box, and is its own baseline" in result.out
     assert "passed over: begun: has not finished" in result.out
     assert "multi-task gain +20.0 %" in result.out
+    assert result.out.count("of one seed: mtl compare of several seeds tells") == 1
     found = json.loads(Path("run/results.json").read_text())
     assert found["metrics"]["test/delta_m"] == pytest.approx(0.2)
     assert found["metrics"]["test/box/delta"] == pytest.approx(0.2)

@@ -31,6 +31,8 @@ def test_results_hold_the_gain(mtl: Callable[..., Any], tmp_path: Path) -> None:
     tasks = results["gain"]["tasks"]
     assert metrics["test/delta_m"] == pytest.approx((tasks["a"] + tasks["b"]) / 2)
     assert "multi-task gain" in result.out
+    (count,) = {*results["labelled"]["test"].values()}
+    assert f"of one seed and {count} labelled test images: mtl compare" in result.out
     logged = EventAccumulator("run").Reload().Scalars("test/delta_m")
     assert logged[-1].value == pytest.approx(metrics["test/delta_m"])
     assert "test/a/delta" in Path("run/metrics.csv").read_text()

@@ -29,7 +29,7 @@ from mtl.runs.compression.goal import Goal, goal_of
 from mtl.runs.compression.measured import _delta_m
 from mtl.runs.compression.measures import Latency
 from mtl.runs.compression.prune import unstructured
-from mtl.runs.compression.table import Stand, columns, markdown
+from mtl.runs.compression.table import Stand, caveat_lines, columns, markdown
 from mtl.runs.compression.target import _strongest, _weakest
 from mtl.runs.evaluate import evaluate
 from mtl.runs.opened import open_run
@@ -199,6 +199,16 @@ def test_the_table_has_changes_in_points_and_percentiles():
     ]
     assert markdown([first, later], {"box": "iou"}).splitlines()[1] == "| --- | ---: | ---: |"
     assert Stand.of(json.loads(json.dumps(first.plain))) == first
+    # Of how many images, where that was counted, and there are changes.
+    assert caveat_lines([first, later]) == []
+    small = replace(later, labelled={"box": 22})
+    told = (
+        "changes and Δm are of one network on 22 labelled images: other seeds, or more images, "
+        "tell whether they are real"
+    )
+    assert caveat_lines([small]) == []
+    assert caveat_lines([first, small]) == [told]
+    assert markdown([first, small], {"box": "iou"}).endswith(f" |\n\nC{told[1:]}.\n")
 
 
 def test_pixels_of_another_picture_are_not_compared() -> None:

@@ -12,9 +12,10 @@ from omegaconf import DictConfig
 
 from mtl.config.paths import BASELINES
 from mtl.errors import Interrupted, InUse, RunError, UserError
+from mtl.files import read_json
 from mtl.processes import is_first_process
 from mtl.runs.baselines.single import Baseline, baselines_of, folders_of
-from mtl.runs.baselines.words import gain_lines
+from mtl.runs.baselines.words import caveat_lines, gain_lines
 from mtl.runs.folder import RunFolder
 from mtl.runs.stopping import stopped_by_signals
 from mtl.terminal import loading, say
@@ -83,7 +84,7 @@ def train_run(cfg: DictConfig, folder: Path, root: Path = BASELINES) -> dict[str
     from mtl.runs.baselines.adding import add_gain
 
     found = add_gain(cfg, folder, folders_of(baselines))
-    for line in gain_lines(found.entry):
+    for line in [*gain_lines(found.entry), *caveat_lines(read_json(folder / "results.json"))]:
         say(line)
     return {**metrics, **found.metrics}
 

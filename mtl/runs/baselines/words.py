@@ -7,6 +7,7 @@ from mtl.config.nearest import listing
 from mtl.runs.baselines.measured import Measured
 from mtl.runs.baselines.near_zero import ruled_line
 from mtl.runs.baselines.percent import percent
+from mtl.words import span_of
 
 HEADER = ("metric", "alone", "together", "change")
 """Of ``gain_rows``."""
@@ -28,6 +29,28 @@ def gain_lines(entry: Mapping[str, Any]) -> list[str]:
         lines.append(f"left out of the gain: {reasons(left_out)}")
     ruled_by = entry["ruled_by"].items()
     return lines + [ruled_line(name, entry["alone"][name], part, total) for name, part in ruled_by]
+
+
+def caveat_lines(results: Mapping[str, Any]) -> list[str]:
+    """That one run's gain proves little: of how many seeds and samples it is.
+
+    Args:
+        results: the content of results.json; one of an older version doesn't know the samples.
+
+    Returns:
+        One line, or none where there is no gain.
+    """
+    gain = results["gain"]
+    if not gain["tasks"]:
+        return []
+    split = next(iter(gain["metrics"])).partition("/")[0]
+    counts = results.get("labelled", {}).get(split, {})
+    number = span_of(counts[task] for task in gain["tasks"] if task in counts)
+    images = f" and {number} labelled {split} {'image' if number == '1' else 'images'}"
+    return [
+        f"of one seed{images if number else ''}: mtl compare of several seeds tells whether the "
+        "gain is real"
+    ]
 
 
 def reasons(left_out: Mapping[str, str]) -> str:

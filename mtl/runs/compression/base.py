@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+import pytorch_lightning as L
 from omegaconf import DictConfig
 
 from mtl.data.batch import Batch
@@ -70,7 +71,11 @@ class Workpiece:
         self.step, self.finetunings, self.notes = step, 0, {}
 
     def evaluate(
-        self, split: Split, network: Network | None = None, file: Path | None = None
+        self,
+        split: Split,
+        network: Network | None = None,
+        file: Path | None = None,
+        callbacks: Sequence[L.Callback] = (),
     ) -> TaskMetrics:
         """Metrics over a split of the run's data.
 
@@ -78,6 +83,7 @@ class Workpiece:
             split: ``val`` or ``test``.
             network: to evaluate; None for the one there is.
             file: an ONNX file of the same tasks to evaluate instead.
+            callbacks: that look on where a network is evaluated.
 
         Raises:
             UserError: there is no such split.
@@ -85,7 +91,7 @@ class Workpiece:
         if file is not None:
             return evaluate_file(self.network, file, self.data, split)
         chosen = self.network if network is None else network
-        found = evaluate_network(self.cfg, self.out, self.data, chosen, split)
+        found = evaluate_network(self.cfg, self.out, self.data, chosen, split, callbacks)
         chosen.cpu().eval()
         return by_task(found)
 

@@ -6,6 +6,7 @@ from mtl.config.instantiate import container
 from mtl.config.measures import measure_of
 from mtl.data.image_format import format_of
 from mtl.errors import RunError
+from mtl.learning.callbacks.labelled import LabelledSamples
 from mtl.model.multiply_adds import multiply_adds
 from mtl.runs.baselines.gain import gain
 from mtl.runs.compression.base import TaskMetrics, Workpiece
@@ -28,7 +29,8 @@ def measured_stand(
         before: the stands until then, the first of which changes are measured from.
         repeats: see ``latencies``.
     """
-    metrics = work.evaluate(work.split, file=work.file)
+    counted = LabelledSamples()
+    metrics = work.evaluate(work.split, file=work.file, callbacks=[counted])
     return Stand(
         step=step,
         metrics=metrics,
@@ -41,6 +43,8 @@ def measured_stand(
         image_size=int(work.cfg.image_size),
         file=None if work.file is None else work.file.name,
         notes=work.notes,
+        # A file is evaluated on what the networks before it were.
+        labelled=counted.samples or (before[0].labelled if before else {}),
     )
 
 

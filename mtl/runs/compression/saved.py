@@ -76,6 +76,7 @@ def _results(work: Workpiece, stands: Sequence[Stand]) -> dict[str, Any]:
     origin = read_json(work.run / "results.json")
     found = {
         "metrics": _full_names(work, last.metrics),
+        "labelled": {work.split: dict(last.labelled)},
         "seed": work.cfg.seed,
         "epochs": origin.get("epochs"),
         "duration_s": round(sum(stand.seconds for stand in stands), 1),

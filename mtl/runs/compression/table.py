@@ -6,6 +6,7 @@ from typing import Any
 
 from mtl.runs.baselines.percent import percent
 from mtl.runs.compression.measures import Latencies, Latency
+from mtl.words import span_of
 
 BEFORE = "as trained"
 SPEAKS = {"eager": "torch", "onnx": "ONNX Runtime"}
@@ -29,6 +30,7 @@ class Stand:
         image_size: side of the network's pictures in pixels; 0 in tables of before there was this.
         file: name in the folder of the ONNX file that is the result, if one is.
         notes: whatever else a step measured, by name.
+        labelled: task to how many labelled samples its metrics are of; none in older tables.
     """
 
     step: str
@@ -42,6 +44,7 @@ class Stand:
     image_size: int = 0
     file: str | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
+    labelled: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def plain(self) -> dict[str, Any]:
@@ -87,7 +90,24 @@ def markdown(stands: Sequence[Stand], main: Mapping[str, str]) -> str:
     """The same as a page's table."""
     header, *rows = columns(stands, main)
     lines = [header, ["---", *("---:" for _ in stands)], *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "".join([table, *(f"\n{line[0].upper()}{line[1:]}.\n" for line in caveat_lines(stands))])
+
+
+def caveat_lines(stands: Sequence[Stand]) -> list[str]:
+    """That changes of one network on so many samples may be chance; none where there are none.
+
+    Args:
+        stands: at least the first.
+    """
+    number = span_of(stands[-1].labelled.values())
+    if len(stands) == 1 or not number:
+        return []
+    images = "image" if number == "1" else "images"
+    return [
+        f"changes and Δm are of one network on {number} labelled {images}: other seeds, or more "
+        "images, tell whether they are real"
+    ]
 
 
 def _timed(stands: Sequence[Stand]) -> list[tuple[str, int]]:

@@ -6,6 +6,7 @@ from mtl.runs.chance import chance_line, hardly_beats
 from mtl.runs.compare.comparison import ComparedMetric, Comparison
 from mtl.runs.compare.metrics import is_finite
 from mtl.runs.compare.output.words import Digits
+from mtl.words import span_of
 
 
 def basis_lines(comparison: Comparison) -> list[str]:
@@ -44,7 +45,7 @@ def samples_of(comparison: Comparison, split: str, task: str) -> str:
             count = own.get(task) if isinstance(own, Mapping) else None
             if is_finite(count):
                 found.add(int(count))
-    return " to ".join(str(end) for end in dict.fromkeys((min(found), max(found)))) if found else ""
+    return span_of(found)
 
 
 def at_chance(comparison: Comparison) -> list[str]:
