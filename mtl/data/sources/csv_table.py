@@ -18,7 +18,8 @@ from mtl.data.sources.csv_source import CsvSource, TableLayout
 from mtl.data.sources.file_place import FilePlace
 from mtl.data.sources.hold_out import check_fractions
 from mtl.data.sources.kept_arrays import kept_arrays
-from mtl.data.sources.map_files import MapOptions, class_file, map_files
+from mtl.data.sources.map_files import MapOptions, map_files
+from mtl.data.sources.mask_classes import mask_classes, named_by
 from mtl.data.sources.picture_names import SplitBy
 from mtl.data.sources.table_cells import Array
 from mtl.data.sources.table_guess import first_rows, guessed
@@ -123,7 +124,7 @@ class CsvTable(DataSet):
         return CsvSource(self._arrays, rows, self._layout) if len(rows) else None
 
     def decided(self) -> Sequence[str]:
-        """The tables, what their columns are, and where their files are."""
+        """The tables, what their columns are, where their files are, who names classes of masks."""
         said = [f"{split or 'table'}: {path}" for path, split in self._tables]
         columns = ", ".join(f"{name}: {role}" for name, role in self._columns.items())
         how = "as given" if self.given else "by their names and first rows"
@@ -132,6 +133,10 @@ class CsvTable(DataSet):
             name = list(self._columns)[int(key.removeprefix("column"))]
             lacking = f"; endings that cells lack: {listing(place.usual)}" if place.usual else ""
             said.append(f"files of {name}: in {place.folder}{lacking}")
+        masks = [name for name, target in self.targets.items() if target.kind.name == "mask"]
+        for name in masks:
+            given = self.chosen.get(name, ())
+            said.append(named_by(self.root, name, given, self.map_options, _otherwise(name)))
         return [printable(line) for line in said]
 
     def notes(self) -> Sequence[str]:
@@ -238,7 +243,7 @@ class CsvTable(DataSet):
             elif kind in ("label", "labels"):
                 classes = names[next(iter(columns))]
             elif kind == "mask":
-                areas = self.chosen.get(target) or class_file(self.root)
+                areas = self._areas(target, next(iter(columns)))
                 classes = map_files(areas, self.map_options).names
             meaning[target] = Target(kind, classes, units=self._units(kind, classes))
             keys[target] = tuple(plan.key(column) for column in columns)
@@ -254,6 +259,13 @@ class CsvTable(DataSet):
             plan.key(plan.image), keys, meaning, places, maps, self._stamp, self.images
         )
 
+    def _areas(self, target: str, column: str) -> tuple[str, ...]:
+        """The classes of masks."""
+        place = self._place(column)
+        masks = (path for cell in self._first[column] if (path := place.found(cell)) is not None)
+        given = self.chosen.get(target, ())
+        return mask_classes(self.root, given, self.map_options, masks, _otherwise(target))
+
     def _units(self, kind: str, names: Sequence[str]) -> Sequence[str]:
         if kind != "numbers" or not self.units:
             return ()
@@ -265,3 +277,8 @@ class CsvTable(DataSet):
     def _place(self, name: str) -> FilePlace:
         table, role = self._tables[0][0], self._columns[name]
         return find_place(self.root, table, name, role, self._first[name])
+
+
+def _otherwise(target: str) -> str:
+    """How a user names the classes of masks."""
+    return f"data.classes={{{target}: [...]}}"

@@ -14,11 +14,15 @@ from mtl.data.sources.base import DataSet, Split
 from mtl.data.sources.file_source import FileSource
 from mtl.data.sources.folders_layout import Listed, Pictured, folders_of, list_folders
 from mtl.data.sources.hold_out import check_enough, check_fractions, held_out_notes, hold_out
-from mtl.data.sources.map_files import MapFiles, MapOptions, Size, class_file, map_files
+from mtl.data.sources.map_files import MapFiles, MapOptions, Size, map_files
+from mtl.data.sources.mask_classes import mask_classes, named_by
 from mtl.data.sources.picture_names import SplitBy, picture_names
 from mtl.errors import UserError
 from mtl.files import printable
 from mtl.words import agreeing, counted
+
+OTHERWISE = "data.classes=[...]"
+"""How a user names the classes of masks."""
 
 
 class FoldersSource(FileSource):
@@ -149,11 +153,12 @@ class Folders(DataSet):
         return FoldersSource(items, self._maps, self.images) if items else None
 
     def decided(self) -> Sequence[str]:
-        """The folders."""
-        return [
-            printable(f"{role}: {', '.join(map(str, folders))}")
-            for role, folders in self._listed.folders.items()
-        ]
+        """The folders, and who names the classes of masks."""
+        folders = self._listed.folders
+        said = [f"{role}: {', '.join(map(str, own))}" for role, own in folders.items()]
+        if "mask" in folders:
+            said.append(named_by(self.root, "mask", self.chosen, self.map_options, OTHERWISE))
+        return [printable(line) for line in said]
 
     def notes(self) -> Sequence[str]:
         """What was held out, maps without an image, and files of other formats."""
@@ -186,7 +191,9 @@ class Folders(DataSet):
 
     @cached_property
     def _maps(self) -> MapFiles:
-        return map_files(self.chosen or class_file(self.root), self.map_options)
+        masks = (item.maps["mask"] for item in self._listed.items if "mask" in item.maps)
+        names = mask_classes(self.root, self.chosen, self.map_options, masks, OTHERWISE)
+        return map_files(names, self.map_options)
 
     @property
     def _asked(self) -> dict[Split, float]:
