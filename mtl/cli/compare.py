@@ -70,10 +70,12 @@ def run(arguments: list[str]) -> int:
     show(comparison, whole=True)
     if own.get("out"):
         from mtl.runs.compare.output.files import write
+        from mtl.runs.page.data import from_results
+        from mtl.runs.page.sections.answer import opening
         from mtl.runs.page.write import write_page
 
         folder = Path(own["out"]).expanduser()
-        for file in write(comparison, folder):
+        for file in write(comparison, folder, opening(from_results(comparison))):
             say(f"written to {file}")
         try:
             say(f"written to {write_page(comparison, folder, config_dir)}")

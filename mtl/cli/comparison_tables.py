@@ -19,7 +19,9 @@ from mtl.runs.compare.output.plain_table import (
     against_alone,
     difference_lines,
     left_out,
+    lines_of,
     main_columns,
+    row_names,
     sentences,
 )
 from mtl.runs.compare.output.words import BETTER, WORSE, legend
@@ -165,8 +167,7 @@ def tables(comparison: Comparison, console: Console) -> Iterator[Table]:
     names = [column for column in columns if column.names]
     limit = int(NAMES * console.width)
     if sum(_width(column) + GAP for column in names) > limit:
-        labels = tuple(ShownCell(row.label) for row in comparison.rows)
-        names = [ShownColumn(("", "runs"), labels, names=True)]
+        names = [row_names(comparison, "runs")]
     names = _with_reference(names, comparison.references, len(comparison.rows))
     room = console.width - min(limit, sum(_width(column) + GAP for column in names))
     for block in _blocks([column for column in columns if not column.names], room):
@@ -181,7 +182,7 @@ def tables(comparison: Comparison, console: Console) -> Iterator[Table]:
                 no_wrap=not column.names,
                 max_width=limit - GAP if column.names else None,
             )
-        for place in range(len(comparison.rows)):
+        for place in lines_of(columns):
             shown = [column.cells[place] for column in [*names, *block]]
             table.add_row(*(_text(cell, console.is_terminal) for cell in shown))
         yield table

@@ -24,6 +24,7 @@ from mtl.runs.compare.question import Question
 from mtl.runs.compare.reference import reference_row, rows_alone
 from mtl.runs.compare.sentence import sentence
 from mtl.runs.compare.settings import settings_of
+from mtl.runs.compare.singles import singles
 from mtl.runs.compare.statistics.mean import mean_interval
 from mtl.runs.compare.telling import telling
 from mtl.runs.compare.together import together
@@ -118,6 +119,7 @@ def compare(
         passed_over=(*found.passed_over, *repeated, *images.broken.values()),
         notes=(),
         chance=chance_of(run for run, _ in finished),
+        singles=singles(rows, unit),
     )
     return replace(comparison, notes=tuple(notes_on(comparison, found.unfinished)))
 

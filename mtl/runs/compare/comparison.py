@@ -147,6 +147,19 @@ class Together:
 
 
 @dataclass(frozen=True)
+class Singles:
+    """The single-task networks that rows were compared with: each task's metrics of its own one.
+
+    Args:
+        name: in few words, unlike that of any row.
+        cells: by the metric's full name, over the seeds.
+    """
+
+    name: str
+    cells: Mapping[str, Cell]
+
+
+@dataclass(frozen=True)
 class ComparisonRow:
     """Runs that differ in the seed alone, or that share one choice (``by``).
 
@@ -208,6 +221,7 @@ class Comparison:
         notes: what is worth knowing about the whole, a sentence each.
         chance: full name of a metric to what it comes to without a look at the images, where the
             runs know that and agree.
+        singles: what single-task networks reach, where rows were compared with such (``together``).
     """
 
     columns: tuple[str, ...]
@@ -223,6 +237,7 @@ class Comparison:
     passed_over: tuple[PassedOver, ...]
     notes: tuple[str, ...]
     chance: Mapping[str, float]
+    singles: tuple[Singles, ...]
 
     def reference_of(self, metric: ComparedMetric) -> int:
         """Place of the row that the others are compared with in a metric."""

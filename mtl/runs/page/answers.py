@@ -38,3 +38,9 @@ class Answers:
     question: str
     lines: Sequence[AnswerLine]
     note: str = ""
+
+    @property
+    def in_words(self) -> list[str]:
+        """The question, the note if there is one, and ``box: Yes: ...``."""
+        lines = [f"{line.title}: {line.short}" for line in self.lines]
+        return [self.question, *([self.note] if self.note else []), *lines]

@@ -22,6 +22,10 @@ def as_values(comparison: Comparison) -> dict[str, Any]:
         "metrics": [asdict(metric) for metric in comparison.metrics],
         "chance": dict(comparison.chance),
         "rows": [_row(row) for row in comparison.rows],
+        "singles": [
+            {"name": own.name, "metrics": {name: asdict(cell) for name, cell in own.cells.items()}}
+            for own in comparison.singles
+        ],
         "notes": list(comparison.notes),
         "passed_over": [{"path": str(p.path), "reason": p.reason} for p in comparison.passed_over],
     }

@@ -2,8 +2,9 @@
 
 from mtl.runs.compare.comparison import Comparison
 from mtl.runs.compare.output.basis import at_chance, basis_lines
-from mtl.runs.compare.output.plain_table import ShownColumn, main_columns
+from mtl.runs.compare.output.plain_table import ShownColumn, lines_of, main_columns
 from mtl.runs.compare.output.words import BETTER, WORSE, legend
+from mtl.runs.page.answers import Answers
 
 SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -17,15 +18,21 @@ SPECIAL = {
 """What TeX reads otherwise, or a font may lack."""
 
 
-def as_latex(comparison: Comparison) -> str:
-    """A ``tabular``; the best of each column is bold."""
+def as_latex(comparison: Comparison, answers: Answers | None = None) -> str:
+    """A ``tabular``; the best of each column is bold.
+
+    Args:
+        comparison: what to write.
+        answers: what it comes to, which comments say first.
+    """
     columns = main_columns(comparison)
     heads = [column.head for column in columns]
     names = sum(column.names for column in columns)
     over = [_line([escaped(head[i]) for head in heads]) for i in (0, 1) if any(h[i] for h in heads)]
-    rows = [_line([_cell(c, row) for c in columns]) for row in range(len(comparison.rows))]
+    rows = [_line([_cell(c, row) for c in columns]) for row in lines_of(columns)]
     below = [*legend(comparison, "bold"), *basis_lines(comparison), *at_chance(comparison)]
     lines = [
+        *(f"% {line}" for line in ([] if answers is None else answers.in_words)),
         r"% needs \usepackage{booktabs}",
         *(f"% {line}" for line in below),
         rf"\begin{{tabular}}{{{'l' * names}{'r' * (len(columns) - names)}}}",

@@ -11,18 +11,26 @@ from mtl.runs.compare.output.plain_table import (
     against_alone,
     difference_lines,
     left_out,
+    lines_of,
     main_columns,
     sentences,
 )
 from mtl.runs.compare.output.words import legend
+from mtl.runs.page.answers import Answers
 
 
-def as_markdown(comparison: Comparison) -> str:
-    """A page with both tables, a sentence per row, and what is missing."""
+def as_markdown(comparison: Comparison, answers: Answers | None = None) -> str:
+    """A page with both tables, a sentence per row, and what is missing.
+
+    Args:
+        comparison: what to write.
+        answers: what it comes to, which is said first.
+    """
     columns = main_columns(comparison)
-    lines = _table(
+    lines = [] if answers is None else [*_answered(answers), ""]
+    lines += _table(
         [_escaped(" ".join(filter(None, column.head))) for column in columns],
-        [[_cell(column, row) for column in columns] for row in range(len(comparison.rows))],
+        [[_cell(column, row) for column in columns] for row in lines_of(columns)],
         left=sum(column.names for column in columns),
     )
     below = [*legend(comparison, "**bold**"), *basis_lines(comparison), *at_chance(comparison)]
@@ -44,6 +52,12 @@ def as_markdown(comparison: Comparison) -> str:
     if missing := left_out(comparison):
         lines += ["", *(f"- {_escaped(text)}" for text in missing)]
     return "\n".join(lines) + "\n"
+
+
+def _answered(answers: Answers) -> list[str]:
+    question, *note = [answers.question, answers.note] if answers.note else [answers.question]
+    lines = [f"- **{_escaped(line.title)}**: {_escaped(line.short)}" for line in answers.lines]
+    return [f"**{_escaped(question)}**", *map(_escaped, note), "", *lines]
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int) -> list[str]:

@@ -57,20 +57,23 @@ class ShownColumn:
 
 
 def main_columns(comparison: Comparison) -> list[ShownColumn]:
-    """Settings, how many units, metrics and costs."""
-    rows = comparison.rows
+    """Settings, how many units, metrics and costs; below the rows the tasks' own networks."""
+    rows, singles = comparison.rows, comparison.singles
+    named = tuple(ShownCell(own.name) for own in singles)
+    blank = tuple(ShownCell("") for _ in singles)
     columns = [
         ShownColumn(
-            ("", name), tuple(ShownCell(shortened(r.settings[name])) for r in rows), names=True
+            ("", name),
+            (*(ShownCell(shortened(r.settings[name])) for r in rows), *(blank if place else named)),
+            names=True,
         )
-        for name in comparison.columns
+        for place, name in enumerate(comparison.columns)
     ]
     if not columns:
-        columns.append(
-            ShownColumn(("", ""), tuple(ShownCell(row.label) for row in rows), names=True)
-        )
-    counts = tuple(ShownCell(str(units_of(row))) for row in rows)
-    columns.append(ShownColumn(("", f"{comparison.unit}s"), counts))
+        columns.append(row_names(comparison, ""))
+    counts = [str(units_of(row)) for row in rows]
+    counts += [str(max(len(cell.values) for cell in own.cells.values())) for own in singles]
+    columns.append(ShownColumn(("", f"{comparison.unit}s"), tuple(map(ShownCell, counts))))
     for metric in comparison.metrics:
         cells = []
         for row in rows:
@@ -81,11 +84,25 @@ def main_columns(comparison: Comparison) -> list[ShownColumn]:
                 if cell is None
                 else ShownCell(cell_text(cell, metric), cell.best, told)
             )
+        for own in singles:
+            cell = own.cells.get(metric.name)
+            cells.append(ShownCell("" if cell is None else cell_text(cell, metric)))
         columns.append(ShownColumn(metric_head(metric), tuple(cells)))
     for name in comparison.costs:
         texts = (cost_text(name, r.costs[name]) if name in r.costs else "" for r in rows)
-        columns.append(ShownColumn(("", COST_HEADS[name]), tuple(map(ShownCell, texts))))
+        columns.append(ShownColumn(("", COST_HEADS[name]), (*map(ShownCell, texts), *blank)))
     return columns
+
+
+def row_names(comparison: Comparison, head: str) -> ShownColumn:
+    """A single column that says what each row is."""
+    labels = [row.label for row in comparison.rows] + [own.name for own in comparison.singles]
+    return ShownColumn(("", head), tuple(map(ShownCell, labels)), names=True)
+
+
+def lines_of(columns: Sequence[ShownColumn]) -> range:
+    """The places of the lines of a table."""
+    return range(len(columns[0].cells))
 
 
 def units_of(row: ComparisonRow) -> int:

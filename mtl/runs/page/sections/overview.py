@@ -1,6 +1,6 @@
 """The comparison as a table."""
 
-from mtl.runs.compare.comparison import ComparedMetric
+from mtl.runs.compare.comparison import ComparedMetric, Singles
 from mtl.runs.compare.output.words import BEST, BETTER, WORSE, cell_text, cost_text
 from mtl.runs.page.answers import Tone
 from mtl.runs.page.chance import levels_in_words
@@ -33,6 +33,7 @@ def overview(data: PageData) -> PageSection:
         *(PageColumn(name, on=False) for name in comparison.columns),
     ]
     rows = [_cells(data, row, metrics) for row in data.rows]
+    rows += [_alone(data, own, metrics) for own in comparison.singles]
     lines = ["± : half a 95 % interval of the mean over the seeds."]
     if len(data.rows) > 1:
         held = "the task alone" if comparison.alone else data.reference.label
@@ -70,6 +71,22 @@ def _cells(data: PageData, row: PageRow, metrics: list[ComparedMetric]) -> list[
             for cost in comparison.costs
         ),
         *(PageCell(compared.settings.get(name, "")) for name in comparison.columns),
+    ]
+
+
+def _alone(data: PageData, own: Singles, metrics: list[ComparedMetric]) -> list[PageCell]:
+    """The tasks' own networks; what they cost and how they were set is their own runs' matter."""
+    seeds = max(len(cell.values) for cell in own.cells.values())
+    rest = len(data.comparison.costs) + len(data.comparison.columns)
+    cells = [own.cells.get(metric.name) for metric in metrics]
+    return [
+        PageCell(own.name),
+        *(
+            PageCell("") if cell is None else PageCell(cell_text(cell, metric), cell.mean)
+            for cell, metric in zip(cells, metrics, strict=True)
+        ),
+        PageCell(str(seeds), seeds),
+        *(PageCell("") for _ in range(rest)),
     ]
 
 
