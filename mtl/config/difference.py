@@ -27,6 +27,8 @@ MAY_DIFFER = (
     "callbacks.pruning",
 )
 """Keys, and whole nodes, that change nothing about what is trained."""
+OF_NO_STEP = ("name", "data.cache", "trainer.log_every_n_steps", "trainer.profiler")
+"""Further ones, with which a run goes on; the names of the folders of baselines hang on these."""
 MOST = 6
 """Differences that are proposed to be typed."""
 
@@ -56,7 +58,7 @@ def differences(
         old |= {key: since[key] for key in new.keys() - old.keys() if key in since}
     return {
         key: (old.get(key), new.get(key))
-        for key in sorted(old.keys() | new.keys())
+        for key in sorted((old.keys() | new.keys()) - set(OF_NO_STEP))
         if old.get(key) != new.get(key) and not (key == "batch_size" and new.get(key) == AUTO)
     }
 

@@ -125,10 +125,16 @@ class RunFolder:
             write_whole(self.path / "config.yaml", content)
 
     def taken_up(self, cfg: DictConfig) -> DictConfig:
-        """A copy of a configuration, with the ``batch_size`` that was found here for ``auto``."""
+        """A copy of a configuration, with what the run that is here keeps.
+
+        That is its name, and the ``batch_size`` that was found here for ``auto``.
+        """
         cfg = cfg.copy()
-        if cfg.batch_size == AUTO and (self.path / "config.yaml").exists():
-            cfg.batch_size = read_config(self.path).batch_size
+        if (self.path / "config.yaml").exists():
+            before = read_config(self.path)
+            cfg.name = before.name
+            if cfg.batch_size == AUTO:
+                cfg.batch_size = before.batch_size
         return cfg
 
     def keep(self) -> None:

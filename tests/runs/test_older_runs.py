@@ -67,10 +67,26 @@ def test_a_stopped_run_goes_on_after_an_upgrade(stopped: Path) -> None:
     run.release()
 
 
+def test_a_run_goes_on_by_hand_whatever_its_name(tmp_path: Path) -> None:
+    """One of a sweep is called after the sweep; it stays so."""
+    own = load(["tasks=[box]", "name=mine", "trainer.log_every_n_steps=7"])
+    OmegaConf.save(own, tmp_path / "config.yaml")
+    folder = RunFolder(tmp_path)
+    by_hand = folder.taken_up(load(["tasks=[box]", "data.cache=true", "trainer.profiler=simple"]))
+    assert by_hand.name == "mine"
+    assert folder.begin(by_hand)
+    folder.release()
+    with pytest.raises(UserError, match="holds a run with seed=0, not 1"):
+        folder.check(load(["tasks=[box]", "seed=1"]))
+    assert RunFolder(tmp_path / "new").taken_up(own).name == "mine"
+
+
 def test_other_members_are_not_proposed_by_single_values() -> None:
     before, now = load(["backbone=resnet18"]), load([])
     assert back_again(before, now) is None
-    assert back_again(load(["name=a b"]), now) == "'name=a b'"
+    before = now.copy()
+    before.monitor = "a b"
+    assert back_again(before, now) == "'monitor=a b'"
 
 
 def test_the_best_score_of_one_checkpoint_is_taken_over() -> None:
