@@ -21,7 +21,7 @@ model, photo, out = sys.argv[1:]
 session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
 about = json.loads(session.get_modelmeta().custom_metadata_map["mtl_export"])
 if not about["preprocess"]["in_graph"]:
-    sys.exit(f"{model} takes prepared pictures: export it with preprocess_in_graph=true")
+    sys.exit(f"{model} takes prepared pictures: mtl export run={model} preprocess_in_graph=true")
 
 image = ImageOps.exif_transpose(Image.open(photo)).convert("RGB")
 pixels = np.asarray(image)

@@ -24,8 +24,9 @@ Makes a trained network smaller or faster, one step after the other, and shows a
 costs every task and what is gained: metrics on the test split and their change in points, the mean
 relative change (Δm), parameters, the file's size, multiply-adds, and milliseconds at batch 1 and 16
 (median, 95th percentile) in torch and in ONNX Runtime. The folder that is written is a run's:
-mtl eval, predict, export and compress take it. A second start goes on after the last step that has
-ended.
+mtl eval, predict, export and compress take it. Where a step makes a file (quantize, qat,
+weight_only) they take the network before it; mtl predict and export take the file by its path.
+A second start goes on after the last step that has ended.
 
   run=            the folder that the training made
   steps=          members of the group compression, in order: steps=[prune,quantize]

@@ -7,11 +7,12 @@ from mtl.runs.compression.saved import TABLE
 from mtl.terminal import say
 
 
-def tell_of_file(folder: Path) -> None:
+def tell_of_file(folder: Path, takes_it: str) -> None:
     """Say that the last step of ``mtl compress`` made a file, and the network is as it was before.
 
     Args:
         folder: of any run, perhaps a stranger's.
+        takes_it: what takes the file, with ``{}`` for its path.
 
     Raises:
         BadFile: its table can't be read.
@@ -22,5 +23,5 @@ def tell_of_file(folder: Path) -> None:
     if isinstance(name, str) and (folder / name).is_file():
         say(
             f"{folder / name} is what mtl compress made; what follows is of the network before "
-            f"that (mtl predict run={folder / name} takes the file)"
+            f"that ({takes_it.format(folder / name)})"
         )

@@ -99,6 +99,7 @@ def _one_run(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path 
     from mtl.terminal import console, loading, say
 
     with loading():
+        from mtl.cli.compressed_file import tell_of_file
         from mtl.data.data_set import build_data_set
 
         build_data_set(cfg).look()
@@ -106,10 +107,12 @@ def _one_run(own: Mapping[str, str], overrides: Sequence[str], config_dir: Path 
         from mtl.learning.callbacks.labelled import LabelledSamples
         from mtl.learning.callbacks.samples import KeepSamples
         from mtl.runs.chance import chance_lines, levels_of
+        from mtl.runs.compression.saved import TABLE
         from mtl.runs.eval_curves import FoundCurves, class_tables, write_curves
         from mtl.runs.evaluate import evaluate
         from mtl.runs.report import metrics_table
 
+    tell_of_file(folder, f"{folder / TABLE} has the file's metrics")
     split, checkpoint = cast(EvalSplit, own["split"]), own["checkpoint"]
     watch, counted = FoundCurves(), LabelledSamples()
     keep = [KeepSamples(split)] if kept else []

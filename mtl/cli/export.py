@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from omegaconf import DictConfig
-from rich.filesize import decimal
 from rich.progress import Progress
 
 from mtl.cli.calibrated import check_calibrated, use_calibration
+from mtl.cli.export_file import refuse_for_file
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import (
     needed,
@@ -18,25 +18,26 @@ from mtl.cli.own_keys import (
     trust_of,
     whole_number,
 )
+from mtl.cli.predict_file import exported_file
 from mtl.config.checkpoint_names import need_checkpoint
 from mtl.config.nearest import listing, unknown
+from mtl.config.trust import Trust
 from mtl.errors import UserError
 from mtl.runs.export.formats import FORMATS
 from mtl.runs.export.understood import described
 from mtl.runs.prediction.saved_run import open_without_data
 from mtl.words import counted
 
-if TYPE_CHECKING:
-    from mtl.runs.export.parity import Row
-
 HELP = f"""\
 usage: mtl export run=DIR [format=onnx] [out=FILE] [tasks=[...]] [preprocess_in_graph=true] [...]
+       mtl export run=FILE preprocess_in_graph=true [out=FILE] [...]
 
 Writes a trained network to one file, with a JSON file beside it that says what goes in and comes
 out. The file is run on images of the run's validation split and held against torch, task by task;
 where one differs by more than its tolerance nothing is written and the exit code is 1.
 
-  run=                  the folder that the training made
+  run=                  the folder that the training made, or the ONNX file in a folder that mtl
+                        compress made, to put the preprocessing around it
   format=               {listing(FORMATS)} (onnx)
   out=                  the file (exported/NAME in the run's folder)
   tasks=                only these, without the parts that only others need: tasks=[detection]
@@ -56,7 +57,8 @@ where one differs by more than its tolerance nothing is written and the exit cod
 
 examples:
   mtl export run=outputs/runs/NAME/TIME preprocess_in_graph=true out=model.onnx
-  mtl export run=DIR format=openvino 'tasks=[detection]' out=detector.xml"""
+  mtl export run=DIR format=openvino 'tasks=[detection]' out=detector.xml
+  mtl export run=DIR/int8.onnx preprocess_in_graph=true"""
 KEYS = (
     "run",
     "format",
@@ -72,9 +74,6 @@ KEYS = (
     "trust",
 )
 MOST_IMAGES = "64"
-MOST_NAME = 16
-"""Letters of an image's name that are shown, its last ones."""
-DIFFERS = "differs"
 
 
 def run(arguments: list[str]) -> int:
@@ -96,17 +95,14 @@ def run(arguments: list[str]) -> int:
         raise needed("run", "run=outputs/runs/NAME/TIME", overrides, KEYS)
     name = own.get("format", "onnx")
     one_of("format", name, tuple(FORMATS))
-    in_graph, any_size = _flag(own, "preprocess_in_graph"), _flag(own, "any_size")
-    colours = own.get("colours", "rgb")
-    one_of("colours", colours, ("rgb", "bgr"))
-    if colours != "rgb" and not in_graph:
-        raise UserError(f"colours={colours} goes with preprocess_in_graph=true")
-    if any_size and in_graph:
-        raise UserError("any_size=true: with preprocess_in_graph=true images have any size already")
+    in_graph, colours, any_size = _goes_in(own)
     check_calibrated(own)
     limit = _limit(own.get("limit", MOST_IMAGES))
-    folder = Path(own["run"]).expanduser()
-    out = _file(own, folder, FORMATS[name].suffix)
+    file = exported_file(rest)
+    if file is not None:
+        refuse_for_file(file, own, overrides)
+    folder = Path(own["run"]).expanduser() if file is None else file.parent
+    out = _file(own, folder / "exported" / (file or Path(f"model{FORMATS[name].suffix}")).name)
     cfg = _config(own, overrides, folder, config_dir)
     tasks = _tasks(own, cfg)
     FORMATS[name].refuse_missing(name)
@@ -114,11 +110,11 @@ def run(arguments: list[str]) -> int:
     checkpoint = own.get("checkpoint", "best")
     need_checkpoint(checkpoint, cfg, folder)
 
-    from mtl.terminal import console, loading, say
+    from mtl.terminal import console, loading
 
     with loading():
         from mtl.cli.compressed_file import tell_of_file
-        from mtl.cli.table import print_rows
+        from mtl.cli.export_table import show_and_write
         from mtl.data.image_format import format_of
         from mtl.runs.export.export import Wanted, export
         from mtl.runs.export.graph import Colours
@@ -127,9 +123,11 @@ def run(arguments: list[str]) -> int:
 
     pixels = format_of(cfg.data)
     images = images_of(paths, limit, pixels) if paths else images_of_run(cfg, limit)
-    tell_of_file(folder)
+    if file is None:
+        tell_of_file(folder, "mtl export run={} preprocess_in_graph=true takes the file")
     predictor = Predictor.of(cfg, folder, checkpoint, "cpu")
-    use_calibration(own, predictor.network, cfg, folder, checkpoint)
+    if file is None:
+        use_calibration(own, predictor.network, cfg, folder, checkpoint)
     wanted = Wanted(name, out, tasks, in_graph, cast(Colours, colours), any_size)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         doing = bar.add_task(f"writing {out.name}", total=None)
@@ -137,23 +135,32 @@ def run(arguments: list[str]) -> int:
         def compared(more: int) -> None:
             bar.update(doing, description="comparing", total=len(images.places), advance=more)
 
-        made = export(predictor, cfg, wanted, images, compared)
-    say(f"against torch on {counted(len(images.places), 'image')} of {images.name}:")
-    header = ["task", "compared", "largest", "allowed", "", "on image"]
-    styles = {DIFFERS: "bold red", "ok": "green"}
-    print_rows([_cells(row) for row in made.rows], header=header, right=[2, 3], styles=styles)
-    made.write()
-    for path, content in made.contents.items():
-        say(f"written to {path} ({decimal(len(content))})")
+        if file is None:
+            made = export(predictor, cfg, wanted, images, compared)
+        else:
+            from mtl.runs.export.around import export_around  # which takes onnx
+
+            trust = Trust(trust_of(own), config_dir)
+            made = export_around(predictor, file, wanted, images, trust, compared)
+    of = f"{counted(len(images.places), 'image')} of {images.name}"
+    show_and_write(made, "torch" if file is None else f"{file}", of)
     return 0
 
 
-def _cells(row: "Row") -> list[str]:
-    """Narrow enough for 80 columns."""
-    found, image = row.difference, Path(row.image).name if row.difference.found else ""
-    fits = image if len(image) <= MOST_NAME else f"…{image[1 - MOST_NAME :]}"
-    verdict = "ok" if found.fine else DIFFERS
-    return [row.task, found.what, f"{found.found:.2g}", f"{found.tolerance:g}", verdict, fits]
+def _goes_in(own: Mapping[str, str]) -> tuple[bool, str, bool]:
+    """Whether images go in, the order of their colours, and whether pictures of any size do.
+
+    Raises:
+        UserError: one doesn't go with another.
+    """
+    in_graph, any_size = _flag(own, "preprocess_in_graph"), _flag(own, "any_size")
+    colours = own.get("colours", "rgb")
+    one_of("colours", colours, ("rgb", "bgr"))
+    if colours != "rgb" and not in_graph:
+        raise UserError(f"colours={colours} goes with preprocess_in_graph=true")
+    if any_size and in_graph:
+        raise UserError("any_size=true: with preprocess_in_graph=true images have any size already")
+    return in_graph, colours, any_size
 
 
 def _flag(own: Mapping[str, str], key: str) -> bool:
@@ -166,15 +173,20 @@ def _limit(value: str) -> int | None:
     return None if value == "all" else whole_number("limit", value)
 
 
-def _file(own: Mapping[str, str], folder: Path, suffix: str) -> Path:
+def _file(own: Mapping[str, str], usual: Path) -> Path:
     """Where to write.
+
+    Args:
+        own: the command's own keys.
+        usual: where to without ``out=``.
 
     Raises:
         UserError: it is a folder, has another ending than files of the format, or the description
             beside it would take the place of another file, such as a run's results.json.
     """
     if not own.get("out"):
-        return folder / "exported" / f"model{suffix}"
+        return usual
+    suffix = usual.suffix
     refuse_folder("out", own["out"])
     out = Path(own["out"]).expanduser()
     if out.suffix != suffix:

@@ -146,7 +146,7 @@ def _of_run(
         from mtl.runs.prediction.identity import network_digest
         from mtl.runs.prediction.predictor import Predictor
 
-    tell_of_file(folder)
+    tell_of_file(folder, "mtl predict run={} takes the file")
     predictor = Predictor.of(cfg, folder, checkpoint, own.get("device", "auto"))
     calibration = use_calibration(own, predictor.network, cfg, folder, checkpoint)
     settings = {

@@ -73,11 +73,15 @@ def test_the_file_of_a_compression_is_told_of(
     (tmp_path / "int8.onnx").touch()
     for stands in ([], [{"file": "int8.onnx"}, {"file": None}], [{"file": "gone.onnx"}], 3):
         (tmp_path / "table.json").write_text(json.dumps({"stands": stands}))
-        tell_of_file(tmp_path)
+        tell_of_file(tmp_path, "{} is elsewhere")
     assert capsys.readouterr().out == ""
     (tmp_path / "table.json").write_text('{"stands": [{}, {"file": "int8.onnx"}]}')
-    tell_of_file(tmp_path)
-    assert "int8.onnx is what mtl compress made; what follows is" in capsys.readouterr().out
+    tell_of_file(tmp_path, "mtl predict run={} takes the file")
+    file = tmp_path / "int8.onnx"
+    assert capsys.readouterr().out == (
+        f"{file} is what mtl compress made; what follows is of the network before that "
+        f"(mtl predict run={file} takes the file)\n"
+    )
 
 
 @dataclass(frozen=True)
@@ -182,6 +186,56 @@ def test_a_file_predicts_as_its_run_does(mtl, made: Made, tmp_path: Path) -> Non
         np.testing.assert_array_equal(*masks)
     again = mtl("predict", f"run={made.file}", "input=photos", "out=model")
     assert "0 pictures predicted (3 files finished before)" in again.out
+
+
+def test_preprocessing_around_a_file_is_that_of_the_network(made: Made, tmp_path: Path) -> None:
+    """With the calibration that the file has, whatever its run has by then."""
+    pictures, images = made.run / "pictures.onnx", tmp_path / "images.onnx"
+    options = ("preprocess_in_graph=true", "colours=bgr", "limit=2")
+    assert main(["export", f"run={made.run}", f"out={pictures}", "limit=2"]) == 0
+    calibration = made.run / "calibration.json"
+    calibration.rename(tmp_path / calibration.name)
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        assert main(["export", f"run={pictures}", f"out={images}", *options]) == 0
+    (tmp_path / calibration.name).rename(calibration)
+    assert f"against {pictures} on 2 images of the val split" in out.getvalue()
+    assert "differs" not in out.getvalue()
+    whole, around = read(made.file), read(images)
+    assert around.description == whole.description
+    assert json.loads(images.with_suffix(".json").read_text()) == around.description
+    for shape in ((SIZE, SIZE), (40, 70), (4 * SIZE, 4 * SIZE)):
+        two = np.stack([photograph(*shape, seed) for seed in (0, 1)])
+        wanted, found = whole.run(two), around.run(two)
+        assert list(found) == list(wanted)
+        for name, values in wanted.items():
+            assert found[name].dtype == values.dtype
+            np.testing.assert_allclose(found[name], values, atol=2e-3, err_msg=name)
+    result = main(["export", f"run={images}", f"out={tmp_path / 'again.onnx'}", *options])
+    assert result == 2  # it lies in no run's folder
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "int8.onnx: is exported already; preprocess_in_graph=true lets images in"),
+        (["format=openvino"], "int8.onnx: preprocessing is put around ONNX files alone"),
+        (["preprocess_in_graph=true", "tasks=[box]"], "tasks=[box]: is for the folder of a run"),
+        (["preprocess_in_graph=true", "image_size=64"], "image_size=64: is for the folder of a"),
+    ],
+)
+def test_mistakes_around_a_file(mtl, configured: Path, arguments: list[str], said: str) -> None:
+    (configured / "int8.onnx").touch()
+    result = mtl("export", f"run={configured / 'int8.onnx'}", *arguments)
+    assert result.code == 2
+    assert said in result.err
+
+
+def test_only_files_of_a_run_get_preprocessing(mtl, tmp_path: Path) -> None:
+    result = mtl("export", "run=int8.onnx", "preprocess_in_graph=true")
+    assert (result.code, result.err) == (2, "mtl: run=int8.onnx: no such file\n")
+    (tmp_path / "int8.onnx").touch()
+    result = mtl("export", "run=int8.onnx", "preprocess_in_graph=true")
+    assert "run=int8.onnx: lies in no folder that mtl compress made; export the run" in result.err
 
 
 @pytest.mark.parametrize(

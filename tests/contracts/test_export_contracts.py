@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 from itertools import cycle, product
 
+import numpy as np
+import onnx
 import pytest
+import torch
 from contracts_kit import SIZE, build, chosen, every, node, subject
-from export_kit import File, graph_of, noise
+from export_kit import File, graph_of, in_graph, noise, photograph
 from omegaconf import DictConfig
 
 from mtl.errors import UserError
+from mtl.runs.export.around import with_preprocessing
+from mtl.runs.export.onnx_session import session
+from mtl.runs.export.parity import compared
 
 pytestmark = pytest.mark.skipif(
     "not config.getoption('--all-combinations', False)", reason="an export takes seconds"
@@ -30,6 +36,20 @@ def agrees(cfg: DictConfig, tasks: Sequence[str] = ()) -> None:
 @pytest.mark.parametrize(("group", "name"), [(g, n) for g in GROUPS for n in every(g)])
 def test_every_member(group: str, name: str) -> None:
     agrees(subject(group, name))
+
+
+@pytest.mark.parametrize("name", every("head"))
+def test_preprocessing_around_a_file_of_every_head(name: str) -> None:
+    """Says what the head says that is exported with preprocessing."""
+    network = build(subject("head", name)).network
+    pictures, images = (File(graph_of(network, (), steps)) for steps in (None, in_graph()))
+    (content,) = pictures.contents.values()
+    body = onnx.load_from_string(content)
+    whole = with_preprocessing(images.graph, body, pictures.runner)
+    onnx.checker.check_model(whole, full_check=True)
+    two = torch.from_numpy(np.stack([photograph(45, 2 * SIZE, seed) for seed in (0, 1)]))
+    rows = compared(images.graph, session(whole.SerializeToString()), two)
+    assert [(row.task, row.difference) for row in rows if not row.difference.fine] == []
 
 
 @pytest.mark.parametrize("name", every("ensemble"))

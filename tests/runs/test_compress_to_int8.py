@@ -2,16 +2,20 @@
 
 import json
 import shutil
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
-from export_kit import SIZE, made_up_run, noise
+import torch
+from export_kit import SIZE, made_up_run, noise, photograph
 from torch import nn
 
 from mtl.cli.compress import run
+from mtl.cli.export import run as export
 from mtl.errors import UserError
 from mtl.runs.compression import base
 from mtl.runs.compression.qat.fake import RoundedConv
@@ -71,6 +75,22 @@ def test_int8_is_a_file_of_ours_with_a_table_row(
     outputs = exported.run(noise(3, 3, SIZE, SIZE).numpy())
     assert outputs["segmentation.mask"].shape == (3, SIZE, SIZE)
     np.testing.assert_allclose(outputs["classification.probabilities"].sum(1), 1, atol=1e-5)
+
+    # Images of any size go in with the preprocessing around it, and the same comes out.
+    assert export([f"run={tmp_path / 'int8.onnx'}", "preprocess_in_graph=true"]) == 0
+    assert "differs" not in capsys.readouterr().out
+    around = read(tmp_path / "exported" / "int8.onnx")
+    assert around.description["compressed"] == exported.description["compressed"]
+    whole, alone = (
+        Counter(n.op_type for n in onnx.load(e.path).graph.node) for e in (around, exported)
+    )
+    assert whole["QuantizeLinear"] == alone["QuantizeLinear"] > 10
+    photo = photograph(SIZE, SIZE)
+    normal = Predictor.open(tmp_path).normalise(torch.from_numpy(photo)[None].permute(0, 3, 1, 2))
+    wanted = exported.run(normal.contiguous().numpy())
+    for name, values in around.run(photo[None]).items():
+        np.testing.assert_allclose(values, wanted[name], atol=1e-6, err_msg=name)
+    assert around.run(photograph(40, 70)[None])["segmentation.mask"].shape == (1, 40, 70)
 
     seen = json.loads((tmp_path / "figures" / "quantize_sensitivity.json").read_text())
     assert set(seen["points_lost"]) == set(TASKS)

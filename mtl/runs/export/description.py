@@ -40,7 +40,7 @@ def describe(
         "format": form,
         "run": str(cfg.name),
         "image_size": graph.image_size,
-        "input": _input(graph, any_size),
+        "input": goes_in(graph, any_size),
         "images": asdict(format_of(cfg.data)),
         "preprocess": {
             "in_graph": graph.resize is not None,
@@ -53,7 +53,13 @@ def describe(
     }
 
 
-def _input(graph: Graph, any_size: bool) -> dict[str, Any]:
+def goes_in(graph: Graph, any_size: bool) -> dict[str, Any]:
+    """Of the description what is said of images.
+
+    Args:
+        graph: that is exported.
+        any_size: see ``describe``.
+    """
     size, channels = graph.image_size, graph.network.image_channels
     if graph.resize is not None:
         return {

@@ -133,7 +133,7 @@ def untested(
                 f"any_size=true: {listing(fixed)} decide in pixels of one size; leave it out, or "
                 "choose another size with image_size=N"
             )
-    _refuse_unusual(wanted, format_of(cfg.data))
+    refuse_unusual(wanted.preprocess_in_graph, wanted.colours, format_of(cfg.data))
     in_graph = preprocess if wanted.preprocess_in_graph else None
     graph = Graph(network, tasks, in_graph, wanted.colours).eval()
     program = traced(graph, wanted.any_size)
@@ -144,18 +144,23 @@ def untested(
     return graph, description, contents
 
 
-def _refuse_unusual(wanted: Wanted, images: ImageFormat) -> None:
-    """See that images can go in as they are.
+def refuse_unusual(in_graph: bool, colours: Colours, images: ImageFormat) -> None:
+    """See that images can go in as they are, where they are to.
+
+    Args:
+        in_graph: whether they are.
+        colours: their order then.
+        images: what they are.
 
     Raises:
         UserError: they are not of 8 bits, or have no colours whose order could be another.
     """
-    if wanted.preprocess_in_graph and images.span is not None:
+    if in_graph and images.span is not None:
         raise UserError(
             "preprocess_in_graph=true takes images of 8 bits, and data.pixel_range says that these "
             "have others; leave it out, and the network's pictures are what goes in"
         )
-    if wanted.colours != "rgb" and images.channels != 3:
+    if colours != "rgb" and images.channels != 3:
         raise UserError(
-            f"colours={wanted.colours}: images of {images.channels} channels have one order alone"
+            f"colours={colours}: images of {images.channels} channels have one order alone"
         )

@@ -1,13 +1,13 @@
 """What is exported: one module from images to the named tensors of all tasks."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from mtl.data.preprocess.base import Preprocess
-from mtl.data.preprocess.in_graph import ResizeInGraph
+from mtl.data.preprocess.in_graph import ResizeInGraph, TensorFrame
 from mtl.data.preprocess.normalise import Normalise
 from mtl.errors import UserError
 from mtl.model.network import Network
@@ -73,11 +73,27 @@ class Graph(nn.Module):
         Args:
             image: (B, H, W, C) uint8 with preprocessing, else (B, C, S, S) float32, normalised.
         """
-        frame = None
-        if self.resize is not None and self.normalise is not None:
-            picture, frame = self.resize(image.flip(-1) if self.colours == "bgr" else image)
-            image = self.normalise(picture)
-        decisions = self.network.predict(image, self.tasks)
+        picture, frame = self.prepared(image)
+        return self.named(self.network.predict(picture, self.tasks), frame)
+
+    def prepared(self, image: Tensor) -> tuple[Tensor, TensorFrame | None]:
+        """Normalised pictures of what goes in, and where they lie in images that go in as they are.
+
+        Args:
+            image: see ``forward``.
+        """
+        if self.resize is None or self.normalise is None:
+            return image, None
+        picture, frame = self.resize(image.flip(-1) if self.colours == "bgr" else image)
+        return self.normalise(picture), frame
+
+    def named(self, decisions: Mapping[str, Any], frame: TensorFrame | None) -> dict[str, Tensor]:
+        """``<task>.<name>`` of the tasks' decisions.
+
+        Args:
+            decisions: as ``Network.predict`` makes them.
+            frame: see ``prepared``.
+        """
         return {
             f"{task}.{name}": value
             for task, decision in decisions.items()

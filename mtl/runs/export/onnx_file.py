@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from onnx import ModelProto
 from torch.export import ExportedProgram
 
 from mtl.errors import RunError
@@ -23,24 +24,48 @@ def contents(
     Raises:
         RunError: the network is too large for one file.
     """
+    return {path: as_file(model_of(program, ["image"], names), description)}
+
+
+def model_of(program: ExportedProgram, inputs: list[str], outputs: list[str]) -> ModelProto:
+    """A program in ONNX's words, without a description.
+
+    Args:
+        program: from images to tensors.
+        inputs: names of what goes in.
+        outputs: names of what comes out.
+    """
     with quiet():
         made = torch.onnx.export(
             program,
             (),
-            input_names=["image"],
-            output_names=names,
+            input_names=inputs,
+            output_names=outputs,
             opset_version=OPSET,
             dynamo=True,
             verbose=False,
             custom_translation_table=TRANSLATIONS,
         )
     assert made is not None
-    model = made.model_proto
+    return made.model_proto
+
+
+def as_file(model: ModelProto, description: str) -> bytes:
+    """A model as a file, with its description among its metadata.
+
+    Args:
+        model: gets the description.
+        description: see ``FormatModule``.
+
+    Raises:
+        RunError: it is too large for one file.
+    """
     model.producer_name = "mtl"
     model.metadata_props.add(key=KEY, value=description)
     if model.ByteSize() > MOST_BYTES:
         raise RunError(f"{model.ByteSize() / 1e9:.1f} GB are too much for one ONNX file (2.1 GB)")
-    return {path: model.SerializeToString()}
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def opened(contents: Mapping[Path, bytes]) -> Runner:

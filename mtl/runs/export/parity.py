@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from mtl.errors import UserError
 from mtl.model.head.exported import Deviation, largest
 from mtl.runs.export.graph import Graph
 from mtl.runs.export.pictures import Images, batches
-from mtl.runs.export.runner import Runner
+from mtl.runs.export.runner import Arrays, Runner
 
 GREY_LEVELS = 1.0
 """By which OpenCV's sums in fixed point may differ from exact ones."""
@@ -65,10 +65,41 @@ def parity(
         BadFile: an image can't be read.
         UserError: there is none that can.
     """
+
+    def rows(names: Sequence[str], batch: Tensor) -> list[Row]:
+        pictures = []
+        if graph.resize is not None:
+            ordered = batch.flip(-1) if graph.colours == "bgr" else batch
+            with torch.no_grad():
+                pictures = [grey_levels(graph.resize(ordered)[0], ordered, preprocess, names)]
+        return [*pictures, *compared(graph, runner, batch, names)]
+
+    return over_all(images, graph, preprocess, rows, watch)
+
+
+def over_all(
+    images: Images,
+    graph: Graph,
+    preprocess: Preprocess,
+    rows: Callable[[Sequence[str], Tensor], list[Row]],
+    watch: Callable[[int], object] | None = None,
+) -> list[Row]:
+    """The table of all images, of those of each batch.
+
+    Args:
+        images: see ``parity``.
+        graph: see ``batches``.
+        preprocess: likewise.
+        rows: compares on a batch, with the names of its images.
+        watch: see ``parity``.
+
+    Raises:
+        BadFile: an image can't be read.
+        UserError: there is none that can.
+    """
     found: dict[tuple[str, str], Row] = {}
     for names, batch in batches(images, graph, preprocess):
-        rows = [*_pictures(graph, batch, preprocess, names), *compared(graph, runner, batch, names)]
-        for row in rows:
+        for row in rows(names, batch):
             key = (row.task, row.difference.what)
             found[key] = found[key].together(row) if key in found else row
         if watch is not None:
@@ -89,10 +120,21 @@ def compared(graph: Graph, runner: Runner, batch: Tensor, names: Sequence[str] =
     """
     with torch.no_grad():
         eager = {name: value.numpy() for name, value in graph(batch).items()}
-    file = runner(batch.numpy())
+    return held_against(graph, eager, runner(batch.numpy()), names or [""] * len(batch))
+
+
+def held_against(graph: Graph, eager: Arrays, file: Arrays, names: Sequence[str]) -> list[Row]:
+    """What was said of some images by two, image by image.
+
+    Args:
+        graph: whose tasks they are.
+        eager: outputs by name as they have to be.
+        file: as a file says them.
+        names: of the images.
+    """
     return [
         Row(task, difference, name)
-        for place, name in enumerate(names or [""] * len(batch))
+        for place, name in enumerate(names)
         for task in graph.tasks
         for difference in graph.network.head(task).differences(
             _of(task, eager, place), _of(task, file, place)
@@ -100,23 +142,21 @@ def compared(graph: Graph, runner: Runner, batch: Tensor, names: Sequence[str] =
     ]
 
 
-def _of(
-    task: str, outputs: Mapping[str, npt.NDArray[Any]], place: int
-) -> dict[str, npt.NDArray[Any]]:
+def _of(task: str, outputs: Arrays, place: int) -> dict[str, npt.NDArray[Any]]:
     """A task's own for one image, by their names within it."""
     prefix, row = f"{task}.", slice(place, place + 1)
     return {n.removeprefix(prefix): v[row] for n, v in outputs.items() if n.startswith(prefix)}
 
 
-def _pictures(
-    graph: Graph, batch: Tensor, preprocess: Preprocess, names: Sequence[str]
-) -> list[Row]:
-    """What the graph's preprocessing makes of images, against what the framework's does."""
-    if graph.resize is None:
-        return []
-    ordered = batch.flip(-1) if graph.colours == "bgr" else batch
-    with torch.no_grad():
-        own = graph.resize(ordered)[0].permute(0, 2, 3, 1).numpy()
-    theirs = np.stack([preprocess(Sample(image, ""))[0].image for image in ordered.numpy()])
-    # Images that are resized come one by one.
-    return [Row("preprocess", largest("picture, grey levels", theirs, own, GREY_LEVELS), *names)]
+def grey_levels(own: Tensor, images: Tensor, preprocess: Preprocess, names: Sequence[str]) -> Row:
+    """What a graph's preprocessing makes of images, against what the framework's does.
+
+    Args:
+        own: (1, C, S, S) in 0..255: the picture of the graph.
+        images: (1, H, W, C) uint8; images that are resized come one by one.
+        preprocess: the framework's.
+        names: of the image.
+    """
+    theirs = np.stack([preprocess(Sample(image, ""))[0].image for image in images.numpy()])
+    levels = own.permute(0, 2, 3, 1).numpy()
+    return Row("preprocess", largest("picture, grey levels", theirs, levels, GREY_LEVELS), *names)
