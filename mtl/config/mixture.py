@@ -1,6 +1,6 @@
-"""Data sets inside a data set (``data=mixed``): what their keys mean, and what they can label."""
+"""Data sets inside a data set (``data=mixed``, ``joined``): their keys, and what they can label."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mtl.config.data_keys import FOR_ALL_SETS
@@ -10,6 +10,8 @@ from mtl.errors import UserError
 SETS = "sets"
 FOR_ALL = ("suggested", "each", *FOR_ALL_SETS)
 """Keys of a data set's yaml that count for the whole alone."""
+JOINED = "splits_of"
+"""A key of data sets whose samples are joined, picture by picture."""
 ALIKE = ("engine", "angles")
 """Options of augmentation that can't differ between sets."""
 
@@ -28,18 +30,32 @@ def write_out_sets(data: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict
     if SETS not in data:
         return dict(data)
     if "merge" not in data:
-        raise UserError(f"data@data.{SETS}.NAME= needs data=mixed")
+        raise UserError(f"data@data.{SETS}.NAME= needs data=mixed or data=joined")
+    # Samples of which some sets' targets were left out at random would be no longer joined.
+    keys = (*FOR_ALL, "limit") if JOINED in data else FOR_ALL
     sets: dict[str, dict[str, Any]] = {}
     for name, node in data[SETS].items():
         where = f"data.{SETS}.{name}"
         if not isinstance(node, dict) or "_target_" not in node:
             raise UserError(f"{where}: is no data set; write data@{where}=voc_folder")
-        _refuse_for_all(where, node, defaults.get(SETS, {}).get(name, {}))
-        sets[name] = {key: value for key, value in node.items() if key not in FOR_ALL}
+        _refuse_for_all(where, node, defaults.get(SETS, {}).get(name, {}), keys)
+        sets[name] = {key: value for key, value in node.items() if key not in keys}
     if not sets:
-        raise UserError("data=mixed has no sets yet: write data@data.sets.NAME=voc_folder for each")
+        member = "joined" if JOINED in data else "mixed"
+        raise UserError(
+            f"data={member} has no sets yet: write data@data.sets.NAME=voc_folder for each"
+        )
     own = {f"{name}.{t}": kind for name, node in sets.items() for t, kind in _targets(node)}
     targets = _merged(own, data["merge"] or {})
+    if JOINED in data:
+        if data[JOINED] is not None:
+            _need_set(f"data.{JOINED}", data[JOINED], sets)
+    else:
+        _check_drawing(data, sets)
+    return {**data, SETS: sets, "targets": targets}
+
+
+def _check_drawing(data: Mapping[str, Any], sets: Mapping[str, Any]) -> None:
     _check_shares(data["shares"] or {}, sets)
     if data.get("balance") is not None and data["batches"] == "apart":
         raise UserError(
@@ -47,7 +63,6 @@ def write_out_sets(data: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict
         )
     for name in data["only"] or []:
         _need_set("data.only", name, sets)
-    return {**data, SETS: sets, "targets": targets}
 
 
 def nested(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -65,7 +80,8 @@ def sets_of_tasks(
         data: as ``write_out_sets`` gives it.
         heads: of the chosen tasks, with their targets.
     """
-    merge: Mapping[str, list[str]] = data.get("merge") or {}
+    # A joined sample is of no single set.
+    merge: Mapping[str, list[str]] = {} if JOINED in data else data.get("merge") or {}
     sets = {
         task: list(dict.fromkeys(part.partition(".")[0] for part in merge.get(head["target"], ())))
         for task, head in heads.items()
@@ -77,8 +93,10 @@ def _targets(node: Mapping[str, Any]) -> list[tuple[str, str]]:
     return list((node.get("targets") or {}).items())
 
 
-def _refuse_for_all(where: str, node: Mapping[str, Any], default: Mapping[str, Any]) -> None:
-    for key in FOR_ALL:
+def _refuse_for_all(
+    where: str, node: Mapping[str, Any], default: Mapping[str, Any], keys: Sequence[str]
+) -> None:
+    for key in keys:
         if key in node and node[key] != default.get(key, node[key]):
             raise UserError(f"{where}.{key}: is one for all sets; write data.{key}=")
 

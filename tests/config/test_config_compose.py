@@ -143,7 +143,7 @@ def test_every_member_composes_and_passes_the_checks():
         chosen = [f"{g}={names[min(i, len(names) - 1)]}" for g, names in rest.items()]
         needed = ["ensemble.weights=[0.5,0.5]"] if "ensemble=weighted" in chosen else []
         needed += ["init.run=there"] if "init=run" in chosen else []
-        if "data=mixed" in chosen:
+        if {"data=mixed", "data=joined"} & set(chosen):
             needed += ["data@data.sets.one=shapes", "tasks=[classification]"]
         load([*chosen, *needed], None, False)
 

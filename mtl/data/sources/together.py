@@ -53,6 +53,12 @@ class SetPart:
         moved = {self.becomes[n][0]: self.becomes[n][1].value(value) for n, value in known.items()}
         return {name: value for name, value in moved.items() if value is not None}
 
+    def key(self) -> str:
+        """The set's key where its samples lie in files, and how its targets are numbered here."""
+        assert isinstance(self.source, FileSource)
+        numbers = {n: (to, c.table.tolist()) for n, (to, c) in sorted(self.becomes.items())}
+        return f"{self.name}{self.source.key()}{numbers}"
+
     def columns(self, source: ArraySource) -> dict[str, Column]:
         """The columns of a set in memory under their names in the whole."""
         return {
@@ -121,12 +127,7 @@ class FileSetsTogether(SetsTogether, FileSource):
 
     def key(self) -> str:
         """The sets' keys, and how their targets are numbered here."""
-        found = []
-        for part in self.parts:
-            assert isinstance(part.source, FileSource)
-            numbers = {n: (to, c.table.tolist()) for n, (to, c) in sorted(part.becomes.items())}
-            found.append(f"{part.name}{part.source.key()}{numbers}")
-        return "".join(found)
+        return "".join(part.key() for part in self.parts)
 
 
 def put_together(parts: Sequence[SetPart], meaning: Mapping[str, Target]) -> Source:
