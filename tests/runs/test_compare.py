@@ -466,6 +466,45 @@ def test_a_class_of_nobodys_member_goes_by_its_own_name():
     assert MemberNames().of("backbone", {"_target_": "mine.tiny.Tiny"}) == "Tiny"
 
 
+def test_a_class_of_nobodys_member_goes_by_the_name_that_commands_chose_it_by():
+    own = {"_target_": "mine.softmaxed.Softmaxed", "temperature": 1.0}
+    head = {"_target_": "mine.heads.Plain"}
+    config = {"weighting": own, "heads": {"box": head}, "lr": 1}
+    names = MemberNames()
+    names.learn(config, ["weighting=softmaxed", "weighting.temperature=1", "lr=1", "seed=0"])
+    names.learn(config, ["+head@heads.box=plain_box", "head@heads.other=no", "backbone=x"])
+    assert names.of("weighting", own) == "softmaxed"
+    assert names.of("weighting", {**own, "temperature": 2.0}) == "softmaxed"
+    assert names.of("head", head) == "plain_box"
+    # Two names for one class tell nothing, and neither does what is no name.
+    other = MemberNames()
+    other.learn(config, ["weighting=softmaxed"])
+    other.learn(config, ["weighting=hot"])
+    assert other.of("weighting", own) == "Softmaxed"
+    third = MemberNames()
+    third.learn(config, ["weighting={_target_: x}"])
+    third.learn({"heads": 3}, ["weighting=a", "head@heads.box=b"])
+    assert third.of("weighting", own) == "Softmaxed"
+    # What a member has is its own, whatever was typed.
+    equal = node_of("weighting", "equal")
+    names.learn({"weighting": equal}, ["weighting=mine"])
+    assert names.of("weighting", equal) == "equal"
+
+
+def test_rows_of_a_users_own_member_have_its_name(tmp_path):
+    """Without its folder: as the sweep's own table names them."""
+    for seed in range(2):
+        for name in ("equal", "softmaxed"):
+            values = config(seed)
+            if name == "softmaxed":
+                values["weighting"] = {"_target_": "mine.softmaxed.Softmaxed", "temperature": 1.0}
+            run = write_run(tmp_path / f"{name}{seed}", values, {"box/iou": 0.5 + seed / 10})
+            log = f"[2026][mtl.cli.job][INFO] mtl train weighting={name} seed={seed}\n"
+            (run / "app.log").write_text(log)
+    found = compare(find_runs([tmp_path / "*"]))
+    assert sorted(row.name for row in found.rows) == ["equal", "softmaxed"]
+
+
 def test_members_of_a_users_folder(tmp_path):
     (tmp_path / "backbone").mkdir()
     (tmp_path / "backbone/small.yaml").write_text("# Mine.\n_target_: mine.tiny.Tiny\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mtl.errors import UserError
+from mtl.runs.affinity.commands import overrides_of
 from mtl.runs.collection.record import FoundRuns, PassedOver, RunRecord
 from mtl.runs.compare.chance import chance_of
 from mtl.runs.compare.columns import cells_of, differing
@@ -55,6 +56,8 @@ def compare(
         raise UserError(f"no finished run to compare; {'; '.join(reasons[:3])}")
     members = MemberNames(config_dir)
     runs = [*found.finished, *found.unfinished]
+    for run in runs:
+        members.learn(run.config, overrides_of(run.path) or ())
     settings = [settings_of(run, members) for run in runs]
     columns = differing(settings)
     placed = [(run, cells_of(own, columns)) for run, own in zip(runs, settings, strict=True)]
