@@ -55,7 +55,7 @@ def run(arguments: list[str]) -> int:
     for argument in overrides:
         if "=" not in argument and Path(argument).expanduser().is_dir():
             raise UserError(f"'{argument}': write data.root={argument}")
-    overrides = with_format(overrides)
+    overrides = with_format(overrides, config_dir)
     cfg = load(overrides, config_dir)
     out = place(own, "out", Path(f"outputs/inspect/{cfg.name}.png"))
     if out.suffix.lower() != ".png":

@@ -20,8 +20,12 @@ USUAL = ("classification", "multilabel", "detection", "segmentation")
 
 def train_command(overrides: Sequence[str], config_dir: Path | None) -> str:
     """``mtl train`` with these overrides, as it is to be typed into a shell."""
-    flag = [] if config_dir is None else ["--config-dir", str(config_dir)]
-    return shlex.join(["mtl", "train", *flag, *overrides])
+    return shlex.join(["mtl", "train", *config_flag(config_dir), *overrides])
+
+
+def config_flag(config_dir: Path | None) -> list[str]:
+    """The option for a user's folder of further members."""
+    return [] if config_dir is None else ["--config-dir", str(config_dir)]
 
 
 def normalised(

@@ -146,3 +146,17 @@ def test_names_lie_in_little_memory() -> None:
     assert list(names.like("00001234.png")) == []
     assert names.nearest("00001234x.jpg") == "00001234.JPG"
     assert len(pickle.dumps(names)) < 25 * len(names)
+
+
+def test_the_column_of_pictures_is_known_by_its_cells(tmp_path: Path) -> None:
+    for number in range(8):
+        picture(tmp_path / f"images/{number}.JPG")
+    header = "Serie;Befund;Datei;id\n"
+    rows = "".join(f"{n // 2};{'ab'[n % 2]};{n};x{n}\n" for n in range(8))
+    (tmp_path / "table.csv").write_text(header + rows)
+    data = CsvTable(root=str(tmp_path), image_size=4)
+    data.prepare()
+    assert "Datei: image" in data.decided()[1]
+    source = data.split("train")
+    assert source is not None
+    assert Path(source.id(0)).suffix == ".JPG"

@@ -7,6 +7,8 @@ import pytest
 
 from mtl.cli.guessed_format import with_format
 from mtl.config.groups import members
+from mtl.config.load import load
+from mtl.data.data_set import build_data_set
 from mtl.data.sources.formats import FORMATS, LAST, formats_of
 from mtl.errors import UserError
 
@@ -47,6 +49,7 @@ def test_a_root_alone_gets_its_format_and_others_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tree(tmp_path, [*TREES["csv"], "masks/a.png"])
+    (tmp_path / "classes.txt").write_text("cell\n")
     root = f"data.root={tmp_path}"
     assert with_format([root, "epochs=3"]) == ["data=csv", root, "epochs=3"]
     said = capsys.readouterr()
@@ -55,6 +58,32 @@ def test_a_root_alone_gets_its_format_and_others_are_told(
     assert again in said.out + said.err
     for whole in (["data=coco", root], ["experiment=bccd", root], ["epochs=3"]):
         assert with_format(whole) == whole
+
+
+def test_commands_that_are_told_work_and_else_what_they_lack_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "images").mkdir()
+    names = [f"Prüfling {number}" for number in range(6)]
+    tree(tmp_path, ["classes.txt", *(f"{f}/{n}.{e}" for n in names for f, e in YOLO)])
+    (tmp_path / "classes.txt").write_text("cell\n")
+    rows = (f"{name};{'viel' if at % 2 else 'wenig'};{at / 7}\n" for at, name in enumerate(names))
+    text = "Datei;platelets;stain\n" + "".join(rows)
+    (tmp_path / "Tabelle.csv").write_text(text, encoding="utf-8-sig")
+    root = f"data.root={tmp_path}"
+    assert with_format([root])[0] == "data=yolo"
+    said = "".join(capsys.readouterr())
+    assert f"it looks like data=csv, too: mtl inspect data=csv {root}\n" in said
+    data = build_data_set(load(["data=csv", root]))
+    data.prepare()
+    assert "data.columns={Datei: image, platelets: label, stain: numbers}" in data.notes()[0]
+    (tmp_path / "Tabelle.csv").write_text("Nummer;platelets\n1;viel\n2;viel\n3;wenig\n4;viel\n")
+    with_format([root])
+    said = "".join(capsys.readouterr())
+    assert f"too: but {tmp_path / 'Tabelle.csv'}: no column is the image; data.columns=" in said
+
+
+YOLO = (("images", "jpg"), ("labels", "txt"))
 
 
 @pytest.mark.parametrize(

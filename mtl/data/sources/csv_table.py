@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -31,7 +31,7 @@ from mtl.data.sources.table_index import (
     about,
     read_index,
 )
-from mtl.data.sources.table_layout import find_place, find_tables
+from mtl.data.sources.table_layout import find_place, find_tables, name_pictures
 from mtl.errors import UserError
 from mtl.files import printable
 
@@ -161,8 +161,9 @@ class CsvTable(DataSet):
 
     @cached_property
     def _columns(self) -> dict[str, str]:
-        columns = self.given or guessed(self._first, self.separator)
         path = self._tables[0][0]
+        are_images = partial(name_pictures, self.root, path)
+        columns = self.given or guessed(self._first, self.separator, are_images)
         for name in columns:
             if name not in self._first:
                 raise UserError(f"data.columns: {path}: {unknown('column', name, self._first)}")

@@ -133,10 +133,11 @@ class Folders(DataSet):
         _ = self._splits, self.targets
 
     def look(self) -> None:
-        """See that there are folders of images and maps."""
+        """See that there are folders of images and maps, and names of the classes of masks."""
         self._need_root()
-        for _ in folders_of(self.root, self.given):
-            pass
+        kinds = {kind for _, own in folders_of(self.root, self.given) for kind in own}
+        if "mask" in kinds:
+            _ = self._maps.names
 
     @property
     def targets(self) -> Mapping[str, Target]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -34,7 +34,9 @@ def first_rows(path: Path, within: str) -> dict[str, list[str]]:
     return found
 
 
-def guessed(cells: dict[str, list[str]], within: str) -> dict[str, str]:
+def guessed(
+    cells: dict[str, list[str]], within: str, are_images: Callable[[Sequence[str]], bool]
+) -> dict[str, str]:
     """Column to what it is likely to be; columns that may be anything are left out.
 
     One column is the image. Of labels, lists and each kind of maps the first column is taken.
@@ -42,9 +44,10 @@ def guessed(cells: dict[str, list[str]], within: str) -> dict[str, str]:
     Args:
         cells: see ``first_rows``.
         within: what separates the names in a list.
+        are_images: whether cells are the names of pictures that are there, without ending perhaps.
     """
     found: dict[str, str] = {}
-    image = _image(cells)
+    image = _image(cells, are_images)
     for name, own in cells.items():
         role = IMAGE if name == image else _role(name, own, within)
         if role == NUMBERS or (role is not None and role not in found.values()):
@@ -52,9 +55,14 @@ def guessed(cells: dict[str, list[str]], within: str) -> dict[str, str]:
     return found
 
 
-def _image(cells: dict[str, list[str]]) -> str | None:
+def _image(cells: dict[str, list[str]], are_images: Callable[[Sequence[str]], bool]) -> str | None:
     files = [name for name, own in cells.items() if _are_files(own, PICTURE_SUFFIXES)]
     plain = [name for name in files if _map_of(name) is None]
+    if not plain:
+        # An image has one row: numbers of classes may be the names of pictures, too.
+        others = (name for name in cells if name not in files and _map_of(name) is None)
+        single = [name for name in others if len(set(cells[name])) == len(cells[name])]
+        plain = [name for name in single if are_images(cells[name])]
     named = [name for name in plain or cells if _words(name) & _IMAGES]
     return next(iter(named or plain or files), None)
 

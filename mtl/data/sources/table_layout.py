@@ -64,6 +64,18 @@ def find_tables(
     raise UserError(f"{root} has several tables ({names}); data.table=FILE says which to read")
 
 
+def name_pictures(root: Path, table: Path, cells: Sequence[str]) -> bool:
+    """Whether cells are the names of pictures where those of a table are looked for."""
+    tried = _spread(cells, TRIED) if cells else ()
+    for folder in dict.fromkeys([*likely_folders(root, IMAGE), table.parent]):
+        place = FilePlace(folder, PICTURE_SUFFIXES)
+        found = [path for cell in tried if (path := place.found(cell)) is not None]
+        pictures = [path for path in found if path.suffix.lower() in PICTURE_SUFFIXES]
+        if 2 * len(pictures) > len(tried):
+            return True
+    return False
+
+
 def find_place(root: Path, table: Path, column: str, role: str, cells: Sequence[str]) -> FilePlace:
     """Where the files are that a column names, and the endings that its cells lack.
 
