@@ -32,7 +32,7 @@ COMMANDS: tuple[Row, ...] = (
     ("inspect out=picture.jpg", "out=picture.jpg: give the name of a .png file"),
     ("inspect data.root=empty", "looks like none of voc_folder, coco", "data=NAME says what reads"),
     ("split overwrite=yes", "overwrite=yes: choose one of true, false"),
-    ("split data=shapes", "Shapes reads no lists; data=voc_folder does"),
+    ("split data=shapes", "writes the lists that data=voc_folder reads; what other sets hold"),
     ("status", "sweep= is needed: write sweep=outputs/sweeps/NAME"),
     ("status sweep=nowhere", "sweep=nowhere: no such folder"),
     ("status sweep=runs/a", "sweep=runs/a: no sweep.json in it"),

@@ -176,9 +176,12 @@ class DataSet(ABC):
             The files written, and how many samples each lists.
 
         Raises:
-            UserError: this data set reads no lists, or has some and may not overwrite them.
+            UserError: this data set takes none from here, or has some and may not overwrite them.
         """
-        raise UserError(f"mtl split: {type(self).__name__} reads no lists; data=voc_folder does")
+        raise UserError(
+            "mtl split: writes the lists that data=voc_folder reads; what other sets hold out by "
+            "data.val_fraction and data.test_fraction is the same in every run without any"
+        )
 
     def image(
         self, split: Split, sample: str, size: int | None = None
