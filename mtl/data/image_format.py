@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from mtl.errors import BadFile, UserError
 
 Pixels = npt.NDArray[Any]
 """(H, W, C) uint8, or float32 in 0..255."""
+Size = tuple[int, int]
+"""Width and height."""
 PICTURE_SUFFIXES = (*IMAGE_SUFFIXES, ARRAY_SUFFIX)
 """What is read as a picture, in lower case; upper case is as good."""
 BRIGHTNESS = (0.299, 0.587, 0.114)
@@ -65,7 +69,7 @@ class ImageFormat:
         """A text that differs whenever the pixels would differ; empty for the usual ones."""
         return "" if self.usual else f" {self.channels} {self.span}"
 
-    def read(self, path: Path | str, size: int | None = None) -> tuple[Pixels, tuple[int, int]]:
+    def read(self, path: Path | str, size: int | None = None) -> tuple[Pixels, Size]:
         """Decode a file.
 
         Args:
@@ -78,6 +82,15 @@ class ImageFormat:
         Raises:
             BadFile: it can't be read, has other channels, or values that need ``data.pixel_range``.
         """
+        kept = _KEPT.get()
+        if kept is None:
+            return self._decoded(path, size)
+        key = (self, os.path.realpath(path), size)
+        if key not in kept:
+            kept[key] = self._decoded(path, size)
+        return kept[key]
+
+    def _decoded(self, path: Path | str, size: int | None) -> tuple[Pixels, Size]:
         if self._in_bytes(path):
             values, full = read_image(path, size)
         else:
@@ -150,6 +163,19 @@ class ImageFormat:
 
 
 USUAL = ImageFormat()
+_KEPT: ContextVar[dict[tuple[ImageFormat, str, int | None], tuple[Pixels, Size]] | None] = (
+    ContextVar("pictures that are decoded already", default=None)
+)
+
+
+@contextmanager
+def decoded_once() -> Iterator[None]:
+    """Within, a file that is read several times is decoded once, and its pixels are shared."""
+    token = _KEPT.set({})
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
 
 
 def format_of(data: Mapping[str, Any]) -> ImageFormat:

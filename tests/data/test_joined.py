@@ -2,14 +2,18 @@
 
 import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from resume_kit import resumed
 from training_kit import fit
 
 from mtl.config.load import load
+from mtl.data import image_format
 from mtl.data.build import build_data
+from mtl.data.image_file import read_image
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.sources.base import Split
 from mtl.data.sources.file_source import FileSource
@@ -252,3 +256,45 @@ def test_one_epoch_trains_all_tasks(photos: Path, tmp_path: Path) -> None:
     logged = trainer.callback_metrics
     for task in ("detection", "classification", "regression", "segmentation"):
         assert np.isfinite(float(logged[f"val/{task}/loss"]))
+
+
+def test_a_picture_is_decoded_once(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = joined(photos)
+    source = split(data, "train")
+    decoded = []
+
+    def read(path: Path, size: int | None = None) -> Any:
+        decoded.append(Path(path))
+        return read_image(path, size)
+
+    monkeypatch.setattr(image_format, "read_image", read)
+    wanted = [Path(source.id(row)) for row in range(len(source))]
+    for row in range(len(source)):
+        source.read(row)
+    assert decoded == wanted
+    # Nothing is kept between samples.
+    source.read(0)
+    assert decoded == [*wanted, wanted[0]]
+
+
+def test_balance_goes_by_a_target_of_one_set(photos: Path) -> None:
+    rows = (photos / "table.csv").read_text().splitlines()
+    few = [row.replace("dog", "cat") for row in rows[:-8]] + rows[-8:]
+    (photos / "table.csv").write_text("\n".join(few))
+    data = opened(photos, "data.balance=table.label", "batch_size=8")
+    source = split(joined(photos), "train")
+    numbers = [int(Path(source.id(row)).stem) for row in range(len(source))]
+    rare = {number for number in numbers if number >= 32 and number % 2}
+    drawn = [int(Path(name).stem) for batch in data.train_dataloader() for name in batch.ids]
+    share = sum(number in rare for number in drawn) / len(drawn)
+    assert len(rare) / len(numbers) < 0.15
+    assert 0.4 < share < 0.6
+
+
+@pytest.mark.slow
+def test_a_resumed_run_equals_an_unbroken_one(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    small = ["epochs=2", "batch_size=8", "tasks=[classification,segmentation]", "backbone.width=8"]
+    assert resumed(overrides(photos, *small), tmp_path, 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mtl.data.image_format import decoded_once
 from mtl.data.sample import Sample, TargetValue
 from mtl.data.sources.base import Split
 from mtl.data.sources.file_source import FileSource
@@ -50,7 +51,8 @@ class JoinedSource(FileSource):
         Raises:
             BadFile: it can't be read, or two sets have a target that was merged of theirs.
         """
-        read = [(part, row, part.source.read(row, size)) for part, row in self._at(index)]
+        with decoded_once():
+            read = [(part, row, part.source.read(row, size)) for part, row in self._at(index)]
         found: dict[str, TargetValue] = {}
         for part, row, sample in read:
             self._add(found, part, part.targets(row, sample.targets), index)
