@@ -36,7 +36,7 @@ def run(arguments: list[str]) -> int:
         0.
 
     Raises:
-        UserError: an argument is wrong, the data set takes no lists from here, or there are lists already.
+        UserError: an argument is wrong, the data set takes no lists, or there are lists already.
     """
     config_dir, rest = split_options(arguments)
     own, overrides = own_keys(rest, KEYS)
