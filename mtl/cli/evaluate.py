@@ -226,10 +226,12 @@ def _several_runs(
         "tasks": found.tasks,
         "left_out": found.left_out,
         "metrics": found.metrics,
+        "labelled": {split: found.labelled},
         "runs": found.runs,
     }
     write_json(path, content)
     show_runs(found, chosen, table_console())
+    say(f"labelled {split} samples: {', '.join(f'{t} {n}' for t, n in found.labelled.items())}")
     say(f"written to {path}")
 
 

@@ -31,12 +31,14 @@ class RunsResult:
         left_out: each other task, and why.
         metrics: of the ensemble, full metric name to value.
         runs: the same of each run by itself, by its folder.
+        labelled: task to how many labelled samples all of them are of.
     """
 
     tasks: list[str]
     left_out: dict[str, str]
     metrics: dict[str, float]
     runs: dict[str, dict[str, float]]
+    labelled: dict[str, int]
 
 
 @torch.no_grad()
@@ -86,6 +88,7 @@ def evaluate_runs(
         {task: head.make_metrics().to(networks[0].device) for task, head in heads.items()}
         for _ in range(len(members) + 1)
     ]
+    samples = dict.fromkeys(tasks, 0)
     for raw in data.loader(split):
         data.note_broken(raw.broken)
         if len(raw) == 0:
@@ -99,6 +102,7 @@ def evaluate_runs(
             labels = head.labels(batch, networks[0].network.target_names[task])
             if labels is None:
                 continue
+            samples[task] += len(labels.index)
             decisions = [found[task] for found in decided]
             for metrics, decision in zip(counted, decisions, strict=False):
                 metrics[task].update(decision, labels)
@@ -106,7 +110,8 @@ def evaluate_runs(
     mains = {task: head.metrics[0] for task, head in heads.items()}
     *singles, together = [_results(split, metrics, mains) for metrics in counted]
     names = [str(path) for path, _ in members]
-    return RunsResult(tasks, left_out, together, dict(zip(names, singles, strict=True)))
+    runs = dict(zip(names, singles, strict=True))
+    return RunsResult(tasks, left_out, together, runs, samples)
 
 
 def refuse(chosen: str, settings: DictConfig) -> None:

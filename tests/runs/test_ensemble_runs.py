@@ -87,11 +87,14 @@ def test_each_run_beside_all_of_them(mtl, root: Path, tmp_path: Path) -> None:
         alone = evaluate(open_run(folder, trust=TRUST), folder, "test")
         ours = content["runs"][str(folder)]
         assert ours == pytest.approx({k: v for k, v in alone.items() if "loss" not in k})
+    # Of ten, each fifth is labelled for nothing and the others for a and b in turns.
+    assert content["labelled"] == {"test": {"a": 4, "b": 4}}
     header, *rows = result.out.splitlines()
     assert header.split() == ["metric", "a", "b", "c", "mean"]
     cells = next(row for row in rows if row.startswith("test/a/auroc")).split()
     assert cells[-1] == f"{content['metrics']['test/a/auroc']:.4f}"
     assert len({run["test/a/auroc"] for run in content["runs"].values()}) > 1
+    assert rows[-2] == "labelled test samples: a 4, b 4"
     assert rows[-1] == "written to outputs/eval/mean_test.json"
 
 
@@ -221,7 +224,7 @@ def test_no_metric_and_no_number_is_cut_whatever_the_width(width: int) -> None:
     together = {"test/classification/balanced_accuracy": 0.9999, "test/detection/map": 0.7}
     file = io.StringIO()
     console = Console(file=file, width=width, highlight=False)
-    show_runs(RunsResult(["classification"], {}, together, runs), "vote", console)
+    show_runs(RunsResult(["classification"], {}, together, runs, {}), "vote", console)
     said = file.getvalue()
     assert "…" not in said
     lines = said.splitlines()
@@ -246,7 +249,7 @@ def test_large_numbers_stay_whole(width: int) -> None:
     runs = {f"runs/{n}": {"test/box/mse": 12345.6789 + n, "test/box/iou": 0.5} for n in range(6)}
     file = io.StringIO()
     console = Console(file=file, width=width, highlight=False)
-    show_runs(RunsResult(["box"], {}, {"test/box/mse": 9999.5}, runs), "mean", console)
+    show_runs(RunsResult(["box"], {}, {"test/box/mse": 9999.5}, runs, {}), "mean", console)
     said = file.getvalue()
     assert "…" not in said
     assert [f"{12345.6789 + n:.4f}" in said for n in range(6)] == [True] * 6
