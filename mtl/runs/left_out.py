@@ -33,10 +33,12 @@ def left_out_lines(network: Network, data: MultiTaskData) -> list[str]:
             if labels is not None:
                 found[task] += network.head(task).left_out(labels)
     size = data.preprocess.image_size
+    whole = len(data.loading("train", augment=False))
+    of = f" in {MOST_READ} of {whole} training samples" if whole > MOST_READ else ""
     return [
-        f"{task}: {without} of {counted(objects, 'object')} {agreeing(without, 'has', 'have')} no "
-        f"point at image_size={size}, since smaller ones nearby take theirs; a larger image_size "
-        f"or finer heads.{task}.strides help"
+        f"{task}: {without} of {counted(objects, 'object')}{of} "
+        f"{agreeing(without, 'has', 'have')} no point at image_size={size}, since smaller ones "
+        f"nearby take theirs; a larger image_size or finer heads.{task}.strides help"
         for task, (without, objects) in ((task, counts.tolist()) for task, counts in found.items())
         if without
     ]

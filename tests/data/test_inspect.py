@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from rich.console import Console
 from voc_factory import SHARED_DATA, make_voc, write_annotation
 
@@ -160,6 +161,48 @@ def test_padded_files_are_doubtful_but_not_broken(voc: Path) -> None:
     source = VocFolder(root=str(voc), image_size=32, classes=list(CLASSES)).split("train")
     assert source is not None
     assert not count("train", source, TARGETS, range(len(source))).broken
+
+
+@pytest.mark.parametrize("damage", ["bit", "hole", "cut", "length"])
+def test_damage_within_a_png_is_found(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "a.png"
+    values = np.random.default_rng(0).integers(0, 255, (40, 40, 3)).astype(np.uint8)
+    Image.fromarray(values).save(path)
+    assert looks_whole(path)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    if damage == "bit":
+        data[middle] ^= 1
+    elif damage == "hole":
+        data[middle : middle + 100] = bytes(100)
+    elif damage == "cut":
+        del data[middle:-12]
+    else:
+        data[33:37] = b"\xff" * 4
+    path.write_bytes(data)
+    assert not looks_whole(path)
+
+
+def test_what_ends_like_a_jpeg_begins_like_one(voc: Path) -> None:
+    path = voc / "JPEGImages" / "train0.jpg"
+    assert looks_whole(path)
+    path.write_bytes(b"<html>" + path.read_bytes()[6:])
+    assert not looks_whole(path)
+
+
+def test_two_samples_of_one_broken_file_are_two(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b", "c"):
+        Image.new("RGB", (8, 8)).save(tmp_path / f"{name}.png")
+    Image.new("L", (8, 8), 1).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_bytes(b"")
+    (tmp_path / "t.csv").write_text("file,mask\na.png,bad.png\nb.png,bad.png\nc.png,good.png\n")
+    columns = "data.columns={file: image, mask: mask}"
+    command = ["data=csv", f"data.root={tmp_path}", columns, "data.classes={mask: [x]}"]
+    out = f"out={tmp_path / 'x.png'}"
+    assert run([*command, "data.val_fraction=0", "image_size=32", "samples=2", out]) == 0
+    assert "Warning: 2 broken samples" in capsys.readouterr().out
 
 
 def test_a_batch_taken_apart_gives_its_samples_back() -> None:

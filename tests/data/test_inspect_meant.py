@@ -230,6 +230,38 @@ def test_all_counts_are_written(tmp_path: Path) -> None:
     }
 
 
+def test_of_samples_that_lack_a_target_a_few_are_named() -> None:
+    missing = [f"photos/shelf/{number}.png" for number in range(40)]
+    tally = Tally(Target("boxes", ("a",)), samples=2, missing=missing)
+    console = printed(300)
+    print_report(console, [SplitStatistics("train", 42, 42, {"boxes": tally})])
+    assert text(console).splitlines()[-1] == (
+        "40 of 42 train samples lack boxes: photos/shelf/0.png, photos/shelf/1.png, "
+        "photos/shelf/2.png, ..."
+    )
+    narrow = Console(file=io.StringIO(), width=60, force_terminal=True, color_system=None)
+    print_report(narrow, [SplitStatistics("train", 42, 42, {"boxes": tally})])
+    last = text(narrow).splitlines()[-3:]
+    assert max(map(len, last)) <= 60
+    assert last[-1].endswith("...")
+
+
+def test_other_sets_of_a_mixture_lack_nothing() -> None:
+    missing = ["cells:a.png", *(f"pets:{number}.png" for number in range(9))]
+    tallies = {
+        "cells.boxes": Tally(Target("boxes", ("a",)), samples=2, missing=missing),
+        "pets.mask": Tally(Target("mask", ("a", "b")), samples=9, missing=["cells:a.png"] * 3),
+        "both": Tally(Target("label", ("a", "b")), samples=9, missing=["cells:a.png"]),
+    }
+    console = printed(300)
+    print_report(console, [SplitStatistics("train", 12, 12, tallies)], ("cells", "pets"))
+    said = [line for line in text(console).splitlines() if "lack" in line]
+    assert said == [
+        "1 of 3 train samples of cells lacks cells.boxes: cells:a.png",
+        "1 of 10 train samples lacks both: cells:a.png",
+    ]
+
+
 def test_many_files_that_are_broken_alike_are_one_line() -> None:
     console = printed(500)
     alike = [("train", Broken(f"{n}", f"m/{n}.png: has pixels of value 7")) for n in range(40)]

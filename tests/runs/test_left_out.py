@@ -14,6 +14,7 @@ from mtl.data.sample import Boxes
 from mtl.data.sources.base import ArraySource
 from mtl.data.sources.shapes import Shapes
 from mtl.model.build import build_network
+from mtl.runs import left_out
 from mtl.runs.left_out import left_out_lines
 
 pytestmark = pytest.mark.slow
@@ -53,6 +54,13 @@ def test_two_of_six_share_four_points() -> None:
     (line,) = lines(*TINY)
     assert line.startswith("detection: 2 of 6 objects have no point at image_size=32")
     assert "heads.detection.strides" in line
+
+
+@pytest.mark.usefixtures("crowd")
+def test_of_many_samples_it_is_said_how_many_were_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(left_out, "MOST_READ", 8)
+    (line,) = lines(*TINY)
+    assert line.startswith("detection: 2 of 6 objects in 8 of 40 training samples have no point")
 
 
 def test_shapes_all_have_points() -> None:

@@ -7,19 +7,19 @@ from rich.console import Console
 from rich.progress import track
 
 from mtl.data.inspection.draw import draw_targets
-from mtl.data.inspection.report import print_broken, print_report
+from mtl.data.inspection.report import print_broken, print_line, print_report
 from mtl.data.inspection.samples import augmented
 from mtl.data.inspection.statistics import SplitStatistics, count, looked_at
 from mtl.data.inspection.written import write_counts
 from mtl.data.loading.module import MultiTaskData
 from mtl.data.sample import Sample, Target
 from mtl.data.sources.base import SPLITS, Split
+from mtl.data.sources.mixed import Mixed
 from mtl.drawing.grid import grid
 from mtl.drawing.marks import Canvas
 from mtl.drawing.pixels import LEAST_SIDE
 from mtl.drawing.write import write_png
 from mtl.files import printable
-from mtl.terminal import in_width
 from mtl.words import counted
 
 
@@ -50,13 +50,14 @@ def inspect(
     data.prepare_data()
     data.required(split)
     found = statistics(data, console)
-    print_report(console, found)
+    sets = data.data_set.sets if isinstance(data.data_set, Mixed) else ()
+    print_report(console, found, sets)
     print_lines(console, "where it comes from", data.data_set.decided())
     print_lines(console, "how it was taken", data.data_set.notes())
     drawn = augmented(data, split, samples)
-    # A reason names its file, so that what both ways of looking found is listed once.
-    broken = {b.reason: (entry.split, b) for entry in found for b in entry.broken}
-    broken |= {b.reason: (split, b) for b in drawn.broken}
+    # What both ways of looking found is listed once; two samples may be of one broken file.
+    broken = {(split, b.id): (split, b) for b in drawn.broken}
+    broken |= {(entry.split, b.id): (entry.split, b) for entry in found for b in entry.broken}
     print_broken(console, list(broken.values()))
     if not drawn.samples:
         console.print(f"No {split} sample can be read, so there is no picture.")
@@ -78,12 +79,7 @@ def print_lines(console: Console, title: str, lines: Sequence[str]) -> None:
     if lines:
         console.print(f"[bold]{title}[/]")
     for line in lines:
-        text = f"  {printable(line)}"
-        console.print(
-            in_width(text, console.width) if console.is_terminal else text,
-            markup=False,
-            soft_wrap=True,
-        )
+        print_line(console, f"  {printable(line)}")
 
 
 def statistics(data: MultiTaskData, console: Console) -> list[SplitStatistics]:

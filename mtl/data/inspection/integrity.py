@@ -1,6 +1,7 @@
 """Finding image files that are cut off without decoding them all."""
 
 import os
+import zlib
 from pathlib import Path
 
 from mtl.data.image_format import PICTURE_SUFFIXES
@@ -8,19 +9,47 @@ from mtl.data.sources.base import Source
 from mtl.data.sources.file_source import FileSource
 from mtl.data.sources.limited import Limited
 
-END_MARKS = {".jpg": b"\xff\xd9", ".jpeg": b"\xff\xd9", ".jfif": b"\xff\xd9", ".png": b"IEND"}
+MARKS = dict.fromkeys((".jpg", ".jpeg", ".jfif"), (b"\xff\xd8", b"\xff\xd9"))
+"""Ending to what such files begin and end with."""
 TAIL = 64
 """Bytes at the end of a file that the mark is looked for in."""
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def looks_whole(path: Path) -> bool:
-    """Whether a file ends as its format must; False where that can't be told so cheaply."""
-    mark = END_MARKS.get(path.suffix.lower())
-    if mark is None or not path.is_file():
+    """Whether a file is as its format must be; False where that can't be told so cheaply.
+
+    A PNG is read, since each of its parts has a checksum; a JPEG has none.
+    """
+    suffix = path.suffix.lower()
+    if not path.is_file():
         return False
+    if suffix == ".png":
+        return _whole_png(path.read_bytes())
+    if suffix not in MARKS:
+        return False
+    first, last = MARKS[suffix]
     with path.open("rb") as file:
+        if file.read(len(first)) != first:
+            return False
         file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL))
-        return mark in file.read()
+        return last in file.read()
+
+
+def _whole_png(data: bytes) -> bool:
+    if not data.startswith(SIGNATURE):
+        return False
+    start = len(SIGNATURE)
+    while start + 12 <= len(data):
+        length = int.from_bytes(data[start : start + 4])
+        end = start + 8 + length
+        name = data[start + 4 : start + 8]
+        if zlib.crc32(data[start + 4 : end]) != int.from_bytes(data[end : end + 4]):
+            return False
+        if name == b"IEND":
+            return True
+        start = end + 4
+    return False
 
 
 def read_if_doubtful(source: Source, index: int) -> None:

@@ -1,6 +1,6 @@
 """The statistics for people."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from rich.console import Console
 from rich.markup import escape
@@ -9,18 +9,26 @@ from rich.table import Table
 from mtl.data.batch import Broken
 from mtl.data.inspection.class_table import alike, class_table, says_more
 from mtl.data.inspection.statistics import SplitStatistics
+from mtl.data.inspection.tally import Tally
+from mtl.data.sources.together import set_of
+from mtl.terminal import in_width
 from mtl.words import agreeing, counted
 
 MOST_IDS = 5
+FEW_IDS = 3
+"""Of samples that lack a target, as many do."""
 MOST_BROKEN = 50
 
 
-def print_report(console: Console, found: Sequence[SplitStatistics]) -> None:
+def print_report(
+    console: Console, found: Sequence[SplitStatistics], sets: Collection[str] = ()
+) -> None:
     """Print counts, class frequencies and what is missing.
 
     Args:
         console: where to.
         found: one entry per split, at least one, all of the same targets.
+        sets: names of the sets that are mixed, if any.
     """
     console.print(_samples(found))
     for names in alike(found):
@@ -28,14 +36,30 @@ def print_report(console: Console, found: Sequence[SplitStatistics]) -> None:
             console.print(class_table(names, found))
     for entry in found:
         for name, tally in entry.tallies.items():
-            if tally.missing:
-                whole = tally.samples + len(tally.missing)
-                console.print(
-                    f"{len(tally.missing)} of {counted(whole, f'{entry.split} sample')} "
-                    f"{agreeing(len(tally.missing), 'lacks', 'lack')} {escape(name)}: "
-                    f"{escape(_some(tally.missing))}",
-                    soft_wrap=True,
-                )
+            print_line(console, _lacking(entry.split, name, tally, sets))
+
+
+def print_line(console: Console, text: str) -> None:
+    """Print prose as it is, its lines ended between words on a terminal; nothing of nothing."""
+    if text:
+        shown = in_width(text, console.width) if console.is_terminal else text
+        console.print(shown, markup=False, soft_wrap=True)
+
+
+def _lacking(split: str, name: str, tally: Tally, sets: Collection[str]) -> str:
+    """Which samples lack a target; nothing where none does that could have it."""
+    own = name.partition(".")[0]
+    missing, whole, of = tally.missing, tally.samples + len(tally.missing), ""
+    if own in sets:
+        # No sample of another set can have it.
+        missing = [sample for sample in missing if set_of(sample) == own]
+        whole, of = tally.samples + len(missing), f" of {own}"
+    if not missing:
+        return ""
+    return (
+        f"{len(missing)} of {counted(whole, f'{split} sample')}{of} "
+        f"{agreeing(len(missing), 'lacks', 'lack')} {name}: {_some(missing, FEW_IDS)}"
+    )
 
 
 def print_broken(console: Console, broken: Sequence[tuple[str, Broken]]) -> None:
@@ -55,7 +79,7 @@ def print_broken(console: Console, broken: Sequence[tuple[str, Broken]]) -> None
     )
     lines = _grouped(broken)
     for line in lines[:MOST_BROKEN]:
-        console.print(f"  {escape(line)}", soft_wrap=True)
+        print_line(console, f"  {line}")
     if len(lines) > MOST_BROKEN:
         console.print(f"  and {len(lines) - MOST_BROKEN} more")
 
@@ -108,5 +132,5 @@ def _looked_at(entry: SplitStatistics) -> str:
     return f"{entry.looked_at}, spread" if entry.looked_at < entry.total else "all"
 
 
-def _some(ids: Sequence[str]) -> str:
-    return ", ".join(ids[:MOST_IDS]) + (", ..." if len(ids) > MOST_IDS else "")
+def _some(ids: Sequence[str], most: int = MOST_IDS) -> str:
+    return ", ".join(ids[:most]) + (", ..." if len(ids) > most else "")
