@@ -16,6 +16,9 @@ from mtl.runs.compare.output.basis import at_chance, basis_lines
 from mtl.runs.compare.output.json_file import as_values
 from mtl.runs.compare.output.latex import as_latex
 from mtl.runs.compare.output.markdown import as_markdown
+from mtl.runs.page.data import page_data
+from mtl.runs.page.parts import Sentences
+from mtl.runs.page.sections.overview import overview
 from mtl.runs.report import metrics_table
 
 LEVELS = {"kind": {"accuracy": 0.2, "auroc": 0.5}, "map": {"miou": 0.116}}
@@ -64,7 +67,7 @@ def test_numbers_of_samples_stand_in_the_table() -> None:
 
 
 def test_compared_runs_say_what_their_numbers_rest_on(tmp_path: Path) -> None:
-    """0.61 of cagrad at most, where 0.7 is chance; the curves know no level of boxes."""
+    """Boxes have no level; where chance is 0.7 no row is clearly beyond it."""
     sweep = write_full_sweep(tmp_path / "sweep", seeds=2)
     for seed, file in enumerate(sorted(sweep.glob("*/results.json"))):
         counts = {"test": {"classification": 22, "box": 20 + seed % 2}}
@@ -93,6 +96,13 @@ def test_compared_runs_say_what_their_numbers_rest_on(tmp_path: Path) -> None:
     with redirect_stdout(out):
         show(found, whole=True)
     assert warning in out.getvalue()
+    foot = overview(page_data(found)).parts[-1]
+    assert isinstance(foot, Sentences)
+    assert foot.lines == [
+        "Chance, without a look at the images: classification accuracy 0.700.",
+        f"L{lines[0][1:]}.",
+        f"N{warning[1:]}.",
+    ]
     (alone,) = at_chance(compare(find_runs([sorted(sweep.glob("*"))[0]])))
     assert alone.startswith("classification hardly leaves chance (accuracy 0.6")
 

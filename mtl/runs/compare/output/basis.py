@@ -15,18 +15,28 @@ def basis_lines(comparison: Comparison) -> list[str]:
     Args:
         comparison: whose metrics they are of.
     """
-    metrics = [metric for metric in comparison.metrics if not metric.percent]
-    lines = []
-    split = metrics[0].name.partition("/")[0] if metrics else ""
-    tasks = dict.fromkeys(metric.task for metric in metrics if metric.task)
-    counts = {task: samples_of(comparison, split, task) for task in tasks}
-    if told := [f"{task} {count}" for task, count in counts.items() if count]:
-        lines.append(f"labelled {split} samples: {', '.join(told)}")
+    metrics = _measured(comparison)
+    lines = samples_lines(comparison)
     levels = {m: comparison.chance[m.name] for m in metrics if m.name in comparison.chance}
     if levels:
         told = [f"{m.task} {m.own} {Digits(m).plain(level)}" for m, level in levels.items()]
         lines.append(chance_line(told))
     return lines
+
+
+def samples_lines(comparison: Comparison) -> list[str]:
+    """The first of ``basis_lines``; none where no run knows."""
+    metrics = _measured(comparison)
+    split = metrics[0].name.partition("/")[0] if metrics else ""
+    tasks = dict.fromkeys(metric.task for metric in metrics if metric.task)
+    counts = {task: samples_of(comparison, split, task) for task in tasks}
+    told = [f"{task} {count}" for task, count in counts.items() if count]
+    return [f"labelled {split} samples: {', '.join(told)}"] if told else []
+
+
+def _measured(comparison: Comparison) -> list[ComparedMetric]:
+    """The metrics that are no changes."""
+    return [metric for metric in comparison.metrics if not metric.percent]
 
 
 def samples_of(comparison: Comparison, split: str, task: str) -> str:

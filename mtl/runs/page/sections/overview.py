@@ -1,6 +1,7 @@
 """The comparison as a table."""
 
-from mtl.runs.compare.comparison import ComparedMetric, Singles
+from mtl.runs.compare.comparison import ComparedMetric, Comparison, Singles
+from mtl.runs.compare.output.basis import at_chance, samples_lines
 from mtl.runs.compare.output.words import BEST, BETTER, WORSE, cell_text, cost_text
 from mtl.runs.page.answers import Tone
 from mtl.runs.page.chance import levels_in_words
@@ -40,9 +41,16 @@ def overview(data: PageData) -> PageSection:
         lines[0] += f" Bold: {BEST}. {BETTER} {WORSE} : better or worse than {held}."
     table = PageTable("overview-table", "All runs, those of a kind together", columns, rows, True)
     parts: list[PagePart] = [Sentences(lines), table]
-    if foot := levels_in_words(data, metrics):
-        parts.append(Sentences([foot]))
+    foot = [levels_in_words(data, metrics)]
+    foot += [f"{line[0].upper()}{line[1:]}." for line in _resting_on(comparison)]
+    if told := [line for line in foot if line]:
+        parts.append(Sentences(told))
     return PageSection("table", "All numbers", parts)
+
+
+def _resting_on(comparison: Comparison) -> list[str]:
+    """Numbers of samples, and tasks of which no row clearly beats chance."""
+    return [*samples_lines(comparison), *at_chance(comparison)]
 
 
 def _title(metric: ComparedMetric) -> str:
