@@ -52,6 +52,8 @@ def targets_of(data: Mapping[str, Any]) -> dict[str, str]:
     columns = data.get("columns") if "table" in data else None
     if not columns:
         return targets
+    if not isinstance(columns, Mapping):
+        raise UserError(f"data.columns={columns}: is no mapping; write {{NAME: image, ...}}")
     named = {t: next(iter(kinds.values())) for t, kinds in column_targets(columns).items()}
     rest = {name: kind for name, kind in targets.items() if kind not in named.values()}
     return {**rest, **named}

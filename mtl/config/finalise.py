@@ -23,6 +23,7 @@ from mtl.config.schema import (
     resolved,
     unknown_keys,
 )
+from mtl.config.texts import untexted
 from mtl.errors import UserError
 
 SWEEP = "sweep"
@@ -87,6 +88,7 @@ def held_to_files(
         UserError: see ``final_values``.
     """
     forget_replaced(values, defaults, overrides)
+    values["data"] = untexted(values["data"])
     values["heads"] |= heads_of_targets(values["heads"], values["data"])
     own = heads_of_targets(defaults["heads"], values["data"])
     defaults = {**defaults, "heads": {**defaults["heads"], **own}}

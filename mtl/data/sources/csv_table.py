@@ -11,6 +11,7 @@ import numpy as np
 
 from mtl.config.columns import IMAGE, MAPS, column_targets
 from mtl.config.nearest import listing, unknown
+from mtl.config.texts import written
 from mtl.data.image_format import format_of
 from mtl.data.sample import Target
 from mtl.data.sources.base import SPLITS, DataSet, Split
@@ -126,9 +127,8 @@ class CsvTable(DataSet):
     def decided(self) -> Sequence[str]:
         """The tables, what their columns are, where their files are, who names classes of masks."""
         said = [f"{split or 'table'}: {path}" for path, split in self._tables]
-        columns = ", ".join(f"{name}: {role}" for name, role in self._columns.items())
         how = "as given" if self.given else "by their names and first rows"
-        said.append(f"columns {how}: data.columns={{{columns}}}")
+        said.append(f"columns {how}: {written('data.columns', self._columns)}")
         for key, place in self._layout.places.items():
             name = list(self._columns)[int(key.removeprefix("column"))]
             lacking = f"; endings that cells lack: {listing(place.usual)}" if place.usual else ""
@@ -145,8 +145,8 @@ class CsvTable(DataSet):
         said = [f"columns not used: {listing(unused[:8])}" + ", ..." * (len(unused) > 8)]
         notes = said * bool(unused) + list(about(self._arrays)["notes"])
         if not self.given:
-            columns = ", ".join(f"{name}: {role}" for name, role in self._columns.items())
-            notes.insert(0, f"nobody said what the columns are; taken: data.columns={{{columns}}}")
+            columns = written("data.columns", self._columns)
+            notes.insert(0, f"nobody said what the columns are; taken: {columns}")
         return [printable(line) for line in notes]
 
     @cached_property
