@@ -155,11 +155,28 @@ def test_many_tasks_lose_no_number(width: int) -> None:
     assert len(lines) == {40: 4, 60: 2, 80: 2, 100: 1, 130: 1}[width]
 
 
-def test_names_are_cut_only_where_they_stay_different() -> None:
+def test_four_tasks_at_80_columns_have_their_whole_names() -> None:
+    four = ["detection/map", "classification/balanced_accuracy", "regression/r2"]
+    metrics = ["val/loss", "val/score", *(f"val/{name}" for name in four), "val/segmentation/miou"]
+    assert Rows(metrics, 5, 80).header() == [
+        "                           detec-  classif-    regre-   segmen-",
+        "                             tion   ication     ssion    tation",
+        "                                     balan-",
+        "                                       ced_",
+        "epoch      loss   score       map  accuracy        r2      miou     time",
+    ]
+
+
+def test_names_end_their_lines_behind_underscores() -> None:
     alike = ["val/segmentation_left/miou", "val/segmentation_right/miou"]
-    assert len(Rows(alike, 5, 50).row("1/1", {}, "", best=False)) == 2
-    other = ["val/left_segmentation/miou", "val/right_segmentation/miou"]
-    assert Rows(other, 5, 50).header()[0].split() == ["left_segment…", "right_segmen…"]
+    assert Rows(alike, 5, 50).header()[:2] == [
+        "       segmentation_  segmentation_",
+        "                left          right",
+    ]
+    assert len(Rows(alike, 5, 50).row("1/1", {}, "", best=False)) == 1
+    for width in range(30, 90):
+        *above, _ = Rows(alike, 5, width).header()
+        assert max(map(len, above)) <= width
 
 
 @pytest.mark.parametrize(

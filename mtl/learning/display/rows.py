@@ -9,7 +9,7 @@ GAP = 2
 NUMBER = 6
 """Characters of ``0.1234``."""
 SHORTEST = 8
-"""Characters that a name is not cut below."""
+"""Characters that a name is not broken below."""
 BEST = "best"
 TIME = 7
 
@@ -34,7 +34,7 @@ class Column:
 class Rows:
     """Lays rows out for a width; what does not fit into one line goes on in the next.
 
-    Names are cut, numbers never.
+    Long names are broken over lines, numbers never.
 
     Args:
         metrics: full names (``val/loss``, ``val/score``, ``val/box/iou``), in order.
@@ -49,14 +49,12 @@ class Rows:
         self.lines = _lines([_column(metric) for metric in metrics], room)
 
     def header(self) -> list[str]:
-        """The names, over two lines per line of a row."""
+        """The names, each metric's below its task's, over as many lines as they take."""
         lines = []
         for number, columns in enumerate(self.lines):
-            above = "".join(_cell(column.top, column.width) for column in columns)
-            names = "".join(_cell(column.name, column.width) for column in columns)
             label, time = ("epoch", _cell("time", TIME)) if number == 0 else ("", "")
-            if above.strip():
-                lines.append(" " * self.label + above.rstrip())
+            *above, names = _stacked(columns)
+            lines += [" " * self.label + line for line in above]
             lines.append(f"{label:>{self.label}}{names}{time}")
         return lines
 
@@ -85,16 +83,29 @@ def _column(metric: str) -> Column:
     return Column(metric, top, name, max(len(top), len(name), widest))
 
 
+def _stacked(columns: Sequence[Column]) -> list[str]:
+    """The lines of a header, as many for tasks and for metrics as their longest names take."""
+    lines = []
+    for names in ([column.top for column in columns], [column.name for column in columns]):
+        broken = [_broken(name, c.width) for name, c in zip(names, columns, strict=True)]
+        deepest = max(map(len, broken), default=0)
+        padded = [[*[""] * (deepest - len(parts)), *parts] for parts in broken]
+        rows = zip(*padded, strict=True)
+        cells = [[_cell(t, c.width) for t, c in zip(row, columns, strict=True)] for row in rows]
+        lines += ["".join(row) for row in cells]
+    *above, last = lines or [""]
+    return [*(line.rstrip() for line in above), last]
+
+
 def _lines(columns: Sequence[Column], room: int) -> list[list[Column]]:
-    """Columns in as few lines as cut names make possible, those below each other as wide."""
+    """Columns in as few lines as broken names make possible, those below each other as wide."""
     longest = max((column.width for column in columns), default=NUMBER)
     for number in range(1, len(columns) + 1):
         each = math.ceil(len(columns) / number)
         for most in range(longest, SHORTEST - 1, -1):
-            cut = [_cut(column, most) for column in columns]
-            lines = _aligned([cut[i : i + each] for i in range(0, len(cut), each)])
-            names = {(column.top, column.name) for column in cut}
-            if sum(c.width + GAP for c in lines[0]) <= room and len(names) == len(cut):
+            narrow = [replace(column, width=min(column.width, most)) for column in columns]
+            lines = _aligned([narrow[i : i + each] for i in range(0, len(narrow), each)])
+            if sum(c.width + GAP for c in lines[0]) <= room:
                 return lines
     return [[column] for column in columns] or [[]]
 
@@ -104,17 +115,17 @@ def _aligned(lines: list[list[Column]]) -> list[list[Column]]:
     return [[replace(c, width=w) for c, w in zip(line, widths, strict=False)] for line in lines]
 
 
-def _cut(column: Column, most: int) -> Column:
-    return replace(
-        column,
-        top=_short(column.top, most),
-        name=_short(column.name, most),
-        width=min(column.width, most),
-    )
-
-
-def _short(name: str, most: int) -> str:
-    return name if len(name) <= most else f"{name[: most - 1]}…"
+def _broken(name: str, most: int) -> list[str]:
+    """A name in lines of at most so many characters, behind underscores where it has them."""
+    if len(name) <= most:
+        return [name] if name else []
+    place = name.rfind("_", 1, most) + 1
+    if place:
+        return [name[:place], *_broken(name[place:], most)]
+    # Into parts of like length, of which each but the last has its hyphen.
+    word = len(name[: name.find("_", 1) + 1] or name)
+    place = math.ceil(word / math.ceil(word / (most - 1)))
+    return [f"{name[:place]}-", *_broken(name[place:], most)]
 
 
 def _cell(text: str, width: int) -> str:
