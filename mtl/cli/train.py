@@ -1,6 +1,8 @@
 """``mtl train``: one run, or a sweep."""
 
 import argparse
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 from hydra.errors import HydraException
@@ -23,6 +25,7 @@ from mtl.config.paths import allow_user_modules
 from mtl.errors import Interrupted, UserError
 from mtl.files import unwritable
 from mtl.processes import several
+from mtl.terminal import doing
 
 
 def run(arguments: list[str]) -> int:
@@ -63,12 +66,14 @@ def run(arguments: list[str]) -> int:
     if wants_answer(options):
         answer(options, config_dir)
         return 0
-    load(options.overrides, config_dir)
-    options.overrides = in_one_folder(options.overrides, config_dir)
-    try:
-        train_one(options, config_dir)
-    except Interrupted as stop:
-        raise KeyboardInterrupt(how_to_resume(arguments, stop)) from stop
+    with ExitStack() as composing:
+        composing.enter_context(doing("composing the configuration"))
+        load(options.overrides, config_dir)
+        options.overrides = in_one_folder(options.overrides, config_dir)
+        try:
+            train_one(options, config_dir, composing.close)
+        except Interrupted as stop:
+            raise KeyboardInterrupt(how_to_resume(arguments, stop)) from stop
     return 0
 
 
@@ -110,8 +115,15 @@ def answer(options: argparse.Namespace, config_dir: Path | None) -> None:
         raise complaint(error, current_values(overrides, config_dir), config_dir) from error
 
 
-def train_one(options: argparse.Namespace, config_dir: Path | None) -> None:
+def train_one(
+    options: argparse.Namespace, config_dir: Path | None, composed: Callable[[], object]
+) -> None:
     """One run.
+
+    Args:
+        options: as ``parse_options`` returns them.
+        config_dir: a user's folder of further members.
+        composed: is called when the configuration is, and the run begins.
 
     Raises:
         Exception: what the run raises comes out as it is.
@@ -123,6 +135,7 @@ def train_one(options: argparse.Namespace, config_dir: Path | None) -> None:
     def guarded(cfg: DictConfig) -> None:
         # Hydra would print a line of its own about an error that it sees.
         try:
+            composed()
             job(cfg)
         except Exception as error:
             raised.append(error)

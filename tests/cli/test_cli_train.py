@@ -2,6 +2,7 @@ import json
 import shlex
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import fresh
@@ -21,6 +22,22 @@ def test_one_run(mtl, stub_train):
     assert cfg.lr == 0.1
     assert folder.parent == Path.cwd() / "outputs/runs/mine"
     assert (folder / "app.log").read_text().endswith("mtl train lr=0.1 name=mine\n")
+
+
+def test_what_takes_a_second_before_a_run_is_said(mtl, stub_train, monkeypatch):
+    said = []
+
+    @contextmanager
+    def doing(what):
+        said.append(what)
+        yield
+        said.append("over")
+
+    monkeypatch.setattr("mtl.cli.train.doing", doing)
+    monkeypatch.setattr("mtl.cli.train.load", lambda *_: said.append("composed"))
+    stub_train.act = lambda cfg, folder: said.append("run")
+    assert mtl("train", "hydra.run.dir=here").code == 0
+    assert said == ["composing the configuration", "composed", "over", "run"]
 
 
 def test_run_folder_and_new_head(mtl, stub_train):

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections import Counter
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,9 +18,10 @@ from torch import nn
 from mtl.cli.compress import run
 from mtl.cli.export import run as export
 from mtl.errors import UserError
-from mtl.runs.compression import base
+from mtl.runs.compression import base, measured, onnx_result
 from mtl.runs.compression.qat.fake import RoundedConv
 from mtl.runs.compression.qat.step import QuantizationAware
+from mtl.runs.compression.quantize import step
 from mtl.runs.compression.quantize.step import Quantize
 from mtl.runs.export.read import read
 from mtl.runs.prediction.predictor import Predictor
@@ -60,10 +62,24 @@ def compress(trained: Path, out: Path, step: str, *options: str) -> list[dict[st
 
 @pytest.mark.slow
 def test_int8_is_a_file_of_ours_with_a_table_row(
-    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    trained: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    doing: list[str] = []
+    for module in (step, onnx_result, measured):
+        monkeypatch.setattr(module, "doing", lambda what: nullcontext(doing.append(what)))
     options = "quantize.images=4", "quantize.max_loss=100"
     stands = compress(trained, tmp_path, "quantize", *options)
+    assert doing == [
+        "evaluating",
+        "exporting",
+        "finding ranges on 4 images",
+        "measuring what each costs",
+        "measuring what each task loses",
+        "evaluating",
+    ]
     assert "16 layers in int8, layers one by one" in capsys.readouterr().out
     assert [stand["step"] for stand in stands] == ["as trained", "quantize"]
     assert stands[1]["file"] == "int8.onnx"

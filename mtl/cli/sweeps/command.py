@@ -23,7 +23,7 @@ from mtl.config.paths import SWEEP_FILE
 from mtl.files import read_json, shown, write_json
 from mtl.runs.compare.statistics.fewest import FEWEST
 from mtl.runs.stopping import stopped_by_signals
-from mtl.terminal import say
+from mtl.terminal import doing, say
 from mtl.words import counted
 
 
@@ -62,7 +62,8 @@ def walked(planner: Planner, command: str) -> list[Mapping[str, Any]]:
     Returns:
         How each job ended, now or before.
     """
-    plan = plan_sweep(planner)
+    with doing("composing the jobs"):
+        plan = plan_sweep(planner)
     folder = plan.sweep.folder
     about = {
         "metrics": plan.metrics,

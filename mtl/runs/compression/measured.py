@@ -30,7 +30,8 @@ def measured_stand(
         repeats: see ``latencies``.
     """
     counted = LabelledSamples()
-    metrics = work.evaluate(work.split, file=work.file, callbacks=[counted])
+    with doing("evaluating"):
+        metrics = work.evaluate(work.split, file=work.file, callbacks=[counted])
     return Stand(
         step=step,
         metrics=metrics,

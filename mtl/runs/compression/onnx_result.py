@@ -11,6 +11,7 @@ from mtl.errors import UserError
 from mtl.files import write_all
 from mtl.runs.compression.base import Workpiece
 from mtl.runs.export.formats import FORMATS
+from mtl.terminal import doing
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -42,7 +43,7 @@ def exported_model(work: Workpiece) -> "ModelProto":
     """
     import onnx
 
-    with tempfile.TemporaryDirectory() as folder:
+    with doing("exporting"), tempfile.TemporaryDirectory() as folder:
         return onnx.load(work.export(work.network, Path(folder) / "model.onnx"))
 
 

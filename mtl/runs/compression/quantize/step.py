@@ -7,6 +7,7 @@ from mtl.errors import UserError
 from mtl.runs.compression.base import Step, Workpiece
 from mtl.runs.compression.onnx_result import check_packages, deliver, exported_model
 from mtl.runs.evaluate import refuse_none
+from mtl.terminal import doing
 from mtl.words import counted
 
 if TYPE_CHECKING:
@@ -76,20 +77,22 @@ class Quantize(Step):
         from mtl.runs.compression.quantize.report import said_lines, write_report
         from mtl.runs.compression.quantize.sensitivity import sensitivity
 
-        quantiser = Quantiser.of(
-            model,
-            pictures(work, self.images),
-            self.calibration,
-            self.reduce_range,
-            self.last_layers,
-        )
+        with doing(f"finding ranges on {counted(self.images, 'image')}"):
+            quantiser = Quantiser.of(
+                model,
+                pictures(work, self.images),
+                self.calibration,
+                self.reduce_range,
+                self.last_layers,
+            )
         if not work.trains:  # a size or a time is looked for, on a network that was never trained
             deliver(work, quantiser.int8(set()), "int8", self._said({}))
             return
         layers = {layer.name: (layer,) for layer in quantiser.candidates}
         units = blocks(quantiser.candidates) if self.sensitivity == "blocks" else layers
         work.say(f"  {counted(len(layers), 'layer')} in int8, {self.sensitivity} one by one")
-        found = sensitivity(quantiser, units, pictures(work, self.sensitivity_images))
+        with doing("measuring what each costs"):
+            found = sensitivity(quantiser, units, pictures(work, self.sensitivity_images))
 
         def written(kept: "Kept") -> None:
             left_out = {layer.name for unit in kept for layer in units[unit]}
@@ -98,7 +101,8 @@ class Quantize(Step):
         kept: Kept = {}
         losses: Mapping[str, float] = {}
         if self.max_loss is None:
-            written(kept)
+            with doing("writing int8.onnx"):
+                written(kept)
         else:
             before = work.main_metrics()
 
@@ -107,7 +111,8 @@ class Quantize(Step):
                 now = work.main_metrics()
                 return {task: 100 * (before[task] - now[task]) for task in before}
 
-            kept, losses = stays_float(found, losses_with, self.max_loss)
+            with doing("measuring what each task loses"):
+                kept, losses = stays_float(found, losses_with, self.max_loss)
         for line in said_lines(found, kept, losses):
             work.say(line)
         write_report(work.figures, self.name, found, kept, losses)
