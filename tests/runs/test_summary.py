@@ -100,7 +100,7 @@ def test_lines_end_between_words_and_stay_beside_their_label(cfg, tmp_path, monk
 def test_later_jobs_of_a_sweep_say_what_follows_from_their_keys(cfg, tmp_path, monkeypatch):
     (tmp_path / SWEEP_FILE).write_text("{}")
     first = printed(tmp_path / "a", cfg, monkeypatch)
-    assert first[0].startswith("run ")
+    assert first[0].startswith("run")
     assert printed(tmp_path / "b", cfg, monkeypatch, seed=2) == []
     assert printed(tmp_path / BASELINES.name / "box", cfg, monkeypatch) == []
     third = printed(tmp_path / "c", cfg, monkeypatch, **{"heads.a.hidden": 4, "data.val": 5})
