@@ -3,10 +3,11 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from mtl.cli.first_task import with_first_task
 from mtl.cli.guessed_format import with_format
 from mtl.cli.options import split_options
 from mtl.cli.own_keys import one_of, own_keys, place, refuse_folder, whole_number
-from mtl.cli.suggested import normalised, tasks_for, train_command
+from mtl.cli.suggested import missing_targets, normalised, tasks_for, train_command
 from mtl.config.backbones import without_first_weights
 from mtl.config.load import load
 from mtl.config.overrides import key_of
@@ -56,7 +57,7 @@ def run(arguments: list[str]) -> int:
         if "=" not in argument and Path(argument).expanduser().is_dir():
             raise UserError(f"'{argument}': write data.root={argument}")
     overrides = with_format(overrides, config_dir)
-    cfg = load(overrides, config_dir)
+    cfg = load(with_first_task(overrides, config_dir), config_dir)
     out = place(own, "out", Path(f"outputs/inspect/{cfg.name}.png"))
     if out.suffix.lower() != ".png":
         raise UserError(f"out={out}: give the name of a .png file")
@@ -85,7 +86,9 @@ def run(arguments: list[str]) -> int:
         say("no training sample is labelled, so there is nothing to train")
         return 0
     overrides = [o for o in overrides if key_of(o) != "tasks"] + [f"tasks=[{','.join(tasks)}]"]
-    if tasks != list(cfg.tasks):
+    if cfg.data.get("sets"):
+        overrides += missing_targets(tasks, overrides)
+    if list(tasks) != list(cfg.tasks):
         cfg = load(overrides, config_dir)
     looked = Looked(cfg, data, train)
     with doing("looking for what is worth a look"):

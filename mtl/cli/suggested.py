@@ -51,8 +51,10 @@ def tasks_for(
     cfg: DictConfig,
     overrides: Sequence[str],
     config_dir: Path | None,
-) -> list[str]:
+) -> dict[str, str]:
     """The tasks to propose for data: those asked for, else the usual ones of what is labelled.
+
+    Each with its target.
 
     Args:
         targets: of the data.
@@ -62,7 +64,7 @@ def tasks_for(
         config_dir: a user's folder of further members.
     """
     if any(key_of(override) == "tasks" for override in overrides):
-        return list(cfg.tasks)
+        return {task: str(cfg.heads[task].target) for task in cfg.tasks}
     fitting = [task for task in cfg.tasks if str(cfg.heads[task].target) in labelled]
     heads = members("head", config_dir)
     ordered = [*USUAL, *(name for name in heads if name not in USUAL)]
@@ -72,14 +74,27 @@ def tasks_for(
     covered = {str(targets[str(cfg.heads[task].target)].kind) for task in fitting}
     found = {task: str(cfg.heads[task].target) for task in fitting}
     said = {name: targets[name] for name in found.values()}
-    for name in labelled:
+    # Of several data sets' targets of a kind one that is worth a task.
+    for name in sorted(labelled, key=lambda name: is_single_class(targets[name])):
         kind = str(targets[name].kind)
         head = next((head for head, its in kinds.items() if its == kind), None)
         if kind not in covered and head is not None and not repeats(targets[name], said):
             found[head] = name
             covered.add(kind)
-    worth = [task for task, name in found.items() if not is_single_class(targets[name])]
-    return worth or list(found)
+    worth = {task: name for task, name in found.items() if not is_single_class(targets[name])}
+    return worth or found
+
+
+def missing_targets(tasks: Mapping[str, str], overrides: Sequence[str]) -> list[str]:
+    """Overrides that say what tasks learn from, as far as others don't: of several sets' targets.
+
+    Args:
+        tasks: each with its target.
+        overrides: of the command line.
+    """
+    said = {key_of(override) for override in overrides}
+    keys = {f"heads.{task}.target": target for task, target in tasks.items()}
+    return [f"{key}={target}" for key, target in keys.items() if key not in said]
 
 
 def repeats(target: "Target", others: "Mapping[str, Target]") -> bool:

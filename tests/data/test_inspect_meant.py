@@ -13,6 +13,7 @@ from PIL import Image
 from rich.console import Console
 from voc_factory import make_voc, write_mask
 
+from mtl.cli.first_task import with_first_task
 from mtl.cli.inspect_ import run
 from mtl.cli.suggested import tasks_for, train_command
 from mtl.config.load import load
@@ -280,7 +281,7 @@ def test_tasks_are_proposed_by_what_is_labelled() -> None:
     targets = {name: Target(name, ("a", "b")) for name in ("label", "labels", "boxes", "mask")}  # type: ignore[arg-type]
 
     def proposed(labelled: list[str], *overrides: str) -> list[str]:
-        return tasks_for(targets, labelled, cfg, overrides, None)
+        return list(tasks_for(targets, labelled, cfg, overrides, None))
 
     # The data's own suggestion as far as it goes, else the usual head of each kind.
     assert proposed(["label", "labels", "boxes", "mask"]) == list(cfg.tasks)
@@ -342,3 +343,16 @@ def test_a_folder_of_masks_alone_ends_with_the_command_that_trains_on_it(
     said = lines[lines.index("worth a look") :]
     assert any("hold only 0 and 255" in line and "data.masks=binary" in line for line in said)
     assert any("no test split" in line and "data.test_fraction=0.1" in line for line in said)
+
+
+def test_the_first_task_of_several_sets() -> None:
+    sets = ["data=mixed", "data@data.sets.a=folders", "data@data.sets.b=voc_folder"]
+    first = ["tasks=[segmentation]", "heads.segmentation.target=a.mask"]
+    assert with_first_task(sets, None) == [*sets, *first]
+    some = [*sets, "data.merge={mask: [a.mask,b.mask]}"]
+    second = ["tasks=[multilabel]", "heads.multilabel.target=b.labels"]
+    assert with_first_task(some, None) == [*some, *second]
+    merges = [f"data.merge.{kind}=[a.{kind},b.{kind}]" for kind in ("mask", "labels", "boxes")]
+    assert with_first_task([*sets, *merges], None) == [*sets, *merges, "tasks=[segmentation]"]
+    for said in (["data=shapes"], [*sets, "tasks=[detection]"], ["data@data.sets.a=nothing"]):
+        assert with_first_task(said, None) == said

@@ -10,6 +10,7 @@ from PIL import Image
 from resume_kit import resumed
 from training_kit import fit
 
+from mtl.cli.main import main
 from mtl.config.load import load
 from mtl.data import image_format
 from mtl.data.build import build_data
@@ -298,3 +299,27 @@ def test_a_resumed_run_equals_an_unbroken_one(
     monkeypatch.chdir(tmp_path)
     small = ["epochs=2", "batch_size=8", "tasks=[classification,segmentation]", "backbone.width=8"]
     assert resumed(overrides(photos, *small), tmp_path, 1)
+
+
+@pytest.mark.slow
+def test_inspect_needs_no_tasks_and_proposes_some(
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "5000")
+    recipe = [o for o in overrides(photos) if not o.startswith(("tasks=", "heads."))]
+    assert main(["inspect", *recipe]) == 0
+    said = capsys.readouterr().out
+    assert "40 pictures in yolo, table, masks" in said
+    command = next(line for line in said.splitlines() if "mtl train data=joined" in line)
+    typed = shlex.split(command)[2:]
+    cfg = load(typed)
+    assert {task: head.target for task, head in cfg.heads.items()} == {
+        "detection": "yolo.boxes",
+        "classification": "table.label",
+        "segmentation": "masks.mask",
+        "regression": "table.numbers",
+    }
