@@ -144,6 +144,12 @@ def test_names_lie_in_little_memory() -> None:
     assert (len(names), names[7], names[0]) == (2000, "00000007.JPG", "00000000.JPG")
     assert list(names.like("00001234.jpg")) == ["00001234.JPG"]
     assert list(names.like("00001234.png")) == []
+    assert [names.begin_with(name) for name in ("0000123", "00001234.jp", "2", "0000123x")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
     assert names.nearest("00001234x.jpg") == "00001234.JPG"
     assert len(pickle.dumps(names)) < 25 * len(names)
 

@@ -53,6 +53,11 @@ class FolderNames:
                 return
             yield self[place]
 
+    def begin_with(self, name: str) -> bool:
+        """Whether one does, so that a longer one may be meant."""
+        place = self.place(name)
+        return place < len(self) and folded(self[place]).startswith(folded(name))
+
     def nearest(self, name: str) -> str | None:
         """One much like ``name``; of many, of those that stand beside it."""
         place = self.place(name) if len(self) > FEW else 0
@@ -102,6 +107,8 @@ class FilePlace:
                 if is_file(path := self.plain(name, ending)):
                     return path
         names = self._names(plain.parent)
+        if not names.begin_with(plain.name):
+            return None
         stem = composed(plain.stem if self._ended(name) else plain.name)
         for ending in ("", *self.endings):
             alike = list(names.like(plain.name + ending))
