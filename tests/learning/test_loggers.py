@@ -1,5 +1,6 @@
 """metrics.csv and TensorBoard's events."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +33,30 @@ def test_one_number_per_row(tmp_path: Path) -> None:
         "0,val/score,0.33333333",
         "0,lr/heads,1e-12",
     ]
+
+
+def test_what_ctrl_c_left_unsaid_is_written_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An end took 119 seconds where the thread that writes had not been told of its last piece."""
+    log = RunTensorBoard(tmp_path)
+    log.log_metrics({"val/score": 0.25}, 1)
+    log.save()
+    waiting = log.experiment.file_writer.event_writer._async_writer._byte_queue
+
+    def interrupted(count: int = 1) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(waiting.not_empty, "notify", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            log.log_metrics({"val/score": 0.5}, 2)
+    begun = time.monotonic()
+    log.finalize("failed")
+    assert time.monotonic() - begun < 60
+    log.close("failed")
+    events = EventAccumulator(str(tmp_path)).Reload()
+    assert [event.value for event in events.Scalars(tag_of("val/score"))] == [0.25, 0.5]
 
 
 def test_resume_drops_later_rows_and_those_cut_off(tmp_path: Path) -> None:

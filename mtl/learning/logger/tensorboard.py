@@ -78,12 +78,23 @@ class RunTensorBoard(TensorBoardLogger, Tracker):
 
     def save(self) -> None:
         """Flush; the configuration is in config.yaml already, no hparams.yaml is needed."""
-        self.experiment.flush()
+        self._flush()
 
     def finalize(self, status: str) -> None:
         """Flush after each of fit and test; closed, the next would open another file."""
         if self._experiment is not None:
-            self.experiment.flush()
+            self._flush()
+
+    def _flush(self) -> None:
+        """Wait until the thread that writes has written all.
+
+        Ctrl-C may come between what is handed to it and the word that there is something. It then
+        sleeps on until its next look, two minutes later, and so would whoever waits for it.
+        """
+        waiting = self.experiment.file_writer.event_writer._async_writer._byte_queue
+        with waiting.mutex:
+            waiting.not_empty.notify()
+        self.experiment.flush()
 
     def close(self, state: State) -> None:
         """End the file and its thread."""
