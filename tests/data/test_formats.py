@@ -1,10 +1,12 @@
 """The formats of folders that nobody named."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mtl.cli.first_task import with_first_task
 from mtl.cli.guessed_format import with_format
 from mtl.config.groups import members
 from mtl.config.load import load
@@ -74,6 +76,12 @@ def test_commands_that_are_told_work_and_else_what_they_lack_is(
     assert with_format([root])[0] == "data=yolo"
     said = "".join(capsys.readouterr())
     assert f"it looks like data=csv, too: mtl inspect data=csv {root}\n" in said
+    with_format([root, "data.on_error=skip"])
+    said = "".join(capsys.readouterr())
+    joined = "data=joined data@data.sets.yolo=yolo data.sets.yolo.root={0} data@data.sets.csv=csv"
+    joined = f"{joined} data.sets.csv.root={{0}} data.on_error=skip".format(tmp_path)
+    assert f"labels of the same pictures come together by: mtl inspect {joined}\n" in said
+    build_data_set(load(with_first_task(shlex.split(joined), None))).look()
     data = build_data_set(load(["data=csv", root]))
     data.prepare()
     assert "data.columns={Datei: image, platelets: label, stain: numbers}" in data.notes()[0]
