@@ -147,10 +147,13 @@ def test_line_of_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     line.on_train_epoch_start(trainer, module)
     line.on_validation_end(trainer, module)
     line.on_train_epoch_end(trainer, module)
+    assert said == []  # its checkpoint is not there yet
+    line.on_train_end(trainer, module)
     assert said[0].startswith("epoch  2/10  val/loss 2.0000  val/score 0.5000  val/x/map 0.5000  ")
     trainer.current_epoch = 2  # in which nothing is validated
     line.on_train_epoch_start(trainer, module)
     line.on_train_epoch_end(trainer, module)
+    line.on_train_end(trainer, module)
     assert re.fullmatch(r"epoch  3/10  \d\.\d s", said[1])
 
 

@@ -27,6 +27,7 @@ from mtl.config.load import load
 from mtl.config.paths import SWEEP_FILE
 from mtl.learning.build import build_callbacks
 from mtl.learning.callbacks import live as live_module
+from mtl.learning.callbacks.checkpoint import BestAndLast
 from mtl.learning.callbacks.live import LiveProgress, columns
 from mtl.learning.display import bar as bar_module
 from mtl.learning.display.bar import Bar, Picture, span
@@ -120,6 +121,27 @@ def test_every_metric_of_every_epoch_can_be_read(cfg, tmp_path: Path, width: int
     assert "epoch 1/3" in seen
     assert "step 15/15" in seen or "validating" in seen
     assert not any("━" in line or "images/s" in line for line in lines)
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_an_epoch_is_told_once_its_checkpoint_is_there(
+    cfg, tmp_path: Path, watched: bool, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    """Ctrl-C behind its row resumed before it."""
+    write = BestAndLast.write_last
+
+    def interrupted(self: BestAndLast, trainer: Any) -> None:
+        if trainer.current_epoch == 1:
+            raise KeyboardInterrupt
+        write(self, trainer)
+
+    monkeypatch.setattr(BestAndLast, "write_last", interrupted)
+    with terminal(80, 20) as window:
+        shown = [LiveProgress(window.console)] if watched else []
+        with pytest.raises(SystemExit):
+            fit(cfg, tmp_path, *build_callbacks(cfg), *shown)
+        rows = "\n".join(window.close()) if watched else capsys.readouterr().out
+    assert re.findall(r"\b(\d)/3 ", rows) == ["1"]
 
 
 def test_rows_of_a_job_of_a_sweep_do_not_stay(cfg, tmp_path: Path) -> None:

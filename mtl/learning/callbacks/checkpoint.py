@@ -75,6 +75,8 @@ class BestAndLast(Checkpoint):
         self.last_model_path = ""
         self.best = Best()
         self.further: dict[str, Best] = {}
+        self.kept = 0
+        """The last epoch, from 1, at whose end this process has written all that was due."""
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run has to know."""
@@ -111,6 +113,7 @@ class BestAndLast(Checkpoint):
         for name in due:
             self._write(trainer, folder / f"{name}.ckpt")
         self.write_last(trainer)
+        self.kept = trainer.current_epoch + 1
 
     def write_last(self, trainer: L.Trainer) -> None:
         """Write ``last.ckpt``, at the end of an epoch or between two steps."""

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from rich.console import Console
 
 from mtl.config.paths import in_sweep
 from mtl.learning.callbacks.checkpoint import BestAndLast
+from mtl.learning.callbacks.epoch_told import EpochTold
 from mtl.learning.display.bar import Bar, Picture, span, until
 from mtl.learning.display.pace import Pace
 from mtl.learning.display.table import RunTable
@@ -26,7 +27,7 @@ def watched() -> list[L.Callback]:
     return [LiveProgress(terminal)] if is_watched() else []
 
 
-class LiveProgress(L.Callback):
+class LiveProgress(EpochTold):
     """One bar over the whole training, and above it a row per validation.
 
     A row shows the loss, the score, each task's main metric and the monitored one, and marks what
@@ -37,6 +38,7 @@ class LiveProgress(L.Callback):
     """
 
     def __init__(self, console: Console) -> None:
+        super().__init__()
         self.console = console
         self.bar = Bar(console)
         self.pace = Pace(time.monotonic())
@@ -59,6 +61,7 @@ class LiveProgress(L.Callback):
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Begin to count."""
+        super().on_train_epoch_start(trainer, pl_module)
         self.epoch_began = time.monotonic()
         self._draw_training(trainer, at_once=True)
 
@@ -77,11 +80,13 @@ class LiveProgress(L.Callback):
         if self.validated or not _validates(trainer):
             checkpoint = trainer.checkpoint_callback
             best = isinstance(checkpoint, BestAndLast) and checkpoint.improves(trainer, pl_module)
-            self._row(trainer, trainer.current_epoch + 1, best)
+            epoch = trainer.current_epoch + 1
+            self.tell_of(epoch, self._row(trainer, epoch, best))
         self.validated = False
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Give the terminal back."""
+        super().on_train_end(trainer, pl_module)
         self.bar.stop()
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -114,7 +119,7 @@ class LiveProgress(L.Callback):
             return
         self.validated = True
         if not trainer.fit_loop.epoch_loop.batch_progress.is_last_batch:
-            self._row(trainer, self.done / int(trainer.num_training_batches), best=False)
+            self._row(trainer, self.done / int(trainer.num_training_batches), best=False)()
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Take the terminal."""
@@ -142,19 +147,25 @@ class LiveProgress(L.Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException
     ) -> None:
         """Give the terminal back."""
+        super().on_exception(trainer, pl_module, exception)
         self.bar.stop()
 
     def _begin(self) -> None:
         self.pace = Pace(time.monotonic())
         self.bar.start()
 
-    def _row(self, trainer: L.Trainer, epoch: float, best: bool) -> None:
-        if self.table is not None:
-            values = {name: float(value) for name, value in trainer.callback_metrics.items()}
-            seconds = time.monotonic() - self.epoch_began
-            took = f"{seconds:.1f} s" if seconds < 100 else span(seconds)
-            self.table.add(_label(trainer, epoch), values, took, best)
-            self._draw_training(trainer, at_once=True)
+    def _row(self, trainer: L.Trainer, epoch: float, best: bool) -> Callable[[], None]:
+        """What adds a row of how things are now."""
+        values = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        seconds = time.monotonic() - self.epoch_began
+        took = f"{seconds:.1f} s" if seconds < 100 else span(seconds)
+
+        def add() -> None:
+            if self.table is not None:
+                self.table.add(_label(trainer, epoch), values, took, best)
+                self._draw_training(trainer, at_once=True)
+
+        return add
 
     def _draw_evaluation(
         self, trainer: L.Trainer, split: str, batch: Any, done: int, total: int

@@ -2,19 +2,22 @@
 
 import math
 import time
+from functools import partial
 from pathlib import Path
 
 import pytorch_lightning as L
 
 from mtl.config.paths import in_sweep
+from mtl.learning.callbacks.epoch_told import EpochTold
 from mtl.terminal import console, is_watched
 from mtl.words import agreeing, counted
 
 
-class EpochLines(L.Callback):
+class EpochLines(EpochTold):
     """Says how many steps there are, and prints loss, score and seconds after each epoch."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._start = 0.0
         self._validated = False
 
@@ -25,6 +28,7 @@ class EpochLines(L.Callback):
 
     def on_train_epoch_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Begin to count."""
+        super().on_train_epoch_start(trainer, pl_module)
         self._start = time.perf_counter()
         self._validated = False
 
@@ -33,7 +37,7 @@ class EpochLines(L.Callback):
         self._validated = True
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Print."""
+        """Print, once the epoch's checkpoints are there."""
         if _silent(trainer) or is_watched():
             return
         width = len(str(trainer.max_epochs))
@@ -44,7 +48,7 @@ class EpochLines(L.Callback):
         names = ["val/score", *sorted(name for name in metrics if _main(name, pl_module))]
         parts += [f"{name} {float(metrics[name]):.4f}" for name in names if name in metrics]
         parts.append(f"{time.perf_counter() - self._start:.1f} s")
-        console.print("  ".join(parts))
+        self.tell_of(trainer.current_epoch + 1, partial(console.print, "  ".join(parts)))
 
 
 def _silent(trainer: L.Trainer) -> bool:
