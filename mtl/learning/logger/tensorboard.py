@@ -91,10 +91,13 @@ class RunTensorBoard(TensorBoardLogger, Tracker):
         Ctrl-C may come between what is handed to it and the word that there is something. It then
         sleeps on until its next look, two minutes later, and so would whoever waits for it.
         """
-        waiting = self.experiment.file_writer.event_writer._async_writer._byte_queue
+        writer = self.experiment
+        if self._experiment is None:
+            return  # one of several processes, of which the first writes
+        waiting = writer.file_writer.event_writer._async_writer._byte_queue
         with waiting.mutex:
             waiting.not_empty.notify()
-        self.experiment.flush()
+        writer.flush()
 
     def close(self, state: State) -> None:
         """End the file and its thread."""
