@@ -92,8 +92,8 @@ class RunTensorBoard(TensorBoardLogger, Tracker):
         sleeps on until its next look, two minutes later, and so would whoever waits for it.
         """
         writer = self.experiment
-        if self._experiment is None:
-            return  # one of several processes, of which the first writes
+        if self._experiment is None or writer.file_writer is None:
+            return  # of several processes the first writes; behind close there is nothing left
         waiting = writer.file_writer.event_writer._async_writer._byte_queue
         with waiting.mutex:
             waiting.not_empty.notify()
